@@ -1,0 +1,27 @@
+"""Installs the library `stylegan_tf`; the programs (train.py, dataset_tool.py, ...) run from the checkout."""
+
+from setuptools import find_packages, setup
+
+setup(
+    name="stylegan_tf",
+    version="0.1.0",
+    description="StyleGAN (Karras et al. 2019) for today's TensorFlow and Keras",
+    license="Apache-2.0",
+    python_requires=">=3.10,<3.14",
+    packages=find_packages(include=["stylegan_tf", "stylegan_tf.*"]),
+    install_requires=[
+        "tensorflow>=2.20,<2.22",
+        "tensorflow-datasets>=4.9.7",
+        "numpy>=2.0",
+        "scipy>=1.13",
+        "pillow>=10.4",
+        "opencv-python-headless>=4.10",
+        "tensorboard>=2.20",
+        "rich>=13",
+    ],
+    extras_require={
+        "lsun": ["lmdb>=1.5"],
+        "video": ["imageio-ffmpeg>=0.6"],
+        "test": ["pytest>=8", "ruff>=0.9", "scikit-learn>=1.5", "lmdb>=1.5", "imageio-ffmpeg>=0.6"],
+    },
+)

@@ -1,0 +1,68 @@
+"""Arithmetic of growth: powers of two, level of detail, and how many layers and feature maps a resolution has."""
+
+from typing import Any, NamedTuple
+
+from stylegan_tf.errors import UserError
+
+MIN_RESOLUTION = 4
+MAX_RESOLUTION = 1024
+
+
+class Lod(NamedTuple):
+    """A level of detail in the two parts a network needs: a Python-level choice and a weight.
+
+    `floor` picks the layers that run. `fade` is None while a resolution is steady, or the weight in (0, 1) of the
+    level below (a float or a scalar tensor), so that one trace serves a whole fade.
+    """
+
+    floor: int
+    fade: Any = None
+
+
+def split_lod(lod: "float | Lod") -> Lod:
+    """Splits a float lod into its parts: 6.25 becomes Lod(6, 0.25), 6.0 becomes Lod(6, None)."""
+    if isinstance(lod, Lod):
+        return lod
+    if lod < 0:
+        raise ValueError(f"lod must be 0 (full resolution) or above. Received: lod={lod}")
+    floor = int(lod)
+    return Lod(floor, lod - floor if lod > floor else None)
+
+
+def is_power_of_two(number: int) -> bool:
+    """True for 1, 2, 4, 8, ..."""
+    return number > 0 and number & (number - 1) == 0
+
+
+def log2(resolution: int) -> int:
+    """Exponent of a power of two."""
+    if not is_power_of_two(resolution):
+        raise ValueError(f"Expected a power of two. Received: {resolution}")
+    return resolution.bit_length() - 1
+
+
+def check_resolution(resolution: int) -> int:
+    """Returns `resolution` where it is a power of two from 4 to 1024, and raises UserError otherwise."""
+    if not is_power_of_two(resolution) or not MIN_RESOLUTION <= resolution <= MAX_RESOLUTION:
+        raise UserError(f"Resolution must be a power of two from {MIN_RESOLUTION} to {MAX_RESOLUTION}. Received: {resolution}")
+    return resolution
+
+
+def resolution_at(resolution: int, lod: "float | Lod") -> int:
+    """Side of the images at a level of detail: full / 2^floor(lod)."""
+    return resolution >> split_lod(lod).floor
+
+
+def max_lod(resolution: int) -> int:
+    """Level of detail at which `resolution` is reduced to 4x4."""
+    return log2(resolution) - 2
+
+
+def num_layers(resolution: int) -> int:
+    """Number of style layers: two for each resolution from 4x4 on (18 at 1024)."""
+    return 2 * log2(resolution) - 2
+
+
+def num_features(stage: int, *, fmap_base: int, fmap_decay: float, fmap_max: int) -> int:
+    """Feature maps at stage s = log2(resolution) - 1: min(fmap_base / 2^(s * decay), fmap_max)."""
+    return min(int(fmap_base / 2.0 ** (stage * fmap_decay)), fmap_max)
