@@ -151,7 +151,7 @@ class TransferSettings:
 
     init_from: str | None = None  # snapshot, run folder or official pickle
     min_share: float = 0.5  # refuse where less than this share of the weights can be copied or resized
-    freeze_D_layers: int = 0  # convolutions of D, counted from the image, that stay as they are
+    frozen_layers: int = 0  # convolutions of D, counted from the image, that stay as they are
     start_lod: float | None = None  # begin at this level of detail: 0 is full resolution; None follows the schedule
 
 
