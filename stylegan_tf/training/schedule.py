@@ -1,0 +1,114 @@
+"""What a run does at every image count: level of detail, minibatch, learning rates, tick length (pure Python)."""
+
+import dataclasses
+from typing import NamedTuple
+
+from stylegan_tf.resolution import log2
+from stylegan_tf.settings import ScheduleSettings
+
+
+class Stage(NamedTuple):
+    """The schedule at one image count."""
+
+    lod: float  # level of detail, 0 = full resolution
+    resolution: int  # full / 2^floor(lod): a resolution being faded in counts already
+    minibatch: int  # images of a step, over all devices
+    max_minibatch_per_device: int | None  # larger parts are accumulated; None for no limit
+    G_lrate: float
+    D_lrate: float
+    tick_kimg: float
+
+
+class TrainingSchedule:
+    """The schedule of one run.
+
+    Args:
+        settings: the schedule's settings.
+        resolution: full resolution of the run, a power of two.
+        num_devices: matters only where `settings.minibatch_follows_devices`.
+
+    Source: the `training_schedule` of the original release; `golden/schedule.json` was recorded from it.
+    """
+
+    def __init__(self, settings: ScheduleSettings, resolution: int, num_devices: int = 1):
+        self.settings = settings
+        self.resolution = resolution
+        self.num_devices = num_devices
+
+    def at(self, nimg: int) -> Stage:
+        """The schedule after `nimg` real images."""
+        s = self.settings
+        kimg = nimg / 1000.0
+        lod = self.lod(kimg)
+        resolution = self.resolution >> int(lod)
+        ramp = min(kimg / s.lrate_rampup_kimg, 1.0) if s.lrate_rampup_kimg > 0 else 1.0
+        minibatch, limit = self._minibatch(resolution)
+        return Stage(
+            lod=lod,
+            resolution=resolution,
+            minibatch=minibatch,
+            max_minibatch_per_device=limit,
+            G_lrate=ramp * s.G_lrate_by_resolution.get(resolution, s.G_lrate),
+            D_lrate=ramp * s.D_lrate_by_resolution.get(resolution, s.D_lrate),
+            tick_kimg=s.tick_kimg_by_resolution.get(resolution, s.tick_kimg),
+        )
+
+    def lod(self, kimg: float) -> float:
+        """Level of detail after `kimg` thousand images: whole while a resolution is steady, between two while fading."""
+        start_kimg = 0.0
+        lod = log2(self.resolution) - log2(self.settings.start_resolution)
+        while lod > 0:
+            steady_kimg, fade_kimg = self.durations(self.resolution >> lod)
+            phase_kimg = kimg - start_kimg
+            if phase_kimg < steady_kimg + fade_kimg:
+                return lod - max(phase_kimg - steady_kimg, 0.0) / fade_kimg if fade_kimg > 0 else float(lod)
+            start_kimg += steady_kimg + fade_kimg
+            lod -= 1
+        return 0.0
+
+    def durations(self, resolution: int) -> tuple[float, float]:
+        """Kimg that `resolution` is steady, and kimg in which the next one fades in."""
+        s = self.settings
+        steady_kimg = s.steady_kimg_by_resolution.get(resolution, s.steady_kimg)
+        return steady_kimg, s.fade_kimg_by_resolution.get(2 * resolution, s.fade_kimg)
+
+    def growth_kimg(self) -> float:
+        """Kimg after which the full resolution stands alone."""
+        total = 0.0
+        resolution = self.settings.start_resolution
+        while resolution < self.resolution:
+            total += sum(self.durations(resolution))
+            resolution *= 2
+        return total
+
+    def _minibatch(self, resolution: int) -> tuple[int, int | None]:
+        """Minibatch and the largest part a device computes at once."""
+        s = self.settings
+        minibatch = s.minibatch_by_resolution.get(resolution, s.minibatch_base)
+        limit = s.max_minibatch_per_device_by_resolution.get(resolution, s.max_minibatch_per_device)
+        if s.minibatch_follows_devices:
+            minibatch -= minibatch % self.num_devices
+            if limit is not None:
+                minibatch = min(minibatch, limit * self.num_devices)
+        return minibatch, limit
+
+
+def needs_new_optimizers(previous_lod: float | None, lod: float) -> bool:
+    """True at the start and whenever a stage of growth begins: floor(lod) or ceil(lod) changed."""
+    if previous_lod is None:
+        return True
+    return int(lod) != int(previous_lod) or -int(-lod // 1) != -int(-previous_lod // 1)
+
+
+def rescaled(settings: ScheduleSettings, resolution: int) -> ScheduleSettings:
+    """Shortens the growth in proportion, so that the full resolution gets its steady time within `total_kimg`."""
+    schedule = TrainingSchedule(settings, resolution)
+    needed_kimg = schedule.growth_kimg() + schedule.durations(resolution)[0]
+    share = min(settings.total_kimg / needed_kimg, 1.0) if needed_kimg > 0 else 1.0
+    return dataclasses.replace(
+        settings,
+        steady_kimg=settings.steady_kimg * share,
+        fade_kimg=settings.fade_kimg * share,
+        steady_kimg_by_resolution={r: kimg * share for r, kimg in settings.steady_kimg_by_resolution.items()},
+        fade_kimg_by_resolution={r: kimg * share for r, kimg in settings.fade_kimg_by_resolution.items()},
+    )
