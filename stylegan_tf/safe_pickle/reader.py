@@ -1,0 +1,86 @@
+"""Opens a data-only pickle and says in one message what is wrong with a file that is none."""
+
+import os
+import stat
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from stylegan_tf.errors import MissingFileError, UserError
+from stylegan_tf.safe_pickle.arrays import data_names
+from stylegan_tf.safe_pickle.machine import Machine
+from stylegan_tf.safe_pickle.values import NotDataError
+
+MAX_BYTES = 8 << 30
+_MAGIC = {
+    b"PK": "a zip archive (PyTorch saves such files)",
+    b"\x1f\x8b": "a gzip archive: unpack it first",
+    b"\x89HDF": "an HDF5 file",
+    b"<": "a web page: the download went wrong",
+    b"version https://git-lfs": "a Git LFS pointer: fetch the file itself",
+}
+
+
+def read_pickle(
+    path: str | os.PathLike,
+    *,
+    allowed: Mapping[tuple[str, str], Callable] | None = None,
+    max_bytes: int = MAX_BYTES,
+    encoding: str = "ASCII",
+) -> Any:
+    """Reads a pickle (protocols 2 to 5) of plain values and NumPy arrays. Nothing that is inside is ever run.
+
+    Memory stays within about the size of the file: arrays share the bytes that were read (read-only, or writable
+    where protocol 5 says so).
+
+    Args:
+        path: the file.
+        allowed: further (module, name) pairs the file may call, and what is called instead: a function of plain
+            values that returns plain values or a `Record`.
+        max_bytes: larger files are refused.
+        encoding: of the byte strings of Python 2: "ASCII" (bytes where that fails), "latin1" or "bytes".
+
+    Returns:
+        The value.
+
+    Raises:
+        MissingFileError: there is no such file.
+        UserError: not a pickle, damaged, or it names anything but data.
+    """
+    path = Path(path)
+    try:
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
+            raise UserError(f"{path} is not a file.")
+        with open(path, "rb") as file:
+            if status.st_size > max_bytes:
+                raise UserError(f"{path} has {status.st_size:,} bytes; at most {max_bytes:,} are read.")
+            _check_header(file, path)
+            return _interpret(Machine(file, path, status.st_size, data_names() | dict(allowed or {}), encoding))
+    except FileNotFoundError as error:
+        raise MissingFileError(f"{path} does not exist.") from error
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+def _check_header(file: BinaryIO, path: Path) -> None:
+    """Recognises what people hand in by mistake."""
+    header = file.read(32)
+    if header[:1] != b"\x80":
+        known = (text for magic, text in _MAGIC.items() if header.lstrip().startswith(magic))
+        raise UserError(f"{path} cannot be read as a network or state: it is {next(known, 'not a pickle of protocol 2 to 5')}.")
+    file.seek(0)
+
+
+def _interpret(machine: Machine) -> Any:
+    """Runs the machine and turns everything that damage can lead to into one message."""
+    try:
+        return machine.run()
+    except UserError:
+        raise
+    except NotDataError as error:
+        raise UserError(f"{machine.path} holds more than plain values and arrays: {error}.") from error
+    except (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError) as error:
+        reason = (str(error) or type(error).__name__)[:200]
+        where = machine.file.tell()
+        raise UserError(f"{machine.path} is damaged or not a data-only pickle (byte {where:,}: {reason}).") from error
