@@ -1,0 +1,31 @@
+"""The nonlinearities of the original by name, each with the gain that its weights are scaled by."""
+
+import math
+from collections.abc import Callable
+
+import tensorflow as tf
+
+
+def leaky_relu(x: tf.Tensor, slope: float = 0.2) -> tf.Tensor:
+    """max(x, slope * x), with gradient 1 at 0 as in the original (TensorFlow's own has `slope` there)."""
+
+    @tf.custom_gradient
+    def apply(inputs):
+        outputs = tf.nn.leaky_relu(inputs, slope)
+        return outputs, lambda upstream: tf.where(inputs >= 0, upstream, upstream * tf.cast(slope, upstream.dtype))
+
+    return apply(x)
+
+
+NONLINEARITIES: dict[str, tuple[Callable, float]] = {"relu": (tf.nn.relu, math.sqrt(2)), "lrelu": (leaky_relu, math.sqrt(2))}
+
+
+def nonlinearity(name: str) -> tuple[Callable, float]:
+    """Returns the function and its gain.
+
+    Raises:
+        ValueError: the name is not known.
+    """
+    if name not in NONLINEARITIES:
+        raise ValueError(f"Unknown nonlinearity. Known: {', '.join(NONLINEARITIES)}. Received: {name!r}")
+    return NONLINEARITIES[name]

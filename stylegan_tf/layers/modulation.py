@@ -1,0 +1,25 @@
+"""How a style enters the feature maps: AdaIN's scale and shift."""
+
+import tensorflow as tf
+
+
+def modulate(x: tf.Tensor, styles: tf.Tensor) -> tf.Tensor:
+    """Scales and shifts every feature map by its style (AdaIN, after the normalisation).
+
+    Args:
+        x: [N, H, W, C] activations, any float dtype.
+        styles: [N, 2C]. The first C are scale - 1, the others shift.
+
+    Returns:
+        [N, H, W, C], dtype of `x`.
+
+    Raises:
+        ValueError: `x` and `styles` disagree on C.
+
+    Source: Karras et al. 2019, equation 1.
+    """
+    channels = x.shape[-1]
+    if styles.shape[-1] != 2 * channels:
+        raise ValueError(f"Expected styles [N, {2 * channels}] for {channels} feature maps. Received: styles{list(styles.shape)}")
+    scale, shift = tf.split(styles[:, None, None, :], 2, axis=-1)
+    return x * (scale + 1) + shift
