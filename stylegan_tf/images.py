@@ -1,0 +1,67 @@
+"""Pictures as arrays: uint8 [0, 255] to and from float [-1, 1], grids of many, and PNG files."""
+
+import os
+
+import numpy as np
+from PIL import Image
+
+from stylegan_tf.files import atomic_path
+
+# Largest picture grid, and the least columns and rows however large the images are (the original's).
+GRID_LIMITS = {"1080p": (1920, 1080, 3, 2), "4k": (3840, 2160, 7, 4)}
+MAX_GRID_SIDE = 32  # images
+
+
+def to_float(images: np.ndarray) -> np.ndarray:
+    """Maps uint8 [0, 255] to float32 [-1, 1]."""
+    return images.astype(np.float32) * np.float32(2 / 255) - np.float32(1)
+
+
+def to_uint8(images: np.ndarray) -> np.ndarray:
+    """Maps float [-1, 1] to uint8 [0, 255]: floor(x * 127.5 + 128), saturated. Values that are not numbers become 0."""
+    levels = np.asarray(images, np.float32) * np.float32(127.5) + np.float32(128)
+    return np.clip(np.nan_to_num(levels, nan=0.0), 0, 255).astype(np.uint8)
+
+
+def upscale(images: np.ndarray, factor: int) -> np.ndarray:
+    """Repeats every pixel of [N, H, W, C] `factor` times in both directions."""
+    return images.repeat(factor, axis=1).repeat(factor, axis=2) if factor > 1 else images
+
+
+def grid_shape(resolution: int, size: str = "1080p") -> tuple[int, int]:
+    """Columns and rows of the picture grid for square images of a resolution.
+
+    As many as fit 1920x1080 ("1080p") or 3840x2160 ("4k"), at least 3 x 2 or 7 x 4, at most 32 x 32.
+    """
+    width, height, least_columns, least_rows = GRID_LIMITS[size]
+    columns = min(max(width // resolution, least_columns), MAX_GRID_SIDE)
+    return columns, min(max(height // resolution, least_rows), MAX_GRID_SIDE)
+
+
+def make_grid(images: np.ndarray, columns: int) -> np.ndarray:
+    """Lays [N, H, W, C] out row by row as one picture [rows * H, columns * W, C]; places left over are 0 (black in uint8)."""
+    count, height, width, channels = images.shape
+    rows = -(-count // columns)
+    grid = np.zeros((rows * columns, height, width, channels), images.dtype)
+    grid[:count] = images
+    grid = grid.reshape(rows, columns, height, width, channels).swapaxes(1, 2)  # [rows, H, columns, W, C]
+    return grid.reshape(rows * height, columns * width, channels)
+
+
+def save_png(path: str | os.PathLike, image: np.ndarray) -> None:
+    """Writes one picture as PNG, atomically.
+
+    Args:
+        path: ends in ".png".
+        image: [H, W, C], uint8, or float in [-1, 1]. C is 1 (grey), 3 (RGB) or 4 (RGBA).
+
+    Raises:
+        ValueError: another shape.
+        OSError: the file cannot be written; an older one stays as it was.
+    """
+    if image.ndim != 3 or image.shape[2] not in (1, 3, 4):
+        raise ValueError(f"Expected an image [H, W, 1, 3 or 4]. Received: {image.shape}")
+    pixels = image if image.dtype == np.uint8 else to_uint8(image)
+    picture = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+    with atomic_path(path) as temporary:
+        picture.save(temporary, format="PNG")
