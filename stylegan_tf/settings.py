@@ -1,6 +1,6 @@
 """Everything that can be set about a training run, as frozen dataclasses: one field, one meaning, one unit.
 
-`config.py` composes these into presets; `settings_text` reads and writes them; `settings_check` refuses what cannot work.
+`config.py` composes these into presets; `settings_text` reads and writes them; `training.settings_check` refuses what cannot work.
 A mapping `..._by_resolution` overrides the value beside it at the resolutions it names. The resolution that tables are
 read at is full / 2^floor(lod): a resolution being faded in counts already.
 """
@@ -24,18 +24,18 @@ class GeneratorSettings:
     mapping_layers: int = 8  # dense layers from z to w, 0 to 16
     mapping_fmaps: int = 512  # width of the hidden mapping layers
     mapping_lrmul: float = 0.01  # learning rate of the mapping network relative to the rest
-    mapping_nonlinearity: Literal["lrelu", "relu"] = "lrelu"
+    mapping_nonlinearity: Literal["lrelu", "relu"] = "lrelu"  # of the mapping network
     normalize_latents: bool = True  # pixel norm on z before the mapping network
     use_wscale: bool = True  # equalised learning rate
     fmap_base: int = 8192  # feature maps at stage s: min(fmap_base / 2^(s fmap_decay), fmap_max), s = log2(resolution) - 1
-    fmap_decay: float = 1.0
-    fmap_max: int = 512
+    fmap_decay: float = 1.0  # how fast feature maps become fewer with resolution
+    fmap_max: int = 512  # most feature maps anywhere
     use_styles: bool = True  # AdaIN; off: w enters through the first layer only
     const_input: bool = True  # learned 4x4 constant; off: a dense layer on w
     use_noise: bool = True  # noise inputs of every layer
-    nonlinearity: Literal["lrelu", "relu"] = "lrelu"
-    use_pixel_norm: bool = False
-    use_instance_norm: bool = True
+    nonlinearity: Literal["lrelu", "relu"] = "lrelu"  # of the convolutions
+    use_pixel_norm: bool = False  # every pixel scaled to unit length over its features (configuration B)
+    use_instance_norm: bool = True  # every feature map of an image to mean 0 and deviation 1 before its style
     blur_filter: tuple[int, ...] | None = (1, 2, 1)  # low-pass filter after each upscaling, None for none
     w_avg_beta: float | None = 0.995  # decay of the moving average of w, per batch; None keeps no average
     style_mixing_prob: float | None = 0.9  # share of batches that are mixed from two latents; None for none
@@ -49,22 +49,22 @@ class DiscriminatorSettings:
     """Arguments of `networks.Discriminator` that do not follow from the dataset."""
 
     fmap_base: int = 8192  # as in the generator
-    fmap_decay: float = 1.0
-    fmap_max: int = 512
-    nonlinearity: Literal["lrelu", "relu"] = "lrelu"
-    use_wscale: bool = True
+    fmap_decay: float = 1.0  # how fast feature maps become fewer with resolution
+    fmap_max: int = 512  # most feature maps anywhere
+    nonlinearity: Literal["lrelu", "relu"] = "lrelu"  # of the convolutions
+    use_wscale: bool = True  # equalised learning rate
     mbstd_group_size: int = 4  # samples of a minibatch-stddev group, 0 or 1 for none
     mbstd_num_features: int = 1  # feature maps that minibatch stddev adds
-    blur_filter: tuple[int, ...] | None = (1, 2, 1)
-    fused_scale: bool | Literal["auto"] = "auto"
+    blur_filter: tuple[int, ...] | None = (1, 2, 1)  # low-pass filter before each downscaling, None for none
+    fused_scale: bool | Literal["auto"] = "auto"  # convolution and downscaling in one kernel
 
 
 @dataclass(frozen=True)
 class LossSettings:
     """Loss functions of both networks."""
 
-    G: GeneratorLoss = "logistic_nonsaturating"
-    D: DiscriminatorLoss = "logistic"
+    G: GeneratorLoss = "logistic_nonsaturating"  # loss of the generator
+    D: DiscriminatorLoss = "logistic"  # loss of the discriminator
     regulariser: Literal["r1", "r2"] | None = "r1"  # gradient penalty on real (r1) or generated (r2) images
     gamma: float = 10.0  # weight of r1 or r2: gamma / 2 * sum of squared gradients by the pixels of the full resolution
     wgan_drift: float = 0.001  # weight of the squared real logits (wgan, wgan_gp)
@@ -76,9 +76,9 @@ class LossSettings:
 class OptimizerSettings:
     """Both Adam optimizers (TensorFlow 1's: epsilon outside the bias correction) and the averaging of G."""
 
-    beta1: float = 0.0
-    beta2: float = 0.99
-    epsilon: float = 1e-8
+    beta1: float = 0.0  # decay of the mean of the gradients, per step
+    beta2: float = 0.99  # decay of the mean of their squares, per step
+    epsilon: float = 1e-8  # added to the root of that mean
     reset_on_growth: bool = True  # fresh optimizers whenever floor(lod) or ceil(lod) changes
     ema_kimg: float = 10.0  # half-life of the average of G's weights, kimg: beta = 0.5^(minibatch / (1000 ema_kimg))
 
@@ -131,7 +131,8 @@ class RunSettings:
     is_deterministic: bool = False  # the same digits on every run on the same machine, somewhat slower
     use_xla: bool = False  # compile the steps with XLA: worth trying on GPUs, slow on CPUs
     grid_size: Literal["1080p", "4k"] = "1080p"  # largest picture grid
-    grid_columns: int | None = None  # columns of the picture grids, None for what fits
+    grid_columns: int | None = None  # columns of the picture grids, None for as many as fit
+    grid_rows: int | None = None  # rows, likewise
     image_snapshot_ticks: int = 1  # ticks between two picture grids
     network_snapshot_ticks: int = 10  # ticks between two network snapshots
     state_ticks: int = 10  # ticks between two training states, from which a run can go on

@@ -1,0 +1,156 @@
+"""The file to edit: every preset of a training run, and where results go.
+
+A preset is a function that returns `TrainingSettings`; `train.py --preset NAME` runs it, `--set group.name=value` changes
+one value of it. Every setting is explained, with its unit, in stylegan_tf/settings.py and docs/config.md.
+"""
+
+import difflib
+from collections.abc import Callable
+from dataclasses import replace
+
+from stylegan_tf.errors import UserError
+from stylegan_tf.settings import (
+    DataSettings,
+    DiscriminatorSettings,
+    GeneratorSettings,
+    OptimizerSettings,
+    RunSettings,
+    ScheduleSettings,
+    TrainingSettings,
+)
+
+RESULTS_DIR = "results"  # run folders are made here
+DEFAULT_PRESET = "leaves64"
+
+# The paper's tables. The first one is for 8 GPUs: presets keep it as the global minibatch on any number of devices.
+PAPER_MINIBATCH = {
+    8: ({4: 512, 8: 256, 16: 128, 32: 64, 64: 32}, 32),
+    4: ({4: 512, 8: 256, 16: 128, 32: 64, 64: 32, 128: 16}, 16),
+    2: ({4: 256, 8: 256, 16: 128, 32: 64, 64: 32, 128: 16, 256: 8}, 8),
+    1: ({4: 128, 8: 128, 16: 128, 32: 64, 64: 32, 128: 16, 256: 8, 512: 4}, 4),
+}
+PAPER_LRATE = {128: 0.0015, 256: 0.002, 512: 0.003, 1024: 0.003}
+
+
+def paper_schedule(num_gpus: int = 8) -> ScheduleSettings:
+    """The paper's schedule, with its minibatch table for a number of GPUs (8, 4, 2 or 1)."""
+    if num_gpus not in PAPER_MINIBATCH:
+        raise UserError(f"The paper has minibatch tables for {sorted(PAPER_MINIBATCH)} GPUs. Received: {num_gpus}")
+    by_resolution, base = PAPER_MINIBATCH[num_gpus]
+    return ScheduleSettings(
+        total_kimg=25000,
+        start_resolution=8,
+        steady_kimg=600,
+        fade_kimg=600,
+        minibatch_base=base,
+        minibatch_by_resolution=dict(by_resolution),
+        G_lrate_by_resolution=dict(PAPER_LRATE),
+        D_lrate_by_resolution=dict(PAPER_LRATE),
+    )
+
+
+def stylegan() -> TrainingSettings:
+    """The paper's run (configuration F) at the dataset's own resolution, up to 1024x1024, with its 8-GPU minibatches."""
+    return TrainingSettings(
+        name="stylegan",
+        schedule=paper_schedule(),
+        data=DataSettings(path="datasets/ffhq", mirror=True),
+        run=RunSettings(grid_size="4k"),
+    )
+
+
+def stylegan_4gpu() -> TrainingSettings:
+    """The paper's run with its minibatches for 4 GPUs."""
+    return replace(stylegan(), name="stylegan-4gpu", schedule=paper_schedule(4))
+
+
+def stylegan_2gpu() -> TrainingSettings:
+    """The paper's run with its minibatches for 2 GPUs."""
+    return replace(stylegan(), name="stylegan-2gpu", schedule=paper_schedule(2))
+
+
+def stylegan_1gpu() -> TrainingSettings:
+    """The paper's run with its minibatches for 1 GPU."""
+    return replace(stylegan(), name="stylegan-1gpu", schedule=paper_schedule(1))
+
+
+def stylegan_512() -> TrainingSettings:
+    """The paper's run at 512x512."""
+    return replace(stylegan(), name="stylegan-512", data=DataSettings(path="datasets/ffhq", resolution=512, mirror=True))
+
+
+def stylegan_256() -> TrainingSettings:
+    """The paper's run at 256x256."""
+    return replace(stylegan(), name="stylegan-256", data=DataSettings(path="datasets/ffhq", resolution=256, mirror=True))
+
+
+def leaves64() -> TrainingSettings:
+    """64x64 photographs on one CPU or one small GPU: a narrower network and a shorter growth, some hours on 2 cores."""
+    return TrainingSettings(
+        name="leaves64",
+        G=GeneratorSettings(z_dim=256, w_dim=256, mapping_fmaps=256, fmap_base=2048, fmap_max=128),
+        D=DiscriminatorSettings(fmap_base=2048, fmap_max=128),
+        optimizer=OptimizerSettings(ema_kimg=2),
+        schedule=ScheduleSettings(
+            total_kimg=300,
+            steady_kimg=20,
+            fade_kimg=20,
+            steady_kimg_by_resolution={8: 30},
+            minibatch_base=16,
+            minibatch_by_resolution={8: 32, 16: 32},
+            G_lrate=0.002,
+            D_lrate=0.002,
+            tick_kimg=4,
+            tick_kimg_by_resolution={8: 10, 16: 10, 32: 5},
+        ),
+        data=DataSettings(path="datasets/apple", mirror=True),
+        run=RunSettings(grid_columns=16, grid_rows=8, network_snapshot_ticks=5, state_ticks=2),
+    )
+
+
+def demo() -> TrainingSettings:
+    """32x32 drawn leaves from 8x8 on, a few minutes on 2 cores: to see the whole way once."""
+    return TrainingSettings(
+        name="demo",
+        G=GeneratorSettings(z_dim=128, w_dim=128, mapping_layers=4, mapping_fmaps=128, fmap_base=1024, fmap_max=64),
+        D=DiscriminatorSettings(fmap_base=1024, fmap_max=64),
+        optimizer=OptimizerSettings(ema_kimg=1),
+        schedule=ScheduleSettings(
+            total_kimg=60,
+            steady_kimg=6,
+            fade_kimg=6,
+            minibatch_base=16,
+            minibatch_by_resolution={8: 32, 16: 32},
+            G_lrate=0.003,
+            D_lrate=0.003,
+            tick_kimg=2,
+            tick_kimg_by_resolution={},
+        ),
+        data=DataSettings(path="datasets/leaves32", conditional=True),
+        run=RunSettings(grid_columns=12, network_snapshot_ticks=10, state_ticks=5),
+    )
+
+
+PRESETS: dict[str, Callable[[], TrainingSettings]] = {
+    "demo": demo,
+    "leaves64": leaves64,
+    "stylegan": stylegan,
+    "stylegan-4gpu": stylegan_4gpu,
+    "stylegan-2gpu": stylegan_2gpu,
+    "stylegan-1gpu": stylegan_1gpu,
+    "stylegan-512": stylegan_512,
+    "stylegan-256": stylegan_256,
+}
+
+
+def preset(name: str) -> TrainingSettings:
+    """The preset of that name.
+
+    Raises:
+        UserError: there is none; lists those there are.
+    """
+    if name not in PRESETS:
+        close = difflib.get_close_matches(name, PRESETS, 1)
+        hint = f" Did you mean {close[0]}?" if close else ""
+        raise UserError(f"Unknown preset {name}. Known: {', '.join(PRESETS)}.{hint}")
+    return PRESETS[name]()

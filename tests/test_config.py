@@ -1,0 +1,174 @@
+"""Presets, overrides and the refusal of what cannot work."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+import config
+from stylegan_tf import settings_text
+from stylegan_tf.errors import UserError
+from stylegan_tf.settings import ScheduleSettings, TrainingSettings
+from stylegan_tf.training.settings_check import check
+
+ROOT = Path(__file__).parents[1]
+
+
+def dataset(resolution=64, label_size=3, channels=3):
+    return SimpleNamespace(name="leaves", num_images=100, resolution=resolution, channels=channels, label_size=label_size)
+
+
+@pytest.mark.parametrize("name", config.PRESETS)
+def test_every_preset_passes_its_own_check(name):
+    settings = config.preset(name)
+    resolution = {"demo": 32, "leaves64": 64}.get(name, 1024)
+    assert check(settings, dataset(resolution)).data.resolution in (resolution, 512, 256)
+    assert settings.name == name
+
+
+def test_unknown_preset_lists_the_known_ones():
+    with pytest.raises(UserError, match=r"Known: demo, .*Did you mean leaves64"):
+        config.preset("leaves46")
+
+
+def test_paper_schedule_is_table_by_gpus():
+    assert config.paper_schedule(1).minibatch_by_resolution[512] == 4
+    assert config.stylegan().schedule.minibatch_base == 32
+    with pytest.raises(UserError, match=r"\[1, 2, 4, 8\] GPUs"):
+        config.paper_schedule(3)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "path", "value"),
+    [
+        ("schedule.fade_kimg=60", "schedule.fade_kimg", 60.0),
+        ("schedule.minibatch_by_resolution.16=24", "schedule.minibatch_by_resolution", {8: 32, 16: 24}),
+        ("schedule.minibatch_by_resolution={8: 64}", "schedule.minibatch_by_resolution", {8: 64}),
+        ("loss.regulariser=none", "loss.regulariser", None),
+        ("G.blur_filter=None", "G.blur_filter", None),
+        ("G.blur_filter=[1, 3, 3, 1]", "G.blur_filter", (1, 3, 3, 1)),
+        ("G.fused_scale=auto", "G.fused_scale", "auto"),
+        ("G.fused_scale=off", "G.fused_scale", False),
+        ("data.mirror=true", "data.mirror", True),
+        ("data.path=datasets/7", "data.path", "datasets/7"),
+        ("data.path=7", "data.path", "7"),
+        ("run.keep_snapshots=3", "run.keep_snapshots", 3),
+    ],
+)
+def test_override_is_typed(assignment, path, value):
+    changed = settings_text.override(config.demo(), [assignment])
+    for name in path.split("."):
+        changed = getattr(changed, name)
+    assert changed == value
+    assert type(changed) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("schedule.fade=60", "Unknown setting schedule.fade. Known here: .*schedule.fade_kimg"),
+        ("optimiser.beta1=0", "Unknown setting optimiser.beta1. Known here: .*optimizer"),
+        ("schedule.fade_kimg.x=1", "Unknown setting"),
+        ("schedule=1", "schedule is a group of settings: schedule.total_kimg"),
+        ("schedule.fade_kimg=many", "schedule.fade_kimg must be a number. Received: 'many'"),
+        ("run.seed=1.5", "run.seed must be a whole number"),
+        ("run.seed=true", "run.seed must be a whole number"),
+        ("loss.G=wgan-gp", "loss.G must be one of logistic_nonsaturating"),
+        ("schedule.minibatch_by_resolution=16", "must be a table such as"),
+        ("fade_kimg", "name=value"),
+    ],
+)
+def test_bad_override_says_what_is_possible(assignment, message):
+    with pytest.raises(UserError, match=message):
+        settings_text.override(config.demo(), [assignment])
+
+
+@pytest.mark.parametrize("name", config.PRESETS)
+def test_settings_survive_json(name):
+    settings = config.preset(name)
+    assert settings_text.from_plain(TrainingSettings, json.loads(json.dumps(settings_text.to_plain(settings)))) == settings
+
+
+def test_reading_settings_refuses_unknown_names():
+    with pytest.raises(UserError, match=r"Unknown setting schedule\.speed"):
+        settings_text.from_plain(TrainingSettings, {"name": "x", "schedule": {"speed": 1}})
+
+
+def test_differences_name_both_values():
+    changed = settings_text.override(config.demo(), ["run.seed=3", "loss.gamma=5"])
+    assert settings_text.differences(config.demo(), changed) == [("loss.gamma", 10.0, 5.0), ("run.seed", 0, 3)]
+
+
+def refused(assignments, preset=config.demo, **kwargs):
+    with pytest.raises(UserError) as caught:
+        check(settings_text.override(preset(), assignments), dataset(**{"resolution": 32, **kwargs}))
+    return str(caught.value)
+
+
+def test_minibatch_must_hold_whole_groups():
+    message = refused(["schedule.minibatch_by_resolution.16=30"])
+    assert "30 at 16x16" in message
+    assert "Possible: 28 or 32" in message
+    assert "schedule.minibatch_by_resolution.16=28" in message
+
+
+def test_minibatch_below_one_group_is_one_group():
+    check(settings_text.override(config.demo(), ["schedule.minibatch_base=3"]), dataset(32))
+
+
+def test_accumulated_parts_must_hold_a_group():
+    assert "below one group" in refused(["schedule.max_minibatch_per_device=2"])
+
+
+def test_labels_are_asked_for_only_where_there_are_some():
+    assert "has none" in refused([], label_size=0)
+
+
+def test_run_may_not_end_before_it_has_grown():
+    message = refused(["schedule.total_kimg=10"])
+    assert "takes 24 kimg" in message
+    assert "if_too_short=rescale" in message
+    rescaled = check(settings_text.override(config.demo(), ["schedule.total_kimg=10", "schedule.if_too_short=rescale"]), dataset(32))
+    assert rescaled.schedule.fade_kimg == pytest.approx(2)  # 4 phases to grow and one steady, in 10 kimg
+
+
+def test_resolution_above_the_dataset_is_refused():
+    assert "32x32 only" in refused(["data.resolution=64"])
+    assert "above the 32x32" in refused(["schedule.start_resolution=64"])
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("schedule.start_resolution=12", "power of two"),
+        ("schedule.fade_kimg_by_resolution={12: 3}", "12 is not a resolution"),
+        ("schedule.total_kimg=0", "above 0"),
+        ("optimizer.beta2=1", "in \\[0, 1\\)"),
+        ("G.mapping_layers=17", "0 to 16"),
+        ("G.mapping_layers=0", "data.conditional = false"),
+    ],
+)
+def test_impossible_values_are_refused_without_a_dataset(assignment, message):
+    with pytest.raises(UserError, match=message):
+        check(settings_text.override(config.demo(), [assignment]))
+
+
+def test_every_setting_is_documented_with_a_comment():
+    source = (ROOT / "stylegan_tf" / "settings.py").read_text().splitlines()
+    fields = [line for line in source if line.startswith("    ") and ": " in line and " = " in line]
+    bare = [line.strip() for line in fields if "#" not in line and "_by_resolution" not in line and "Settings" not in line]
+    assert bare == []
+
+
+def test_defaults_are_the_papers():
+    assert ScheduleSettings().total_kimg == 25000
+    assert dataclasses.asdict(TrainingSettings("x"))["loss"]["gamma"] == 10.0
+
+
+def test_config_needs_no_tensorflow():
+    code = "import config, sys; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
