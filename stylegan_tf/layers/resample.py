@@ -23,7 +23,7 @@ def blur2d(x: tf.Tensor, blur_filter: tuple[float, ...] = (1, 2, 1), *, normaliz
     return _symmetric_blur(x, kernel)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _blur_kernel(taps: tuple[float, ...], normalize: bool) -> np.ndarray:
     kernel = np.outer(taps, taps).astype(np.float32)
     return kernel / kernel.sum() if normalize else kernel

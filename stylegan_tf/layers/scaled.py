@@ -8,6 +8,9 @@ import tensorflow as tf
 from stylegan_tf.layers import resample
 
 
+RELU_GAIN = math.sqrt(2)  # He initialisation before a (leaky) ReLU
+
+
 def weight_scale(fan_in: int, gain: float, lrmul: float, use_wscale: bool) -> tuple[float, float]:
     """Standard deviation of fresh weights, and the factor they are multiplied by at run time.
 
@@ -27,7 +30,7 @@ class EqualizedLayer(keras.layers.Layer):
         use_bias: whether `add_bias` has a bias to add.
     """
 
-    def __init__(self, *, gain=math.sqrt(2), lrmul=1.0, use_wscale=True, use_bias=True, **kwargs):
+    def __init__(self, *, gain=RELU_GAIN, lrmul=1.0, use_wscale=True, use_bias=True, **kwargs):
         super().__init__(**kwargs)
         self.gain = gain
         self.lrmul = lrmul

@@ -1,0 +1,91 @@
+"""Losses of one part of a minibatch and their gradients, for D and for G, on one device."""
+
+import tensorflow as tf
+
+from stylegan_tf.resolution import Lod
+from stylegan_tf.training import losses
+
+
+class PartGradients:
+    """Computes what one device adds to a step: gradients and statistics, both weighted by samples.
+
+    Args:
+        G, D: the networks.
+        loss: a `settings.LossSettings`.
+        noise_mode: of the synthesis network in training.
+        D_variables, G_variables: dicts of name to tf.Variable that gradients are taken by.
+    """
+
+    def __init__(self, G, D, *, loss, noise_mode, G_variables, D_variables):
+        self.G = G
+        self.D = D
+        self.loss = loss
+        self.noise_mode = noise_mode
+        self.G_variables = G_variables
+        self.D_variables = D_variables
+
+    def draw_fakes(self, part, labels, lod: Lod):
+        """Images of the part, and the weighted sum of its w (before mixing) for w_avg."""
+        w = self.G.mapping.map_once(part.z, labels)
+        w_mix = self.G.mapping.map_once(part.z_mix, labels)
+        ws = self.G.mix_styles(w, w_mix, part.mixing_cutoff)
+        images = self.G.synthesis(ws, noise_mode=self.noise_mode, lod=lod, noise_seed=part.noise_seed)
+        return images, tf.reduce_sum(w * part.weights[:, None], axis=0)
+
+    def for_discriminator(self, part, lod: Lod, gamma, loss_scale):
+        """Gradients of D's loss. Reals and fakes share the reals' labels.
+
+        Returns:
+            dict of gradients by name (None where a variable took no part), dict of statistics, weighted sum of w.
+        """
+        fakes, w_sum = self.draw_fakes(part, part.real_labels, lod)
+        fakes = tf.stop_gradient(fakes)
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(list(self.D_variables.values()))
+            loss, statistics = self._discriminator_loss(part, fakes, lod, gamma, loss_scale)
+            total = tf.reduce_sum(loss * part.weights) * loss_scale
+        gradients = tape.gradient(total, list(self.D_variables.values()))
+        return dict(zip(self.D_variables, gradients, strict=True)), statistics, w_sum
+
+    def _discriminator_loss(self, part, fakes, lod, gamma, loss_scale):
+        def critic(images):
+            return self.D(images, part.real_labels, lod=lod)
+
+        regulariser = self.loss.regulariser
+        penalty = tf.zeros_like(part.weights)
+        if regulariser == "r1":
+            real_logits, penalty = losses.logits_and_penalty(critic, part.reals, lod_floor=lod.floor, loss_scale=loss_scale)
+        else:
+            real_logits = critic(part.reals)
+        if regulariser == "r2":
+            fake_logits, penalty = losses.logits_and_penalty(critic, fakes, lod_floor=lod.floor, loss_scale=loss_scale)
+        else:
+            fake_logits = critic(fakes)
+        loss = losses.discriminator_loss(real_logits, fake_logits, self.loss.D, drift=self.loss.wgan_drift)
+        loss += penalty * (0.5 * gamma)
+        if self.loss.D.endswith("_gp"):
+            mixed = part.reals + (fakes - part.reals) * part.mixing_factors[:, None, None, None]
+            penalty = losses.mixed_image_penalty(
+                critic, mixed, target=self.loss.gp_target, lod_floor=lod.floor, loss_scale=loss_scale
+            )
+            loss += penalty * self.loss.gp_lambda
+        per_sample = {
+            "Loss/D": loss,
+            "Loss/penalty": penalty,
+            "Loss/scores/real": real_logits[:, 0],
+            "Loss/scores/fake": fake_logits[:, 0],
+            "Loss/signs/real": tf.sign(real_logits[:, 0]),
+            "Loss/signs/fake": tf.sign(fake_logits[:, 0]),
+        }
+        return loss, {name: tf.reduce_sum(values * part.weights) for name, values in per_sample.items()}
+
+    def for_generator(self, part, lod: Lod, loss_scale):
+        """Gradients of G's loss. Labels are drawn anew; returns as `for_discriminator`."""
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(list(self.G_variables.values()))
+            fakes, w_sum = self.draw_fakes(part, part.labels, lod)
+            loss = losses.generator_loss(self.D(fakes, part.labels, lod=lod), self.loss.G)
+            loss = tf.reduce_sum(loss * part.weights)
+            total = loss * loss_scale
+        gradients = tape.gradient(total, list(self.G_variables.values()))
+        return dict(zip(self.G_variables, gradients, strict=True)), {"Loss/G": loss}, w_sum
