@@ -1,6 +1,8 @@
 """Arithmetic of growth: powers of two, level of detail, and how many layers and feature maps a resolution has."""
 
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 from stylegan_tf.errors import UserError
 
@@ -8,15 +10,20 @@ MIN_RESOLUTION = 4
 MAX_RESOLUTION = 1024
 
 
-class Lod(NamedTuple):
+@dataclass(frozen=True)
+class Lod:
     """A level of detail in the two parts a network needs: a Python-level choice and a weight.
 
     `floor` picks the layers that run. `fade` is None while a resolution is steady, or the weight in (0, 1) of the
     level below (a float or a scalar tensor), so that one trace serves a whole fade.
     """
 
+    # Not a tuple: Keras refuses a tuple of numbers and tensors as an argument of a layer.
     floor: int
     fade: Any = None
+
+    def __iter__(self) -> Iterator:
+        return iter((self.floor, self.fade))
 
 
 def split_lod(lod: "float | Lod") -> Lod:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from stylegan_tf.networks import named_weights
-from stylegan_tf.resolution import split_lod
+from stylegan_tf.resolution import Lod, split_lod
 from stylegan_tf.training import ema
 from stylegan_tf.training.adam import Adam
 from stylegan_tf.training.dealing import deal_minibatch
@@ -92,7 +92,7 @@ class Trainer:
         num_layers = self.G.num_layers_at(float(floor))
 
         def run_pair(images, labels, fade, G_lrate, D_lrate, beta, gamma, seed):
-            lod = split_lod(float(floor))._replace(fade=fade if is_fading else None)
+            lod = Lod(floor, fade if is_fading else None)
             reals = {"reals": process_reals(images, lod.fade), "real_labels": labels}
             seeds = [tf.random.experimental.stateless_fold_in(seed, purpose) for purpose in (0, 1)]
             scale = self.D_optimizer.loss_scale
