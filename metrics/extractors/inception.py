@@ -1,0 +1,147 @@
+"""The Inception of 2015-12-05 in TensorFlow: images in, 2048 pool features (and class logits where the file has them) out."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from metrics.extractors.inception_layers import INCEPTION_LAYERS
+from metrics.extractors.resize import RESIZES
+
+NUM_FEATURES = 2048
+
+
+class Inception:
+    """Pool features of uint8 images. Weights are constants on the device that was current when it was made.
+
+    Args:
+        weights: "NAME/kernel" [kh, kw, in, out] and "NAME/bias" [out] of every layer, batch norm folded in;
+            optionally "logits/kernel" [2048, 1008].
+        resize: name of the way to 299x299 (`RESIZES`).
+        precision: "float32", or "bfloat16" for the convolutions (features come out as float32 all the same).
+
+    Source: Szegedy et al. 2015, as the frozen graph of 2015-12-05 that FID is defined with.
+    """
+
+    def __init__(self, weights: Mapping[str, np.ndarray], *, resize: str = "legacy_tensorflow", precision: str = "float32"):
+        self.resize = RESIZES[resize]
+        self.dtype = tf.as_dtype(precision)
+        self._kernels = {name: tf.constant(weights[f"{name}/kernel"], self.dtype) for name in INCEPTION_LAYERS}
+        self._biases = {name: tf.constant(weights[f"{name}/bias"], self.dtype) for name in INCEPTION_LAYERS}
+        self._logits = tf.constant(weights["logits/kernel"]) if "logits/kernel" in weights else None
+        self._run = tf.function(self._forward, input_signature=[tf.TensorSpec([None, None, None, None], tf.uint8)])
+
+    def __call__(self, images) -> tf.Tensor:
+        """uint8 images [N, H, W, 1 or 3] -> float32 features [N, 2048]."""
+        return self._run(images)
+
+    def logits(self, features) -> tf.Tensor:
+        """float32 features [N, 2048] -> logits [N, 1008], without the bias, as the Inception Score is defined."""
+        return tf.linalg.matmul(features, self._logits)
+
+    def _forward(self, images):
+        images = self.resize(_three_channels(images))
+        x = tf.cast((images - 128) / 128, self.dtype)
+        x = self._stem(x)
+        for name in ("mixed", "mixed_1", "mixed_2"):
+            x = self._block_a(x, name)
+        x = self._block_b(x, "mixed_3")
+        for name in ("mixed_4", "mixed_5", "mixed_6", "mixed_7"):
+            x = self._block_c(x, name)
+        x = self._block_d(x, "mixed_8")
+        x = self._block_e(x, "mixed_9", pool=_average_pool)
+        x = self._block_e(x, "mixed_10", pool=_max_pool_same)  # the last block takes the maximum: a quirk of that graph
+        return tf.reduce_mean(tf.cast(x, tf.float32), axis=[1, 2])
+
+    def _conv(self, x, name: str, *, stride: int = 1, padding: str = "SAME"):
+        x = tf.nn.conv2d(x, self._kernels[name], stride, padding)
+        return tf.nn.relu(tf.nn.bias_add(x, self._biases[name]))
+
+    def _tower(self, x, *names: str):
+        for name in names:
+            x = self._conv(x, name)
+        return x
+
+    def _stem(self, x):
+        x = self._conv(x, "conv", stride=2, padding="VALID")  # [N, 149, 149, 32]
+        x = self._conv(x, "conv_1", padding="VALID")
+        x = _max_pool(self._conv(x, "conv_2"))  # [N, 73, 73, 64]
+        x = self._conv(x, "conv_3")
+        return _max_pool(self._conv(x, "conv_4", padding="VALID"))  # [N, 35, 35, 192]
+
+    def _block_a(self, x, name: str):
+        return tf.concat(
+            [
+                self._conv(x, f"{name}/conv"),
+                self._tower(x, f"{name}/tower/conv", f"{name}/tower/conv_1"),
+                self._tower(x, f"{name}/tower_1/conv", f"{name}/tower_1/conv_1", f"{name}/tower_1/conv_2"),
+                self._conv(_average_pool(x), f"{name}/tower_2/conv"),
+            ],
+            axis=-1,
+        )
+
+    def _block_b(self, x, name: str):
+        tower = self._tower(x, f"{name}/tower/conv", f"{name}/tower/conv_1")
+        return tf.concat(
+            [
+                self._conv(x, f"{name}/conv", stride=2, padding="VALID"),
+                self._conv(tower, f"{name}/tower/conv_2", stride=2, padding="VALID"),
+                _max_pool(x),
+            ],
+            axis=-1,
+        )
+
+    def _block_c(self, x, name: str):
+        return tf.concat(
+            [
+                self._conv(x, f"{name}/conv"),
+                self._tower(x, *(f"{name}/tower/conv{i}" for i in ("", "_1", "_2"))),
+                self._tower(x, *(f"{name}/tower_1/conv{i}" for i in ("", "_1", "_2", "_3", "_4"))),
+                self._conv(_average_pool(x), f"{name}/tower_2/conv"),
+            ],
+            axis=-1,
+        )
+
+    def _block_d(self, x, name: str):
+        tower = self._conv(x, f"{name}/tower/conv")
+        tower_1 = self._tower(x, *(f"{name}/tower_1/conv{i}" for i in ("", "_1", "_2")))
+        return tf.concat(
+            [
+                self._conv(tower, f"{name}/tower/conv_1", stride=2, padding="VALID"),
+                self._conv(tower_1, f"{name}/tower_1/conv_3", stride=2, padding="VALID"),
+                _max_pool(x),
+            ],
+            axis=-1,
+        )
+
+    def _block_e(self, x, name: str, *, pool):
+        tower = self._conv(x, f"{name}/tower/conv")
+        tower_1 = self._tower(x, f"{name}/tower_1/conv", f"{name}/tower_1/conv_1")
+        return tf.concat(
+            [
+                self._conv(x, f"{name}/conv"),
+                self._conv(tower, f"{name}/tower/mixed/conv"),
+                self._conv(tower, f"{name}/tower/mixed/conv_1"),
+                self._conv(tower_1, f"{name}/tower_1/mixed/conv"),
+                self._conv(tower_1, f"{name}/tower_1/mixed/conv_1"),
+                self._conv(pool(x), f"{name}/tower_2/conv"),
+            ],
+            axis=-1,
+        )
+
+
+def _three_channels(images):
+    """Grey images are shown to the network as RGB."""
+    return images if images.shape[-1] == 3 else tf.cond(tf.shape(images)[-1] == 1, lambda: tf.repeat(images, 3, -1), lambda: images)
+
+
+def _max_pool(x):
+    return tf.nn.max_pool2d(x, 3, 2, "VALID")
+
+
+def _max_pool_same(x):
+    return tf.nn.max_pool2d(x, 3, 1, "SAME")
+
+
+def _average_pool(x):
+    return tf.nn.avg_pool2d(x, 3, 1, "SAME")  # the border counts only pixels that exist
