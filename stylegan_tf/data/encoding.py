@@ -1,0 +1,74 @@
+"""From images to framed records of every level: the work of one thread of the dataset writer."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from stylegan_tf.data.codecs import encode_image, strip_jpeg, strip_png
+from stylegan_tf.data.pyramid import pyramid
+from stylegan_tf.data.tfrecords import Example, encode_example, frame
+from stylegan_tf.errors import UserError
+from stylegan_tf.resolution import MIN_RESOLUTION
+
+
+class Item(NamedTuple):
+    """An image on its way into a dataset; see `DatasetWriter.add`."""
+
+    image: np.ndarray
+    label: Any = None
+    encoded: bytes | None = None
+
+
+class Records(NamedTuple):
+    """Framed records of one level, and the masked CRCs of their payloads."""
+
+    framed: list[bytes]
+    checksums: list[int]
+
+
+class Encoder:
+    """Turns images into records of every level, largest first. Holds no state, so that threads may share it."""
+
+    def __init__(self, *, resolution: int, channels: int, encoding: str, quality: int):
+        self.resolution, self.channels, self.encoding, self.quality = resolution, channels, encoding, quality
+
+    @property
+    def resolutions(self) -> list[int]:
+        """Sides of all levels, largest first."""
+        return [self.resolution >> level for level in range(self.resolution.bit_length()) if self.resolution >> level >= MIN_RESOLUTION]
+
+    @property
+    def image_bytes(self) -> int:
+        """Bytes of one image without compression."""
+        return self.resolution**2 * self.channels
+
+    def encode(self, items: Sequence[Item]) -> list[Records]:
+        """Records of every level.
+
+        Raises:
+            UserError: an image of another shape or type.
+        """
+        if not items:
+            return [Records([], []) for _ in self.resolutions]
+        images = np.stack([self._checked(item.image) for item in items])
+        levels = []
+        for level, pixels in enumerate(pyramid(images)):
+            shape = (self.channels, *pixels.shape[1:3])
+            encoded = [(self._passed_through(item) if level == 0 else None) for item in items]
+            data = [known or encode_image(image, self.encoding, self.quality) for known, image in zip(encoded, pixels, strict=True)]
+            levels.append(Records(*frame([encode_example(Example(shape, image_bytes, self.encoding)) for image_bytes in data])))
+        return levels
+
+    def _passed_through(self, item: Item) -> bytes | None:
+        """The bytes that an image came in, where they can be stored as they are."""
+        if not item.encoded or self.encoding == "raw":
+            return None
+        strip = strip_png if self.encoding == "png" else strip_jpeg
+        return strip(item.encoded, self.resolution, self.channels)
+
+    def _checked(self, image: np.ndarray) -> np.ndarray:
+        expected = (self.resolution, self.resolution, self.channels)
+        if image.shape != expected or image.dtype != np.uint8:
+            raise UserError(f"Images must be uint8 {list(expected)}. Received: {image.dtype} {list(image.shape)}")
+        return image

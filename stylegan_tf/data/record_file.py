@@ -1,0 +1,133 @@
+"""One TFRecord file opened for random access: where its records lie, and their payloads by number."""
+
+import os
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from stylegan_tf.data.crc32c import masked_crc32c
+from stylegan_tf.data.tfrecords import COPY_AGAIN, FOOTER_BYTES, FRAME_BYTES, HEADER_BYTES, index_path
+from stylegan_tf.errors import MissingFileError, UserError
+from stylegan_tf.files import atomic_path
+
+
+class RecordFile:
+    """Records of one file, read by number and without a shared file position, so that threads may use it together.
+
+    Args:
+        path: a TFRecord file. Its offsets come from the index beside it where that fits the file's size, and from
+            one walk over the file otherwise (about a million records a second).
+
+    Raises:
+        MissingFileError: no such file.
+        UserError: the file is cut, or a length in it is damaged; names the record.
+    """
+
+    def __init__(self, path: Path):
+        self.path = Path(path)
+        try:
+            self._file = open(path, "rb", buffering=0)  # noqa: SIM115 - lives as long as this object
+        except FileNotFoundError:
+            raise MissingFileError(f"{path} is missing. {COPY_AGAIN}") from None
+        self.num_bytes = os.fstat(self._file.fileno()).st_size
+        offsets = _load_index(index_path(self.path), self.num_bytes)
+        self.offsets = scan_offsets(self.path) if offsets is None else offsets  # int64 [records + 1]
+        sizes = np.diff(self.offsets)
+        self.frame_bytes = int(sizes[0]) if len(sizes) and (sizes == sizes[0]).all() else None  # where all are of one size
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def read_frame(self, row: int) -> bytes:
+        """A record with its framing, unchecked."""
+        start, stop = int(self.offsets[row]), int(self.offsets[row + 1])
+        return os.pread(self._file.fileno(), stop - start, start)
+
+    def read_payload(self, row: int) -> memoryview:
+        """A record without its framing, after a look at its length; checksums are left to `verify`."""
+        frame = self.read_frame(row)
+        size = int(self.offsets[row + 1] - self.offsets[row])
+        if len(frame) != size:
+            raise UserError(f"{self.path} is cut in record {row}. {COPY_AGAIN}")
+        if struct.unpack_from("<Q", frame)[0] != size - FRAME_BYTES:
+            raise UserError(
+                f"{self.path}: record {row} is damaged (its length does not fit its place in the file). "
+                f"{COPY_AGAIN}"
+            )
+        return memoryview(frame)[HEADER_BYTES:-FOOTER_BYTES]
+
+    def read_into(self, rows: Sequence[int], frames: np.ndarray) -> None:
+        """Reads framed records that are all `frame_bytes` long into uint8 [len(rows), frame_bytes], checking their lengths."""
+        descriptor = self._file.fileno()
+        for frame, row in zip(frames, rows, strict=True):
+            if os.preadv(descriptor, [frame], int(row) * self.frame_bytes) != self.frame_bytes:
+                raise UserError(f"{self.path} is cut in record {row}. {COPY_AGAIN}")
+        expected = np.frombuffer(struct.pack("<Q", self.frame_bytes - FRAME_BYTES), np.uint8)
+        damaged = np.flatnonzero((frames[:, :8] != expected).any(axis=1))
+        if len(damaged):
+            raise UserError(
+                f"{self.path}: record {rows[damaged[0]]} is damaged (its length is wrong). {COPY_AGAIN}"
+            )
+
+    def checksums(self) -> np.ndarray:
+        """Masked CRCs of the payloads as the file states them: uint32 [records]. They stand for the content in digests."""
+        descriptor = self._file.fileno()
+        stated = b"".join(os.pread(descriptor, FOOTER_BYTES, int(stop) - FOOTER_BYTES) for stop in self.offsets[1:])
+        return np.frombuffer(stated, "<u4")
+
+    def close(self) -> None:
+        """Closes the file; reading fails from then on."""
+        self._file.close()
+
+
+def scan_offsets(path: Path) -> np.ndarray:
+    """Walks over a TFRecord file from length to length, checking every length by its checksum.
+
+    Returns:
+        int64 [records + 1]: where every record starts, and the size of the file.
+
+    Raises:
+        UserError: the file is cut or a length is damaged; names the record.
+    """
+    offsets, headers = [0], []
+    with open(path, "rb", buffering=0) as file:
+        descriptor = file.fileno()
+        num_bytes = os.fstat(descriptor).st_size
+        while offsets[-1] < num_bytes:
+            header = os.pread(descriptor, HEADER_BYTES, offsets[-1])
+            if len(header) < HEADER_BYTES:
+                break
+            headers.append(header)
+            offsets.append(offsets[-1] + FRAME_BYTES + int.from_bytes(header[:8], "little"))
+
+    words = np.frombuffer(b"".join(headers), "<u4").reshape(-1, 3)
+    damaged = np.flatnonzero(masked_crc32c(np.ascontiguousarray(words[:, :2]).view(np.uint8)) != words[:, 2])
+    if len(damaged):
+        raise UserError(
+            f"{path}: record {damaged[0]} is damaged (the checksum of its length is wrong), or this is not a TFRecord file. "
+            f"{COPY_AGAIN}"
+        )
+    if offsets[-1] != num_bytes:
+        cut = len(headers) - (offsets[-1] > num_bytes)
+        raise UserError(f"{path} is cut in record {cut}. {COPY_AGAIN}")
+    return np.array(offsets, np.int64)
+
+
+def save_index(record_path: Path, offsets: np.ndarray) -> None:
+    """Keeps the offsets of a record file beside it."""
+    with atomic_path(index_path(record_path)) as temporary, open(temporary, "wb") as file:
+        np.save(file, np.asarray(offsets, np.int64))
+
+
+def _load_index(path: Path, num_bytes: int) -> np.ndarray | None:
+    """Offsets from an index file, or None where there is none or it belongs to another state of the record file."""
+    try:
+        offsets = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    if not isinstance(offsets, np.ndarray) or offsets.dtype != np.int64 or offsets.ndim != 1 or len(offsets) < 1:
+        return None
+    fits = offsets[0] == 0 and offsets[-1] == num_bytes and (np.diff(offsets) >= FRAME_BYTES).all()
+    return offsets if fits else None

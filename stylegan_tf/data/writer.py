@@ -1,0 +1,221 @@
+"""Writes a dataset: images in, record files of every resolution, labels and manifest out, or nothing at all."""
+
+import itertools
+import os
+import shutil
+import uuid
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stylegan_tf.data.codecs import check_encoding
+from stylegan_tf.data.dataset import PARTIAL_SUFFIX
+from stylegan_tf.data.disk import check_disk, estimate_bytes
+from stylegan_tf.data.encoding import Encoder, Item, Records
+from stylegan_tf.data.label_writer import LabelWriter
+from stylegan_tf.data.level_writer import LevelWriter
+from stylegan_tf.data.manifest import Manifest, content_digest, write_manifest
+from stylegan_tf.data.tfrecords import labels_name
+from stylegan_tf.errors import UserError
+from stylegan_tf.resolution import check_resolution
+
+_CHUNK_BYTES = 4 << 20  # pixels worked on at a time by one thread: enough to hide what NumPy costs a call
+
+
+class DatasetWriter:
+    """Builds a dataset under a temporary name and renames it when the `with` block ends without an error.
+
+        with DatasetWriter("datasets/cats", resolution=256, channels=3) as writer:
+            writer.add(image)                      # one by one, or
+            writer.add_many(items, workers=2)      # in parallel, in the order given
+
+    Memory stays flat however many images come. Killed half-way it leaves a hidden folder `.NAME-xxxxxxxx.partial`, which
+    `open_dataset` refuses.
+
+    Args:
+        target_dir: folder to make; its last part becomes the name of the dataset.
+        resolution: side of the images, a power of two from 4 to 1024.
+        channels: 1, 3 or 4 (JPEG: 1 or 3).
+        encoding: "png" (lossless), "raw" (the original's records), or "jpeg".
+        quality: of JPEG, 1 to 100.
+        expected_images: if given, the disk is checked for so many before anything is written.
+        class_names: names of the classes; labels may then be class numbers.
+        num_shards: record files a resolution; image i is in shard i % num_shards. The original reads only 1.
+        overwrite: replace an existing dataset, once the new one is whole.
+        made_by: what the manifest says about how this dataset came about; any JSON object.
+
+    Raises:
+        UserError: wrong values, an existing target without `overwrite`, or a disk too small.
+    """
+
+    def __init__(
+        self,
+        target_dir: str | os.PathLike,
+        *,
+        resolution: int,
+        channels: int,
+        encoding: str = "png",
+        quality: int = 95,
+        expected_images: int | None = None,
+        class_names: Sequence[str] | None = None,
+        num_shards: int = 1,
+        overwrite: bool = False,
+        made_by: dict[str, Any] | None = None,
+    ):
+        check_resolution(resolution)
+        check_encoding(encoding, channels, quality)
+        if not 1 <= num_shards <= 99_999:
+            raise UserError(f"The number of shards must be from 1 to 99999. Received: {num_shards}")
+        self.target_dir = Path(os.path.abspath(target_dir))
+        self.name = self.target_dir.name
+        self.num_images = 0
+        self.class_names = tuple(class_names or ())
+        self._num_shards = num_shards
+        self._encoder = Encoder(resolution=resolution, channels=channels, encoding=encoding, quality=quality)
+        self._overwrite, self._made_by = overwrite, dict(made_by or {})
+        self._check_target()
+        if expected_images is not None:
+            size = estimate_bytes(expected_images, resolution=resolution, channels=channels, encoding=encoding)
+            check_disk(self.target_dir, size)
+        self._partial = self.target_dir.with_name(f".{self.name}-{uuid.uuid4().hex[:8]}{PARTIAL_SUFFIX}")
+        self._levels: list[LevelWriter] = []
+        self._labels = LabelWriter(self._partial / labels_name(self.name), len(self.class_names))
+
+    def __enter__(self) -> "DatasetWriter":
+        self._partial.mkdir(parents=True)
+        for resolution in self._encoder.resolutions:
+            self._levels.append(LevelWriter(self._partial, self.name, resolution, self._num_shards))
+        return self
+
+    def __exit__(self, error_type: type | None, error: BaseException | None, traceback: Any) -> None:
+        try:
+            if error_type is None:
+                self._finish()
+        finally:
+            for level in self._levels:
+                level.close()
+            self._labels.close()
+            shutil.rmtree(self._partial, ignore_errors=True)
+
+    def add(self, image: np.ndarray, label: Any = None, encoded: bytes | None = None) -> None:
+        """Adds one image.
+
+        Args:
+            image: uint8 [R, R, C].
+            label: float [label_size], a class number (with `class_names`), or None; the same kind for every image.
+            encoded: the file this image was decoded from. Its pixels go into the largest level as they are where the file's format
+                is that of the dataset and allows it (8-bit PNG without palette or transparency chunk), and are encoded anew
+                otherwise. It must hold exactly the pixels of `image`.
+
+        Raises:
+            UserError: an image of another shape or type, or a label that does not fit those before.
+        """
+        self._append(*self._encode_chunk([Item(image, label, encoded)]))
+
+    def add_many(self, items: Iterable[Any], workers: int | None = None) -> int:
+        """Adds images in the order given, encoded by several threads.
+
+        Args:
+            items: each an image, a tuple (image, label) or (image, label, encoded) as `add` takes them, or a function
+                without arguments that returns one of these, called in a worker thread; None is left out.
+            workers: threads; None takes one for each processor.
+
+        Returns:
+            How many images were added.
+        """
+        before = self.num_images
+        workers = workers or os.cpu_count() or 1
+        chunk_size = min(256, max(1, _CHUNK_BYTES // self._encoder.image_bytes))
+        pending: deque = deque()
+        pool = ThreadPoolExecutor(workers)
+        try:
+            for chunk in _chunked(items, chunk_size):
+                pending.append(pool.submit(self._encode_chunk, chunk))
+                if len(pending) > workers + 1:
+                    self._append(*pending.popleft().result())
+            while pending:
+                self._append(*pending.popleft().result())
+        finally:
+            pool.shutdown(cancel_futures=True)
+        return self.num_images - before
+
+    def set_labels(self, labels: np.ndarray) -> None:
+        """Sets the labels of all images at once, float [num_images, label_size], instead of one with every image."""
+        self._labels.set_all(labels)
+
+    def _check_target(self) -> None:
+        if not self.name or self.name.startswith(".") or self.name.endswith(PARTIAL_SUFFIX):
+            raise UserError(f"{self.target_dir} is no name for a dataset. Take one like datasets/cats")
+        if self.target_dir.exists() and not self._overwrite:
+            raise UserError(f"{self.target_dir} exists. Take another name, or --overwrite to replace it.")
+
+    def _encode_chunk(self, chunk: list[Any]) -> tuple[list[Item], list[Records]]:
+        items = [item for item in map(_as_item, chunk) if item is not None]
+        return items, self._encoder.encode(items)
+
+    def _append(self, items: list[Item], levels: list[Records]) -> None:
+        """Writes encoded records of every level and keeps the labels."""
+        for item in items:
+            self._labels.add(item.label)
+        for writer, records in zip(self._levels, levels, strict=True):
+            writer.append(records)
+        self.num_images += len(items)
+
+    def _finish(self) -> None:
+        """Completes files and manifest, then gives the folder its name."""
+        if not self.num_images:
+            raise UserError(f"Nothing was added to {self.target_dir}: there are no images to make a dataset of.")
+        for level in self._levels:
+            level.finish()
+        labels = self._labels.finish(self.num_images)
+        files = {entry.name: entry.stat().st_size for entry in sorted(self._partial.iterdir())}
+        top = self._levels[0]
+        encoding = self._encoder.encoding
+        facts = {"channels": self._encoder.channels, "resolution": top.resolution, "encoding": encoding}
+        manifest = Manifest(
+            name=self.name,
+            num_images=self.num_images,
+            label_shape=() if labels is None else labels.shape[1:],
+            class_names=self.class_names,
+            digest=content_digest(checksums=top.checksums(), labels=labels, **facts),
+            num_shards=self._num_shards,
+            files=files,
+            made_by={**self._made_by, **({"quality": self._encoder.quality} if encoding == "jpeg" else {})},
+            **facts,
+        )
+        write_manifest(self._partial, manifest)
+        self._publish()
+
+    def _publish(self) -> None:
+        """Renames the finished folder, moving an older dataset out of the way first and deleting it last."""
+        older = self._partial.with_name(self._partial.name.replace(PARTIAL_SUFFIX, f"-replaced{PARTIAL_SUFFIX}"))
+        if self.target_dir.exists():
+            self._check_target()
+            self.target_dir.rename(older)
+        try:
+            self._partial.rename(self.target_dir)
+        except OSError:
+            if older.exists():
+                older.rename(self.target_dir)
+            raise
+        shutil.rmtree(older, ignore_errors=True)
+
+
+def _as_item(item: Any) -> Item | None:
+    """What `add_many` accepts, as an Item; None for what is left out."""
+    if callable(item):
+        item = item()
+    if item is None or isinstance(item, Item):
+        return item
+    return Item(*item) if isinstance(item, tuple) else Item(item)
+
+
+def _chunked(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    """Lists of up to `size` items."""
+    iterator = iter(items)
+    while chunk := list(itertools.islice(iterator, size)):
+        yield chunk

@@ -1,0 +1,47 @@
+"""The checksum of TFRecords against published values and a bit-by-bit oracle."""
+
+import numpy as np
+import pytest
+
+from stylegan_tf.data.crc32c import crc32c, masked_crc32c
+
+
+def crc32c_bit_by_bit(string):
+    crc = 0xFFFFFFFF
+    for byte in string:
+        crc ^= byte
+        for _ in range(8):
+            crc = (crc >> 1) ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+@pytest.mark.parametrize(
+    ("string", "expected"),
+    [(b"123456789", 0xE3069283), (bytes(32), 0x8A9136AA), (b"\xff" * 32, 0x62A8AB43), (bytes(range(32)), 0x46DD794E), (b"", 0)],
+)
+def test_published_values(string, expected):  # RFC 3720, B.4, and the catalogue of CRCs for 123456789
+    assert crc32c([string])[0] == expected
+
+
+def test_strings_of_any_length_equal_the_oracle():
+    rng = np.random.default_rng(0)
+    strings = [rng.bytes(length) for length in [*range(70), 255, 256, 257, 1021, 4096, 5000]]
+    expected = [crc32c_bit_by_bit(string) for string in strings]
+    np.testing.assert_array_equal(crc32c(strings), expected)  # all at once, padded
+    np.testing.assert_array_equal([crc32c([string])[0] for string in strings], expected)
+
+
+def test_long_string_is_joined_from_rows():
+    strings = [np.random.default_rng(length).bytes(length) for length in (65_537, 100_000)]
+    np.testing.assert_array_equal(crc32c(strings), [crc32c_bit_by_bit(string) for string in strings])
+
+
+def test_one_flipped_bit_changes_the_checksum():
+    string = bytearray(1000)
+    before = masked_crc32c([bytes(string)])[0]
+    string[777] ^= 4
+    assert masked_crc32c([bytes(string)])[0] != before
+
+
+def test_no_strings_give_no_checksums():
+    assert crc32c([]).shape == (0,)
