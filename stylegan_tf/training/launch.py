@@ -1,0 +1,131 @@
+"""Starts a run or goes on with one: networks, run folder, first lines of the log, and the loop."""
+
+import shlex
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import stylegan_tf
+from stylegan_tf import networks, settings_text, snapshot
+from stylegan_tf.errors import UserError
+from stylegan_tf.settings import TrainingSettings
+from stylegan_tf.training import loop
+from stylegan_tf.training import resume as resuming
+from stylegan_tf.training.build import build_networks, weights_of
+from stylegan_tf.training.devices import Devices
+from stylegan_tf.training.run_dir import CONFIG_NAME, RunDir
+
+
+def start(
+    settings: TrainingSettings,
+    run_dir: RunDir,
+    dataset: Any,
+    devices: Devices,
+    *,
+    command: Sequence[str] = (),
+    source: Path | None = None,
+    on_snapshot: loop.OnSnapshot | None = None,
+) -> int:
+    """Starts a new run in an empty folder.
+
+    Args:
+        settings: as `settings_check.check` returned them.
+        run_dir, dataset, devices: what `run_dir.create`, `data.open_dataset` and `devices.open_devices` gave.
+        command: the command line, for the record.
+        source: snapshot to take networks, kimg and schedule from; optimizers start fresh.
+        on_snapshot: see `loop.Run`.
+
+    Returns:
+        Exit code.
+    """
+    write_config(settings, run_dir, dataset, devices, command)
+    run_dir.log(f"{shlex.join(command)}\n{describe(settings, dataset, devices)}")
+    run = make_run(settings, run_dir, dataset, devices, on_snapshot)
+    if source is not None:
+        take_snapshot(run, source)
+    return finish(run, loop.train(run))
+
+
+def resume(
+    settings: TrainingSettings,
+    run_dir: RunDir,
+    dataset: Any,
+    devices: Devices,
+    *,
+    state: dict[str, Any],
+    report: Sequence[str],
+    on_snapshot: loop.OnSnapshot | None = None,
+) -> int:
+    """Goes on with a run where `state` was taken; `report` says what is different in its configuration."""
+    dropped = resuming.drop_newer(run_dir, state)
+    write_config(settings, run_dir, dataset, devices, ())
+    position = state["position"]["nimg"] / 1000
+    run_dir.log(f"Going on at kimg {position:.1f} in {run_dir.path} ({time.strftime('%Y-%m-%d %H:%M:%S')})", is_kept=False)
+    if dropped:
+        run_dir.log(f"Dropped what was newer than the training state: {', '.join(dropped)}", is_kept=False)
+    for line in report:
+        run_dir.log(line)
+    run = make_run(settings, run_dir, dataset, devices, on_snapshot)
+    return finish(run, loop.train(run, state))
+
+
+def make_run(settings: TrainingSettings, run_dir: RunDir, dataset: Any, devices: Devices, on_snapshot) -> loop.Run:
+    """A run with fresh networks."""
+    built = build_networks(
+        settings,
+        resolution=settings.data.resolution,
+        channels=dataset.channels,
+        label_size=dataset.label_size,
+        policy=devices.policy,
+        strategy=devices.strategy,
+    )
+    return loop.Run(settings, run_dir, dataset=dataset, devices=devices, networks=built, on_snapshot=on_snapshot)
+
+
+def take_snapshot(run: loop.Run, source: Path) -> None:
+    """Takes weights, averages, kimg and schedule from a snapshot of the same networks."""
+    loaded = snapshot.load_networks(source)
+    try:
+        for name, network in run.networks.items():
+            networks.assign_weights(network, weights_of(getattr(loaded, name)))
+    except ValueError as error:
+        raise UserError(f"{source} holds other networks than this configuration. Try --init-from {source}. ({error})") from error
+    run.nimg = run.look_nimg = run.meter.start_nimg = loaded.nimg
+    run.run_dir.log(f"Weights, averages, kimg ({loaded.nimg / 1000:.1f}) and schedule from {source}; both optimizers start fresh.")
+
+
+def finish(run: loop.Run, stopped_by: str | None) -> int:
+    """Says where the results are; returns the exit code."""
+    if stopped_by is None:
+        run.run_dir.log(f"Done. Pictures, networks and statistics are in {run.run_dir.path}")
+    run.run_dir.close()
+    return 0
+
+
+def write_config(settings: TrainingSettings, run_dir: RunDir, dataset: Any, devices: Devices, command: Sequence[str]) -> None:
+    """Writes config.json: settings, dataset, devices, library version."""
+    run_dir.write_json(
+        CONFIG_NAME,
+        {
+            "settings": settings_text.to_plain(settings),
+            "dataset": loop.identity_of(dataset, settings),
+            "devices": devices.description,
+            "library_version": stylegan_tf.__version__,
+            "command": list(command),
+        },
+    )
+
+
+def describe(settings: TrainingSettings, dataset: Any, devices: Devices) -> str:
+    """What is trained, on what, and how long, in three lines."""
+    schedule = settings.schedule
+    resolution = settings.data.resolution
+    labels = f", {dataset.label_size} classes" if settings.data.conditional else ""
+    growth = f"growing from {schedule.start_resolution}x{schedule.start_resolution}"
+    growth = "no growing" if schedule.start_resolution == resolution else growth
+    return (
+        f"Preset {settings.name}: {resolution}x{resolution}x{dataset.channels}, {growth}, {schedule.total_kimg:g} kimg\n"
+        f"Data {dataset.path}: {dataset.num_images} images{labels}{', mirrored' if settings.data.mirror else ''}\n"
+        f"Devices {devices.description}"
+    )

@@ -1,0 +1,75 @@
+"""The picture grids of a run: the reals once, the fakes of fixed latents again and again."""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from stylegan_tf import images
+from stylegan_tf.resolution import Lod, resolution_at, split_lod
+from stylegan_tf.settings import RunSettings
+
+BATCH_SIZE = 32  # images drawn at once
+
+
+class PictureGrids:
+    """Draws grids from latents that stay the same for the whole run: a function of the seed.
+
+    Args:
+        settings: grid size and seed.
+        resolution: full resolution; grids have it at every level of detail.
+        z_dim: width of a latent.
+        labels: float32 [num_images, label_size] of the dataset, or None: one class a row where there are labels.
+        seed: of latents and of the choice of reals.
+    """
+
+    def __init__(self, settings: RunSettings, *, resolution: int, z_dim: int, labels: np.ndarray | None, num_images: int):
+        self.resolution = resolution
+        columns, rows = images.grid_shape(resolution, settings.grid_size)
+        self.columns = settings.grid_columns or columns
+        rows = settings.grid_rows or rows
+        random = np.random.RandomState(settings.seed)
+        if labels is None or labels.shape[1] == 0:
+            count = self.columns * rows
+            self.indices = random.randint(num_images, size=count) if count > num_images else random.choice(num_images, count, False)
+            self.labels = None
+        else:
+            self.indices = _one_class_a_row(labels, self.columns, rows, random)
+            self.labels = labels[self.indices]
+        self.z = random.randn(len(self.indices), z_dim).astype(np.float32)
+        self._draw = tf.function(_draw, reduce_retracing=True)
+
+    def reals(self, read_images: Any) -> np.ndarray:
+        """Grid of reals, uint8 [H, W, C]. `read_images(indices)` gives uint8 [n, R, R, C] at full resolution."""
+        return images.make_grid(read_images(np.sort(self.indices) if self.labels is None else self.indices), self.columns)
+
+    def fakes(self, G_ema: Any, lod: float) -> np.ndarray:
+        """Grid of fakes without truncation and with the network's own noise maps, uint8 [H, W, C]."""
+        pictures = self.draw(G_ema, lod)
+        return images.make_grid(images.upscale(pictures, self.resolution // pictures.shape[1]), self.columns)
+
+    def draw(self, G_ema: Any, lod: float) -> np.ndarray:
+        """The fakes one by one, uint8 [N, R, R, C] at the resolution of the level of detail."""
+        floor, fade = split_lod(lod)
+        size = resolution_at(self.resolution, lod)
+        drawn = []
+        for start in range(0, len(self.z), BATCH_SIZE):
+            z = self.z[start : start + BATCH_SIZE]
+            labels = None if self.labels is None else tf.constant(self.labels[start : start + BATCH_SIZE])
+            fade_weight = None if fade is None else tf.constant(fade, tf.float32)
+            drawn.append(images.to_uint8(self._draw(G_ema, tf.constant(z), labels, floor, fade_weight).numpy()))
+        return np.concatenate(drawn).reshape(len(self.z), size, size, -1)
+
+
+def _draw(G_ema, z, labels, floor, fade):
+    return G_ema(z, labels, truncation_psi=None, noise_mode="const", lod=Lod(floor, fade))
+
+
+def _one_class_a_row(labels: np.ndarray, columns: int, rows: int, random: np.random.RandomState) -> np.ndarray:
+    """Indices of images, row after row of one class each; classes beyond the rows are left out, rows beyond them too."""
+    classes = labels.argmax(axis=1)
+    chosen = []
+    for kind in np.unique(classes)[:rows]:
+        members = np.flatnonzero(classes == kind)
+        chosen.append(random.choice(members, columns, replace=len(members) < columns))
+    return np.concatenate(chosen)

@@ -1,0 +1,173 @@
+"""What a tick says: one aligned line, one line of JSON, and the same numbers for TensorBoard."""
+
+import json
+import math
+import os
+import time
+from typing import Any
+
+from stylegan_tf.training.schedule import Stage
+
+# TensorBoard tags: the original's where it has one.
+TAGS = {
+    "tick": "Progress/tick",
+    "kimg": "Progress/kimg",
+    "lod": "Progress/lod",
+    "resolution": "Progress/resolution",
+    "minibatch": "Progress/minibatch",
+    "eta_sec": "Progress/eta_sec",
+    "sec_per_tick": "Timing/sec_per_tick",
+    "sec_per_kimg": "Timing/sec_per_kimg",
+    "maintenance_sec": "Timing/maintenance_sec",
+    "total_sec": "Timing/total_sec",
+    "images_per_sec": "Timing/images_per_sec",
+    "data_sec": "Timing/data_sec",
+    "step_sec": "Timing/step_sec",
+    "gpumem_gb": "Resources/peak_gpu_mem_gb",
+    "hostmem_gb": "Resources/host_mem_gb",
+    "G_lrate": "TrainG/learning_rate",
+    "D_lrate": "TrainD/learning_rate",
+}
+
+
+class TickMeter:
+    """Adds up what happens between two tick lines.
+
+    Everything it holds can be saved in the middle of a tick (`state`, `load_state`), so that a run that was cut off
+    prints the same losses as one that was not.
+
+    Args:
+        total_kimg: length of the run, for the time that is left.
+    """
+
+    def __init__(self, total_kimg: float):
+        self.total_kimg = total_kimg
+        self.tick = 0
+        self.start_nimg = 0
+        self.total_sec = 0.0
+        self.maintenance_sec = 0.0
+        self._sums: dict[str, float] = {}
+        self._count = 0
+        self._tick_sec = 0.0
+        self._data_sec = 0.0
+        self._clock = time.perf_counter()
+
+    def add(self, values: dict[str, float], data_sec: float = 0.0) -> None:
+        """Adds the means of one round, and the seconds it waited for data."""
+        for name, value in values.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value
+        self._count += 1
+        self._data_sec += data_sec
+        self._tick_sec += self._elapsed()
+
+    def finish_tick(self, nimg: int, stage: Stage, memory: dict[str, float]) -> dict[str, Any]:
+        """Ends a tick: returns its record and starts the next one.
+
+        Args:
+            nimg: real images shown so far.
+            stage: the schedule as it was looked at last.
+            memory: `gpumem_gb` and `hostmem_gb`.
+        """
+        self._tick_sec += self._elapsed()
+        self.tick += 1
+        self.total_sec += self._tick_sec
+        images = max(nimg - self.start_nimg, 1)
+        sec_per_kimg = self._tick_sec / images * 1000
+        record = {
+            "tick": self.tick,
+            "nimg": nimg,
+            "kimg": nimg / 1000,
+            "lod": stage.lod,
+            "resolution": stage.resolution,
+            "minibatch": stage.minibatch,
+            "total_sec": self.total_sec,
+            "sec_per_tick": self._tick_sec,
+            "sec_per_kimg": sec_per_kimg,
+            "images_per_sec": images / max(self._tick_sec, 1e-9),
+            "maintenance_sec": self.maintenance_sec,
+            "data_sec": self._data_sec,
+            "step_sec": self._tick_sec - self._data_sec,
+            "eta_sec": max(self.total_kimg - nimg / 1000, 0.0) * sec_per_kimg,
+            **memory,
+            "G_lrate": stage.G_lrate,
+            "D_lrate": stage.D_lrate,
+            **{name: value / max(self._count, 1) for name, value in self._sums.items()},
+        }
+        self.start_nimg, self._sums, self._count, self._tick_sec, self._data_sec = nimg, {}, 0, 0.0, 0.0
+        return record
+
+    def finish_maintenance(self) -> None:
+        """Books the time since the tick ended (pictures, snapshots, metrics) as maintenance."""
+        self.maintenance_sec = self._elapsed()
+        self.total_sec += self.maintenance_sec
+
+    def state(self) -> dict[str, Any]:
+        """Plain values that `load_state` takes."""
+        return {
+            "tick": self.tick,
+            "start_nimg": self.start_nimg,
+            "total_sec": self.total_sec,
+            "maintenance_sec": self.maintenance_sec,
+            "sums": dict(self._sums),
+            "count": self._count,
+            "tick_sec": self._tick_sec,
+            "data_sec": self._data_sec,
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Goes on where `state` was taken."""
+        self.tick, self.start_nimg = state["tick"], state["start_nimg"]
+        self.total_sec, self.maintenance_sec = state["total_sec"], state["maintenance_sec"]
+        self._sums, self._count = dict(state["sums"]), state["count"]
+        self._tick_sec, self._data_sec = state["tick_sec"], state["data_sec"]
+        self._clock = time.perf_counter()
+
+    def _elapsed(self) -> float:
+        now = time.perf_counter()
+        elapsed, self._clock = now - self._clock, now
+        return elapsed
+
+
+def tick_line(record: dict[str, Any]) -> str:
+    """The line of a tick, in the columns of the original."""
+    return (
+        f"tick {record['tick']:<5d} kimg {record['kimg']:<8.1f} lod {record['lod']:<5.2f} minibatch {record['minibatch']:<4d} "
+        f"time {format_time(record['total_sec']):<12s} sec/tick {record['sec_per_tick']:<7.1f} "
+        f"sec/kimg {record['sec_per_kimg']:<7.2f} maintenance {record['maintenance_sec']:<6.1f} gpumem {record['gpumem_gb']:<4.1f}"
+    ).rstrip()
+
+
+def format_time(seconds: float) -> str:
+    """3m 10s; 1h 02m 03s; 2d 03h 04m."""
+    s = round(seconds)
+    if s < 60:
+        return f"{s}s"
+    if s < 3600:
+        return f"{s // 60}m {s % 60:02d}s"
+    if s < 86400:
+        return f"{s // 3600}h {s // 60 % 60:02d}m {s % 60:02d}s"
+    return f"{s // 86400}d {s // 3600 % 24:02d}h {s // 60 % 60:02d}m"
+
+
+def json_line(record: dict[str, Any]) -> str:
+    """One line of strict JSON: values that are not finite become null."""
+    plain = {name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in record.items()}
+    return json.dumps(plain)
+
+
+def tags(record: dict[str, Any]) -> dict[str, float]:
+    """The record under TensorBoard's tags. A name with a slash is a tag already."""
+    tagged = {}
+    for name, value in record.items():
+        if name != "nimg" and isinstance(value, int | float):
+            tagged[TAGS.get(name, name if "/" in name else f"Loss/{name}")] = float(value)
+    return tagged
+
+
+def host_memory_gb() -> float:
+    """Resident memory of this process in GB, 0 where the system does not tell."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e9
+    except OSError:
+        return 0.0

@@ -1,0 +1,135 @@
+"""The training state on disk: everything a run needs to go on as if nothing had happened."""
+
+import contextlib
+import dataclasses
+import os
+from pathlib import Path
+from typing import Any
+
+from stylegan_tf import networks, settings_text, snapshot
+from stylegan_tf.errors import UserError
+from stylegan_tf.settings import TrainingSettings
+from stylegan_tf.training.build import weights_of
+from stylegan_tf.training.run_dir import RunDir, nimg_of
+
+STATE_VERSION = 1
+# Files that only grow: what is newer than the state is cut off when a run goes on.
+GROWING_FILES = ("log.txt", "stats.jsonl")
+NUMBERED_FILES = ("fakes*.png", "network-snapshot-*.pkl")
+
+
+# Settings that a run keeps for life: another value would be another network, another dataset or another run.
+KEPT = ("G.", "D.", "data.resolution", "data.conditional", "run.seed", "transfer.", "name")
+# They may change what a layer does at use, never what it is.
+FREE = ("G.truncation_psi", "G.truncation_cutoff", "G.style_mixing_prob", "G.w_avg_beta", "G.fused_scale", "D.fused_scale")
+
+
+def merged(saved: TrainingSettings, wanted: TrainingSettings) -> tuple[TrainingSettings, list[str]]:
+    """Settings to go on with, and one line for each difference that says whether it takes effect."""
+    kept, report = [], []
+    for name, old, new in settings_text.differences(saved, wanted):
+        is_kept = name.startswith(KEPT) and name not in FREE
+        effect = "kept as the run began, the new value has no effect" if is_kept else "takes effect from here on"
+        report.append(f"{name}: {old!r} in the run, {new!r} asked for: {effect}")
+        if is_kept and name != "name":
+            kept.append(f"{name}={old!r}")
+    settings = dataclasses.replace(settings_text.override(wanted, kept), name=saved.name)
+    return settings, report
+
+
+def collect(run: Any) -> dict[str, Any]:
+    """The state of a `loop.Run` as plain values and arrays."""
+    return {
+        "state_version": STATE_VERSION,
+        "weights": {name: weights_of(network) for name, network in run.networks.items()},
+        "trainer": run.trainer.state(),
+        "position": run.position(),
+        "meter": run.meter.state(),
+        "dataset": run.dataset_identity,
+        "config": run.plain_settings,
+        "file_sizes": {name: _size(run.run_dir / name) for name in GROWING_FILES},
+    }
+
+
+def restore(run: Any, state: dict[str, Any]) -> None:
+    """Puts a state that `collect` made into a `loop.Run` of the same networks.
+
+    Raises:
+        UserError: the state belongs to other networks or another dataset.
+    """
+    if state["dataset"]["digest"] != run.dataset_identity["digest"]:
+        raise UserError(
+            f"The state of {run.run_dir.path} was trained on {state['dataset']['name']} with other content than "
+            f"{run.dataset_identity['path']}. Resume with the same --data, or start a new run from one of its snapshots."
+        )
+    try:
+        for name, network in run.networks.items():
+            networks.assign_weights(network, state["weights"][name])
+        run.trainer.load_state(state["trainer"])
+    except ValueError as error:
+        raise UserError(f"The state of {run.run_dir.path} does not fit the networks of this configuration: {error}") from error
+    run.set_position(state["position"])
+    run.meter.load_state(state["meter"])
+
+
+def write(run: Any) -> None:
+    """Writes the training state, atomically."""
+    snapshot.save_state(run.run_dir.state_path, collect(run))
+
+
+def read(path: str | os.PathLike) -> dict[str, Any]:
+    """Reads a training state.
+
+    Raises:
+        UserError: not a training state, or one of a later version.
+    """
+    state = snapshot.load_state(path)
+    version = state.get("state_version") if isinstance(state, dict) else None
+    if version != STATE_VERSION:
+        raise UserError(f"{path} is not a training state that this version reads (version {version}, expected {STATE_VERSION}).")
+    return state
+
+
+def drop_newer(run_dir: RunDir, state: dict[str, Any]) -> list[str]:
+    """Removes what a run wrote after the state was taken: lines, pictures, snapshots, events. Returns what was dropped."""
+    dropped = []
+    nimg = state["position"]["nimg"]
+    for name, size in state["file_sizes"].items():
+        path = run_dir / name
+        if path.exists() and path.stat().st_size > size:
+            os.truncate(path, size)
+            dropped.append(f"the end of {name}")
+    for pattern in NUMBERED_FILES:
+        for path in sorted(run_dir.path.glob(pattern)):
+            if (nimg_of(path) or 0) > nimg:
+                path.unlink()
+                dropped.append(path.name)
+    for path in run_dir.path.glob(".*.partial*"):
+        path.unlink()
+    return dropped + _cut_events(run_dir.path, nimg)
+
+
+def _cut_events(folder: Path, nimg: int) -> list[str]:
+    """Rewrites the event files that hold steps after `nimg` without them."""
+    import tensorflow as tf
+    from tensorflow.core.util.event_pb2 import Event
+
+    cut = []
+    for path in sorted(folder.glob("events.out.tfevents.*")):
+        records, is_whole = [], False
+        with contextlib.suppress(tf.errors.DataLossError):  # the last record was being written when the process ended
+            records.extend(record.numpy() for record in tf.data.TFRecordDataset(str(path)))
+            is_whole = True
+        kept = [record for record in records if Event.FromString(record).step <= nimg]
+        if len(kept) < len(records) or not is_whole:
+            temporary = str(path) + ".partial"
+            with tf.io.TFRecordWriter(temporary) as writer:
+                for record in kept:
+                    writer.write(record)
+            os.replace(temporary, path)
+            cut.append(f"{len(records) - len(kept)} events")
+    return cut
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0

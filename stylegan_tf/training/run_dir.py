@@ -1,0 +1,146 @@
+"""The run folder: its name, the lock that keeps a second process out, and the names of the files in it."""
+
+import fcntl
+import json
+import os
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+from stylegan_tf.errors import MissingFileError, UserError
+from stylegan_tf.files import write_text
+
+STATE_NAME = "training-state.pkl"
+ABORT_NAME = "abort.txt"
+CONFIG_NAME = "config.json"
+FINAL_NAME = "network-final.pkl"
+
+
+class RunDir:
+    """One run folder, locked by this process while the object lives.
+
+    Attributes:
+        path: the folder.
+        number: its number, 3 for `00003-sgan-leaves-1gpu`.
+
+    Raises:
+        UserError: another process is writing to this run.
+    """
+
+    def __init__(self, path: str | os.PathLike):
+        self.path = Path(path)
+        found = re.match(r"(\d+)-", self.path.name)
+        self.number = int(found.group(1)) if found else 0
+        self._lock_file = open(self.path / ".lock", "a+", encoding="utf-8")  # noqa: SIM115  held until close()
+        try:
+            fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._lock_file.seek(0)
+            owner = self._lock_file.read().strip() or "unknown"
+            self._lock_file.close()
+            raise UserError(
+                f"{self.path} is being written by another process ({owner}). Wait for it, end it with a file named "
+                f"{ABORT_NAME} in that folder, or start a new run."
+            ) from None
+        self._lock_file.truncate(0)
+        self._lock_file.write(f"process {os.getpid()}")
+        self._lock_file.flush()
+
+    def __truediv__(self, name: str) -> Path:
+        return self.path / name
+
+    @property
+    def state_path(self) -> Path:
+        """The training state from which this run goes on."""
+        return self.path / STATE_NAME
+
+    def close(self) -> None:
+        """Lets other processes in."""
+        self._lock_file.close()
+
+    def log(self, text: str, is_kept: bool = True) -> None:
+        """Prints lines, and adds them to log.txt where they are to be kept."""
+        print(text, flush=True)
+        if is_kept:
+            with open(self.path / "log.txt", "a", encoding="utf-8") as file:
+                file.write(text + "\n")
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Writes a JSON file, atomically."""
+        write_text(self.path / name, json.dumps(value, indent=2) + "\n")
+
+    def should_abort(self) -> bool:
+        """True where somebody put a file named abort.txt into the folder."""
+        return (self.path / ABORT_NAME).exists()
+
+
+def create(outdir: str | os.PathLike, name: str) -> RunDir:
+    """Makes the next free run folder, `outdir/00003-NAME`. A folder that is there is never used again.
+
+    Raises:
+        UserError: `outdir` cannot be made or written to.
+    """
+    outdir = Path(outdir)
+    try:
+        outdir.mkdir(parents=True, exist_ok=True)
+        for _ in range(1000):
+            number = max((int(run.name[:5]) for run in runs(outdir)), default=-1) + 1
+            path = outdir / f"{number:05d}-{name}"
+            try:
+                path.mkdir()
+            except FileExistsError:
+                time.sleep(0.01)  # another process took the number in between
+            else:
+                return RunDir(path)
+    except OSError as error:
+        raise UserError(f"Cannot make a run folder in {outdir}: {error.strerror or error}. Try another --outdir.") from error
+    raise UserError(f"Cannot find a free number for a run folder in {outdir}.")
+
+
+def runs(outdir: str | os.PathLike) -> list[Path]:
+    """All run folders in `outdir`, oldest first."""
+    outdir = Path(outdir)
+    found = [path for path in outdir.iterdir() if path.is_dir() and re.match(r"\d{5}-", path.name)] if outdir.is_dir() else []
+    return sorted(found, key=lambda path: path.name)
+
+
+def find(outdir: str | os.PathLike, which: str) -> Path:
+    """The run folder or snapshot that a --resume argument means.
+
+    Args:
+        outdir: where run folders are.
+        which: "latest" (the newest run that has a training state), the path, name or number of a run folder, or the
+            path of a snapshot file.
+
+    Raises:
+        MissingFileError: there is none; says what is there.
+    """
+    folders = runs(outdir)
+    resumable = [path for path in folders if (path / STATE_NAME).exists()]
+    if which == "latest":
+        if not resumable:
+            raise MissingFileError(f"--resume latest: no run in {outdir} has a {STATE_NAME} yet. Start one without --resume.")
+        return resumable[-1]
+    path = Path(which)
+    if path.exists():
+        return path
+    for folder in folders:
+        if which in (folder.name, folder.name[:5]) or (which.isdigit() and int(which) == int(folder.name[:5])):
+            return folder
+    known = ", ".join(folder.name for folder in resumable[-5:]) or "none"
+    raise MissingFileError(f"--resume {which}: no such run folder or snapshot. Runs in {outdir} that can go on: {known}.")
+
+
+def numbered(prefix: str, nimg: int, suffix: str, is_short: bool = False) -> str:
+    """File name of an image count: `fakes000140.png`, or `fakes000007-nimg7680.png` where ticks are shorter than 1 kimg."""
+    detail = f"-nimg{nimg}" if is_short else ""
+    return f"{prefix}{nimg // 1000:06d}{detail}{suffix}"
+
+
+def nimg_of(path: str | os.PathLike) -> int | None:
+    """Image count in a name that `numbered` made (whole kimg where it says no more), None for another name."""
+    found = re.search(r"(\d{6,})(?:-nimg(\d+))?\.\w+$", Path(path).name)
+    if not found:
+        return None
+    return int(found.group(2)) if found.group(2) else int(found.group(1)) * 1000

@@ -1,0 +1,163 @@
+"""Command line of training: preset and overrides in, a run folder out; the work is done in stylegan_tf.training."""
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import config
+from stylegan_tf import command_line, settings_text
+from stylegan_tf.errors import MissingFileError, UserError
+from stylegan_tf.settings import TrainingSettings
+from stylegan_tf.training import run_dir as run_dirs
+
+EXAMPLES = """examples:
+  python train.py --preset demo --data datasets/leaves32
+  python train.py --preset leaves64 --data datasets/apple --mirror --metrics fid50k
+  python train.py --resume latest --total-kimg 500
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="train.py",
+        description="Trains a StyleGAN on a dataset made by dataset_tool.py.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--preset", choices=list(config.PRESETS), help=f"settings to start from, see config.py (default: {config.DEFAULT_PRESET})")
+    add("--data", metavar="DIR", help="dataset folder (default: the preset's)")
+    add("--outdir", metavar="DIR", default=config.RESULTS_DIR, help="where run folders are made (default: %(default)s)")
+    add("--total-kimg", type=float, metavar="KIMG", help="length of the run in thousands of real images (default: the preset's)")
+    add("--seed", type=int, metavar="N", help="seed of weights, latents and data order (default: the preset's, 0)")
+    add("--mirror", nargs="?", const="true", metavar="BOOL", help="flip half of the images (default: the preset's)")
+    add("--gpus", type=int, metavar="N", help="GPUs to use (default: all visible ones, the CPU where there is none)")
+    add("--metrics", metavar="NAMES", help="metrics of each snapshot, such as fid50k,kid50k_full (default: none)")
+    add("--resume", metavar="RUN", help="go on with 'latest', a run folder or number; or start a new run from a snapshot file")
+    add("--init-from", metavar="PKL", help="start from the weights of another network, of any resolution (default: fresh weights)")
+    add("--set", action="append", default=[], metavar="NAME=VALUE", help="change one setting, such as schedule.fade_kimg=60; repeatable")
+    add("--dry-run", action="store_true", help="print configuration, parameters, memory and time estimate; train nothing")
+    return parser
+
+
+def overridden(settings: TrainingSettings, options: argparse.Namespace) -> TrainingSettings:
+    """The settings with every flag that was given."""
+    flags = {
+        "data.path": options.data,
+        "schedule.total_kimg": options.total_kimg,
+        "run.seed": options.seed,
+        "data.mirror": options.mirror,
+        "run.num_gpus": options.gpus,
+        "transfer.init_from": options.init_from,
+    }
+    assignments = [f"{name}={value}" for name, value in flags.items() if value is not None]
+    return settings_text.override(settings, [*assignments, *options.set])
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs the command line."""
+    options = parser().parse_args(argv)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if options.resume is not None:
+        path = run_dirs.find(options.outdir, options.resume)
+        if path.is_dir():
+            return resume_run(path, options)
+        return start_from_snapshot(path, options)
+    return start(overridden(config.preset(options.preset or config.DEFAULT_PRESET), options), options)
+
+
+def start(settings: TrainingSettings, options: argparse.Namespace, source: Path | None = None) -> int:
+    """A new run in a new folder; with `source`, from the weights, kimg and schedule of a snapshot."""
+    dataset, settings = checked(settings)
+    from stylegan_tf.training import devices as device_choice
+    from stylegan_tf.training import launch
+
+    if options.dry_run:
+        return print_estimate(settings, dataset)
+    callback_of = metrics_callback(options.metrics, dataset)
+    devices = device_choice.open_devices(settings.run)
+    folder = run_dirs.create(options.outdir, run_name(dataset.name, devices.num_devices))
+    return launch.start(settings, folder, dataset, devices, command=sys.argv, source=source, on_snapshot=callback_of(folder.path))
+
+
+def resume_run(path: Path, options: argparse.Namespace) -> int:
+    """Goes on in a run folder where its training state was taken."""
+    saved = read_config(path)
+    base = dataclasses.replace(config.preset(options.preset)) if options.preset else saved
+    wanted = overridden(base, options)
+    from stylegan_tf.training import devices as device_choice
+    from stylegan_tf.training import launch, resume
+
+    settings, report = resume.merged(saved, wanted)
+    dataset, settings = checked(settings)
+    if options.dry_run:
+        print("\n".join(report))
+        return print_estimate(settings, dataset)
+    folder = run_dirs.RunDir(path)
+    callback_of = metrics_callback(options.metrics, dataset)
+    state = resume.read(folder.state_path)
+    devices = device_choice.open_devices(settings.run)
+    return launch.resume(settings, folder, dataset, devices, state=state, report=report, on_snapshot=callback_of(path))
+
+
+def start_from_snapshot(path: Path, options: argparse.Namespace) -> int:
+    """A new run that takes networks, kimg and schedule from a snapshot; optimizers start fresh."""
+    folder = path.parent
+    base = config.preset(options.preset) if options.preset else read_config(folder)
+    return start(overridden(base, options), options, source=path)
+
+
+def checked(settings: TrainingSettings) -> tuple[Any, TrainingSettings]:
+    """Opens the dataset and refuses what cannot work."""
+    from stylegan_tf.training.settings_check import check
+
+    check(settings)
+    from stylegan_tf import data
+
+    dataset = data.open_dataset(settings.data.path)
+    return dataset, check(settings, dataset)
+
+
+def metrics_callback(names: str | None, dataset: Any):
+    """A function of the run folder that gives the callback of the metrics, or None where no metric was asked for."""
+    if not names:
+        return lambda _folder: None
+    from metrics import evaluate
+
+    listed = [name.strip() for name in names.split(",") if name.strip()]
+    return lambda folder: evaluate.on_snapshot(listed, dataset.path, folder)
+
+
+def read_config(folder: Path) -> TrainingSettings:
+    """The settings that a run folder was started with."""
+    path = folder / run_dirs.CONFIG_NAME
+    if not path.exists():
+        raise MissingFileError(f"{folder} has no {run_dirs.CONFIG_NAME}: not a run folder. Name a preset with --preset.")
+    try:
+        return settings_text.from_plain(TrainingSettings, json.loads(path.read_text(encoding="utf-8"))["settings"])
+    except (ValueError, KeyError) as error:
+        raise UserError(f"{path} cannot be read: {error}") from error
+
+
+def run_name(dataset_name: str, num_devices: int) -> str:
+    """Name of a run folder without its number."""
+    return f"sgan-{dataset_name}-{num_devices}gpu"
+
+
+def print_estimate(settings: TrainingSettings, dataset: Any) -> int:
+    """Prints what a run would be."""
+    from stylegan_tf.training import estimate
+
+    print(json.dumps(settings_text.to_plain(settings), indent=2))
+    print(estimate.describe(settings, dataset))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(command_line.run(main))
