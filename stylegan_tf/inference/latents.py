@@ -1,0 +1,123 @@
+"""Latents from seeds, as the original draws them, and from files; labels for classes."""
+
+import os
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from stylegan_tf.errors import MissingFileError, UserError
+from stylegan_tf.files import atomic_path
+
+MAX_FILE_BYTES = 1 << 30
+
+
+def latents_from_seeds(seeds: Sequence[int], z_dim: int) -> np.ndarray:
+    """z [N, z_dim] in float32: one NumPy RandomState(seed).randn for each seed, so that published seeds mean the same."""
+    return np.stack([np.random.RandomState(seed).randn(z_dim) for seed in seeds]).astype(np.float32)
+
+
+def load_latents(path: str | os.PathLike, name: str) -> np.ndarray:
+    """Reads latents from an .npy or .npz file.
+
+    Args:
+        path: .npy with one array, or .npz with an array called `name`, or with one array of any name.
+        name: "z" for [N, z_dim], "w" for [N, w_dim] or [N, layers, w_dim].
+
+    Returns:
+        float32 [N, features], or [N, layers, features] for "w".
+
+    Raises:
+        MissingFileError: there is no such file.
+        UserError: not such a file, or the array has another shape or numbers that are not finite.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise MissingFileError(f"{path} does not exist (latents are read from .npy or .npz files).")
+    try:
+        array = _load_zipped(path, name) if zipfile.is_zipfile(path) else _load_plain(path)
+    except UserError:
+        raise
+    except (OSError, ValueError, EOFError, KeyError, TypeError, RuntimeError, SyntaxError, MemoryError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path} is not a NumPy file of plain numbers ({str(error)[:200]}).") from error
+    ranks = (2,) if name == "z" else (2, 3)
+    if array.ndim not in ranks or array.dtype.kind not in "fiu" or array.size == 0:
+        expected = "[N, features]" if name == "z" else "[N, features] or [N, layers, features]"
+        raise UserError(f"{path} must hold {name} of the shape {expected}. Received: {array.dtype} {list(array.shape)}")
+    array = array.astype(np.float32)
+    if not np.isfinite(array).all():
+        raise UserError(f"{path} holds {name} with numbers that are not finite.")
+    return array
+
+
+def save_latents(path: str | os.PathLike, **arrays: np.ndarray) -> None:
+    """Writes arrays as .npz, or one array as .npy, atomically."""
+    if Path(path).suffix == ".npy" and len(arrays) > 1:
+        raise UserError(f"{path}: .npy holds one array; use .npz for {' and '.join(arrays)}.")
+    with atomic_path(path) as temporary, open(temporary, "wb") as file:
+        if Path(path).suffix == ".npy":
+            np.save(file, next(iter(arrays.values())), allow_pickle=False)
+        else:
+            np.savez(file, **arrays)
+
+
+def one_hot(classes: Sequence[int], label_size: int) -> np.ndarray:
+    """Labels float32 [N, label_size] of class numbers."""
+    return np.eye(label_size, dtype=np.float32)[np.asarray(classes)]
+
+
+def classes_from_seeds(seeds: Sequence[int], label_size: int) -> list[int]:
+    """A class for each seed, drawn after nothing else: the same seed always gets the same class."""
+    return [int(np.random.RandomState(seed).randint(label_size)) for seed in seeds]
+
+
+def find_class(text: str, label_size: int, class_names: Sequence[str] = ()) -> int:
+    """The number of a class given by number or name.
+
+    Raises:
+        UserError: the network has no classes, or not this one.
+    """
+    if not label_size:
+        raise UserError(f"The network was trained without classes; leave out --class. Received: {text!r}")
+    if text in class_names:
+        return list(class_names).index(text)
+    if text.isdecimal() and int(text) < label_size:
+        return int(text)
+    known = f" or {', '.join(class_names[:20])}" if class_names else ""
+    raise UserError(f"Classes are 0 to {label_size - 1}{known}. Received: {text!r}")
+
+
+def _load_plain(path: Path) -> np.ndarray:
+    with open(path, "rb") as file:
+        version = np.lib.format.read_magic(file)
+        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read_header(file)
+        size = int(np.prod(shape, dtype=object)) * dtype.itemsize
+        _check_size(path, size)
+        if size > path.stat().st_size:
+            raise ValueError("an array larger than the file")
+    return np.load(path, allow_pickle=False)
+
+
+def _load_zipped(path: Path, name: str) -> np.ndarray:
+    """One array of an .npz; a member says how large it will be before anything is unpacked, and is held to it."""
+    with zipfile.ZipFile(path) as archive:
+        members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+        if name not in members and len(members) != 1:
+            raise UserError(f"{path} must hold an array called {name!r}. Found: {', '.join(list(members)[:20]) or 'none'}")
+        info = members.get(name) or next(iter(members.values()))
+        _check_size(path, info.file_size)
+        with archive.open(info) as member:
+            version = np.lib.format.read_magic(member)
+            read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            shape, _, dtype = read_header(member)
+            if int(np.prod(shape, dtype=object)) * dtype.itemsize > info.file_size:
+                raise ValueError("an array larger than its member")
+        with archive.open(info) as member:
+            return np.lib.format.read_array(member, allow_pickle=False)
+
+
+def _check_size(path: Path, size: int) -> None:
+    if size > MAX_FILE_BYTES:
+        raise UserError(f"{path} announces {size:,} bytes of latents; at most {MAX_FILE_BYTES:,} are read.")

@@ -1,0 +1,113 @@
+"""Moving pictures: frames to .mp4, .gif, .webp or numbered PNGs, whole or not at all."""
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from stylegan_tf.errors import UserError
+from stylegan_tf.files import atomic_path
+
+SUFFIXES = (".mp4", ".gif", ".webp")
+
+
+def check_video_path(path: str | os.PathLike) -> Path:
+    """Refuses, before anything slow, a file that could not be written.
+
+    Raises:
+        UserError: another suffix, no such folder, or the package that writes .mp4 is not installed.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in SUFFIXES:
+        raise UserError(f"Videos are written as {', '.join(SUFFIXES)}. Received: {path}")
+    if not path.parent.is_dir():
+        raise UserError(f"The folder {path.parent} does not exist.")
+    if path.suffix.lower() == ".mp4":
+        _ffmpeg()
+    return path
+
+
+def write_video(path: str | os.PathLike, frames: Iterable[np.ndarray], *, fps: float = 30.0, quality: int = 18) -> int:
+    """Writes uint8 frames [H, W, C] as they come.
+
+    Args:
+        path: its suffix chooses the format.
+        frames: of one size; C is 1, 3 or 4. Transparent ones keep their transparency in .webp and lie on white elsewhere.
+        fps: frames a second.
+        quality: of .mp4: the constant rate factor of H.264, 0 (lossless) to 51; 18 looks lossless.
+
+    Returns:
+        Number of frames.
+    """
+    path = check_video_path(path)
+    with atomic_path(path) as temporary:
+        if path.suffix.lower() == ".mp4":
+            return _write_mp4(temporary, iter(frames), fps, quality)
+        return _write_pillow(temporary, iter(frames), fps, path.suffix.lower())
+
+
+def on_white(frame: np.ndarray) -> np.ndarray:
+    """[H, W, 1, 3 or 4] to RGB."""
+    if frame.shape[2] == 1:
+        return frame.repeat(3, axis=2)
+    if frame.shape[2] == 3:
+        return frame
+    alpha = frame[:, :, 3:].astype(np.float32) / 255
+    return np.round(frame[:, :, :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
+
+
+def _ffmpeg():
+    try:
+        import imageio_ffmpeg
+    except ImportError:
+        raise UserError(
+            "Writing .mp4 needs the package imageio-ffmpeg (pip install imageio-ffmpeg). Without it, .gif and .webp work."
+        ) from None
+    return imageio_ffmpeg
+
+
+def _write_mp4(path: Path, frames: Iterator[np.ndarray], fps: float, quality: int) -> int:
+    first = next(frames)
+    height, width = first.shape[:2]
+    # H.264 with 4:2:0 colours wants even sides.
+    even = (-(-height // 2) * 2, -(-width // 2) * 2)
+    writer = _ffmpeg().write_frames(
+        str(path), (even[1], even[0]), fps=fps, codec="libx264", quality=None, macro_block_size=1, pix_fmt_out="yuv420p",
+        output_params=["-crf", str(quality), "-movflags", "+faststart"], ffmpeg_log_level="error",
+    )  # fmt: skip
+    writer.send(None)
+    count = 0
+    try:
+        for frame in _chain(first, frames):
+            rgb = on_white(frame)
+            writer.send(np.pad(rgb, [(0, even[0] - height), (0, even[1] - width), (0, 0)], mode="edge").tobytes())
+            count += 1
+    finally:
+        writer.close()
+    return count
+
+
+def _write_pillow(path: Path, frames: Iterator[np.ndarray], fps: float, suffix: str) -> int:
+    count = 0
+
+    def pictures() -> Iterator[Image.Image]:
+        nonlocal count
+        for frame in frames:
+            count += 1
+            is_clear = suffix == ".webp" and frame.shape[2] == 4
+            yield Image.fromarray(frame if is_clear else on_white(frame))
+
+    stream = pictures()
+    options = {"quality": 90} if suffix == ".webp" else {}
+    milliseconds = max(round(1000 / fps), 20 if suffix == ".gif" else 1)  # viewers slow down anything below 20 ms
+    next(stream).save(
+        path, format=suffix[1:].upper(), save_all=True, append_images=stream, duration=milliseconds, loop=0, **options
+    )
+    return count
+
+
+def _chain(first: np.ndarray, rest: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    yield first
+    yield from rest
