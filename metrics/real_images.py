@@ -1,0 +1,56 @@
+"""Which real images a score is taken against: how often each counts, and which are mirrored."""
+
+import dataclasses
+
+import numpy as np
+
+from stylegan_tf import data
+
+_MIRROR = 4  # stream of random numbers; metrics/generated.py has 1 to 3
+
+
+@dataclasses.dataclass(frozen=True)
+class RealSelection:
+    """Real images of a score.
+
+    Attributes:
+        indices: int [n], place in the dataset.
+        is_mirrored: bool [n].
+        counts: int [n], how often each counts.
+        num_distinct: different photographs among them.
+    """
+
+    indices: np.ndarray
+    is_mirrored: np.ndarray
+    counts: np.ndarray
+    num_distinct: int
+
+    @property
+    def total(self) -> int:
+        """Images, repetitions counted."""
+        return int(self.counts.sum())
+
+
+def select(num_in_dataset: int, num_images: int | None, *, is_mirrored: bool, seed: int, repeat: bool = False) -> RealSelection:
+    """Chooses real images.
+
+    Args:
+        num_in_dataset: size of the dataset.
+        num_images: the first so many; None: each once.
+        is_mirrored: every image is mirrored with probability one half, anew each time it comes.
+        seed: of the mirroring.
+        repeat: a dataset below `num_images` starts over, as the original's fid50k does.
+    """
+    total = num_in_dataset if num_images is None else (num_images if repeat else min(num_images, num_in_dataset))
+    indices = np.arange(total) % num_in_dataset
+    coins = np.random.default_rng([seed, _MIRROR]).random(total) < 0.5 if is_mirrored else np.zeros(total, bool)
+    keys, counts = np.unique(indices * 2 + coins, return_counts=True)
+    return RealSelection(keys // 2, keys % 2 == 1, counts, min(total, num_in_dataset))
+
+
+def read(dataset: data.Dataset, selection: RealSelection, rows: slice, resolution: int) -> np.ndarray:
+    """uint8 [n, R, R, C] of some rows of a selection."""
+    images = data.read_images(dataset, selection.indices[rows], resolution)
+    mirrored = selection.is_mirrored[rows]
+    images[mirrored] = images[mirrored, :, ::-1]
+    return images

@@ -1,0 +1,116 @@
+"""One worker a device: a copy of the generator and of the metric networks, so that every device draws and scores."""
+
+import queue
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from metrics import weights
+from metrics.extractors.inception import NUM_FEATURES, Inception
+from metrics.extractors.lpips import Lpips
+from metrics.generated import Generated
+from metrics.options import Options
+
+_FEATURE_BATCH = 32  # 299x299 images; 64 gained nothing and took 200 MB more
+
+
+class Worker:
+    """What works on one device. Networks are made when first asked for.
+
+    Args:
+        generated: draws images on the device.
+        options: resize, precision, and where the weights lie.
+    """
+
+    def __init__(self, generated: Generated, options: Options):
+        self.generated, self.options, self.device = generated, options, generated.device
+        self._inception: Inception | None = None
+        self._lpips: Lpips | None = None
+
+    @property
+    def inception(self) -> Inception:
+        """The feature network, on this device."""
+        if self._inception is None:
+            with tf.device(self.device):
+                arrays = weights.load_inception(self.options.inception)
+                self._inception = Inception(arrays, resize=self.options.resize, precision=self.options.precision)
+        return self._inception
+
+    @property
+    def lpips(self) -> Lpips:
+        """The perceptual distance, on this device."""
+        if self._lpips is None:
+            with tf.device(self.device):
+                self._lpips = Lpips(weights.load_lpips(self.options.lpips))
+        return self._lpips
+
+    def features(self, images) -> np.ndarray:
+        """float32 [N, 2048] of uint8 images [N, R, R, C]."""
+        features = np.empty((len(images), NUM_FEATURES), np.float32)
+        with tf.device(self.device):
+            for start in range(0, len(images), _FEATURE_BATCH):
+                features[start : start + _FEATURE_BATCH] = self.inception(_rgb(images[start : start + _FEATURE_BATCH]))
+        return features
+
+    def generated_features(self, chunk: int, count: int) -> np.ndarray:
+        """float32 [count, 2048] of a chunk of generated images."""
+        features = np.empty((count, NUM_FEATURES), np.float32)
+        for rows, images in self.generated.batches(chunk, count):
+            features[rows] = self.features(images)
+        return features
+
+
+def _rgb(images):
+    """Transparency is not scored."""
+    return images[..., :3]
+
+
+def make_workers(G, data_labels: np.ndarray | None, *, lod: float, options: Options) -> list[Worker]:
+    """A worker for every GPU, or one for the CPU. The first uses the generator as it is, the others copies of it."""
+    devices = [device.name for device in tf.config.list_logical_devices("GPU")] or ["/CPU:0"]
+    workers = []
+    for device in devices:
+        generator = G if device == devices[0] else _copy(G, device)
+        workers.append(Worker(Generated(generator, data_labels, lod=lod, options=options, device=device), options))
+    return workers
+
+
+def _copy(G, device: str):
+    """The same generator on another device."""
+    from stylegan_tf import networks
+
+    with tf.device(device):
+        copy = type(G).from_config(G.get_config())
+        networks.assign_weights(copy, {name: variable.numpy() for name, variable in networks.named_weights(G).items()})
+    return copy
+
+
+def run_in_order(workers: list[Worker], task: Callable[[Worker, Any], Any], items: Iterable) -> Iterator:
+    """Yields task(worker, item) for all items in their order; as many run at once as there are workers."""
+    if len(workers) == 1:
+        for item in items:
+            yield task(workers[0], item)
+        return
+    idle: queue.Queue[Worker] = queue.Queue()
+    for worker in workers:
+        idle.put(worker)
+
+    def run(item):
+        worker = idle.get()
+        try:
+            return task(worker, item)
+        finally:
+            idle.put(worker)
+
+    with ThreadPoolExecutor(len(workers)) as pool:
+        pending: deque = deque()
+        for item in items:
+            pending.append(pool.submit(run, item))
+            if len(pending) > 2 * len(workers):  # results that wait are held in memory: keep few
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
