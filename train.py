@@ -75,11 +75,11 @@ def main(argv: Sequence[str]) -> int:
 def start(settings: TrainingSettings, options: argparse.Namespace, source: Path | None = None) -> int:
     """A new run in a new folder; with `source`, from the weights, kimg and schedule of a snapshot."""
     dataset, settings = checked(settings)
+    if options.dry_run:
+        return print_estimate(settings, dataset)
     from stylegan_tf.training import devices as device_choice
     from stylegan_tf.training import launch
 
-    if options.dry_run:
-        return print_estimate(settings, dataset)
     callback_of = metrics_callback(options.metrics, dataset)
     devices = device_choice.open_devices(settings.run)
     folder = run_dirs.create(options.outdir, run_name(dataset.name, devices.num_devices))

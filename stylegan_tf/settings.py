@@ -117,7 +117,7 @@ class DataSettings:
     resolution: int | None = None  # train at this resolution instead of the dataset's own (a level of its records)
     mirror: bool = False  # flip half of the images left to right: faces yes, letters no
     conditional: bool = False  # train with the labels of the dataset
-    balance: Literal["none", "classes"] = "none"  # draw every class equally often, whatever its size
+    balance: Literal["none", "sqrt", "uniform"] = "none"  # draw classes as often as images, by the root of that, or equally often
     shuffle: bool = True  # off: the order of the records
 
 

@@ -6,6 +6,7 @@ import os
 import time
 from typing import Any
 
+from stylegan_tf.progress_bar import format_sec
 from stylegan_tf.training.schedule import Stage
 
 # TensorBoard tags: the original's where it has one.
@@ -132,21 +133,9 @@ def tick_line(record: dict[str, Any]) -> str:
     """The line of a tick, in the columns of the original."""
     return (
         f"tick {record['tick']:<5d} kimg {record['kimg']:<8.1f} lod {record['lod']:<5.2f} minibatch {record['minibatch']:<4d} "
-        f"time {format_time(record['total_sec']):<12s} sec/tick {record['sec_per_tick']:<7.1f} "
+        f"time {format_sec(record['total_sec']):<12s} sec/tick {record['sec_per_tick']:<7.1f} "
         f"sec/kimg {record['sec_per_kimg']:<7.2f} maintenance {record['maintenance_sec']:<6.1f} gpumem {record['gpumem_gb']:<4.1f}"
     ).rstrip()
-
-
-def format_time(seconds: float) -> str:
-    """3m 10s; 1h 02m 03s; 2d 03h 04m."""
-    s = round(seconds)
-    if s < 60:
-        return f"{s}s"
-    if s < 3600:
-        return f"{s // 60}m {s % 60:02d}s"
-    if s < 86400:
-        return f"{s // 3600}h {s // 60 % 60:02d}m {s % 60:02d}s"
-    return f"{s // 86400}d {s // 3600 % 24:02d}h {s // 60 % 60:02d}m"
 
 
 def json_line(record: dict[str, Any]) -> str:

@@ -117,9 +117,9 @@ def _with_resolution(settings: TrainingSettings, dataset: Any) -> TrainingSettin
 
 
 def _check_labels(settings: TrainingSettings, dataset: Any) -> None:
-    wanted = "data.conditional" if settings.data.conditional else "data.balance = classes"
+    wanted = "data.conditional" if settings.data.conditional else f"data.balance = {settings.data.balance}"
     _require(
-        dataset.label_size > 0 or not (settings.data.conditional or settings.data.balance == "classes"),
+        dataset.label_size > 0 or not (settings.data.conditional or settings.data.balance != "none"),
         f"{wanted} needs labels, and {dataset.name} has none. Make it from one sub-folder a class, or train without.",
     )
 

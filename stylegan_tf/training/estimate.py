@@ -1,0 +1,124 @@
+"""What a run will cost: parameters, memory and time, estimated without training."""
+
+import time
+from typing import Any
+
+import tensorflow as tf
+
+from stylegan_tf import networks
+from stylegan_tf.progress_bar import format_sec
+from stylegan_tf.resolution import log2, num_features
+from stylegan_tf.settings import TrainingSettings
+from stylegan_tf.training.build import build_networks
+from stylegan_tf.training.devices import open_devices
+from stylegan_tf.training.schedule import TrainingSchedule
+
+# A pair of steps costs this many times a forward pass of G and D together: D step with R1 and G step, forward and
+# backward. 276 GFLOP an image at 64x64 and full width, counted by hand, over 36.7 forward.
+STEP_FACTOR = 7.5
+# Share of the speed of its largest convolution that a whole step reaches (2 cores: 0.76 images/s of 0.25 TFLOP/s).
+EFFICIENCY = 0.8
+# Copies of the activations of one image that are alive at the peak of a D step with R1 (fitted to 3.6 GB at 64x64, batch 8).
+ACTIVATION_COPIES = 12
+BENCHMARK_SEC = 0.5
+
+
+def describe(settings: TrainingSettings, dataset: Any) -> str:
+    """Parameters, memory and time of a run on the devices of this machine, as text."""
+    devices = open_devices(settings.run)
+    resolution, channels = settings.data.resolution, dataset.channels
+    G, D, _ = build_networks(
+        settings,
+        resolution=resolution,
+        channels=channels,
+        label_size=dataset.label_size,
+        policy=devices.policy,
+        strategy=devices.strategy,
+    )
+    count_G, count_D = (sum(int(tf.size(v)) for v in networks.named_weights(net).values() if v.trainable) for net in (G, D))
+    speed = measured_flops(settings, resolution, devices.policy) * EFFICIENCY * devices.num_devices
+    schedule = TrainingSchedule(settings.schedule, resolution, devices.num_devices)
+    lines = [
+        f"devices           {devices.description}",
+        f"dataset           {dataset.path}: {dataset.num_images} images {dataset.resolution}x{dataset.resolution}x{dataset.channels}",
+        f"parameters        G {count_G:,}  D {count_D:,}",
+        f"on disk           {(8 * count_G + 4 * count_D) / 1e6:.0f} MB a snapshot, {12 * (count_G + count_D) / 1e6:.0f} MB a state",
+    ]
+    total_sec = 0.0
+    peak_gb = 0.0
+    for size, kimg in kimg_by_resolution(schedule, settings.schedule.total_kimg):
+        stage_sec = kimg * 1000 * STEP_FACTOR * forward_flops(settings, size) / speed
+        minibatch = settings.schedule.minibatch_by_resolution.get(size, settings.schedule.minibatch_base)
+        limit = settings.schedule.max_minibatch_per_device_by_resolution.get(size, settings.schedule.max_minibatch_per_device)
+        part = min(-(-minibatch // devices.num_devices), limit or minibatch)
+        memory_gb = memory_bytes(settings, size, part, count_G, count_D) / 1e9
+        lines.append(
+            f"{size:>4}x{size:<12} {kimg:g} kimg, minibatch {minibatch} ({part} a device at once), "
+            f"about {memory_gb:.1f} GB a device, about {format_sec(stage_sec)}"
+        )
+        total_sec += stage_sec
+        peak_gb = max(peak_gb, memory_gb)
+    lines.append(f"total             about {format_sec(total_sec)}, about {peak_gb:.1f} GB a device. Estimates; they can be off by half.")
+    return "\n".join(lines)
+
+
+def kimg_by_resolution(schedule: TrainingSchedule, total_kimg: float) -> list[tuple[int, float]]:
+    """How many kimg a run spends at each resolution (fading in counts), where that is not none."""
+    resolution = schedule.settings.start_resolution
+    spent = []
+    left = total_kimg
+    fade_kimg = 0.0
+    while resolution < schedule.resolution:
+        steady_kimg, next_fade_kimg = schedule.durations(resolution)
+        spent.append((resolution, min(fade_kimg + steady_kimg, left)))
+        left -= spent[-1][1]
+        fade_kimg = next_fade_kimg
+        resolution *= 2
+    return [(size, kimg) for size, kimg in [*spent, (resolution, left)] if kimg > 0]
+
+
+def forward_flops(settings: TrainingSettings, resolution: int) -> float:
+    """Floating-point operations of one image through G and D at a resolution (mapping and 1x1 convolutions left out)."""
+    return 2.0 * (_multiplications(settings.G, resolution) + _multiplications(settings.D, resolution))
+
+
+def _multiplications(network: Any, resolution: int) -> float:
+    total = 16.0 * 9 * _width(network, 4) ** 2
+    size = 8
+    while size <= resolution:
+        fine, coarse = _width(network, size), _width(network, size // 2)
+        # One 3x3 convolution at this size, one that changes the size (fused: 16 taps at the smaller side).
+        total += size**2 * 9.0 * fine * fine + (size // 2) ** 2 * 16.0 * fine * coarse
+        size *= 2
+    return total
+
+
+def memory_bytes(settings: TrainingSettings, resolution: int, part: int, count_G: int, count_D: int) -> float:
+    """Memory of a device: weights, averages and moments in float32, and the activations of `part` images."""
+    activations = 0.0
+    size = 4
+    while size <= resolution:
+        activations += 2.0 * size**2 * (_width(settings.G, size) + _width(settings.D, size))
+        size *= 2
+    bytes_each = 4 if settings.run.precision in ("float32", "auto") else 2
+    return 4.0 * (5 * count_G + 4 * count_D) + ACTIVATION_COPIES * activations * part * bytes_each + 0.5e9
+
+
+def measured_flops(settings: TrainingSettings, resolution: int, policy: str) -> float:
+    """Floating-point operations a second of this device in a convolution as the run will need, measured for half a second."""
+    width = _width(settings.D, resolution)
+    dtype = {"mixed_bfloat16": tf.bfloat16, "mixed_float16": tf.float16}.get(policy, tf.float32)
+    batch = max(1, min(8, 2**22 // (resolution**2 * width)))
+    images = tf.zeros([batch, resolution, resolution, width], dtype)
+    kernel = tf.zeros([3, 3, width, width], dtype)
+    convolve = tf.function(lambda x: tf.reduce_sum(tf.nn.conv2d(x, kernel, 1, "SAME")))
+    float(convolve(images))
+    start, runs = time.perf_counter(), 0
+    while time.perf_counter() - start < BENCHMARK_SEC:
+        float(convolve(images))
+        runs += 1
+    return 2.0 * 9 * resolution**2 * width**2 * batch * runs / (time.perf_counter() - start)
+
+
+def _width(network: Any, resolution: int) -> int:
+    return num_features(log2(resolution) - 1, fmap_base=network.fmap_base, fmap_decay=network.fmap_decay, fmap_max=network.fmap_max)
