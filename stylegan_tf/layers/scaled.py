@@ -7,7 +7,6 @@ import tensorflow as tf
 
 from stylegan_tf.layers import resample
 
-
 RELU_GAIN = math.sqrt(2)  # He initialisation before a (leaky) ReLU
 
 

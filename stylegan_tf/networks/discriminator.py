@@ -102,7 +102,8 @@ class Discriminator(keras.Model):
     """
 
     def __init__(self, *, resolution=1024, channels=3, label_size=0, fmap_base=8192, fmap_decay=1.0, fmap_max=512, nonlinearity="lrelu",
-                 use_wscale=True, mbstd_group_size=4, mbstd_num_features=1, blur_filter=(1, 2, 1), fused_scale="auto", **kwargs):  # fmt: skip
+                 use_wscale=True, mbstd_group_size=4, mbstd_num_features=1, blur_filter=(1, 2, 1), fused_scale="auto",
+                 **kwargs):  # fmt: skip
         super().__init__(autocast=False, **kwargs)
         self.resolution = growth.check_resolution(resolution)
         self.channels = channels
