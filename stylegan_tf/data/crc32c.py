@@ -7,7 +7,7 @@ import numpy as np
 
 _POLYNOMIAL = 0x82F63B78  # Castagnoli, reflected
 _MASK_DELTA = 0xA282EAD8  # TensorFlow stores rotate_right(crc, 15) + delta
-_MAX_ROW_WORDS = 64  # 2 cores: 34 to 272 words a row reach 500 MB/s, 17 and 544 fall off
+_MAX_LANES = 1024  # 2 cores: 1024 and 2048 take two thirds of the time of 256
 
 
 def masked_crc32c(strings: Sequence[bytes | memoryview | np.ndarray]) -> np.ndarray:
@@ -32,34 +32,28 @@ def crc32c(strings: Sequence[bytes | memoryview | np.ndarray]) -> np.ndarray:
     if lengths.min() < 4:
         return np.array([_crc32c_short(bytes(string)) if len(string) < 4 else crc32c([string])[0] for string in strings], np.uint32)
 
-    # Rows of one string are worked on side by side, and joined two by two afterwards.
+    # A string is dealt out to lanes word by word, [steps, lanes], so that a step takes one word of every lane at once.
     words = -(-int(lengths.max()) // 4)
-    row_words = min(_MAX_ROW_WORDS, 1 << (words.bit_length() // 2))
-    rows = -(-words // row_words)
+    lanes = min(_MAX_LANES, 1 << ((words.bit_length() + 1) // 2))
+    steps = -(-words // lanes)
 
     # Zeros in front do not change a CRC that starts at 0; the usual start, all ones, is the same as flipping the first 32 bits.
-    padded = np.zeros((len(strings), rows * row_words * 4), np.uint8)
+    padded = np.zeros((len(strings), steps * lanes * 4), np.uint8)
     starts = padded.shape[1] - lengths
-    for line, string, start in zip(padded, strings, starts, strict=True):
+    for line, string, start in zip(padded, strings, starts.tolist(), strict=True):
         line[start:] = np.frombuffer(string, np.uint8)
         line[start : start + 4] ^= 0xFF
 
-    columns = np.ascontiguousarray(padded.view("<u4").reshape(-1, row_words).T)  # [row_words, len(strings) * rows]
-    low, high = _shift_tables(4)
-    crc = np.zeros(columns.shape[1], np.uint32)
-    for column in columns:
-        crc = _shift(crc ^ column, low, high)
-    return ~_join(crc.reshape(len(strings), rows), row_words * 4)
+    tables = _shift_tables(lanes * 4)
+    crc = np.zeros((len(strings), lanes), np.uint32)
+    for step in np.moveaxis(padded.view("<u4").reshape(len(strings), steps, lanes), 1, 0):
+        crc = _shift(crc, *tables) ^ step
 
-
-def _join(crc: np.ndarray, num_bytes: int) -> np.ndarray:
-    """CRC of whole strings [n] from those of their rows [n, rows], `num_bytes` (a power of two) a row."""
-    while crc.shape[1] > 1:
-        if crc.shape[1] % 2:
-            crc = np.pad(crc, ((0, 0), (1, 0)))  # a row of zeros in front changes nothing
-        crc = _shift(crc[:, 0::2], *_shift_tables(num_bytes)) ^ crc[:, 1::2]
-        num_bytes *= 2
-    return crc[:, 0]
+    # The first half of the lanes lies half as many words before the second half: shifted by them it can be added.
+    while lanes > 1:
+        lanes //= 2
+        crc = _shift(crc[:, :lanes], *_shift_tables(lanes * 4)) ^ crc[:, lanes:]
+    return ~_shift(crc[:, 0], *_shift_tables(4))
 
 
 def _shift(crc: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:

@@ -51,7 +51,9 @@ class Encoder:
         """
         if not items:
             return [Records([], []) for _ in self.resolutions]
-        images = np.stack([self._checked(item.image) for item in items])
+        for item in items:
+            self.check(item.image)
+        images = np.stack([item.image for item in items])
         levels = []
         for level, pixels in enumerate(pyramid(images)):
             shape = (self.channels, *pixels.shape[1:3])
@@ -60,15 +62,16 @@ class Encoder:
             levels.append(Records(*frame([encode_example(Example(shape, image_bytes, self.encoding)) for image_bytes in data])))
         return levels
 
+    def check(self, image: np.ndarray) -> None:
+        """Raises UserError for an image of another shape or type."""
+        expected = (self.resolution, self.resolution, self.channels)
+        if not isinstance(image, np.ndarray) or image.shape != expected or image.dtype != np.uint8:
+            found = f"{image.dtype} {list(image.shape)}" if isinstance(image, np.ndarray) else type(image).__name__
+            raise UserError(f"Images must be arrays of uint8 {list(expected)}. Received: {found}")
+
     def _passed_through(self, item: Item) -> bytes | None:
         """The bytes that an image came in, where they can be stored as they are."""
         if not item.encoded or self.encoding == "raw":
             return None
         strip = strip_png if self.encoding == "png" else strip_jpeg
         return strip(item.encoded, self.resolution, self.channels)
-
-    def _checked(self, image: np.ndarray) -> np.ndarray:
-        expected = (self.resolution, self.resolution, self.channels)
-        if image.shape != expected or image.dtype != np.uint8:
-            raise UserError(f"Images must be uint8 {list(expected)}. Received: {image.dtype} {list(image.shape)}")
-        return image

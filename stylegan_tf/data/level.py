@@ -1,12 +1,24 @@
-"""All records of one resolution, over one file or several shards: examples by image number."""
+"""All records of one resolution, over one file or several shards: the bytes or the raw pixels of images by number."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from stylegan_tf.data.codecs import interleave
 from stylegan_tf.data.record_file import RecordFile
-from stylegan_tf.data.tfrecords import COPY_AGAIN, ENCODINGS, FOOTER_BYTES, HEADER_BYTES, Example, encode_example, parse_example
+from stylegan_tf.data.tfrecords import (
+    COPY_AGAIN,
+    ENCODINGS,
+    FRAME_BYTES,
+    HEADER_BYTES,
+    Example,
+    example_pattern,
+    parse_example,
+    raw_layouts,
+    read_varint,
+)
 from stylegan_tf.errors import UserError
 
 
@@ -32,13 +44,14 @@ class Level:
         for shard, file in enumerate(self.files):
             expected = (self.num_images - shard + len(self.files) - 1) // len(self.files)
             if len(file) != expected:
-                raise UserError(f"{file.path} holds {len(file)} records, {expected} would fit the other shards. Copy the dataset again.")
+                raise UserError(f"{file.path} holds {len(file)} records, {expected} would fit the other shards. {COPY_AGAIN}")
         first = self._parse(0)
-        if len(first.shape) != 3 or tuple(first.shape[1:]) != (resolution, resolution) or not 1 <= first.shape[0] <= 4:
-            raise UserError(f"{paths[0]}: record 0 has shape {list(first.shape)}, not [C, {resolution}, {resolution}].")
+        if len(first.shape) != 3 or first.shape[1:] != (resolution, resolution) or not 1 <= first.shape[0] <= 4:
+            raise UserError(f"{self.where(0)} has shape {list(first.shape)}, not [C, {resolution}, {resolution}].")
         if first.encoding not in ENCODINGS:
-            raise UserError(f"{paths[0]}: record 0 is encoded as {first.encoding!r}. Known encodings: {', '.join(ENCODINGS)}")
+            raise UserError(f"{self.where(0)} is encoded as {first.encoding!r}. Known encodings: {', '.join(ENCODINGS)}")
         self.channels, self.encoding = first.shape[0], first.encoding
+        self._usual_start: re.Pattern[bytes] = example_pattern(self.shape, self.encoding)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -49,41 +62,44 @@ class Level:
         """File and record of an image, for messages."""
         return f"{self.files[index % len(self.files)].path}: record {index // len(self.files)}"
 
-    def read_example(self, index: int) -> Example:
-        """One record, its shape and encoding checked.
+    def read_data(self, index: int) -> memoryview:
+        """Encoded bytes of one image.
 
         Raises:
-            UserError: damaged; names file and record.
+            UserError: damaged, or of another shape or encoding; names file and record.
         """
+        payload = self._payload(index)
+        usual = self._usual_start.match(payload)  # the layout of our own records, found at a glance
+        if usual and read_varint(usual[1])[0] == len(payload) - usual.end():
+            return payload[usual.end() :]
         example = self._parse(index)
-        if tuple(example.shape) != self.shape or example.encoding != self.encoding:
+        if example.shape != self.shape or example.encoding != self.encoding:
             raise UserError(
-                f"{self.where(index)} has shape {list(example.shape)} ({example.encoding}) where {list(self.shape)} ({self.encoding}) "
-                f"is expected. {COPY_AGAIN}"
+                f"{self.where(index)} has shape {list(example.shape)} ({example.encoding}) where {list(self.shape)} "
+                f"({self.encoding}) is expected. {COPY_AGAIN}"
             )
-        return example
-
-    def read_data(self, indices: Sequence[int]) -> list[memoryview]:
-        """Encoded bytes of several images."""
-        return [self.read_example(int(index)).data for index in indices]
+        if self.encoding == "raw" and len(example.data) != np.prod(self.shape):
+            raise UserError(f"{self.where(index)} holds {len(example.data)} bytes of pixels for {list(self.shape)}. {COPY_AGAIN}")
+        return example.data
 
     def read_raw(self, indices: np.ndarray) -> np.ndarray:
-        """Raw images uint8 [N, C, R, R], without work per pixel.
+        """Images of raw records: uint8 [N, R, R, C] for int64 [N].
 
         Raises:
             UserError: damaged; names file and record.
         """
-        num_bytes = int(np.prod(self.shape))
-        images = np.empty((len(indices), num_bytes), np.uint8)
+        images = np.empty((len(indices), self.resolution, self.resolution, self.channels), np.uint8)
         shards = indices % len(self.files)
         for shard, file in enumerate(self.files):
             places = np.flatnonzero(shards == shard)
-            if file.frame_bytes is None:  # foreign records of several sizes
-                for place in places:
-                    images[place] = self._raw_bytes(int(indices[place]))
-            elif len(places):
-                self._read_fixed(file, shard, indices, places, images)
-        return images.reshape(len(indices), *self.shape)
+            for chosen, pixels in self._raw_pixels(file, indices[places]) if len(places) else ():
+                if len(chosen) == len(images):
+                    interleave(pixels, images)
+                else:
+                    group = np.empty((len(chosen), *images.shape[1:]), np.uint8)
+                    interleave(pixels, group)
+                    images[places[chosen]] = group
+        return images
 
     def checksums(self) -> np.ndarray:
         """Masked CRCs that the records state, in image order: uint32 [num_images]."""
@@ -92,46 +108,29 @@ class Level:
             checksums[shard :: len(self.files)] = file.checksums()
         return checksums
 
+    def _payload(self, index: int) -> memoryview:
+        return self.files[index % len(self.files)].read_payload(index // len(self.files))
+
     def _parse(self, index: int) -> Example:
-        file = self.files[index % len(self.files)]
-        payload = file.read_payload(index // len(self.files))
         try:
-            return parse_example(payload)
+            return parse_example(self._payload(index))
         except ValueError as error:
-            raise UserError(f"{self.where(index)} {error}. {COPY_AGAIN}") from error
+            raise error if isinstance(error, UserError) else UserError(f"{self.where(index)} {error}. {COPY_AGAIN}") from error
 
-    def _raw_bytes(self, index: int) -> np.ndarray:
-        data = np.frombuffer(self.read_example(index).data, np.uint8)
-        if len(data) != int(np.prod(self.shape)):
-            raise UserError(f"{self.where(index)} holds {len(data)} bytes of pixels where {list(self.shape)} is expected.")
-        return data
-
-    def _read_fixed(self, file: RecordFile, shard: int, indices: np.ndarray, places: np.ndarray, images: np.ndarray) -> None:
-        """Slices the pixels out of records of one size, whose two features come in either order."""
-        frames = np.empty((len(places), file.frame_bytes), np.uint8)
-        file.read_into((indices[places] // len(self.files)).tolist(), frames)
-        payloads = frames[:, HEADER_BYTES:-FOOTER_BYTES]
-        rest = np.ones(len(places), bool)
-        for head, tail in _layouts(self.shape):
-            data_bytes = images.shape[1]
-            if len(head) + data_bytes + len(tail) != payloads.shape[1]:
-                continue
-            fits = rest & (payloads[:, : len(head)] == head).all(axis=1) & (payloads[:, len(head) + data_bytes :] == tail).all(axis=1)
-            if fits.all():
-                images[places] = payloads[:, len(head) : len(head) + data_bytes]
-                return
-            images[places[fits]] = payloads[fits, len(head) : len(head) + data_bytes]
-            rest &= ~fits
-        for place in places[rest]:
-            images[place] = self._raw_bytes(int(indices[place]))
-
-
-def _layouts(shape: tuple[int, int, int]) -> list[tuple[np.ndarray, np.ndarray]]:
-    """What stands before and after the pixels of a raw record: `shape` first (ours), or `data` first (the original's, at times)."""
-    num_bytes = int(np.prod(shape))
-    ours = encode_example(Example(shape, bytes(num_bytes)))
-    head = ours[: len(ours) - num_bytes]
-    start = head.index(b"\x0a\x05shape") - 2  # the entry of `shape` begins with its tag and its length
-    stop = start + 2 + head[start + 1]
-    layouts = [(head, b""), (head[:start] + head[stop:], head[start:stop])]
-    return [(np.frombuffer(before, np.uint8), np.frombuffer(after, np.uint8)) for before, after in layouts]
+    def _raw_pixels(self, file: RecordFile, indices: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Pixels of images in one file, a layout at a time: places among the indices, and uint8 [places, C * R * R]."""
+        rest = np.ones(len(indices), bool)
+        num_bytes = int(np.prod(self.shape))
+        layouts = [layout for layout in raw_layouts(self.shape) if sum(map(len, layout)) + num_bytes + FRAME_BYTES == file.frame_bytes]
+        if layouts:
+            with file.read_same_size(indices // len(self.files)) as frames:
+                for before, after in layouts:
+                    start = HEADER_BYTES + len(before)
+                    stop = start + num_bytes
+                    fits = rest & (frames[:, HEADER_BYTES:start] == before).all(axis=1)
+                    fits &= (frames[:, stop : stop + len(after)] == after).all(axis=1)
+                    if fits.any():
+                        yield np.flatnonzero(fits), (frames if fits.all() else frames[fits])[:, start:stop]
+                    rest &= ~fits
+        if rest.any():  # made by yet another program
+            yield np.flatnonzero(rest), np.stack([np.frombuffer(self.read_data(index), np.uint8) for index in indices[rest].tolist()])

@@ -1,8 +1,10 @@
 """One TFRecord file opened for random access: where its records lie, and their payloads by number."""
 
+import contextlib
 import os
 import struct
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,8 @@ from stylegan_tf.data.crc32c import masked_crc32c
 from stylegan_tf.data.tfrecords import COPY_AGAIN, FOOTER_BYTES, FRAME_BYTES, HEADER_BYTES, index_path
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.files import atomic_path
+
+_BUFFERS_KEPT = 2  # as many batches as are read at the same time
 
 
 class RecordFile:
@@ -34,6 +38,7 @@ class RecordFile:
         self.num_bytes = os.fstat(self._file.fileno()).st_size
         offsets = _load_index(index_path(self.path), self.num_bytes)
         self.offsets = scan_offsets(self.path) if offsets is None else offsets  # int64 [records + 1]
+        self._buffers: deque[np.ndarray] = deque(maxlen=_BUFFERS_KEPT)
         sizes = np.diff(self.offsets)
         self.frame_bytes = int(sizes[0]) if len(sizes) and (sizes == sizes[0]).all() else None  # where all are of one size
 
@@ -58,18 +63,25 @@ class RecordFile:
             )
         return memoryview(frame)[HEADER_BYTES:-FOOTER_BYTES]
 
-    def read_into(self, rows: Sequence[int], frames: np.ndarray) -> None:
-        """Reads framed records that are all `frame_bytes` long into uint8 [len(rows), frame_bytes], checking their lengths."""
+    @contextlib.contextmanager
+    def read_same_size(self, rows: np.ndarray) -> Iterator[np.ndarray]:
+        """Lends framed records that are all `frame_bytes` long, their lengths checked: uint8 [rows, frame_bytes]."""
         descriptor = self._file.fileno()
-        for frame, row in zip(frames, rows, strict=True):
-            if os.preadv(descriptor, [frame], int(row) * self.frame_bytes) != self.frame_bytes:
+        try:  # used again by the next batch: fresh memory costs more than what is read into it
+            frames = self._buffers.pop()
+        except IndexError:
+            frames = np.empty((0, 0), np.uint8)
+        if frames.shape != (len(rows), self.frame_bytes):
+            frames = np.empty((len(rows), self.frame_bytes), np.uint8)
+        for frame, row in zip(frames, rows.tolist(), strict=True):
+            if os.preadv(descriptor, [frame], row * self.frame_bytes) != self.frame_bytes:
                 raise UserError(f"{self.path} is cut in record {row}. {COPY_AGAIN}")
         expected = np.frombuffer(struct.pack("<Q", self.frame_bytes - FRAME_BYTES), np.uint8)
         damaged = np.flatnonzero((frames[:, :8] != expected).any(axis=1))
         if len(damaged):
-            raise UserError(
-                f"{self.path}: record {rows[damaged[0]]} is damaged (its length is wrong). {COPY_AGAIN}"
-            )
+            raise UserError(f"{self.path}: record {rows[damaged[0]]} is damaged (its length is wrong). {COPY_AGAIN}")
+        yield frames
+        self._buffers.append(frames)
 
     def checksums(self) -> np.ndarray:
         """Masked CRCs of the payloads as the file states them: uint32 [records]. They stand for the content in digests."""

@@ -34,7 +34,7 @@ def read_images(dataset: Dataset, indices: Sequence[int], resolution: int | None
     if len(outside):
         raise UserError(f"{dataset.path} has images 0 to {level.num_images - 1}. Received: {outside[0]}")
     if level.encoding == "raw":
-        return np.ascontiguousarray(level.read_raw(indices).transpose(0, 2, 3, 1))
+        return level.read_raw(indices)
     images = np.empty((len(indices), level.resolution, level.resolution, level.channels), np.uint8)
     with ThreadPoolExecutor(_NUM_THREADS) as pool:
         for place, image in enumerate(pool.map(lambda index: decode_record(level, int(index)), indices)):
@@ -45,7 +45,7 @@ def read_images(dataset: Dataset, indices: Sequence[int], resolution: int | None
 def decode_record(level: Level, index: int) -> np.ndarray:
     """One image of a level, uint8 [R, R, C]; raises UserError naming file and record where it is damaged."""
     try:
-        return decode_image(level.read_example(index).data, level.encoding, level.shape)
+        return decode_image(level.read_data(index), level.encoding, level.shape)
     except UserError:
         raise
     except ValueError as error:

@@ -4,11 +4,14 @@ Needs no TensorFlow: the framing is a length, a payload and two checksums, the E
 Source: the records of the original release (`shape` int64 [C, H, W], `data` raw bytes in that order); docs/formats.md.
 """
 
+import functools
 import re
 import struct
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+import numpy as np
 
 from stylegan_tf.data.crc32c import masked_crc32c
 from stylegan_tf.resolution import log2
@@ -21,6 +24,7 @@ FOOTER_BYTES = 4  # uint32 masked CRC of the payload
 FRAME_BYTES = HEADER_BYTES + FOOTER_BYTES
 
 _FILE_NAME = re.compile(r"(?P<name>.+)-r(?P<log2>\d\d)(?:-(?P<shard>\d{5})-of-(?P<num_shards>\d{5}))?\.tfrecords")
+_DATA_KEY = b"\x0a\x04data"
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # wire types of protocol buffers
 
 
@@ -70,11 +74,11 @@ def encode_example(example: Example) -> bytes:
 
     A raw record holds `shape` and `data` alone, as the original's do; the others say their encoding too.
     """
+    head = _head(tuple(example.shape), example.encoding)
     data = _field(1, _field(1, example.data))  # Feature.bytes_list.value
-    shape = _field(3, _field(1, b"".join(map(_varint, example.shape))))  # Feature.int64_list.value, packed
-    features = [] if example.encoding == "raw" else [_entry(b"encoding", _field(1, _field(1, example.encoding.encode())))]
-    features += [_entry(b"shape", shape), _entry(b"data", data)]
-    return _field(1, b"".join(features))
+    entry = b"".join((_DATA_KEY, _varint_field(2, len(data)), data))
+    features = b"".join((head, _varint_field(1, len(entry)), entry))
+    return _varint_field(1, len(features)) + features
 
 
 def parse_example(payload: bytes | memoryview) -> Example:
@@ -98,36 +102,28 @@ def parse_example(payload: bytes | memoryview) -> Example:
     return Example(tuple(_int64_values(features[b"shape"])), values[0], encoding.decode("ascii", "replace"))
 
 
-def frame(payloads: Sequence[bytes]) -> tuple[list[bytes], list[int]]:
-    """Puts TFRecord framing around payloads: the framed records and the masked CRCs of their payloads."""
-    lengths = [struct.pack("<Q", len(payload)) for payload in payloads]
-    checksums = masked_crc32c(payloads).tolist()
-    framed = [
-        b"".join((length, struct.pack("<I", length_crc), payload, struct.pack("<I", crc)))
-        for length, length_crc, payload, crc in zip(lengths, masked_crc32c(lengths).tolist(), payloads, checksums, strict=True)
-    ]
-    return framed, checksums
+def example_pattern(shape: tuple[int, int, int], encoding: str) -> re.Pattern[bytes]:
+    """Matches our records up to the bytes of the image; group 1 is the number of these bytes."""
+    number = rb"[\x80-\xff]*[\x00-\x7f]"
+    start = rb"\x0a" + number + re.escape(_head(shape, encoding)) + rb"\x0a" + number + re.escape(_DATA_KEY)
+    return re.compile(start + rb"\x12" + number + rb"\x0a" + number + rb"\x0a(" + number + rb")", re.DOTALL)
 
 
-def _entry(key: bytes, feature: bytes) -> bytes:
-    return _field(1, _field(1, key) + _field(2, feature))
+@functools.lru_cache(maxsize=16)
+def raw_layouts(shape: tuple[int, int, int]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """What stands before and after the pixels in a raw record: uint8 arrays.
+
+    Ours have `shape` before `data`; the original's have either order.
+    """
+    num_bytes = int(np.prod(shape))
+    record = encode_example(Example(shape, bytes(num_bytes)))
+    before, head = record[: len(record) - num_bytes], _head(shape, "raw")
+    layouts = [(before, b""), (before.replace(head, b"", 1), head)]
+    return [(np.frombuffer(start, np.uint8), np.frombuffer(end, np.uint8)) for start, end in layouts]
 
 
-def _field(number: int, content: bytes | memoryview) -> bytes:
-    return b"".join((bytes([number << 3 | _BYTES]), _varint(len(content)), content))
-
-
-def _varint(value: int) -> bytes:
-    encoded = bytearray()
-    while value > 0x7F:
-        encoded.append(value & 0x7F | 0x80)
-        value >>= 7
-    encoded.append(value)
-    return bytes(encoded)
-
-
-def _read_varint(message: memoryview, position: int) -> tuple[int, int]:
-    """Value and the position after it."""
+def read_varint(message: bytes | memoryview, position: int = 0) -> tuple[int, int]:
+    """A number of a protocol buffer and the position after it."""
     value = 0
     for shift in range(0, 70, 7):
         if position >= len(message):
@@ -140,6 +136,43 @@ def _read_varint(message: memoryview, position: int) -> tuple[int, int]:
     raise ValueError("holds a damaged number")
 
 
+def frame(payloads: Sequence[bytes]) -> tuple[list[bytes], list[int]]:
+    """Puts TFRecord framing around payloads: the framed records and the masked CRCs of their payloads."""
+    lengths = [struct.pack("<Q", len(payload)) for payload in payloads]
+    checksums = masked_crc32c(payloads).tolist()
+    framed = [
+        b"".join((length, struct.pack("<I", length_crc), payload, struct.pack("<I", crc)))
+        for length, length_crc, payload, crc in zip(lengths, masked_crc32c(lengths).tolist(), payloads, checksums, strict=True)
+    ]
+    return framed, checksums
+
+
+@functools.lru_cache(maxsize=64)
+def _head(shape: tuple[int, ...], encoding: str) -> bytes:
+    """The features before `data`, which are the same in every record of a file."""
+    values = _field(3, _field(1, b"".join(map(_varint, shape))))  # Feature.int64_list.value, packed
+    features = [] if encoding == "raw" else [(b"encoding", _field(1, _field(1, encoding.encode())))]
+    return b"".join(_field(1, _field(1, key) + _field(2, value)) for key, value in [*features, (b"shape", values)])
+
+
+def _field(number: int, content: bytes | memoryview) -> bytes:
+    return b"".join((_varint_field(number, len(content)), content))
+
+
+def _varint_field(number: int, size: int) -> bytes:
+    """What stands before the `size` bytes of a field."""
+    return bytes([number << 3 | _BYTES]) + _varint(size)
+
+
+def _varint(value: int) -> bytes:
+    encoded = bytearray()
+    while value > 0x7F:
+        encoded.append(value & 0x7F | 0x80)
+        value >>= 7
+    encoded.append(value)
+    return bytes(encoded)
+
+
 def _fields(message: memoryview, number: int):
     """Contents of all length-delimited fields with this number; others are skipped."""
     for found, wire_type, content in _all_fields(message):
@@ -150,14 +183,14 @@ def _fields(message: memoryview, number: int):
 def _all_fields(message: memoryview):
     position = 0
     while position < len(message):
-        key, position = _read_varint(message, position)
+        key, position = read_varint(message, position)
         wire_type = key & 7
         if wire_type == _VARINT:
-            content, position = _read_varint(message, position)
+            content, position = read_varint(message, position)
             yield key >> 3, wire_type, content
             continue
         if wire_type == _BYTES:
-            size, position = _read_varint(message, position)
+            size, position = read_varint(message, position)
         elif wire_type in (_FIXED64, _FIXED32):
             size = 8 if wire_type == _FIXED64 else 4
         else:
@@ -182,6 +215,6 @@ def _int64_values(feature: memoryview) -> list[int]:
             elif number == 1 and wire_type == _BYTES:
                 position = 0
                 while position < len(content):
-                    value, position = _read_varint(content, position)
+                    value, position = read_varint(content, position)
                     values.append(value)
     return values

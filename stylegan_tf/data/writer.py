@@ -72,10 +72,12 @@ class DatasetWriter:
             raise UserError(f"The number of shards must be from 1 to 99999. Received: {num_shards}")
         self.target_dir = Path(os.path.abspath(target_dir))
         self.name = self.target_dir.name
-        self.num_images = 0
+        self.num_images = 0  # written; images just added may wait for company
         self.class_names = tuple(class_names or ())
         self._num_shards = num_shards
         self._encoder = Encoder(resolution=resolution, channels=channels, encoding=encoding, quality=quality)
+        self._chunk_size = min(256, max(1, _CHUNK_BYTES // self._encoder.image_bytes))
+        self._waiting: list[Item] = []
         self._overwrite, self._made_by = overwrite, dict(made_by or {})
         self._check_target()
         if expected_images is not None:
@@ -114,7 +116,10 @@ class DatasetWriter:
         Raises:
             UserError: an image of another shape or type, or a label that does not fit those before.
         """
-        self._append(*self._encode_chunk([Item(image, label, encoded)]))
+        self._encoder.check(image)
+        self._waiting.append(Item(image.copy(), label, encoded))
+        if len(self._waiting) >= self._chunk_size:
+            self._flush()
 
     def add_many(self, items: Iterable[Any], workers: int | None = None) -> int:
         """Adds images in the order given, encoded by several threads.
@@ -127,13 +132,13 @@ class DatasetWriter:
         Returns:
             How many images were added.
         """
+        self._flush()
         before = self.num_images
         workers = workers or os.cpu_count() or 1
-        chunk_size = min(256, max(1, _CHUNK_BYTES // self._encoder.image_bytes))
         pending: deque = deque()
         pool = ThreadPoolExecutor(workers)
         try:
-            for chunk in _chunked(items, chunk_size):
+            for chunk in _chunked(items, self._chunk_size):
                 pending.append(pool.submit(self._encode_chunk, chunk))
                 if len(pending) > workers + 1:
                     self._append(*pending.popleft().result())
@@ -153,6 +158,12 @@ class DatasetWriter:
         if self.target_dir.exists() and not self._overwrite:
             raise UserError(f"{self.target_dir} exists. Take another name, or --overwrite to replace it.")
 
+    def _flush(self) -> None:
+        """Writes the images that `add` keeps until they are worth the work."""
+        waiting, self._waiting = self._waiting, []
+        if waiting:
+            self._append(*self._encode_chunk(waiting))
+
     def _encode_chunk(self, chunk: list[Any]) -> tuple[list[Item], list[Records]]:
         items = [item for item in map(_as_item, chunk) if item is not None]
         return items, self._encoder.encode(items)
@@ -167,6 +178,7 @@ class DatasetWriter:
 
     def _finish(self) -> None:
         """Completes files and manifest, then gives the folder its name."""
+        self._flush()
         if not self.num_images:
             raise UserError(f"Nothing was added to {self.target_dir}: there are no images to make a dataset of.")
         for level in self._levels:

@@ -1,0 +1,77 @@
+"""Reads a whole dataset and looks for damage: checksums, decoding, shapes, labels, and the digest."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from stylegan_tf.data.crc32c import masked_crc32c
+from stylegan_tf.data.dataset import Dataset
+from stylegan_tf.data.level import Level
+from stylegan_tf.data.record_file import RecordFile, scan_offsets
+from stylegan_tf.data.records import decode_record
+from stylegan_tf.data.tfrecords import COPY_AGAIN, FOOTER_BYTES, HEADER_BYTES
+from stylegan_tf.errors import UserError
+
+_CHUNK_BYTES = 4 << 20
+
+
+def check_records(dataset: Dataset, on_progress: Callable[[int, int], None] | None = None) -> None:
+    """Reads every record of every level; returns where all is well.
+
+    Args:
+        dataset: from `open_dataset`.
+        on_progress: called now and then with the records checked so far and all there are.
+
+    Raises:
+        UserError: the first damage found; names file and record.
+    """
+    total, done = dataset.num_images * len(dataset.resolutions), 0
+    for resolution in reversed(dataset.resolutions):
+        level = dataset.level(resolution)
+        for file in level.files:
+            if not np.array_equal(scan_offsets(file.path), file.offsets):
+                raise UserError(f"{file.path}: the index beside it belongs to another file. Delete the index.")
+        with ThreadPoolExecutor(2) as pool:
+            for count in pool.map(lambda rows, level=level: _check_rows(level, *rows), _row_ranges(level)):
+                done += count
+                if on_progress:
+                    on_progress(done, total)
+    _check_labels(dataset)
+    if dataset.manifest and dataset.measured_digest() != dataset.manifest.digest:
+        raise UserError(f"{dataset.path}: images or labels are not those the manifest was written for (their digest differs). {COPY_AGAIN}")
+
+
+def _row_ranges(level: Level) -> Iterator[tuple[int, int, int]]:
+    """Shard, first and last record (exclusive) of pieces of a few megabytes."""
+    for shard, file in enumerate(level.files):
+        first = 0
+        while first < len(file):
+            stop = int(np.searchsorted(file.offsets, file.offsets[first] + _CHUNK_BYTES))
+            stop = min(len(file), max(first + 1, stop))
+            yield shard, first, stop
+            first = stop
+
+
+def _check_rows(level: Level, shard: int, first: int, stop: int) -> int:
+    """Checks some records of one file: their checksums, then every image."""
+    file = level.files[shard]
+    _check_checksums(file, first, stop)
+    for row in range(first, stop):
+        decode_record(level, row * len(level.files) + shard)
+    return stop - first
+
+
+def _check_checksums(file: RecordFile, first: int, stop: int) -> None:
+    frames = [file.read_frame(row) for row in range(first, stop)]
+    stated = np.array([int.from_bytes(frame[-FOOTER_BYTES:], "little") for frame in frames], np.uint32)
+    damaged = np.flatnonzero(masked_crc32c([memoryview(frame)[HEADER_BYTES:-FOOTER_BYTES] for frame in frames]) != stated)
+    if len(damaged):
+        raise UserError(f"{file.path}: record {first + damaged[0]} is damaged (its checksum is wrong). {COPY_AGAIN}")
+
+
+def _check_labels(dataset: Dataset) -> None:
+    for first in range(0, dataset.num_images if dataset.label_size else 0, 4096):
+        wrong = np.flatnonzero(~np.isfinite(dataset.labels[first : first + 4096]).all(axis=1))
+        if len(wrong):
+            raise UserError(f"{dataset.path}: the label of image {first + wrong[0]} holds a number that is not finite.")
