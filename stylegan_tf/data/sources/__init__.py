@@ -1,0 +1,37 @@
+"""Where images come from: folders, archives, the files of well-known datasets."""
+
+import os
+from pathlib import Path
+
+from stylegan_tf.data.sources.base import ArraySource, Source, Strangers, UnusableImage
+from stylegan_tf.errors import MissingFileError, UserError
+
+__all__ = ["ArraySource", "Source", "Strangers", "UnusableImage", "open_images"]
+
+
+def open_images(path: str | os.PathLike) -> Source:
+    """Opens a folder, a zip or a tar of images.
+
+    Raises:
+        MissingFileError: no such path.
+        UserError: a file that is no archive, or a damaged one.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise MissingFileError(f"There is no folder or archive {path}.")
+    if path.is_dir():
+        from stylegan_tf.data.sources.folder import FolderSource
+
+        return FolderSource(path)
+    import tarfile
+    import zipfile
+
+    if zipfile.is_zipfile(path):
+        from stylegan_tf.data.sources.zip_file import ZipSource
+
+        return ZipSource(path)
+    if tarfile.is_tarfile(path):
+        from stylegan_tf.data.sources.tar_file import TarSource
+
+        return TarSource(path)
+    raise UserError(f"{path} is no folder, zip or tar. Give the folder that holds the images, or an archive of it.")

@@ -1,0 +1,83 @@
+"""Images in a folder, at any depth."""
+
+import os
+import stat
+from pathlib import Path
+
+from stylegan_tf.data.sources.base import MAX_FILE_BYTES, Source, UnusableImage
+from stylegan_tf.data.sources.image_names import SNIFF_BYTES, has_image_ending, looks_like_image, stranger_reason
+
+
+class FolderSource(Source):
+    """All image files below a folder, sorted by their path in it.
+
+    Links are followed, each folder once. Whatever is no regular file (sockets, pipes, devices) is never opened.
+    """
+
+    def __init__(self, path: str | os.PathLike):
+        super().__init__()
+        self.path = Path(path)
+        self.title = str(path)
+        self.names = sorted(self._walk())
+
+    def read(self, index: int) -> bytes:
+        """Content of an image file."""
+        return self._read(self.names[index])
+
+    def side_file(self, name: str) -> bytes | None:
+        """Content of a file by its path in the folder."""
+        return self._read(name) if (self.path / name).is_file() else None
+
+    def _read(self, name: str) -> bytes:
+        try:
+            with open(os.path.join(self.path, name), "rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                if size > MAX_FILE_BYTES:
+                    raise UnusableImage("file too large", f"{size >> 20} MB")
+                return file.read(MAX_FILE_BYTES)
+        except OSError as error:
+            raise UnusableImage("file cannot be read", error.strerror or str(error)) from error
+
+    def _walk(self) -> list[str]:
+        """Paths of image candidates below the folder; the rest goes to `strangers`."""
+        found, pending, seen = [], [""], set()
+        while pending:
+            folder = pending.pop()
+            try:
+                status = os.stat(os.path.join(self.path, folder))
+                if (status.st_dev, status.st_ino) in seen:
+                    continue  # a link back to a folder that was walked already
+                seen.add((status.st_dev, status.st_ino))
+                with os.scandir(os.path.join(self.path, folder)) as entries:
+                    for entry in entries:
+                        name = f"{folder}/{entry.name}" if folder else entry.name
+                        if self._is_folder(entry):
+                            pending.append(name)
+                        elif self._is_candidate(name):
+                            found.append(name)
+            except OSError:
+                self.strangers.add(folder, "folder cannot be opened")
+        return found
+
+    def _is_folder(self, entry: os.DirEntry) -> bool:
+        # Hidden folders (.git, .thumbnails) hold nothing that a user would call an image of the set.
+        try:
+            return entry.is_dir() and not entry.name.startswith(".") and entry.name != "__MACOSX"
+        except OSError:
+            return False
+
+    def _is_candidate(self, name: str) -> bool:
+        path = os.path.join(self.path, name)
+        reason = stranger_reason(name)
+        try:
+            if reason is None and not stat.S_ISREG(os.stat(path).st_mode):
+                reason = "no regular file"
+            if reason is None and not has_image_ending(name):
+                with open(path, "rb") as file:
+                    if not looks_like_image(file.read(SNIFF_BYTES)):
+                        reason = "no image file"
+        except OSError:
+            reason = "broken link or unreadable file"
+        if reason:
+            self.strangers.add(name, reason)
+        return reason is None
