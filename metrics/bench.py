@@ -104,26 +104,23 @@ class Bench:
 
         return cached_moments(self.cache, self._real_protocol(selection), make)
 
-    def real_features(self, selection: real_images.RealSelection, dataset: data.Dataset | None = None) -> Iterator:
+    def real_features(self, selection: real_images.RealSelection) -> Iterator[tuple[int, np.ndarray]]:
         """Yields (first row of the selection, float32 features [n, 2048]); kept for later evaluations."""
-        dataset = dataset or self.dataset
-        store = FeatureStore(self.cache / f"reals-{key_of(self._real_protocol(selection, dataset))}")
+        store = FeatureStore(self.cache / f"reals-{key_of(self._real_protocol(selection))}")
 
         def task(worker, chunk, count):
             rows = slice(chunk * CHUNK, chunk * CHUNK + count)
-            return worker.features(real_images.read(dataset, selection, rows, self.G.resolution))
+            return worker.features(real_images.read(self.dataset, selection, rows, self.G.resolution))
 
         yield from self._stored(store, len(selection.indices), task, "reals")
 
-    def all_real_features(self, selection: real_images.RealSelection, dataset: data.Dataset | None = None) -> np.ndarray:
+    def all_real_features(self, selection: real_images.RealSelection) -> np.ndarray:
         """float32 [n, 2048], one row for each row of the selection."""
-        return _collected(self.real_features(selection, dataset), len(selection.indices))
+        return _collected(self.real_features(selection), len(selection.indices))
 
-    def _real_protocol(self, selection, dataset=None) -> dict[str, Any]:
-        coins = {"mirrored": self.options.seed} if self.is_mirrored else {}
+    def _real_protocol(self, selection: real_images.RealSelection) -> dict[str, Any]:
         return {
-            "dataset": (dataset or self.dataset).digest, "resolution": self.G.resolution, "total": selection.total,
-            "rows": len(selection.indices), **coins, **self.feature_protocol(),
+            "dataset": self.dataset.digest, "resolution": self.G.resolution, "selection": selection.digest, **self.feature_protocol(),
         }  # fmt: skip
 
     # --- storage

@@ -5,6 +5,9 @@ import sys
 
 if __name__ == "__main__":  # run by its path: the checkout is what must be importable, not this folder
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    from metrics.program import run_metric
+
+    sys.exit(run_metric("fid50k", __doc__))
 
 from metrics.feature_stats import Moments
 from metrics.frechet import FrechetReference
@@ -45,9 +48,3 @@ def add_to_parts(parts: list[Moments], start: int, features, total: int) -> None
         rows = features[max(first - start, 0) : max(end - start, 0)]
         if len(rows):
             part.add(rows)
-
-
-if __name__ == "__main__":
-    from metrics.program import run_metric
-
-    sys.exit(run_metric("fid50k", __doc__))

@@ -28,6 +28,11 @@ class Generated:
         self.batch_size = options.batch_size_for(G.resolution)
         self._draw = tf.function(self._draw_batch, reduce_retracing=True)
 
+    @property
+    def pair_noise(self) -> str:
+        """Noise mode of images that are compared with each other: the same seed gives both the same maps."""
+        return "none" if self.options.noise_mode == "none" else "random"
+
     def latents(self, chunk: int, count: int = CHUNK) -> np.ndarray:
         """float32 z [count, z_dim] of a chunk."""
         rng = np.random.default_rng([self.options.seed, _LATENTS, chunk])

@@ -5,6 +5,9 @@ import sys
 
 if __name__ == "__main__":  # run by its path: the checkout is what must be importable, not this folder
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    from metrics.program import run_metric
+
+    sys.exit(run_metric("is50k", __doc__))
 
 import numpy as np
 
@@ -22,16 +25,22 @@ def score(bench, metric: Metric) -> Score:
     Source: Salimans et al. 2016; by a classifier of the data's own classes as the "LeNet score" of MNIST studies.
     """
     if metric.variant == "labels":
-        logits, origin = bench.classified(metric.num_images)
+        from metrics.attributes import class_logits
+
+        logits, origin = class_logits(bench, metric.num_images)
+        features = {}
     else:
         logits, origin = _inception_logits(bench, metric.num_images), "inception-2015-12-05"
-    protocol = {**bench.feature_protocol(), "logits": origin, "num_fakes": metric.num_images, "parts": NUM_PARTS}
+        features = bench.feature_protocol()
+    protocol = {**features, "logits": origin, "num_fakes": metric.num_images, "parts": NUM_PARTS}
     return Score({metric.name: of_parts(split_scores(logits, NUM_PARTS), "generated images")}, protocol)
 
 
 def _inception_logits(bench, num_images: int) -> np.ndarray:
     """float32 [num_images, 1008], where the weights hold the last layer."""
-    last = bench.logits_kernel()
+    from metrics import weights
+
+    last = weights.load_inception(bench.options.inception).get("logits/kernel")
     if last is None:
         raise UserError(
             "This file of Inception ends at the pool features: it has no logits, which the Inception Score needs. Either name a "
@@ -54,9 +63,3 @@ def _part_score(probabilities: np.ndarray) -> float:
     with np.errstate(divide="ignore", invalid="ignore"):
         terms = np.where(probabilities > 0, probabilities * (np.log(probabilities) - np.log(marginal)), 0)
     return float(np.exp(terms.sum(axis=1).mean()))
-
-
-if __name__ == "__main__":
-    from metrics.program import run_metric
-
-    sys.exit(run_metric("is50k", __doc__))

@@ -5,6 +5,9 @@ import sys
 
 if __name__ == "__main__":  # run by its path: the checkout is what must be importable, not this folder
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    from metrics.program import run_metric
+
+    sys.exit(run_metric("kid50k_full", __doc__))
 
 import numpy as np
 
@@ -71,9 +74,3 @@ def _kernel_sum(first: np.ndarray, second: np.ndarray, *, is_same: bool = False)
             if is_same and rows == columns:
                 total -= np.trace(kernel, dtype=np.float64)
     return total
-
-
-if __name__ == "__main__":
-    from metrics.program import run_metric
-
-    sys.exit(run_metric("kid50k_full", __doc__))

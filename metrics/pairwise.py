@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from stylegan_tf.errors import UserError
+
 BLOCK = 2048  # 2048 x 2048 float32 pairs are 17 MB
 
 
@@ -33,34 +35,45 @@ def centred(*sets: np.ndarray) -> tuple[np.ndarray, ...]:
 def neighbour_radii(features: np.ndarray, k: int) -> np.ndarray:
     """Squared distance from each row [N, D] to its k-th nearest other row, [N]."""
     if len(features) <= k:
-        raise ValueError(f"The {k}-th nearest neighbour needs more than {k} features. Received: {len(features)}")
-    return nearest(features, features, k, is_same=True)[0][:, -1]
+        raise UserError(f"The {k}-th nearest neighbour needs more than {k} images. Received: {len(features)}")
+    numbers = np.arange(len(features))
+    search = NearestSearch(features, k, own_numbers=numbers)
+    for rows in blocks(len(features)):
+        search.add(features[rows], numbers[rows])
+    return search.distances[:, -1]
 
 
-def nearest(queries: np.ndarray, points: np.ndarray, k: int, *, is_same: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """The k nearest points of each query.
+class NearestSearch:
+    """The k nearest of many points to each query, the points handed in batch by batch.
 
     Args:
         queries: [N, D].
-        points: [M, D], M >= k.
-        is_same: both are the same set, and a row is no neighbour of itself.
+        k: neighbours kept.
+        own_numbers: int [N], number of the point that a query itself is, and which is no neighbour of it.
+        skip_equal: points at distance 0, duplicates, are no neighbours either.
 
-    Returns:
-        Squared distances [N, k], ascending, and indices into `points` [N, k].
+    Attributes:
+        distances: squared, [N, k], ascending; infinite where fewer points came.
+        numbers: int [N, k], numbers of those points.
     """
-    distances, indices = [], []
-    for rows in blocks(len(queries)):
-        best = np.full((rows.stop - rows.start, k), np.inf, queries.dtype)
-        best_index = np.zeros((rows.stop - rows.start, k), np.int64)
-        for columns in blocks(len(points)):
-            block = squared_distances(queries[rows], points[columns])
-            if is_same and rows == columns:
-                np.fill_diagonal(block, np.inf)
-            candidates = np.concatenate([best, block], axis=1)
-            ids = np.concatenate([best_index, np.broadcast_to(np.arange(columns.start, columns.stop), block.shape)], axis=1)
-            chosen = np.argpartition(candidates, k - 1, axis=1)[:, :k]
-            best, best_index = np.take_along_axis(candidates, chosen, 1), np.take_along_axis(ids, chosen, 1)
-        order = np.argsort(best, axis=1, kind="stable")
-        distances.append(np.take_along_axis(best, order, 1))
-        indices.append(np.take_along_axis(best_index, order, 1))
-    return np.concatenate(distances), np.concatenate(indices)
+
+    def __init__(self, queries: np.ndarray, k: int, *, own_numbers: np.ndarray | None = None, skip_equal: bool = False):
+        self.queries, self.k, self.own_numbers, self.skip_equal = np.asarray(queries), k, own_numbers, skip_equal
+        self.distances = np.full((len(queries), k), np.inf, self.queries.dtype)
+        self.numbers = np.full((len(queries), k), -1, np.int64)
+
+    def add(self, points: np.ndarray, numbers: np.ndarray) -> None:
+        """Compares all queries with points [M, D] that have these numbers [M]."""
+        for rows in blocks(len(self.queries)):
+            queries = self.queries[rows]
+            block = squared_distances(queries, points)
+            if self.own_numbers is not None:
+                block[self.own_numbers[rows, np.newaxis] == numbers] = np.inf
+            if self.skip_equal:  # rounding leaves about a millionth of the norm between equal vectors
+                block[block <= 1e-5 * np.einsum("nd,nd->n", queries, queries)[:, np.newaxis]] = np.inf
+            candidates = np.concatenate([self.distances[rows], block], axis=1)
+            ids = np.concatenate([self.numbers[rows], np.broadcast_to(numbers, block.shape)], axis=1)
+            nearest = np.argpartition(candidates, self.k - 1, axis=1)[:, : self.k]
+            order = np.take_along_axis(nearest, np.argsort(np.take_along_axis(candidates, nearest, 1), axis=1, kind="stable"), 1)
+            self.distances[rows] = np.take_along_axis(candidates, order, 1)
+            self.numbers[rows] = np.take_along_axis(ids, order, 1)

@@ -5,6 +5,9 @@ import sys
 
 if __name__ == "__main__":  # run by its path: the checkout is what must be importable, not this folder
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    from metrics.program import run_metric
+
+    sys.exit(run_metric("pr50k3", __doc__))
 
 import numpy as np
 
@@ -56,9 +59,3 @@ def manifold_samples(reals: np.ndarray, fakes: np.ndarray, k: int) -> dict[str, 
             coverage[rows] |= inside.any(axis=1)
             recall[rows] |= (distances <= fake_radii[columns]).any(axis=1)
     return {"precision": np.float64(balls > 0), "recall": np.float64(recall), "density": balls / k, "coverage": np.float64(coverage)}
-
-
-if __name__ == "__main__":
-    from metrics.program import run_metric
-
-    sys.exit(run_metric("pr50k3", __doc__))

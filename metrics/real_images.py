@@ -1,6 +1,7 @@
 """Which real images a score is taken against: how often each counts, and which are mirrored."""
 
 import dataclasses
+import hashlib
 
 import numpy as np
 
@@ -29,6 +30,12 @@ class RealSelection:
     def total(self) -> int:
         """Images, repetitions counted."""
         return int(self.counts.sum())
+
+    @property
+    def digest(self) -> str:
+        """Stands for the choice."""
+        parts = (self.indices.astype("<i8"), self.is_mirrored.astype("?"), self.counts.astype("<i8"))
+        return hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()[:24]
 
 
 def select(num_in_dataset: int, num_images: int | None, *, is_mirrored: bool, seed: int, repeat: bool = False) -> RealSelection:

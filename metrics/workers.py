@@ -1,5 +1,6 @@
 """One worker a device: a copy of the generator and of the metric networks, so that every device draws and scores."""
 
+import functools
 import queue
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -19,7 +20,7 @@ _FEATURE_BATCH = 32  # 299x299 images; 64 gained nothing and took 200 MB more
 
 
 class Worker:
-    """What works on one device. Networks are made when first asked for.
+    """What works on one device. Metric networks are made when first asked for, and kept for the next evaluation.
 
     Args:
         generated: draws images on the device.
@@ -28,25 +29,16 @@ class Worker:
 
     def __init__(self, generated: Generated, options: Options):
         self.generated, self.options, self.device = generated, options, generated.device
-        self._inception: Inception | None = None
-        self._lpips: Lpips | None = None
 
     @property
     def inception(self) -> Inception:
         """The feature network, on this device."""
-        if self._inception is None:
-            with tf.device(self.device):
-                arrays = weights.load_inception(self.options.inception)
-                self._inception = Inception(arrays, resize=self.options.resize, precision=self.options.precision)
-        return self._inception
+        return _inception(self.device, self.options.inception, self.options.resize, self.options.precision)
 
     @property
     def lpips(self) -> Lpips:
         """The perceptual distance, on this device."""
-        if self._lpips is None:
-            with tf.device(self.device):
-                self._lpips = Lpips(weights.load_lpips(self.options.lpips))
-        return self._lpips
+        return _lpips(self.device, self.options.lpips)
 
     def features(self, images) -> np.ndarray:
         """float32 [N, 2048] of uint8 images [N, R, R, C]."""
@@ -64,27 +56,44 @@ class Worker:
         return features
 
 
+@functools.lru_cache(maxsize=16)
+def _inception(device: str, path: str | None, resize: str, precision: str) -> Inception:
+    with tf.device(device):
+        return Inception(weights.load_inception(path), resize=resize, precision=precision)
+
+
+@functools.lru_cache(maxsize=16)
+def _lpips(device: str, path: str | None) -> Lpips:
+    with tf.device(device):
+        return Lpips(weights.load_lpips(path))
+
+
 def _rgb(images):
     """Transparency is not scored."""
     return images[..., :3]
 
 
 def make_workers(G, data_labels: np.ndarray | None, *, lod: float, options: Options) -> list[Worker]:
-    """A worker for every GPU, or one for the CPU. The first uses the generator as it is, the others copies of it."""
+    """A worker for every GPU, or one for the CPU.
+
+    The first uses the generator as it is, the others copies of it. Scores are taken in float32: a generator that
+    computes in less, as in training, is copied, too.
+    """
     devices = [device.name for device in tf.config.list_logical_devices("GPU")] or ["/CPU:0"]
     workers = []
     for device in devices:
-        generator = G if device == devices[0] else _copy(G, device)
+        is_usable = device == devices[0] and getattr(G, "compute_dtype", "float32") == "float32"
+        generator = G if is_usable else _copy(G, device)
         workers.append(Worker(Generated(generator, data_labels, lod=lod, options=options, device=device), options))
     return workers
 
 
 def _copy(G, device: str):
-    """The same generator on another device."""
+    """The same generator on another device, in float32."""
     from stylegan_tf import networks
 
     with tf.device(device):
-        copy = type(G).from_config(G.get_config())
+        copy = type(G)(**{**G.options, "dtype": "float32"})
         networks.assign_weights(copy, {name: variable.numpy() for name, variable in networks.named_weights(G).items()})
     return copy
 

@@ -1,0 +1,150 @@
+"""Scores networks: one snapshot, every snapshot of a run, or each one as training writes it."""
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from metrics import registry, report, weights
+from metrics.feature_store import key_of
+from metrics.options import Options
+from metrics.registry import Metric
+from metrics.result import Result
+from stylegan_tf.errors import UserError
+
+_PATHS = "perceptual_path_length"
+_WITHOUT_INCEPTION = (_PATHS, "linear_separability")
+
+
+def prepare(metrics: Iterable[Metric], options: Options) -> None:
+    """Makes sure that every metric network is there, before anything slow.
+
+    Raises:
+        UserError: one is not, and cannot be fetched; the message lists the ways to get it.
+    """
+    for metric in metrics:
+        if metric.module == _PATHS:
+            weights.load_lpips(options.lpips)
+        elif metric.module not in _WITHOUT_INCEPTION and metric.variant != "labels":
+            weights.load_inception(options.inception)
+
+
+def evaluate(
+    networks: Any,
+    metrics: Iterable[Metric],
+    options: Options,
+    *,
+    dataset_path: str | Path | None = None,
+    folder: Path | None = None,
+    to_tensorboard: bool = True,
+    again: bool = False,
+    on_result: Callable[[Result], None] = lambda _: None,
+) -> list[Result]:
+    """Scores one snapshot and writes each result as soon as it is there.
+
+    Args:
+        networks: from `stylegan_tf.load`.
+        metrics: from `registry.parse_list`.
+        dataset_path: real images; None: what the networks were trained on.
+        folder: where results are written, None: nowhere. A score that stands there with the same request is not taken again.
+        to_tensorboard: see `report.write`.
+        again: take scores that are there already once more.
+        on_result: called with every result, old or new.
+    """
+    from metrics.bench import Bench
+    from stylegan_tf import data
+
+    dataset = data.open_dataset(_dataset_path(networks, dataset_path))
+    bench = Bench(networks, dataset, options)
+    results = []
+    for metric in metrics:
+        request = request_of(bench, metric)
+        found = None if again or folder is None else report.find(folder, metric.name, request)
+        if found is None:
+            found = _score(bench, metric, networks, request, folder, to_tensorboard)
+        results.append(found)
+        on_result(found)
+    bench.clear()
+    return results
+
+
+def _score(bench, metric: Metric, networks, request: str, folder: Path | None, to_tensorboard: bool) -> Result:
+    """Takes one score and writes it."""
+    start = time.monotonic()
+    score = metric.score(bench)
+    dataset = bench.dataset
+    result = Result(
+        metric=metric.name,
+        values=score.values,
+        snapshot=Path(networks.source).stem or "network",
+        nimg=int(networks.nimg),
+        protocol=bench.common_protocol() | score.protocol,
+        dataset={"name": dataset.name, "digest": dataset.digest, "num_images": dataset.num_images},
+        request=request,
+        elapsed_sec=time.monotonic() - start,
+    )
+    if folder is not None:
+        report.write(result, folder, score.picture, to_tensorboard=to_tensorboard)
+    return result
+
+
+def request_of(bench, metric: Metric) -> str:
+    """Key of everything a score depends on."""
+    options = dataclasses.asdict(bench.options)
+    for name in ("inception", "lpips", "num_images", "batch_size"):
+        options.pop(name)  # where the same weights lie, and what stands in the metric's name or in the protocol
+    return key_of({"metric": metric.name, "data": bench.dataset.digest, "mirror": bench.is_mirrored, **options, **bench.common_protocol()})
+
+
+def _dataset_path(networks, path: str | Path | None) -> Path:
+    found = path or (networks.dataset or {}).get("path")
+    if not found:
+        raise UserError(f"{networks.source or 'This network'} does not say what it was trained on. Name the dataset: --data FOLDER")
+    return Path(found)
+
+
+def on_snapshot(
+    metric_names: Iterable[str] | str,
+    dataset_path: str | Path,
+    run_dir: str | Path,
+    *,
+    num_images: int | None = None,
+    time_budget_sec: float | None = None,
+    options: Options | None = None,
+) -> Callable[[Any, Any, int], dict[str, float]]:
+    """The callback that training calls after every snapshot.
+
+    Args:
+        metric_names: such as ["fid50k", "ppl_wfull"], or one string with commas.
+        dataset_path: real images.
+        run_dir: where the metric files go.
+        num_images: replaces the numbers in the names.
+        time_budget_sec: time that scoring a snapshot may take, real images aside (they are done once). The numbers in the
+            names become smaller to fit, at the first snapshot; the run then keeps them, so that its scores compare.
+        options: of the protocol.
+
+    Returns:
+        f(path, networks, nimg) -> values by name. TensorBoard is left to the caller.
+
+    Raises:
+        UserError: at once, for an unknown name, a dataset that is not there, or a network that cannot be fetched.
+    """
+    from metrics.time_budget import sized
+    from stylegan_tf import data
+
+    options = options or Options()
+    names = metric_names if isinstance(metric_names, str) else ",".join(metric_names)
+    metrics = registry.parse_list(names, num_images)
+    data.open_dataset(dataset_path)
+    prepare(metrics, options)
+    folder = Path(run_dir)
+
+    def score_snapshot(path: Any, networks: Any, nimg: int) -> dict[str, float]:
+        networks = dataclasses.replace(networks, source=str(path), nimg=nimg)
+        chosen = metrics if time_budget_sec is None else sized(metrics, networks, dataset_path, options, time_budget_sec, folder)
+        results = evaluate(networks, chosen, options, dataset_path=dataset_path, folder=folder, to_tensorboard=False)
+        report.write_overview(folder)
+        return {name: estimate.value for result in results for name, estimate in result.values.items()}
+
+    return score_snapshot

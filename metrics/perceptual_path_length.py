@@ -1,0 +1,118 @@
+"""Perceptual path length: ppl_zfull, ppl_wfull, ppl_zend, ppl_wend: how far an image moves for a small step in latent space."""
+
+import os
+import sys
+
+if __name__ == "__main__":  # run by its path: the checkout is what must be importable, not this folder
+    sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    from metrics.program import run_metric
+
+    sys.exit(run_metric("ppl_wfull", __doc__))
+
+import numpy as np
+
+from metrics.intervals import bootstrap
+from metrics.registry import Metric
+from metrics.score import Score
+
+EPSILON = 1e-4
+_TRIM_PERCENT = 1  # at either end
+_TIMES = 5  # stream of random numbers
+
+
+def score(bench, metric: Metric) -> Score:
+    """Mean LPIPS between images of two latents a step of 1e-4 apart, over 1e-8, without the lowest and highest percent.
+
+    The path runs between two random latents: on the sphere in z, on a straight line in w; the step is taken anywhere on
+    it ("full") or at its start ("end"). Noise is drawn anew for every pair and is the same for both of its images.
+
+    Source: Karras et al. 2019, section 4.1.
+    """
+    space, is_full = metric.variant[0], metric.variant.endswith("full")
+    crop = bench.options.crop
+    protocol = {"distance": "lpips-0.1-vgg16", "space": space, "sampling": metric.variant[1:], "epsilon": EPSILON, "crop": crop,
+                "images": "whole" if crop == "none" else "rows 3/8 to 7/8, columns 2/8 to 6/8"}  # fmt: skip
+
+    def task(worker, chunk, count):
+        return path_distances(worker, chunk, count, space=space, is_full=is_full, crop=crop)
+
+    chunks = bench.stored_chunks("paths", protocol, metric.num_images, task, f"{metric.name}: pairs")
+    distances = np.concatenate([values for _, values in chunks])
+    protocol |= {"num_pairs": len(distances), "noise": "one draw a pair"}
+    return Score({metric.name: bootstrap(distances, trimmed_mean, seed=bench.options.seed)}, protocol)
+
+
+def trimmed_mean(distances: np.ndarray) -> float:
+    """Mean of what lies between the first and the last percentile, both included."""
+    low = np.percentile(distances, _TRIM_PERCENT, method="lower")
+    high = np.percentile(distances, 100 - _TRIM_PERCENT, method="higher")
+    return float(np.mean(distances[(distances >= low) & (distances <= high)]))
+
+
+def path_distances(worker, chunk: int, count: int, *, space: str, is_full: bool, crop: str) -> np.ndarray:
+    """Distances of `count` pairs over epsilon squared, float32 [count]."""
+    import tensorflow as tf
+
+    generated = worker.generated
+    ends = generated.latents(2 * chunk), generated.latents(2 * chunk + 1)
+    labels = generated.labels(chunk)
+    rng = np.random.default_rng([generated.options.seed, _TIMES, chunk])
+    times = rng.random(len(ends[0]), np.float32) * np.float32(is_full)
+    distances = np.empty(count, np.float32)
+    step = _step_function(worker, space, crop)
+    size = max(1, generated.batch_size // 2)  # two images a pair
+    for number, start in enumerate(range(0, count, size)):
+        rows = slice(start, min(start + size, len(times)))
+        with tf.device(worker.device):
+            batch_labels = None if labels is None else labels[rows]
+            found = step(ends[0][rows], ends[1][rows], times[rows], batch_labels, generated.noise_seed(chunk, number))
+        kept = slice(start, min(rows.stop, count))
+        distances[kept] = found[: kept.stop - kept.start]
+    return distances
+
+
+def _step_function(worker, space: str, crop: str):
+    """The compiled distance of one batch; one for each worker and kind."""
+    import tensorflow as tf
+
+    if not hasattr(worker, "path_steps"):
+        worker.path_steps = {}
+    if (space, crop) not in worker.path_steps:
+        lpips, generated = worker.lpips, worker.generated
+
+        def step(first, second, times, labels, noise_seed):
+            times = times[:, tf.newaxis]
+            if space == "z":
+                styles = [generated.styles(slerp(first, second, t), labels) for t in (times, times + EPSILON)]
+            else:
+                start, end = generated.styles(first, labels), generated.styles(second, labels)
+                styles = [start + (end - start) * t[..., tf.newaxis] for t in (times, times + EPSILON)]
+            images = [_prepared(generated.synthesize(ws, noise_seed, generated.pair_noise), crop) for ws in styles]
+            return lpips(*images) / EPSILON**2
+
+        worker.path_steps[space, crop] = tf.function(step, reduce_retracing=True)
+    return worker.path_steps[space, crop]
+
+
+def slerp(first, second, times):
+    """Points on the great circle between the directions of two batches [N, D]; times [N, 1] in [0, 1]."""
+    import tensorflow as tf
+
+    first, second = tf.math.l2_normalize(first, axis=-1, epsilon=0.0), tf.math.l2_normalize(second, axis=-1, epsilon=0.0)
+    cosine = tf.reduce_sum(first * second, axis=-1, keepdims=True)
+    angle = times * tf.math.acos(tf.clip_by_value(cosine, -1.0, 1.0))
+    side = tf.math.l2_normalize(second - cosine * first, axis=-1)
+    return tf.math.l2_normalize(first * tf.cos(angle) + side * tf.sin(angle), axis=-1, epsilon=0.0)
+
+
+def _prepared(images, crop: str):
+    """Cropped where asked for, and reduced by whole factors to about 256 pixels a side, as LPIPS was trained on."""
+    import tensorflow as tf
+
+    images = images[..., :3]
+    side = images.shape[1]
+    if crop == "face":
+        eighth = side // 8
+        images = images[:, 3 * eighth : 7 * eighth, 2 * eighth : 6 * eighth]
+    factor = side // 256
+    return tf.nn.avg_pool2d(images, factor, factor, "VALID") if factor > 1 else images

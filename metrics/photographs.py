@@ -1,0 +1,126 @@
+"""Generated, held-out and training images as features and as small pixels, and the figure that sets them side by side."""
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from metrics import real_images
+from metrics.generated import CHUNK
+from metrics.nearest_neighbours import NUM_SHOWN, PIXEL_SIDE
+from metrics.pairwise import NearestSearch
+from stylegan_tf import data
+from stylegan_tf.errors import UserError
+
+_SHOWN_SIDE = 96  # pixels of an image in the figure
+
+
+@dataclasses.dataclass(frozen=True)
+class Photographs:
+    """A set of images.
+
+    Attributes:
+        features: float32 [N, 2048].
+        pixels: float32 [N, S * S * C] in [0, 1].
+        own_numbers: int [N], places in the training set, None for images from elsewhere.
+        origin: what a protocol calls them.
+    """
+
+    features: np.ndarray
+    pixels: np.ndarray
+    own_numbers: np.ndarray | None
+    origin: str
+
+
+def small_pixels(images: np.ndarray) -> np.ndarray:
+    """uint8 [N, R, R, C] to block means [N, S * S * C] in [0, 1], S at most 32."""
+    count, side, _, channels = images.shape
+    small = min(side, PIXEL_SIDE)
+    factor = side // small
+    blocks = images.reshape(count, small, factor, small, factor, channels).astype(np.float32)
+    return blocks.mean(axis=(2, 4)).reshape(count, -1) / 255
+
+
+def generated(bench, num_images: int) -> Photographs:
+    """The images under test."""
+    features = bench.all_generated_features(num_images)
+
+    def task(worker, chunk, count):
+        return np.concatenate([small_pixels(images.numpy()) for _, images in worker.generated.batches(chunk, count)])
+
+    pixels = np.concatenate([rows for _, rows in bench.stored_chunks("pixels", {"side": PIXEL_SIDE}, num_images, task, "fakes, pixels")])
+    return Photographs(features, pixels, None, "generated")
+
+
+def held_out(bench, num_images: int) -> Photographs:
+    """Photographs that training has not seen; without a held-out dataset, some of the training set, each to be left out."""
+    if bench.options.held_out:
+        dataset = data.open_dataset(bench.options.held_out)
+        if dataset.digest == bench.dataset.digest:
+            raise UserError(f"{dataset.path} is the training set itself. Held-out images must be others.")
+        return _real(bench, dataset, _spread(dataset.num_images, num_images), None, f"{dataset.name}/{dataset.digest}")
+    chosen = _spread(bench.dataset.num_images, num_images)
+    return _real(bench, bench.dataset, chosen, chosen, "leave one out")
+
+
+def _spread(num_in_dataset: int, num_images: int) -> np.ndarray:
+    """Places of up to `num_images` images, evenly spread: records may be sorted by class."""
+    return np.unique(np.linspace(0, num_in_dataset - 1, min(num_images, num_in_dataset)).astype(np.int64))
+
+
+def _real(bench, dataset: data.Dataset, chosen: np.ndarray, own_numbers, origin: str) -> Photographs:
+    resolution = bench.G.resolution
+    parts = [data.read_images(dataset, chosen[start : start + CHUNK], resolution) for start in range(0, len(chosen), CHUNK)]
+    worker = bench.workers[0]
+    features = np.concatenate([worker.features(part) for part in parts])
+    return Photographs(features, np.concatenate([small_pixels(part) for part in parts]), own_numbers, origin)
+
+
+def training(bench, kind: str, *, is_mirrored: bool) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yields (rows, numbers) of the whole training set, as features or as pixels."""
+    count = bench.dataset.num_images
+    selection = real_images.RealSelection(np.arange(count), np.full(count, is_mirrored), np.ones(count, int), count)
+    if kind == "features":
+        chunks = bench.real_features(selection)
+    else:
+        rows = [slice(start, min(start + CHUNK, count)) for start in range(0, count, CHUNK)]
+        chunks = ((part.start, small_pixels(real_images.read(bench.dataset, selection, part, bench.G.resolution))) for part in rows)
+    for start, batch in chunks:
+        yield np.arange(start, start + len(batch)), batch
+
+
+def figure(bench, nearest: dict[str, NearestSearch], num_rows: int) -> np.ndarray:
+    """uint8 [H, W, 3]: the generated images nearest to the training set, each with its neighbours by pixels and by features."""
+    rows = np.argsort(nearest["features"].distances[:, 0], kind="stable")[:num_rows]
+    header, gap, side = 28, 8, _SHOWN_SIDE
+    width = side * (1 + 2 * NUM_SHOWN) + 2 * gap
+    canvas = Image.new("RGB", (width, header + side * len(rows)), "white")
+    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(14)
+    starts = {"generated": 0, "pixels": side + gap, "features": side * (1 + NUM_SHOWN) + 2 * gap}
+    for name, x in starts.items():
+        draw.text((x + 3, 6), name if name == "generated" else f"nearest by {name}", (40, 40, 40), font)
+    for place, row in enumerate(rows):
+        y = header + side * place
+        canvas.paste(_picture(_generated_image(bench, int(row))), (0, y))
+        for name in ("pixels", "features"):
+            numbers = [int(number) for number in nearest[name].numbers[row] if number >= 0]
+            for column, image in enumerate(data.read_images(bench.dataset, numbers, bench.G.resolution)):
+                canvas.paste(_picture(image), (starts[name] + side * column, y))
+    return np.asarray(canvas)
+
+
+def _generated_image(bench, number: int) -> np.ndarray:
+    """One generated image, drawn again."""
+    chunk, place = divmod(number, CHUNK)
+    for rows, images in bench.workers[0].generated.batches(chunk):
+        if rows.start <= place < rows.stop:
+            return images[place - rows.start].numpy()
+    raise ValueError(f"No generated image {number}")
+
+
+def _picture(image: np.ndarray) -> Image.Image:
+    """At the size of the figure, as RGB."""
+    picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image[..., :3]).convert("RGB")
+    method = Image.Resampling.NEAREST if picture.width < _SHOWN_SIDE else Image.Resampling.LANCZOS
+    return picture.resize((_SHOWN_SIDE, _SHOWN_SIDE), method)

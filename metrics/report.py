@@ -1,0 +1,131 @@
+"""Where results go: a text and a JSON file a metric, TensorBoard, a table and a curve over the snapshots of a run."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from metrics.curve import draw_curve
+from metrics.result import Result
+from stylegan_tf.files import atomic_path, write_text
+from stylegan_tf.images import save_png
+
+# Where more is better; everything else is a distance.
+_MORE_IS_BETTER = ("is", "pr")
+
+
+def write(result: Result, folder: Path, picture=None, *, to_tensorboard: bool = True) -> None:
+    """Adds a result to the files of its metric in a folder.
+
+    Args:
+        picture: uint8 [H, W, 3] to keep beside the values, or None.
+        to_tensorboard: also as points of TensorBoard; training writes its own.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for suffix, line in (("jsonl", result.json()), ("txt", result.text())):
+        with open(folder / f"metric-{result.metric}.{suffix}", "a", encoding="utf-8") as file:
+            file.write(line + "\n")
+    if picture is not None:
+        save_png(folder / f"metric-{result.metric}-{result.snapshot}.png", picture)
+    if to_tensorboard:
+        _write_tensorboard(result, folder)
+
+
+def _write_tensorboard(result: Result, folder: Path) -> None:
+    """Points under the names and at the steps (real images seen) that training uses."""
+    import tensorflow as tf
+
+    writer = tf.summary.create_file_writer(str(folder), filename_suffix=".metrics")
+    with writer.as_default():
+        for name, estimate in result.values.items():
+            tf.summary.scalar(f"Metrics/{name}", estimate.value, step=result.nimg)
+            if estimate.low is not None:
+                tf.summary.scalar(f"Metrics/{name}/low", estimate.low, step=result.nimg)
+                tf.summary.scalar(f"Metrics/{name}/high", estimate.high, step=result.nimg)
+    writer.close()
+
+
+def read(folder: Path, metric: str | None = None) -> list[Result]:
+    """Results written in a folder, of one metric or of all; lines that are cut or foreign are passed over."""
+    results = []
+    for path in sorted(folder.glob(f"metric-{metric or '*'}.jsonl")):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            try:
+                results.append(Result.from_json(line))
+            except (ValueError, KeyError, TypeError):
+                continue
+    return results
+
+
+def find(folder: Path, metric: str, request: str) -> Result | None:
+    """The last result with the same request, if there is one."""
+    found = [result for result in read(folder, metric) if result.request == request]
+    return found[-1] if found else None
+
+
+def is_better_higher(metric: str) -> bool:
+    """Whether a larger value is a better one."""
+    return metric.rstrip("0123456789k_").startswith(_MORE_IS_BETTER) or metric.startswith(_MORE_IS_BETTER)
+
+
+def best(results: Iterable[Result], name: str) -> Result:
+    """The result with the best value of a name."""
+    choose = max if is_better_higher(name) else min
+    return choose(results, key=lambda result: result.values[name].value)
+
+
+def write_overview(folder: Path) -> list[Path]:
+    """Writes metrics.md (a table of snapshots and scores) and a curve for every value; the best snapshot is marked.
+
+    Only results of one protocol stand in a column: those taken with the protocol of the latest one.
+
+    Returns:
+        The files.
+    """
+    columns = _columns(read(folder))
+    if not columns:
+        return []
+    snapshots = sorted({(result.nimg, result.snapshot) for results in columns.values() for result in results})
+    lines = ["| kimg | snapshot | " + " | ".join(columns) + " |", "| ---: | --- |" + " ---: |" * len(columns)]
+    bests = {name: best(results, name) for name, results in columns.items()}
+    for nimg, snapshot in snapshots:
+        cells = [f"{nimg / 1000:.1f}", snapshot]
+        for name, results in columns.items():
+            found = [result for result in results if result.snapshot == snapshot]
+            cells.append(_cell(found[-1], name, is_best=found[-1] is bests[name]) if found else "")
+        lines.append("| " + " | ".join(cells) + " |")
+    notes = [f"- {name}: best {bests[name].snapshot}, {_protocol_line(bests[name])}" for name in columns]
+    write_text(folder / "metrics.md", "\n".join([*lines, "", "Best in bold; 95 % intervals in brackets.", "", *notes]) + "\n")
+    files = [folder / "metrics.md"]
+    for name, results in columns.items():
+        if len(results) > 1:
+            files.append(folder / f"metric-curve-{name}.png")
+            with atomic_path(files[-1]) as temporary:
+                draw_curve(name, results, bests[name]).save(temporary)
+    return files
+
+
+def _columns(results: list[Result]) -> dict[str, list[Result]]:
+    """Results by value name: the latest of each snapshot, under the protocol of the latest one, in order of training."""
+    columns: dict[str, dict[str, Result]] = {}
+    protocols: dict[str, tuple] = {}
+    for result in reversed(results):
+        for name in result.values:
+            protocol = protocols.setdefault(name, _comparable(result))
+            if _comparable(result) == protocol:
+                columns.setdefault(name, {}).setdefault(result.snapshot, result)
+    return {name: sorted(found.values(), key=lambda r: (r.nimg, r.snapshot)) for name, found in sorted(columns.items())}
+
+
+def _comparable(result: Result) -> tuple:
+    """What must be equal for two scores to be compared: all of the protocol but the network itself."""
+    left_out = ("network", "lod", "accuracy")
+    return (str(sorted((k, str(v)) for k, v in result.protocol.items() if k not in left_out)), result.dataset["digest"])
+
+
+def _cell(result: Result, name: str, *, is_best: bool) -> str:
+    estimate = result.values[name]
+    value = f"**{estimate.value:.4g}**" if is_best else f"{estimate.value:.4g}"
+    return value if estimate.low is None else f"{value} [{estimate.low:.4g}, {estimate.high:.4g}]"
+
+
+def _protocol_line(result: Result) -> str:
+    return ", ".join(f"{key} {value}" for key, value in result.protocol.items()) + f", data {result.dataset['digest']}"

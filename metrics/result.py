@@ -1,0 +1,71 @@
+"""One finished score as a line of text and as a line of JSON."""
+
+import dataclasses
+import datetime
+import json
+from typing import Any
+
+from metrics.intervals import LEVEL, Estimate
+from stylegan_tf.progress_bar import format_sec
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """A score with everything that is needed to compare it or to take it again.
+
+    Attributes:
+        metric: name in full, such as "fid50k".
+        values: estimates by name, the main one first.
+        snapshot: file name of the network, without ".pkl".
+        nimg: real images the network had seen.
+        protocol: every choice, JSON values.
+        dataset: name, digest and number of images.
+        request: key of what was asked for; equal requests give equal scores.
+        elapsed_sec: time that it took.
+    """
+
+    metric: str
+    values: dict[str, Estimate]
+    snapshot: str
+    nimg: int
+    protocol: dict[str, Any]
+    dataset: dict[str, Any]
+    request: str
+    elapsed_sec: float
+
+    def text(self) -> str:
+        """The original's line, with intervals, protocol and dataset behind it."""
+        values = "  ".join(f"{name} {_number(estimate)}" for name, estimate in self.values.items())
+        protocol = " ".join(f"{name}={_short(value)}" for name, value in self.protocol.items())
+        dataset = f"data={self.dataset['name']}/{self.dataset['digest']}"
+        return f"{self.snapshot:<32}time {format_sec(self.elapsed_sec):<12} {values}  | {protocol} {dataset}"
+
+    def json(self) -> str:
+        """One line; values are numbers as they are, not rounded."""
+        line = dataclasses.asdict(self)
+        line["level"] = LEVEL
+        line["written"] = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+        return json.dumps(line, default=str)
+
+    @classmethod
+    def from_json(cls, line: str) -> "Result":
+        """The inverse of `json`.
+
+        Raises:
+            ValueError, KeyError, TypeError: not such a line.
+        """
+        fields = json.loads(line)
+        fields["values"] = {name: Estimate(**estimate) for name, estimate in fields["values"].items()}
+        return cls(**{field.name: fields[field.name] for field in dataclasses.fields(cls)})
+
+
+def _number(estimate: Estimate) -> str:
+    """value [low, high]."""
+    digits = 4 if abs(estimate.value) >= 0.1 else 6
+    interval = "" if estimate.low is None else f" [{estimate.low:.{digits}f}, {estimate.high:.{digits}f}]"
+    return f"{estimate.value:.{digits}f}{interval}"
+
+
+def _short(value: Any) -> str:
+    """Without blanks, so that a line can be split."""
+    return f"{value:g}" if isinstance(value, float) else str(value).replace(" ", "_")
