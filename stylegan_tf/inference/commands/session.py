@@ -72,26 +72,24 @@ class Session:
     def __init__(self, args: argparse.Namespace, *, noise_mode: str | None = None):
         check_shared(args)
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        import keras
         import tensorflow as tf
 
-        import stylegan_tf
+        from stylegan_tf import loading
         from stylegan_tf.inference.painter import Painter
 
-        keras.config.set_dtype_policy(args.precision)
         self.args = args
+        path = loading.find_snapshot(args.network)
+        self.class_number = None
+        if args.class_name is not None:
+            self.class_number = latents.find_class(args.class_name, *_classes_of(path))
         self._place = tf.device(_device_name(args.device, tf)) if args.device else None
         if self._place:
             self._place.__enter__()
-        self.networks: Any = stylegan_tf.load(args.network)
+        self.networks: Any = loading.load(path, dtype=args.precision)
         self.G = self.networks.G_ema
         self.lod = self.networks.lod if args.lod is None else args.lod
         if self.G.resolution >> int(self.lod) < 4 or (self.lod > int(self.lod) and self.G.resolution >> int(self.lod) < 8):
             raise UserError(f"--lod {self.lod} is beyond 4x4 for a {self.G.resolution}x{self.G.resolution} network.")
-        names = self.networks.dataset.get("class_names") or ()
-        self.class_number = None
-        if args.class_name is not None:
-            self.class_number = latents.find_class(args.class_name, self.G.label_size, names)
         mode = noise_mode or getattr(args, "noise", "const")
         self.painter = Painter(self.G, lod=self.lod, batch_size=args.batch, noise_mode=mode)
 
@@ -143,6 +141,21 @@ class Session:
         if w.shape[1] != self.G.num_ws:
             raise UserError(f"{path} holds w for {w.shape[1]} layers; the network has {self.G.num_ws}.")
         return w
+
+
+def _classes_of(path: Path) -> tuple[int, list[str]]:
+    """Number and names of a network's classes, before the network is built."""
+    from stylegan_tf.legacy import is_official
+    from stylegan_tf.legacy.arrays import read_official
+    from stylegan_tf.safe_pickle import read_pickle
+
+    if is_official(path):
+        return read_official(path).G_ema.options["label_size"], []
+    value = read_pickle(path)
+    try:
+        return int(value["G_config"]["label_size"]), [str(name) for name in value["dataset"].get("class_names") or ()]
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path} is not a network snapshot.") from error
 
 
 def _device_name(name: str, tf: Any) -> str:

@@ -1,0 +1,72 @@
+"""Command line: turns an official pickle into a snapshot of ours, or tells what is in one."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from stylegan_tf import command_line
+from stylegan_tf.errors import MissingFileError, UserError
+
+EXAMPLES = """examples:
+  python -m stylegan_tf.legacy info karras2019stylegan-ffhq-1024x1024.pkl
+  python -m stylegan_tf.legacy convert karras2019stylegan-ffhq-1024x1024.pkl ffhq.pkl
+  python generate.py images --network karras2019stylegan-ffhq-1024x1024.pkl --seeds 0-9     (no conversion needed)
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m stylegan_tf.legacy",
+        description="Reads network pickles of the original StyleGAN; nothing inside them is run.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    convert = commands.add_parser("convert", help="write a snapshot of ours")
+    convert.add_argument("official", metavar="OFFICIAL", help="pickle of the original, (G, D, Gs)")
+    convert.add_argument("ours", metavar="OURS", help="snapshot to write")
+    info = commands.add_parser("info", help="tell what is in a pickle")
+    info.add_argument("official", metavar="OFFICIAL", help="pickle of the original")
+    return parser
+
+
+def main(argv: Sequence[str]) -> None:
+    """Runs the command line."""
+    options = parser().parse_args(argv)
+    (convert if options.command == "convert" else info)(options)
+
+
+def convert(options: argparse.Namespace) -> None:
+    """Writes a snapshot."""
+    if not Path(options.official).is_file():
+        raise MissingFileError(f"{options.official} does not exist. Expected a network pickle of the original.")
+    ours = Path(options.ours)
+    if ours.resolve() == Path(options.official).resolve():
+        raise UserError(f"{ours} would replace the official pickle. Choose another name.")
+    if not ours.absolute().parent.is_dir():
+        raise UserError(f"The folder {ours.parent} does not exist.")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from stylegan_tf.legacy.official import load_official
+    from stylegan_tf.snapshot import save_networks
+
+    networks = load_official(options.official)
+    save_networks(ours, networks)
+    print(f"{ours}: {networks.G_ema.resolution}x{networks.G_ema.resolution}, {ours.stat().st_size / 1e6:.1f} MB, lod {networks.lod:g}")
+
+
+def info(options: argparse.Namespace) -> None:
+    """Prints the networks, their options and sizes."""
+    from stylegan_tf.legacy.unpickler import read_networks
+
+    for network in read_networks(options.official):
+        count = sum(array.size for array in network.variables.values())
+        print(f"{network.name[:80]}  {network.kind[:80]}  {len(network.variables)} variables, {count:,} numbers")
+        for name, value in network.options.items():
+            print(f"    {str(name)[:80]:<20} {str(value)[:80]}")
+
+
+if __name__ == "__main__":
+    sys.exit(command_line.run(main))
