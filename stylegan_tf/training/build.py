@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from stylegan_tf import networks
+from stylegan_tf import networks, snapshot
 from stylegan_tf.settings import TrainingSettings
 
 
@@ -25,15 +25,5 @@ def build_networks(settings: TrainingSettings, *, resolution: int, channels: int
         G = networks.Generator(**shape, **dataclasses.asdict(settings.G), dtype=policy, name="G")
         D = networks.Discriminator(**shape, **dataclasses.asdict(settings.D), dtype=policy, name="D")
         G_ema = networks.Generator(**shape, **dataclasses.asdict(settings.G), dtype=policy, name="G_ema")
-    copy_weights(G, G_ema)
+    networks.assign_weights(G_ema, snapshot.weight_arrays(G))
     return G, D, G_ema
-
-
-def copy_weights(source: Any, target: Any) -> None:
-    """Gives every weight of `target` the value it has in `source`."""
-    networks.assign_weights(target, weights_of(source))
-
-
-def weights_of(network: Any) -> dict[str, Any]:
-    """All weights as arrays, by name."""
-    return {name: variable.numpy() for name, variable in networks.named_weights(network).items()}

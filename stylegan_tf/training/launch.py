@@ -12,9 +12,9 @@ from stylegan_tf.errors import UserError
 from stylegan_tf.settings import TrainingSettings
 from stylegan_tf.training import loop
 from stylegan_tf.training import resume as resuming
-from stylegan_tf.training.build import build_networks, weights_of
+from stylegan_tf.training.build import build_networks
 from stylegan_tf.training.devices import Devices
-from stylegan_tf.training.run_dir import CONFIG_NAME, RunDir
+from stylegan_tf.training.run_dir import ABORT_NAME, CONFIG_NAME, RunDir
 
 
 def start(
@@ -59,6 +59,7 @@ def resume(
 ) -> int:
     """Goes on with a run where `state` was taken; `report` says what is different in its configuration."""
     dropped = resuming.drop_newer(run_dir, state)
+    (run_dir / ABORT_NAME).unlink(missing_ok=True)  # it has been obeyed
     write_config(settings, run_dir, dataset, devices, ())
     position = state["position"]["nimg"] / 1000
     run_dir.log(f"Going on at kimg {position:.1f} in {run_dir.path} ({time.strftime('%Y-%m-%d %H:%M:%S')})", is_kept=False)
@@ -88,7 +89,7 @@ def take_snapshot(run: loop.Run, source: Path) -> None:
     loaded = snapshot.load_networks(source)
     try:
         for name, network in run.networks.items():
-            networks.assign_weights(network, weights_of(getattr(loaded, name)))
+            networks.assign_weights(network, snapshot.weight_arrays(getattr(loaded, name)))
     except ValueError as error:
         raise UserError(f"{source} holds other networks than this configuration. Try --init-from {source}. ({error})") from error
     run.nimg = run.look_nimg = run.meter.start_nimg = loaded.nimg

@@ -263,6 +263,7 @@ def train(run: Run, state: dict[str, Any] | None = None) -> str | None:
             run.write_reals()
             run.write_fakes()
             run.meter.finish_maintenance()
+            run.write_state()  # a run that is ended in its first minutes can go on too
         while not run.is_done:
             reason = stop.reason or ("abort.txt" if run.run_dir.should_abort() else None)
             if reason:

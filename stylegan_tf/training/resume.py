@@ -9,7 +9,6 @@ from typing import Any
 from stylegan_tf import networks, settings_text, snapshot
 from stylegan_tf.errors import UserError
 from stylegan_tf.settings import TrainingSettings
-from stylegan_tf.training.build import weights_of
 from stylegan_tf.training.run_dir import RunDir, nimg_of
 
 STATE_VERSION = 1
@@ -41,7 +40,7 @@ def collect(run: Any) -> dict[str, Any]:
     """The state of a `loop.Run` as plain values and arrays."""
     return {
         "state_version": STATE_VERSION,
-        "weights": {name: weights_of(network) for name, network in run.networks.items()},
+        "weights": {name: snapshot.weight_arrays(network) for name, network in run.networks.items()},
         "trainer": run.trainer.state(),
         "position": run.position(),
         "meter": run.meter.state(),

@@ -21,8 +21,9 @@ class StopRequest:
         grace_sec: how long to wait for the step that is running.
     """
 
+    reason: str | None = None
+
     def __init__(self, log: Callable[[str], None], grace_sec: float = GRACE_SEC):
-        self.reason: str | None = None
         self._log = log
         self._grace_sec = grace_sec
         self._is_finished = threading.Event()

@@ -1,0 +1,119 @@
+"""A whole tiny run: what it prints, what it leaves behind, how it ends and goes on."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import stylegan_tf
+from stylegan_tf.training import snapshots
+from stylegan_tf.training.stopping import StopRequest
+from tests.training.conftest import changed
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def whole_run(tiny_settings, start_run):
+    """A conditional run through all stages of growth, never interrupted: settings, folder, what was measured."""
+    settings = changed(tiny_settings, data={"conditional": True, "mirror": True})
+    measured = []
+    code, path = start_run(settings, on_snapshot=lambda file, nets, nimg: measured.append((file.name, nimg)) or {"fid": 3.0})
+    assert code == 0
+    return settings, path, measured
+
+
+def test_a_run_leaves_what_the_design_says(whole_run):
+    _, path, measured = whole_run
+    log = (path / "log.txt").read_text()
+    assert "tick 4     kimg 0.1      lod 0.00  minibatch 4" in log
+    assert log.splitlines()[-1].endswith(str(path))
+    names = {file.name for file in path.iterdir()}
+    assert {"config.json", "log.txt", "stats.jsonl", "reals.png", "training-state.pkl", "network-final.pkl"} <= names
+    assert {"fakes000000.png", "fakes000000-nimg32.png", "fakes000000-nimg128.png"} <= names
+    assert [file.name for file in snapshots.listed(path)] == ["network-snapshot-000000-nimg32.pkl", "network-snapshot-000000-nimg64.pkl"]
+    assert measured == [("network-snapshot-000000-nimg32.pkl", 32), ("network-snapshot-000000-nimg64.pkl", 64), ("network-final.pkl", 128)]
+    ticks = [line for line in lines(path / "stats.jsonl") if "tick" in line]
+    assert [line["lod"] for line in ticks] == [1.0, 0.5, 0.0, 0.0]
+    assert [line["nimg"] for line in ticks] == [32, 64, 96, 128]
+    assert all(np.isfinite(line["Loss/D"]) for line in ticks)
+    assert {"nimg": 128, "Metrics/fid": 3.0} in lines(path / "stats.jsonl")
+    assert Image.open(path / "fakes000000.png").size == (24, 16)  # full size at every level of detail
+    networks = stylegan_tf.load(path)
+    assert networks.nimg == 128
+    assert networks.config["name"] == "tiny"
+
+
+def test_conditional_grids_have_one_class_a_row(tiny_settings, start_run, tiny_dataset):
+    from stylegan_tf import data
+    from stylegan_tf.training.pictures import PictureGrids
+
+    dataset = data.open_dataset(tiny_dataset)
+    grids = PictureGrids(tiny_settings.run, resolution=8, z_dim=4, labels=dataset.labels, num_images=24)
+    assert grids.labels.argmax(axis=1).tolist() == [0, 0, 0, 1, 1, 1]
+    reals = grids.reals(lambda indices: data.read_images(dataset, indices, 8))
+    first = data.read_images(dataset, grids.indices[:1], 8)[0]
+    np.testing.assert_array_equal(reals[:8, :8], first)
+
+
+def test_abort_file_and_failing_metrics(tiny_settings, start_run, resume_run):
+    def fail(file, *_):
+        (file.parent / "abort.txt").write_text("")
+        raise RuntimeError("no weights")
+
+    settings = changed(tiny_settings, schedule={"start_resolution": 8, "total_kimg": 0.064})
+    code, path = start_run(settings, on_snapshot=fail)
+    assert code == 0
+    log = (path / "log.txt").read_text()
+    assert "metrics failed on network-snapshot-000000-nimg32.pkl: RuntimeError: no weights. Training goes on." in log
+    assert "Stopped by abort.txt at kimg 0.0" in log
+    assert len(lines(path / "stats.jsonl")) == 1
+    assert resume_run(path, settings) == 0  # the file is taken away: it asked once
+    assert [line["nimg"] for line in lines(path / "stats.jsonl")] == [32, 64]
+
+
+def test_a_run_cut_in_two_equals_one_that_was_not(whole_run, start_run, resume_run, monkeypatch):
+    settings, whole, _ = whole_run
+    pairs = []
+
+    def reason(self):
+        pairs.append(0)
+        return "SIGTERM" if len(pairs) == 14 else None  # in a look and in a tick, while 8x8 fades in
+
+    with monkeypatch.context() as patched:
+        patched.setattr(StopRequest, "reason", property(reason, lambda self, value: None))
+        _, cut = start_run(settings, on_snapshot=lambda *_: {"fid": 3.0})
+    assert "Stopped by SIGTERM" in (cut / "log.txt").read_text()
+    assert resume_run(cut, settings, on_snapshot=lambda *_: {"fid": 3.0}) == 0
+    assert_same_run(whole, cut)
+
+
+def assert_same_run(one, other):
+    """Weights, moments, pictures and statistics are equal to the last bit; only times may differ."""
+    from stylegan_tf import snapshot
+
+    states = [snapshot.load_state(path / "training-state.pkl") for path in (one, other)]
+    assert_same(*(state["weights"] for state in states))
+    assert_same(*(state["trainer"] for state in states))
+    assert states[0]["position"] == states[1]["position"]
+    assert sorted(file.name for file in one.glob("*.p??")) == sorted(file.name for file in other.glob("*.p??"))
+    for picture in one.glob("*.png"):
+        assert picture.read_bytes() == (other / picture.name).read_bytes(), picture.name
+    stats = [[without_times(line) for line in lines(path / "stats.jsonl")] for path in (one, other)]
+    assert stats[0] == stats[1]
+
+
+def assert_same(a, b, name=""):
+    if isinstance(a, dict):
+        assert a.keys() == b.keys()
+        for key in a:
+            assert_same(a[key], b[key], f"{name}/{key}")
+    else:
+        np.testing.assert_array_equal(a, b, err_msg=name)
+
+
+def without_times(record):
+    return {name: value for name, value in record.items() if "sec" not in name and not name.endswith("_gb")}
