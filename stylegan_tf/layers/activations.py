@@ -11,8 +11,9 @@ def leaky_relu(x: tf.Tensor, slope: float = 0.2) -> tf.Tensor:
 
     @tf.custom_gradient
     def apply(inputs):
+        # The sign of the output is the sign of the input: the input can be given up, and fused with what made it.
         outputs = tf.nn.leaky_relu(inputs, slope)
-        return outputs, lambda upstream: tf.where(inputs >= 0, upstream, upstream * tf.cast(slope, upstream.dtype))
+        return outputs, lambda upstream: tf.where(outputs >= 0, upstream, upstream * tf.cast(slope, upstream.dtype))
 
     return apply(x)
 

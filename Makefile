@@ -1,0 +1,37 @@
+# Two commands on a fresh machine: `make demo` trains a small StyleGAN, `make test` runs lint and all quick tests.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+DEMO_DATA = datasets/leaves32
+
+.PHONY: demo test test-slow lint clean
+
+demo: $(VENV)/.ready
+	@test -f $(DEMO_DATA)/dataset.json || $(BIN)/python dataset_tool.py create_leaves $(DEMO_DATA) --resolution 32 --num-images 4000
+	@$(BIN)/python train.py --preset demo --data $(DEMO_DATA)
+
+test: $(VENV)/.ready-for-tests lint
+	$(BIN)/python -m pytest
+
+test-slow: $(VENV)/.ready-for-tests
+	$(BIN)/python -m pytest -m slow
+
+lint: $(VENV)/.ready-for-tests
+	$(BIN)/ruff check .
+
+$(VENV)/.ready: setup.py constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || { \
+	  echo "error: $(PYTHON) is `$(PYTHON) --version 2>&1`. Python 3.10 to 3.13 is needed: try make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "error: $(PYTHON) comes without venv or ensurepip. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[lsun,video]"
+	@touch $@
+
+$(VENV)/.ready-for-tests: $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[test]"
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info
