@@ -20,6 +20,14 @@ EXAMPLES = """examples:
 """
 
 
+class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows defaults that say something."""
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        is_silent = action.nargs == 0 or action.default in (None, "")
+        return action.help if is_silent else super()._get_help_string(action)
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     root = argparse.ArgumentParser(
@@ -32,30 +40,129 @@ def parser() -> argparse.ArgumentParser:
 
     def command(run: Callable, text: str, *positional: tuple[str, str]) -> argparse.ArgumentParser:
         name = run.__name__
-        added = commands.add_parser(
-            name, help=text, description=text[0].upper() + text[1:] + ".", formatter_class=argparse.ArgumentDefaultsHelpFormatter
-        )
+        added = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".", formatter_class=_HelpFormatter)
         for argument, meaning in positional:
             added.add_argument(argument, help=meaning)
         added.set_defaults(run=run)
         return added
 
-    target = ("tfrecord_dir", "dataset folder to make; its last part becomes the dataset's name")
-    leaves = command(create_leaves, "draw the embedded dataset: leaves of eight species, with labels and factors", target)
+    _add_makers(command)
+    _add_wellknown(command)
+    _add_lookers(command)
+    return root
+
+
+_TARGET = ("tfrecord_dir", "dataset folder to make; its last part becomes the dataset's name")
+_DATASET = ("tfrecord_dir", "dataset folder")
+
+
+def _add_makers(command: Callable) -> None:
+    """Datasets of drawn leaves and of any images."""
+    leaves = command(create_leaves, "draw the embedded dataset: leaves of eight species, with labels and factors", _TARGET)
     leaves.add_argument("--resolution", type=int, default=64, help="side in pixels, a power of two from 4 to 1024")
     leaves.add_argument("--num-images", type=int, default=2000, help="how many")
     leaves.add_argument("--seed", type=int, default=0, help="another seed, other leaves")
     _add_output(leaves, shuffle=None)  # the table of factors has the order of the records
 
     images = command(
-        create_from_images,
-        "make a dataset of any folder, zip or tar of images",
-        target,
-        ("image_dir", "folder (any depth), zip or tar"),
+        create_from_images, "make a dataset of any folder, zip or tar of images", _TARGET, ("image_dir", "folder, zip or tar")
     )
     _add_preparation(images)
     _add_output(images)
-    return root
+
+    tfds = command(
+        create_from_tfds, "make a dataset of an image set of tensorflow-datasets", _TARGET, ("name", "of the set, such as mnist")
+    )
+    tfds.add_argument("--split", default="train", help="as tensorflow-datasets writes it, such as train[:10%%]")
+    tfds.add_argument("--data-dir", help="where prepared sets lie; else the library's own place")
+    tfds.add_argument("--image-key", help="feature that holds the image; else the only one")
+    tfds.add_argument("--label-key", help="feature that holds the class; else `label`")
+    _add_preparation(tfds)
+    _add_output(tfds)
+
+    hdf5 = command(
+        create_from_hdf5, "make a dataset of a HDF5 file with data... [n, C, H, W]", _TARGET, ("hdf5_filename", "HDF5 file")
+    )
+    _add_preparation(hdf5)
+    _add_output(hdf5)
+
+    convert_ = command(
+        convert, "copy a dataset into another encoding", _TARGET, ("source_dir", "dataset folder, ours or the original's")
+    )
+    _add_output(convert_, shuffle=None)
+
+
+def _add_wellknown(command: Callable) -> None:
+    """The original's commands for well-known sets, with its names and order."""
+    mnist = command(
+        create_mnist,
+        "make a dataset of MNIST, or of Fashion-MNIST and the like",
+        _TARGET,
+        ("mnist_dir", "folder of train-images-idx3-ubyte.gz"),
+    )
+    mnist.add_argument("--split", default="train", choices=("train", "test"), help="the original takes train")
+    rgb = command(
+        create_mnistrgb,
+        "make a dataset of MNIST digits stacked to colours",
+        _TARGET,
+        ("mnist_dir", "folder of train-images-idx3-ubyte.gz"),
+    )
+    rgb.add_argument("--num-images", type=int, default=1_000_000, help="how many")
+    rgb.add_argument("--random-seed", type=int, default=123, help="of the choice of digits")
+    cifar10 = command(create_cifar10, "make a dataset of CIFAR-10", _TARGET, ("cifar10_dir", "folder of data_batch_1"))
+    cifar100 = command(create_cifar100, "make a dataset of CIFAR-100", _TARGET, ("cifar100_dir", "folder of the file `train`"))
+    svhn = command(create_svhn, "make a dataset of SVHN", _TARGET, ("svhn_dir", "folder of train_32x32.mat or train_1.pkl"))
+    for maker in (mnist, cifar10, cifar100, svhn):
+        maker.add_argument("--class-names", default="", metavar="NAMES", help="in place of the set's own, comma-separated")
+
+    lsun = command(create_lsun, "make a dataset of one LSUN category, cropped to squares", _TARGET, ("lmdb_dir", "LMDB folder"))
+    lsun.add_argument("--resolution", type=int, default=256, help="side in pixels")
+    wide = command(
+        create_lsun_wide, "make a dataset of one LSUN category, with bars above and below", _TARGET, ("lmdb_dir", "LMDB folder")
+    )
+    wide.add_argument("--width", type=int, default=512, help="of the picture, and side of the square")
+    wide.add_argument("--height", type=int, default=384, help="of the picture between the bars")
+    for maker in (lsun, wide):
+        maker.add_argument("--max-images", type=int, metavar="N", help="take the first N; else all")
+    celeba = command(
+        create_celeba, "make a dataset of aligned CelebA, 128x128", _TARGET, ("celeba_dir", "folder of img_align_celeba")
+    )
+    celeba.add_argument("--cx", type=int, default=89, help="column of the crop's centre")
+    celeba.add_argument("--cy", type=int, default=121, help="row of the crop's centre")
+    for maker in (mnist, cifar10, cifar100, svhn, celeba):
+        _add_output(maker)
+    for maker in (rgb, lsun, wide):  # the original writes these in the order of their source
+        _add_output(maker, shuffle=0)
+
+
+def _add_lookers(command: Callable) -> None:
+    """Commands that read datasets."""
+    show = command(display, "draw a contact sheet of a dataset", _DATASET)
+    show.add_argument("--output", metavar="PNG", help="file to write; else NAME-contact-sheet.png here")
+    show.add_argument("--columns", type=int, default=12, help="images in a row")
+    show.add_argument("--rows", type=int, default=8, help="rows; with labels one row a class")
+    show.add_argument("--cell", type=int, default=96, help="side of an image on the sheet, in pixels")
+    show.add_argument("--open", action="store_true", help="open it in the viewer of the desktop")
+
+    out = command(extract, "write the images of a dataset to PNG files", _DATASET, ("output_dir", "new folder"))
+    out.add_argument("--workers", type=int, metavar="N", help="threads; else one for each processor")
+    versus = command(
+        compare,
+        "compare two datasets image by image; exit code 1 where they differ",
+        ("tfrecord_dir_a", "dataset"),
+        ("tfrecord_dir_b", "dataset"),
+    )
+    versus.add_argument("--ignore-labels", type=int, nargs="?", const=1, default=0, help="1 compares images only")
+    versus.add_argument("--workers", type=int, metavar="N", help="threads; else one for each processor")
+    facts = command(info, "tell what a dataset is: shape, counts, labels, disk, digest", _DATASET)
+    facts.add_argument("--json", action="store_true", help="for programs")
+    verify = command(
+        check,
+        "read all of a dataset, or of images; write nothing",
+        ("path", "dataset folder, image folder, zip or tar"),
+    )
+    verify.add_argument("--workers", type=int, metavar="N", help="threads; else one for each processor")
+    _add_preparation(verify)
 
 
 def _add_preparation(parser: argparse.ArgumentParser) -> None:
@@ -114,14 +221,19 @@ def _options(args: argparse.Namespace, **more):
         given["num_shards"] = args.shards
     if "shuffle" in given:
         given["shuffle"] = bool(given["shuffle"])
+    if "class_names" in given:
+        given["class_names"] = tuple(name.strip() for name in args.class_names.split(",") if name.strip())
     return PrepareOptions(**{**given, **more})
 
 
-def _build(source, args: argparse.Namespace, **more) -> None:
-    from stylegan_tf.data.prepare import build_dataset
+def _build(open_source: Callable, args: argparse.Namespace, **more) -> None:
+    """Checks options and target first: opening a large source takes a while."""
+    from stylegan_tf.data.prepare import build_dataset, refuse_target
 
-    with source:
-        build_dataset(source, args.tfrecord_dir, _options(args, **more), made_by={"command": args.command_line})
+    options = _options(args, **more)
+    refuse_target(args.tfrecord_dir, args.overwrite)
+    with open_source() as source:
+        build_dataset(source, args.tfrecord_dir, options, made_by={"command": args.command_line})
 
 
 def create_leaves(args: argparse.Namespace) -> None:
@@ -130,7 +242,7 @@ def create_leaves(args: argparse.Namespace) -> None:
     from stylegan_tf.files import write_text
 
     source = LeavesSource(args.num_images, args.resolution, args.seed)
-    _build(source, args, shuffle=False)
+    _build(lambda: source, args, shuffle=False)
     write_text(Path(args.tfrecord_dir) / "factors.csv", source.factor_table())
 
 
@@ -138,12 +250,177 @@ def create_from_images(args: argparse.Namespace) -> None:
     """Makes a dataset of a folder or an archive."""
     from stylegan_tf.data.sources import open_images
 
-    options = _options(args)  # wrong options first: opening a large archive takes a while
-    from stylegan_tf.data.prepare import build_dataset, refuse_target
+    _build(lambda: open_images(args.image_dir), args)
 
-    refuse_target(args.tfrecord_dir, args.overwrite)
-    with open_images(args.image_dir) as source:
-        build_dataset(source, args.tfrecord_dir, options, made_by={"command": args.command_line})
+
+def create_from_tfds(args: argparse.Namespace) -> None:
+    """Makes a dataset of a set of tensorflow-datasets."""
+    from stylegan_tf.data.sources.tfds import TfdsSource
+
+    keys = {"image_key": args.image_key, "label_key": args.label_key}
+    _build(lambda: TfdsSource(args.name, split=args.split, data_dir=args.data_dir, **keys), args)
+
+
+def create_from_hdf5(args: argparse.Namespace) -> None:
+    """Makes a dataset of a HDF5 file."""
+    from stylegan_tf.data.sources.hdf5 import Hdf5Source
+
+    _build(lambda: Hdf5Source(args.hdf5_filename), args)
+
+
+def create_mnist(args: argparse.Namespace) -> None:
+    """Makes a dataset of IDX files."""
+    from stylegan_tf.data.sources.mnist import open_mnist
+
+    _build(lambda: open_mnist(args.mnist_dir, split=args.split), args)
+
+
+def create_mnistrgb(args: argparse.Namespace) -> None:
+    """Makes a dataset of digits stacked to colours."""
+    from stylegan_tf.data.sources.mnist import StackedDigits
+
+    _build(lambda: StackedDigits(args.mnist_dir, num_images=args.num_images, random_seed=args.random_seed), args)
+
+
+def create_cifar10(args: argparse.Namespace) -> None:
+    """Makes a dataset of CIFAR-10."""
+    from stylegan_tf.data.sources.cifar import open_cifar10
+
+    _build(lambda: open_cifar10(args.cifar10_dir), args)
+
+
+def create_cifar100(args: argparse.Namespace) -> None:
+    """Makes a dataset of CIFAR-100."""
+    from stylegan_tf.data.sources.cifar import open_cifar100
+
+    _build(lambda: open_cifar100(args.cifar100_dir), args)
+
+
+def create_svhn(args: argparse.Namespace) -> None:
+    """Makes a dataset of SVHN."""
+    from stylegan_tf.data.sources.svhn import open_svhn
+
+    _build(lambda: open_svhn(args.svhn_dir), args)
+
+
+def create_lsun(args: argparse.Namespace) -> None:
+    """Makes a dataset of squares out of LSUN."""
+    from stylegan_tf.data.sources.lsun import LsunSource
+
+    _build(lambda: LsunSource(args.lmdb_dir, args.max_images), args, max_images=None)
+
+
+def create_lsun_wide(args: argparse.Namespace) -> None:
+    """Makes a dataset of wide pictures out of LSUN."""
+    from stylegan_tf.data.sources.lsun import LsunSource
+
+    wide = {"resolution": args.width, "fit": "wide", "wide_height": args.height, "min_size": args.width, "max_images": None}
+    _build(lambda: LsunSource(args.lmdb_dir, args.max_images), args, **wide)
+
+
+def create_celeba(args: argparse.Namespace) -> None:
+    """Makes a dataset of aligned CelebA."""
+    from stylegan_tf.data.sources.celeba import CelebaSource
+
+    _build(lambda: CelebaSource(args.celeba_dir, cx=args.cx, cy=args.cy), args, resolution=128, labels="none")
+
+
+def convert(args: argparse.Namespace) -> None:
+    """Copies a dataset into another encoding."""
+    from stylegan_tf.data import open_dataset
+    from stylegan_tf.data.convert import convert_dataset
+
+    output = {"encoding": args.encoding, "quality": args.quality, "num_shards": args.shards, "overwrite": args.overwrite}
+    dataset = open_dataset(args.source_dir)
+    convert_dataset(dataset, args.tfrecord_dir, made_by={"command": args.command_line}, workers=args.workers, **output)
+    print(f"{dataset.num_images} images in {args.tfrecord_dir}")
+
+
+def display(args: argparse.Namespace) -> None:
+    """Draws a contact sheet."""
+    from stylegan_tf.data import open_dataset
+    from stylegan_tf.data.contact_sheet import contact_sheet
+    from stylegan_tf.errors import UserError
+    from stylegan_tf.images import save_png
+
+    if min(args.columns, args.rows) < 1 or not 8 <= args.cell <= 1024:
+        raise UserError("A contact sheet has one column and one row or more, and cells of 8 to 1024 pixels.")
+    dataset = open_dataset(args.tfrecord_dir)
+    path = Path(args.output or f"{dataset.name}-contact-sheet.png")
+    if path.suffix.lower() != ".png":
+        raise UserError(f"The contact sheet is a PNG. Received: {path}")
+    save_png(path, contact_sheet(dataset, columns=args.columns, rows=args.rows, cell=args.cell))
+    print(f"Contact sheet of {dataset.num_images} images: {path}")
+    if args.open:
+        from PIL import Image
+
+        Image.open(path).show()
+
+
+def extract(args: argparse.Namespace) -> None:
+    """Writes PNG files."""
+    from stylegan_tf.data import open_dataset
+    from stylegan_tf.data.extract import extract_images
+
+    count = extract_images(open_dataset(args.tfrecord_dir), args.output_dir, args.workers)
+    print(f"{count} images in {args.output_dir}")
+
+
+def compare(args: argparse.Namespace) -> int:
+    """Compares two datasets."""
+    from stylegan_tf.data import open_dataset
+    from stylegan_tf.data.compare import compare_datasets
+
+    a, b = open_dataset(args.tfrecord_dir_a), open_dataset(args.tfrecord_dir_b)
+    result = compare_datasets(a, b, ignore_labels=bool(args.ignore_labels), workers=args.workers)
+    print(f"Identical images: {result.identical_images} / {result.num_compared}")
+    if result.identical_labels is not None:
+        print(f"Identical labels: {result.identical_labels} / {result.num_compared}")
+    if result.first_difference is not None:
+        print(f"First image that differs: {result.first_difference}")
+    if result.extra_images:
+        print(f"One dataset has {result.extra_images} images more.")
+    return 0 if result.is_same else 1
+
+
+def info(args: argparse.Namespace) -> None:
+    """Tells what a dataset is."""
+    import json
+
+    from stylegan_tf.data import open_dataset
+    from stylegan_tf.data.describe import describe_dataset, format_facts
+
+    facts = describe_dataset(open_dataset(args.tfrecord_dir))
+    print(json.dumps(facts, indent=1, ensure_ascii=False) if args.json else format_facts(facts))
+
+
+def check(args: argparse.Namespace) -> None:
+    """Reads everything, writes nothing."""
+    path = Path(args.path)
+    if path.is_dir() and next(path.glob("*.tfrecords"), None):
+        _check_dataset(path)
+        return
+    from stylegan_tf.data.prepare import prepare
+    from stylegan_tf.data.sources import open_images
+
+    options = _options(args)
+    with open_images(path) as source:
+        prepared = prepare(source, options)
+    plan = prepared.plan
+    print(
+        f"{len(prepared.checked.indices)} of {len(source)} images are sound; they would become {plan.resolution}x{plan.resolution}x{plan.channels}."
+    )
+
+
+def _check_dataset(path: Path) -> None:
+    from stylegan_tf.data import open_dataset
+    from stylegan_tf.data.verify import check_records
+    from stylegan_tf.progress_bar import Progress
+
+    dataset = open_dataset(path)
+    with Progress(dataset.num_images * len(dataset.resolutions), "Checking", unit="records") as progress:
+        check_records(dataset, lambda done, total: progress.advance(done - progress.done))
+    print(f"{path} is sound: {dataset.num_images} images, {len(dataset.resolutions)} levels.")
 
 
 def main(argv: Sequence[str]) -> int | None:

@@ -36,9 +36,9 @@ def decide(checked: CheckedImages, options: PrepareOptions) -> Plan:
     sides = used_side(checked.heights, checked.widths, options.fit)
     resolution = options.resolution or _choose_resolution(sides, options)
     if options.resolution is None:
-        remarks.append(
-            f"resolution {resolution} was chosen: {(sides >= resolution).mean():.0%} of the images reach it. Set it with --resolution."
-        )
+        share = (sides >= resolution).mean()
+        reach = "all images reach" if share == 1 else f"{share:.0%} of the images reach"
+        remarks.append(f"resolution {resolution} was chosen: {reach} it. Set it with --resolution.")
     _drop_unfit(checked, resolution, options)
     sides = used_side(checked.heights, checked.widths, options.fit)
     enlarged = int((sides < resolution).sum())

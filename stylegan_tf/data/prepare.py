@@ -103,7 +103,7 @@ def prepare(source: Source, options: PrepareOptions, *, say=print) -> Prepared:
         raise UserError(f"{source.title} holds no images{found}.")
     labels = _renamed(find_labels(source, options.labels), options.class_names)
     say(describe_source(source, labels))
-    crop = _crop_function(options)
+    crop = source.crop or _crop_function(options)
     indices = candidates(len(source), options)
     with_prints = options.dedupe != "none"
     if source.is_checked and not crop and not with_prints:

@@ -1,7 +1,7 @@
 """What every source of images offers: a fixed order of named items, each read on its own and from any thread."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -46,6 +46,7 @@ class Source:
         strangers: what was found beside the images.
         labels: [n] class numbers or float [n, label_size] that come with the source, or None.
         class_names: of these labels, or ().
+        crop: what the source itself cuts out of its images: a function as `segment.SegmentCrop`, or None.
         is_checked: True where the items are arrays of one known shape, so that nothing needs to be verified.
     """
 
@@ -53,6 +54,7 @@ class Source:
     names: Sequence[str] = ()
     labels: np.ndarray | None = None
     class_names: tuple[str, ...] = ()
+    crop: Callable | None = None
     is_checked = False
 
     def __init__(self) -> None:

@@ -1,0 +1,50 @@
+"""Copies a dataset into another encoding: the original's raw records to ours, and back."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from stylegan_tf.data.dataset import Dataset
+from stylegan_tf.data.encoding import Item
+from stylegan_tf.data.records import decode_record
+from stylegan_tf.data.writer import DatasetWriter
+from stylegan_tf.progress_bar import Progress
+
+
+def convert_dataset(
+    dataset: Dataset, target_dir: str | Path, *, made_by: dict[str, Any], workers: int | None = None, **output: Any
+) -> None:
+    """Writes the images of a dataset anew, in the same order, with their labels.
+
+    Args:
+        dataset: from `open_dataset`.
+        target_dir: see `DatasetWriter`.
+        made_by: see `DatasetWriter`.
+        workers: threads; None takes one for each processor.
+        output: encoding, quality, num_shards and overwrite of `DatasetWriter`.
+
+    Raises:
+        UserError: a damaged record, an existing target, or a disk too small; nothing is left behind.
+    """
+    level = dataset.level(dataset.resolution)
+    writer = DatasetWriter(
+        target_dir,
+        resolution=dataset.resolution,
+        channels=dataset.channels,
+        class_names=dataset.class_names or None,
+        expected_images=dataset.num_images,
+        made_by=made_by,
+        **output,
+    )
+    with writer, Progress(dataset.num_images, "Converting") as progress:
+
+        def load(index: int) -> Callable[[], Item]:
+            def item() -> Item:
+                progress.advance()
+                encoded = bytes(level.read_example(index).data) if dataset.encoding == output.get("encoding", "png") else None
+                label = dataset.labels[index] if dataset.label_size else None
+                return Item(decode_record(level, index), label, encoded)
+
+            return item
+
+        writer.add_many(map(load, range(dataset.num_images)), workers)
