@@ -45,12 +45,14 @@ class Level:
             expected = (self.num_images - shard + len(self.files) - 1) // len(self.files)
             if len(file) != expected:
                 raise UserError(f"{file.path} holds {len(file)} records, {expected} would fit the other shards. {COPY_AGAIN}")
-        first = self._parse(0)
+        self.files[0].check_payloads([0], [self._payload(0)])
+        first = self._parse(self._payload(0), 0)
         if len(first.shape) != 3 or first.shape[1:] != (resolution, resolution) or not 1 <= first.shape[0] <= 4:
             raise UserError(f"{self.where(0)} has shape {list(first.shape)}, not [C, {resolution}, {resolution}].")
         if first.encoding not in ENCODINGS:
             raise UserError(f"{self.where(0)} is encoded as {first.encoding!r}. Known encodings: {', '.join(ENCODINGS)}")
         self.channels, self.encoding = first.shape[0], first.encoding
+        self._is_checked = np.zeros(self.num_images, bool)
         self._usual_start: re.Pattern[bytes] = example_pattern(self.shape, self.encoding)
 
     @property
@@ -68,19 +70,20 @@ class Level:
         Raises:
             UserError: damaged, or of another shape or encoding; names file and record.
         """
-        payload = self._payload(index)
-        usual = self._usual_start.match(payload)  # the layout of our own records, found at a glance
-        if usual and read_varint(usual[1])[0] == len(payload) - usual.end():
-            return payload[usual.end() :]
-        example = self._parse(index)
-        if example.shape != self.shape or example.encoding != self.encoding:
-            raise UserError(
-                f"{self.where(index)} has shape {list(example.shape)} ({example.encoding}) where {list(self.shape)} "
-                f"({self.encoding}) is expected. {COPY_AGAIN}"
-            )
-        if self.encoding == "raw" and len(example.data) != np.prod(self.shape):
-            raise UserError(f"{self.where(index)} holds {len(example.data)} bytes of pixels for {list(self.shape)}. {COPY_AGAIN}")
-        return example.data
+        return self._data_in(self._payload(index), index)
+
+    def read_checked(self, indices: np.ndarray) -> list[bytes]:
+        """Encoded bytes of several images, their checksums compared when they are read for the first time.
+
+        Raises:
+            UserError: as `read_data`, and where a checksum is wrong.
+        """
+        payloads = [self._payload(index) for index in indices.tolist()]
+        for shard, file in enumerate(self.files):
+            fresh = np.flatnonzero(~self._is_checked[indices] & (indices % len(self.files) == shard))
+            file.check_payloads((indices[fresh] // len(self.files)).tolist(), [payloads[place] for place in fresh.tolist()])
+        self._is_checked[indices] = True
+        return [bytes(self._data_in(payload, index)) for payload, index in zip(payloads, indices.tolist(), strict=True)]
 
     def read_raw(self, indices: np.ndarray) -> np.ndarray:
         """Images of raw records: uint8 [N, R, R, C] for int64 [N].
@@ -111,11 +114,25 @@ class Level:
     def _payload(self, index: int) -> memoryview:
         return self.files[index % len(self.files)].read_payload(index // len(self.files))
 
-    def _parse(self, index: int) -> Example:
+    def _data_in(self, payload: memoryview, index: int) -> memoryview:
+        usual = self._usual_start.match(payload)  # the layout of our own records, found at a glance
+        if usual and read_varint(usual[1])[0] == len(payload) - usual.end():
+            return payload[usual.end() :]
+        example = self._parse(payload, index)
+        if example.shape != self.shape or example.encoding != self.encoding:
+            raise UserError(
+                f"{self.where(index)} has shape {list(example.shape)} ({example.encoding}) where {list(self.shape)} "
+                f"({self.encoding}) is expected. {COPY_AGAIN}"
+            )
+        if self.encoding == "raw" and len(example.data) != np.prod(self.shape):
+            raise UserError(f"{self.where(index)} holds {len(example.data)} bytes of pixels for {list(self.shape)}. {COPY_AGAIN}")
+        return example.data
+
+    def _parse(self, payload: memoryview, index: int) -> Example:
         try:
-            return parse_example(self._payload(index))
+            return parse_example(payload)
         except ValueError as error:
-            raise error if isinstance(error, UserError) else UserError(f"{self.where(index)} {error}. {COPY_AGAIN}") from error
+            raise UserError(f"{self.where(index)} {error}. {COPY_AGAIN}") from error
 
     def _raw_pixels(self, file: RecordFile, indices: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Pixels of images in one file, a layout at a time: places among the indices, and uint8 [places, C * R * R]."""

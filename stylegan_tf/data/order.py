@@ -87,7 +87,8 @@ def permutation(size: int, *key: int | str) -> np.ndarray:
 
 def _key(*parts: int | str) -> int:
     """64 bits out of a key."""
-    return int.from_bytes(hashlib.blake2b(repr(parts).encode(), digest_size=8).digest(), "little")
+    text = ":".join(part if isinstance(part, str) else str(int(part)) for part in parts)
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
 
 
 def _hash(numbers: np.ndarray, key: int) -> np.ndarray:

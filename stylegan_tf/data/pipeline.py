@@ -107,7 +107,7 @@ class _BatchReader:
         """Compressed images (bytes [N]), and whether to mirror them (bool [N])."""
         positions, indices = self._look_up(batch)
         flipped = self._order.mirrored_at(positions) if self._mirror else np.zeros(len(positions), bool)
-        return np.array([bytes(self.level.read_data(index)) for index in indices.tolist()], object), flipped
+        return np.array(self.level.read_checked(indices), object), flipped
 
     def labels(self, batch: int) -> np.ndarray:
         """Labels of batch number `batch`: float32 [N, label_size]."""

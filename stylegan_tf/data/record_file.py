@@ -4,7 +4,7 @@ import contextlib
 import os
 import struct
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +51,7 @@ class RecordFile:
         return os.pread(self._file.fileno(), stop - start, start)
 
     def read_payload(self, row: int) -> memoryview:
-        """A record without its framing, after a look at its length; checksums are left to `verify`."""
+        """A record without its framing, after a look at its length; its checksum is left to `check_payloads`."""
         frame = self.read_frame(row)
         size = int(self.offsets[row + 1] - self.offsets[row])
         if len(frame) != size:
@@ -83,11 +83,19 @@ class RecordFile:
         yield frames
         self._buffers.append(frames)
 
+    def check_payloads(self, rows: Sequence[int], payloads: Sequence[memoryview]) -> None:
+        """Compares payloads with the checksums that their records state; raises UserError naming the first that differs."""
+        for row, found in zip(rows, masked_crc32c(payloads).tolist(), strict=True):
+            if found != self.read_checksum(row):
+                raise UserError(f"{self.path}: record {row} is damaged (its checksum is wrong). {COPY_AGAIN}")
+
+    def read_checksum(self, row: int) -> int:
+        """Masked CRC of the payload as the record states it."""
+        return int.from_bytes(os.pread(self._file.fileno(), FOOTER_BYTES, int(self.offsets[row + 1]) - FOOTER_BYTES), "little")
+
     def checksums(self) -> np.ndarray:
-        """Masked CRCs of the payloads as the file states them: uint32 [records]. They stand for the content in digests."""
-        descriptor = self._file.fileno()
-        stated = b"".join(os.pread(descriptor, FOOTER_BYTES, int(stop) - FOOTER_BYTES) for stop in self.offsets[1:])
-        return np.frombuffer(stated, "<u4")
+        """Stated checksums of all records: uint32 [records]. They stand for the content in digests."""
+        return np.fromiter(map(self.read_checksum, range(len(self))), np.uint32, len(self))
 
     def close(self) -> None:
         """Closes the file; reading fails from then on."""
