@@ -108,18 +108,17 @@ def leaves64() -> TrainingSettings:
 
 
 def demo() -> TrainingSettings:
-    """32x32 drawn leaves from 8x8 on, a few minutes on 2 cores: to see the whole way once."""
+    """32x32 drawn leaves from 8x8 on, one species a row, some minutes on 2 cores: to see the whole way once."""
     return TrainingSettings(
         name="demo",
-        G=GeneratorSettings(z_dim=128, w_dim=128, mapping_layers=4, mapping_fmaps=128, fmap_base=1024, fmap_max=64),
-        D=DiscriminatorSettings(fmap_base=1024, fmap_max=64),
+        G=GeneratorSettings(z_dim=64, w_dim=64, mapping_layers=4, mapping_fmaps=64, fmap_base=512, fmap_max=64),
+        D=DiscriminatorSettings(fmap_base=512, fmap_max=64),
         optimizer=OptimizerSettings(ema_kimg=1),
         schedule=ScheduleSettings(
-            total_kimg=60,
-            steady_kimg=6,
-            fade_kimg=6,
+            total_kimg=44,
+            steady_kimg_by_resolution={8: 8, 16: 8},
+            fade_kimg_by_resolution={16: 4, 32: 4},
             minibatch_base=16,
-            minibatch_by_resolution={8: 32, 16: 32},
             G_lrate=0.003,
             D_lrate=0.003,
             tick_kimg=2,

@@ -5,6 +5,8 @@ import functools
 import numpy as np
 import tensorflow as tf
 
+from stylegan_tf.layers.convolution import conv2d
+
 
 def blur2d(x: tf.Tensor, blur_filter: tuple[float, ...] = (1, 2, 1), *, normalize: bool = True) -> tf.Tensor:
     """Blurs every feature map with the outer product of a symmetric filter, zeros outside the image.
@@ -72,7 +74,7 @@ def upscale2d_conv2d(x: tf.Tensor, kernel: tf.Tensor, *, is_fused: bool) -> tf.T
     Source: the original release, whose fused form applies the kernel rotated by 180 degrees. Here it is turned first.
     """
     if not is_fused:
-        return tf.nn.conv2d(upscale2d(x), kernel, strides=1, padding="SAME")
+        return conv2d(upscale2d(x), kernel)
     _, height, width, _ = x.shape
     kernel = _spread_kernel(tf.transpose(kernel[::-1, ::-1], [0, 1, 3, 2]))  # [4, 4, out, in]
     output_shape = [tf.shape(x)[0], height * 2, width * 2, kernel.shape[2]]
@@ -91,7 +93,7 @@ def conv2d_downscale2d(x: tf.Tensor, kernel: tf.Tensor, *, is_fused: bool) -> tf
         [N, H / 2, W / 2, out].
     """
     if not is_fused:
-        return downscale2d(tf.nn.conv2d(x, kernel, strides=1, padding="SAME"))
+        return downscale2d(conv2d(x, kernel))
     return tf.nn.conv2d(x, _spread_kernel(kernel) * tf.cast(0.25, kernel.dtype), strides=2, padding="SAME")
 
 

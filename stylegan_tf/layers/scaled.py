@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from stylegan_tf.layers import resample
+from stylegan_tf.layers.convolution import conv2d
 
 RELU_GAIN = math.sqrt(2)  # He initialisation before a (leaky) ReLU
 
@@ -114,7 +115,7 @@ class EqualizedConv2D(EqualizedLayer):
         """The layer without its bias."""
         kernel = self.scaled_kernel()
         if self.resampling is None:
-            return tf.nn.conv2d(x, kernel, strides=1, padding="SAME")
+            return conv2d(x, kernel)
         if self.resampling == "up":
             x = resample.upscale2d_conv2d(x, kernel, is_fused=self.is_fused)
             return resample.blur2d(x, self.blur_filter) if self.blur_filter else x
