@@ -110,9 +110,8 @@ def _prepared(images, crop: str):
     import tensorflow as tf
 
     images = images[..., :3]
-    side = images.shape[1]
     if crop == "face":
-        eighth = side // 8
+        eighth = images.shape[1] // 8
         images = images[:, 3 * eighth : 7 * eighth, 2 * eighth : 6 * eighth]
-    factor = side // 256
+    factor = images.shape[1] // 256
     return tf.nn.avg_pool2d(images, factor, factor, "VALID") if factor > 1 else images

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from metrics import weights
-from metrics.extractors.inception import NUM_FEATURES, Inception
+from metrics.extractors.inception import Inception
 from metrics.extractors.lpips import Lpips
 from metrics.generated import Generated
 from metrics.options import Options
@@ -41,19 +41,14 @@ class Worker:
         return _lpips(self.device, self.options.lpips)
 
     def features(self, images) -> np.ndarray:
-        """float32 [N, 2048] of uint8 images [N, R, R, C]."""
-        features = np.empty((len(images), NUM_FEATURES), np.float32)
+        """float32 [N, 2048] of uint8 images [N, R, R, C], N above 0. Transparency is not looked at."""
         with tf.device(self.device):
-            for start in range(0, len(images), _FEATURE_BATCH):
-                features[start : start + _FEATURE_BATCH] = self.inception(_rgb(images[start : start + _FEATURE_BATCH]))
-        return features
+            parts = [self.inception(images[start : start + _FEATURE_BATCH, ..., :3]) for start in range(0, len(images), _FEATURE_BATCH)]
+        return np.concatenate(parts)
 
     def generated_features(self, chunk: int, count: int) -> np.ndarray:
         """float32 [count, 2048] of a chunk of generated images."""
-        features = np.empty((count, NUM_FEATURES), np.float32)
-        for rows, images in self.generated.batches(chunk, count):
-            features[rows] = self.features(images)
-        return features
+        return np.concatenate([self.features(images) for _, images in self.generated.batches(chunk, count)])
 
 
 @functools.lru_cache(maxsize=16)
@@ -66,11 +61,6 @@ def _inception(device: str, path: str | None, resize: str, precision: str) -> In
 def _lpips(device: str, path: str | None) -> Lpips:
     with tf.device(device):
         return Lpips(weights.load_lpips(path))
-
-
-def _rgb(images):
-    """Transparency is not scored."""
-    return images[..., :3]
 
 
 def make_workers(G, data_labels: np.ndarray | None, *, lod: float, options: Options) -> list[Worker]:

@@ -1,0 +1,212 @@
+"""Whole evaluations of a tiny network: repeatable, resumable, cached by content, written in three forms."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import stylegan_tf
+from metrics import evaluate, program, registry, report
+from metrics.bench import Bench
+from metrics.feature_stats import moments_of
+from metrics.frechet import frechet_distance
+from metrics.generated import CHUNK
+from metrics.options import Options
+from stylegan_tf import data
+from stylegan_tf.errors import UserError
+from stylegan_tf.snapshot import save_networks
+
+pytestmark = pytest.mark.usefixtures("stand_in")
+
+
+def scored(networks, names, folder=None, **options):
+    results = evaluate.evaluate(networks, registry.parse_list(names), Options(**options), folder=folder)
+    return {name: estimate.value for result in results for name, estimate in result.values.items()}
+
+
+def test_fid_is_that_of_all_features_at_once(snapshot_networks, stand_in):
+    bench = Bench(snapshot_networks, data.open_dataset(snapshot_networks.dataset["path"]), Options())
+    fakes = bench.all_generated_features(300)
+    reals = stand_in(data.read_images(bench.dataset, range(60)))
+    repeated = np.concatenate([np.tile(reals, (5, 1))])  # fid300 repeats the 60 images
+    values = scored(snapshot_networks, "fid300,fid300_full")
+    assert values["fid300"] == pytest.approx(frechet_distance(moments_of([fakes]), moments_of([repeated])), rel=1e-6)
+    assert values["fid300_full"] == pytest.approx(frechet_distance(moments_of([fakes]), moments_of([reals])), rel=1e-6)
+    assert values["fid300"] != pytest.approx(values["fid300_full"], rel=1e-6)
+
+
+def test_repeatable_by_seed_and_different_with_another(snapshot_networks):
+    first = scored(snapshot_networks, "fid40,kid40,pr40_3")
+    assert first == scored(snapshot_networks, "fid40,kid40,pr40_3")
+    assert first != scored(snapshot_networks, "fid40,kid40,pr40_3", seed=1)
+
+
+def test_each_result_is_a_line_of_text_a_line_of_json_and_a_point(snapshot_networks, tmp_path):
+    scored(snapshot_networks, "fid40", tmp_path)
+    text = (tmp_path / "metric-fid40.txt").read_text()
+    line = json.loads((tmp_path / "metric-fid40.jsonl").read_text())
+    value = line["values"]["fid40"]
+    assert text.startswith("network-snapshot-000007         time ")
+    assert f"fid40 {value['value']:.4f} [{value['low']:.4f}, {value['high']:.4f}]" in text
+    dataset = data.open_dataset(snapshot_networks.dataset["path"])
+    assert line["dataset"] == {"name": "leaves", "digest": dataset.digest, "num_images": 60}
+    needed = {"network", "resize", "precision", "seed", "truncation_psi", "noise", "num_fakes", "num_reals", "num_distinct_reals"}
+    assert needed <= set(line["protocol"])
+    assert (line["nimg"], line["protocol"]["num_distinct_reals"]) == (7000, 40)
+    (events,) = tmp_path.glob("events.*.metrics")
+    points = [v for event in tf.compat.v1.train.summary_iterator(str(events)) for v in event.summary.value]
+    assert {point.tag for point in points} == {"Metrics/fid40", "Metrics/fid40/low", "Metrics/fid40/high"}
+
+
+def test_a_score_that_is_there_is_not_taken_again(snapshot_networks, tmp_path, stand_in):
+    scored(snapshot_networks, "fid40", tmp_path)
+    calls = stand_in.calls
+    scored(snapshot_networks, "fid40", tmp_path)
+    assert stand_in.calls == calls
+    scored(snapshot_networks, "fid40", tmp_path, seed=1)
+    assert stand_in.calls > calls
+    assert len((tmp_path / "metric-fid40.txt").read_text().splitlines()) == 2
+
+
+def test_an_interrupted_evaluation_goes_on_where_it_was(snapshot_networks, monkeypatch, stand_in):
+    bench = Bench(snapshot_networks, data.open_dataset(snapshot_networks.dataset["path"]), Options(batch_size=50))
+    expected = bench.all_generated_features(3 * CHUNK)
+    bench.clear()
+    drawn = []
+    kept = type(bench.workers[0]).generated_features
+
+    def counted(worker, chunk, count):
+        drawn.append(chunk)
+        if chunk == 2 and drawn.count(2) == 1:
+            raise KeyboardInterrupt
+        return kept(worker, chunk, count)
+
+    monkeypatch.setattr(type(bench.workers[0]), "generated_features", counted)
+    with pytest.raises(KeyboardInterrupt):
+        bench.all_generated_features(3 * CHUNK)
+    again = Bench(snapshot_networks, bench.dataset, Options(batch_size=50)).all_generated_features(3 * CHUNK)
+    assert drawn == [0, 1, 2, 2]
+    np.testing.assert_array_equal(again, expected)
+
+
+def test_metrics_share_one_pass_and_leave_nothing_of_the_fakes(snapshot_networks, stand_in, tmp_path):
+    scored(snapshot_networks, "fid40,kid40_full,pr40_3")
+    calls = stand_in.calls
+    assert calls <= 2 + 4 * 2  # 40 fakes (a batch of 64 in two halves), 60 reals in two selections
+    assert not list((tmp_path / "cache" / "metrics").glob("fakes-*"))
+    assert list((tmp_path / "cache" / "metrics").glob("moments-*.npz"))
+    scored(snapshot_networks, "fid40")
+    assert stand_in.calls - calls <= 2  # the real ones come from the cache
+
+
+def test_real_statistics_follow_the_content_of_the_data(snapshot_networks, tmp_path, leaves_path):
+    other = tmp_path / "leaves"  # the same name, other pixels
+    with data.DatasetWriter(other, resolution=8, channels=3, class_names=["a", "b"]) as writer:
+        for number in range(60):
+            writer.add(np.full((8, 8, 3), 4 * number, np.uint8), label=number % 2)
+    on_first = scored(snapshot_networks, "fid40")
+    networks = dataclasses.replace(snapshot_networks, dataset={**snapshot_networks.dataset, "path": str(other)})
+    assert scored(networks, "fid40") != on_first
+
+
+def test_damaged_cache_files_are_made_anew(snapshot_networks, tmp_path):
+    expected = scored(snapshot_networks, "fid40")
+    for path in (tmp_path / "cache" / "metrics").rglob("*.np*"):
+        path.write_bytes(path.read_bytes()[:100])
+    assert scored(snapshot_networks, "fid40") == expected
+
+
+def test_batch_size_changes_nothing_but_the_noise(snapshot_networks):
+    one, other = (scored(snapshot_networks, "fid40", noise_mode="const", batch_size=size)["fid40"] for size in (7, 64))
+    assert one == pytest.approx(other, rel=1e-3)  # rounding of pixels
+
+
+def test_growing_network_is_scored_at_full_size(snapshot_networks):
+    networks = dataclasses.replace(snapshot_networks, lod=0.5)
+    assert np.isfinite(scored(networks, "fid40")["fid40"])
+    networks = dataclasses.replace(snapshot_networks, lod=1.0)
+    bench = Bench(networks, data.open_dataset(networks.dataset["path"]), Options())
+    _, images = next(bench.workers[0].generated.batches(0, 4))
+    images = images.numpy()
+    assert images.shape == (4, 8, 8, 3)
+    np.testing.assert_array_equal(images[:, ::2], images[:, 1::2])
+
+
+def test_labels_are_drawn_as_in_the_data(snapshot_networks):
+    bench = Bench(snapshot_networks, data.open_dataset(snapshot_networks.dataset["path"]), Options())
+    labels = np.concatenate([bench.workers[0].generated.labels(chunk) for chunk in range(8)])
+    np.testing.assert_allclose(labels.mean(0), bench.dataset.labels.mean(0), atol=0.05)  # 2,000 draws: 4.5 deviations
+    np.testing.assert_array_equal(labels.sum(1), 1)
+
+
+def test_command_line_scores_every_snapshot_and_marks_the_best(snapshot_networks, tmp_path, capsys):
+    run = tmp_path / "00000-sgan-leaves-1gpu"
+    run.mkdir()
+    for kimg in (7, 14):
+        networks = dataclasses.replace(snapshot_networks, nimg=kimg * 1000)
+        networks.G_ema.w_avg.assign(np.full(8, kimg))
+        save_networks(run / f"network-snapshot-{kimg:06d}.pkl", networks)
+    assert program.run_all(["fid50,kid50", "--network", str(run), "--all"]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in printed[:4]] == ["network-snapshot-000007"] * 2 + ["network-snapshot-000014"] * 2
+    table = (run / "metrics.md").read_text()
+    assert table.count("**") == 4  # one best in each of two columns
+    assert (run / "metric-curve-fid50.png").stat().st_size > 1000
+    assert len(report.read(run)) == 4
+    assert program.run_all(["fid50", "--network", str(run), "--num-images", "20"]) == 0
+    assert (run / "metric-fid20.txt").read_text().startswith("network-snapshot-000014")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["fid", "--network", "nowhere"], "nowhere: no such file"),
+        (["fidelity", "--network", "nowhere"], "There is no metric 'fidelity'"),
+        (["fid", "--network", "nowhere", "--seed", "-1"], "seed must be 0 or more"),
+        (["fid5", "--network", "nowhere"], "10 images or more"),
+    ],
+)
+def test_bad_arguments_end_in_one_message(arguments, message, capsys):
+    assert program.run_all(arguments) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_another_kind_of_data_is_refused(snapshot_networks, tmp_path):
+    with data.DatasetWriter(tmp_path / "grey", resolution=8, channels=1) as writer:
+        writer.add(np.zeros((8, 8, 1), np.uint8))
+    with pytest.raises(UserError, match="1 channels, the network draws 3"):
+        evaluate.evaluate(snapshot_networks, registry.parse_list("fid40"), Options(), dataset_path=tmp_path / "grey")
+
+
+def test_callback_of_training(snapshot_networks, tmp_path, leaves_path):
+    callback = evaluate.on_snapshot(["fid50k", "kid50k_full"], leaves_path, tmp_path, num_images=40)
+    values = callback(tmp_path / "network-snapshot-000007.pkl", snapshot_networks, 7000)
+    assert set(values) == {"fid40", "kid40_full"}
+    assert not list(tmp_path.glob("events.*"))  # training writes its own points
+    assert (tmp_path / "metric-fid40.jsonl").exists()
+
+
+def test_callback_refuses_before_training_starts(tmp_path, leaves_path):
+    with pytest.raises(UserError, match="no metric 'fud'"):
+        evaluate.on_snapshot(["fud"], leaves_path, tmp_path)
+    with pytest.raises(UserError, match="no dataset"):
+        evaluate.on_snapshot(["fid"], tmp_path / "nothing", tmp_path)
+
+
+def test_a_time_budget_sizes_the_first_snapshot_and_is_kept(snapshot_networks, tmp_path, leaves_path, monkeypatch):
+    from metrics import time_budget
+
+    monkeypatch.setattr(time_budget, "images_per_sec", lambda *_: 100.0)
+    callback = evaluate.on_snapshot(["fid50k", "pr50k3"], leaves_path, tmp_path, time_budget_sec=6)
+    assert set(callback(tmp_path / "a.pkl", snapshot_networks, 7000)) >= {"fid500", "pr500_3_precision"}
+    monkeypatch.setattr(time_budget, "images_per_sec", lambda *_: 1e6)  # a faster hour later: the scores must still compare
+    assert "fid500" in callback(tmp_path / "b.pkl", snapshot_networks, 14000)
+
+
+def test_loaded_snapshot_has_the_digest_of_the_network(snapshot_networks, tmp_path):
+    save_networks(tmp_path / "network-snapshot-000007.pkl", snapshot_networks)
+    dataset = data.open_dataset(snapshot_networks.dataset["path"])
+    loaded = stylegan_tf.load(tmp_path / "network-snapshot-000007.pkl")
+    assert Bench(loaded, dataset, Options()).digest == Bench(snapshot_networks, dataset, Options()).digest

@@ -1,0 +1,127 @@
+"""Path lengths of a linear generator, and separability of latents that can and cannot be parted."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from metrics import linear_svm
+from metrics.generated import Generated
+from metrics.linear_separability import conditional_entropy, confusion, separability
+from metrics.options import Options
+from metrics.perceptual_path_length import _prepared, path_distances, slerp, trimmed_mean
+
+SIDE, WIDTH = 8, 6
+
+
+class LinearGenerator:
+    """w = 2 z, image = A w: path lengths have a closed form."""
+
+    resolution, channels, label_size, z_dim = SIDE, 3, 0, WIDTH
+
+    def __init__(self, use_noise=False):
+        self.matrix = tf.constant(np.random.default_rng(0).normal(size=(WIDTH, SIDE * SIDE * 3)), tf.float32)
+        self.use_noise = use_noise
+
+    def mapping(self, z, labels):
+        return 2 * tf.convert_to_tensor(z)[:, None]  # one style
+
+    def synthesis(self, ws, noise_mode, lod, noise_seed):
+        images = tf.reshape(ws[:, 0] @ self.matrix, [-1, SIDE, SIDE, 3])
+        return images + tf.random.stateless_normal(tf.shape(images), noise_seed) if self.use_noise else images
+
+
+class SquaredError:
+    """Stands for LPIPS: squared distance of all pixels."""
+
+    def __call__(self, first, second):
+        return tf.reduce_sum(tf.math.squared_difference(first, second), axis=[1, 2, 3])
+
+
+class WorkerOf:
+    def __init__(self, G):
+        self.generated = Generated(G, None, lod=0.0, options=Options(batch_size=32), device="/CPU:0")
+        self.lpips, self.device = SquaredError(), "/CPU:0"
+
+
+@pytest.mark.parametrize("is_full", [True, False])
+@pytest.mark.parametrize("use_noise", [True, False])  # the same noise for both images of a pair cancels
+def test_path_length_in_w_of_a_linear_generator(is_full, use_noise):
+    G = LinearGenerator(use_noise)
+    worker = WorkerOf(G)
+    found = path_distances(worker, 0, 40, space="w", is_full=is_full, crop="none")
+    ends = [worker.generated.latents(chunk)[:40] for chunk in (0, 1)]
+    expected = np.sum(((2 * (ends[1] - ends[0])) @ G.matrix.numpy()) ** 2, axis=1)
+    np.testing.assert_allclose(found, expected, rtol=0.05)  # a step of 1e-4 in float32
+
+
+def test_path_length_at_the_end_in_z_of_a_linear_generator():
+    G = LinearGenerator()
+    worker = WorkerOf(G)
+    found = path_distances(worker, 0, 40, space="z", is_full=False, crop="none")
+    first, second = (ends / np.linalg.norm(ends, axis=1, keepdims=True) for ends in (worker.generated.latents(c)[:40] for c in (0, 1)))
+    cosine = np.sum(first * second, axis=1, keepdims=True)
+    speed = np.arccos(cosine) * (second - cosine * first) / np.sqrt(1 - cosine**2)  # velocity on the sphere at its start
+    np.testing.assert_allclose(found, np.sum((2 * speed @ G.matrix.numpy()) ** 2, axis=1), rtol=0.05)
+
+
+def test_full_paths_differ_from_ends_in_z_alone():
+    worker = WorkerOf(LinearGenerator())
+    full, end = (path_distances(worker, 0, 200, space="z", is_full=kind, crop="none") for kind in (True, False))
+    assert not np.allclose(full, end, rtol=0.2)
+
+
+def test_slerp_keeps_to_the_great_circle():
+    first, second = tf.constant([[2.0, 0.0]]), tf.constant([[0.0, 5.0]])
+    np.testing.assert_allclose(slerp(first, second, tf.constant([[1 / 3]])), [[np.cos(np.pi / 6), np.sin(np.pi / 6)]], atol=1e-6)
+
+
+def test_trimmed_mean_leaves_out_a_percent_at_either_end():
+    values = np.arange(1000.0)
+    values[0], values[-1] = -1e9, 1e9
+    assert trimmed_mean(values) == pytest.approx(499.5, abs=0.6)
+
+
+def test_crop_and_reduction():
+    rows = tf.broadcast_to(tf.range(1024.0)[None, :, None, None], [1, 1024, 1024, 3])
+    face = _prepared(rows, "face")
+    assert face.shape == (1, 256, 256, 3)  # 512 pixels by means of two
+    assert (face[0, 0, 0, 0], face[0, -1, 0, 0]) == (1024 * 3 / 8 + 0.5, 1024 * 7 / 8 - 1.5)
+    assert _prepared(rows, "none").shape == (1, 256, 256, 3)
+    assert _prepared(rows[:, :64, :64], "none").shape == (1, 64, 64, 3)
+
+
+@pytest.fixture
+def points():
+    return np.random.default_rng(4).normal(size=(2000, 10)).astype(np.float32)
+
+
+def test_separable_labels_leave_no_entropy(points):
+    is_positive = points @ np.arange(10) > 0.3
+    assert conditional_entropy(confusion(points, is_positive)) < 0.05
+    assert separability([confusion(points, is_positive)] * 3, seed=0).value == pytest.approx(1, abs=0.1)
+
+
+def test_shuffled_labels_leave_all_entropy(points):
+    is_positive = np.random.default_rng(5).random(2000) < 0.5
+    found = separability([confusion(points, is_positive)] * 3, seed=0)
+    assert found.value == pytest.approx(8, rel=0.05)  # three bits: 2 ** 3, less what 10 numbers can learn by heart
+    assert found.low < found.value < found.high
+
+
+def test_known_uncertainty():
+    table = np.array([[90, 10], [10, 90]])
+    expected = -(0.9 * np.log2(0.9) + 0.1 * np.log2(0.1))
+    assert conditional_entropy(table) == pytest.approx(expected)
+    assert separability([table, table], seed=0).value == pytest.approx(2 ** (2 * expected))
+
+
+def test_one_class_alone_leaves_no_doubt(points):
+    assert conditional_entropy(confusion(points, np.ones(2000, bool))) == 0
+
+
+def test_machine_is_scikit_learns(points):
+    svm = pytest.importorskip("sklearn.svm")
+    is_positive = points[:, 0] + 0.5 * np.random.default_rng(6).normal(size=2000) > 0.2
+    reference = svm.LinearSVC(dual=False, tol=1e-8, max_iter=10_000).fit(points, is_positive)
+    weights = linear_svm.fit(points, is_positive)
+    np.testing.assert_allclose(weights, np.append(reference.coef_, reference.intercept_), atol=1e-3)
