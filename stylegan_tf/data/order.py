@@ -33,8 +33,7 @@ class Order:
     """
 
     def __init__(self, num_images: int, *, seed: int, shuffle: bool = True, balance: str = "none", classes: np.ndarray | None = None):
-        if balance not in BALANCES:
-            raise UserError(f"Balance must be one of {', '.join(BALANCES)}. Received: {balance}")
+        check_balance(balance)
         if balance != "none" and (classes is None or not shuffle):
             raise UserError(f"Balance {balance!r} needs labels and shuffling.")
         self.num_images, self.seed, self.shuffle = num_images, int(seed), shuffle
@@ -78,6 +77,12 @@ class Order:
                 order = permutation(len(members), self.seed, "class", number, round_number)
                 images.append(members[order[slots[rounds == round_number]]])
         return np.concatenate(images)[permutation(self.num_images, self.seed, "epoch", epoch)]
+
+
+def check_balance(balance: str) -> None:
+    """Raises UserError for an unknown balance."""
+    if balance not in BALANCES:
+        raise UserError(f"Balance must be one of {', '.join(BALANCES)}. Received: {balance}")
 
 
 def permutation(size: int, *key: int | str) -> np.ndarray:

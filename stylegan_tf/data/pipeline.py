@@ -8,7 +8,7 @@ import numpy as np
 from stylegan_tf.data.codecs import mirror_images
 from stylegan_tf.data.dataset import Dataset
 from stylegan_tf.data.level import Level
-from stylegan_tf.data.order import Order
+from stylegan_tf.data.order import Order, check_balance
 from stylegan_tf.errors import UserError
 
 if TYPE_CHECKING:
@@ -54,8 +54,9 @@ def make_pipeline(
             then. A damaged record met later ends the iteration with an error that names file and record.
     """
     _check_arguments(batch_size=batch_size, start_nimg=start_nimg, shard_index=shard_index, num_shards=num_shards)
+    check_balance(balance)
     level = dataset.level(resolution)
-    classes = one_hot_classes(dataset) if balance != "none" else None
+    classes = one_hot_classes(dataset) if balance != "none" and shuffle else None
     order = Order(dataset.num_images, seed=seed, shuffle=shuffle, balance=balance, classes=classes)
     # The first position of this worker from start_nimg on, then every num_shards-th.
     first = start_nimg + (shard_index - start_nimg) % num_shards
