@@ -197,3 +197,8 @@ def test_missing_folder_and_too_large(tmp_path):
     write_pickle(tmp_path / "value.pkl", np.zeros(100))
     with pytest.raises(UserError, match="at most 100 are read"):
         read_pickle(tmp_path / "value.pkl", max_bytes=100)
+
+
+def test_a_place_in_the_memo_costs_nothing_for_being_far_out(tmp_path):  # Python's own reader makes an array of that length
+    (tmp_path / "far.pkl").write_bytes(b"\x80\x04]r\xff\xff\xff\xff.")
+    assert read_pickle(tmp_path / "far.pkl") == []

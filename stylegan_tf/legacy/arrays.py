@@ -1,7 +1,6 @@
 """One official pickle as options and weights of ours, all of it checked before any network is built."""
 
 import dataclasses
-import math
 import os
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from stylegan_tf.errors import UserError
-from stylegan_tf.legacy import names, options, shapes, unpickler
+from stylegan_tf.legacy import names, options, unpickler
+from stylegan_tf.network_options import check_discriminator, check_generator, check_lod
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,28 +54,28 @@ def read_official(path: str | os.PathLike) -> OfficialArrays:
 
 def _generator(network: unpickler.OfficialNetwork, what: str, budget: int) -> NetworkArrays:
     arguments = options.generator_options(network.options)
-    expected = shapes.generator_shapes(arguments)
-    return _finish(arguments, names.generator_weights(network.variables, arguments), expected, what, budget)
+    weights = names.generator_weights(network.variables, arguments)
+    check_generator(arguments, weights, what)
+    return _finish(arguments, weights, what, budget)
 
 
 def _discriminator(network: unpickler.OfficialNetwork, what: str, budget: int) -> NetworkArrays:
     arguments = options.discriminator_options(network.options)
-    expected = shapes.discriminator_shapes(arguments)
-    return _finish(arguments, names.discriminator_weights(network.variables, arguments), expected, what, budget)
+    weights = names.discriminator_weights(network.variables, arguments)
+    check_discriminator(arguments, weights, what)
+    return _finish(arguments, weights, what, budget)
 
 
-def _finish(arguments: dict, weights: dict, expected: dict[str, shapes.Shape], what: str, budget: int) -> NetworkArrays:
-    """Checks the weights against the options before they are copied or a network is built for them."""
-    shapes.check_shapes(weights, expected, what)
-    if 4 * sum(math.prod(shape) for shape in expected.values()) > budget:
+def _finish(arguments: dict, weights: dict, what: str, budget: int) -> NetworkArrays:
+    """Holds the weights to the size of the file before they are copied: they could all be one array."""
+    if 4 * sum(array.size for array in weights.values()) > budget:
         raise UserError(f"{what} claims more weights than the file holds.")
     # How kernels are stored was settled on the way in; what is left of fused_scale is a matter of speed.
-    return NetworkArrays(arguments | {"fused_scale": "auto"}, {name: np.ascontiguousarray(weights[name], np.float32) for name in expected})
+    return NetworkArrays(arguments | {"fused_scale": "auto"}, {name: np.ascontiguousarray(weights[name], np.float32) for name in weights})
 
 
 def _level_of_detail(network: unpickler.OfficialNetwork, resolution: int) -> float:
     lod = network.variables.get("lod", network.variables.get("synthesis/lod", np.zeros(())))
-    value = float(lod) if lod.size == 1 else math.nan
-    if not 0 <= value <= 8 or resolution >> math.floor(value) < 4:
-        raise UserError(f"its lod is {value}; a {resolution}x{resolution} network grows from {math.log2(resolution) - 2:.0f} to 0.")
-    return value
+    if lod.size != 1:
+        raise UserError(f"its lod must be one number. Received: {lod.size}")
+    return check_lod(float(lod.reshape(())), resolution)

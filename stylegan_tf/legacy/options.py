@@ -1,96 +1,56 @@
 """Options of the original's networks as arguments of ours, each value checked."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from stylegan_tf.errors import UserError
-from stylegan_tf.resolution import check_resolution
+from stylegan_tf.network_options import DISCRIMINATOR_OPTIONS, GENERATOR_OPTIONS, check_options
 
-MAX_WIDTH = 1 << 16
-
-
-def _width(value: Any) -> bool:
-    return type(value) is int and 1 <= value <= MAX_WIDTH
-
-
-def _count(value: Any) -> bool:
-    return type(value) is int and 0 <= value <= MAX_WIDTH
-
-
-def _number(value: Any) -> bool:
-    return type(value) in (int, float) and abs(value) < 1e9
-
-
-def _number_or_none(value: Any) -> bool:
-    return value is None or _number(value)
-
-
-def _flag(value: Any) -> bool:
-    return type(value) is bool or value in (0, 1)
-
-
-def _nonlinearity(value: Any) -> bool:
-    return value in ("lrelu", "relu")
-
-
-def _filter(value: Any) -> bool:
-    return value is None or (isinstance(value, list | tuple) and len(value) <= 16 and all(_number(tap) for tap in value))
-
-
-def _fused(value: Any) -> bool:
-    return value in (True, False, "auto")
-
-
-def _resolution(value: Any) -> bool:
-    return type(value) is int and check_resolution(value) == value
-
-
-# Original name -> (our name, default of the original, what a value must be).
+# Original name -> (our name, default of the original).
 _SHARED = {
-    "num_channels": ("channels", 3, _width),
-    "resolution": ("resolution", 1024, _resolution),
-    "label_size": ("label_size", 0, _count),
-    "fmap_base": ("fmap_base", 8192, _width),
-    "fmap_decay": ("fmap_decay", 1.0, _number),
-    "fmap_max": ("fmap_max", 512, _width),
-    "nonlinearity": ("nonlinearity", "lrelu", _nonlinearity),
-    "use_wscale": ("use_wscale", True, _flag),
-    "blur_filter": ("blur_filter", (1, 2, 1), _filter),
-    "fused_scale": ("fused_scale", "auto", _fused),
+    "num_channels": ("channels", 3),
+    "resolution": ("resolution", 1024),
+    "label_size": ("label_size", 0),
+    "fmap_base": ("fmap_base", 8192),
+    "fmap_decay": ("fmap_decay", 1.0),
+    "fmap_max": ("fmap_max", 512),
+    "nonlinearity": ("nonlinearity", "lrelu"),
+    "use_wscale": ("use_wscale", True),
+    "blur_filter": ("blur_filter", (1, 2, 1)),
+    "fused_scale": ("fused_scale", "auto"),
 }
 _GENERATOR = _SHARED | {
-    "latent_size": ("z_dim", 512, _width),
-    "dlatent_size": ("w_dim", 512, _width),
-    "mapping_layers": ("mapping_layers", 8, lambda value: _count(value) and value <= 64),
-    "mapping_fmaps": ("mapping_fmaps", 512, _width),
-    "mapping_lrmul": ("mapping_lrmul", 0.01, _number),
-    "mapping_nonlinearity": ("mapping_nonlinearity", "lrelu", _nonlinearity),
-    "normalize_latents": ("normalize_latents", True, _flag),
-    "use_styles": ("use_styles", True, _flag),
-    "const_input_layer": ("const_input", True, _flag),
-    "use_noise": ("use_noise", True, _flag),
-    "use_pixel_norm": ("use_pixel_norm", False, _flag),
-    "use_instance_norm": ("use_instance_norm", True, _flag),
-    "dlatent_avg_beta": ("w_avg_beta", 0.995, _number_or_none),
-    "style_mixing_prob": ("style_mixing_prob", 0.9, _number_or_none),
-    "truncation_psi": ("truncation_psi", 0.7, _number_or_none),
-    "truncation_cutoff": ("truncation_cutoff", 8, _number_or_none),
+    "latent_size": ("z_dim", 512),
+    "dlatent_size": ("w_dim", 512),
+    "mapping_layers": ("mapping_layers", 8),
+    "mapping_fmaps": ("mapping_fmaps", 512),
+    "mapping_lrmul": ("mapping_lrmul", 0.01),
+    "mapping_nonlinearity": ("mapping_nonlinearity", "lrelu"),
+    "normalize_latents": ("normalize_latents", True),
+    "use_styles": ("use_styles", True),
+    "const_input_layer": ("const_input", True),
+    "use_noise": ("use_noise", True),
+    "use_pixel_norm": ("use_pixel_norm", False),
+    "use_instance_norm": ("use_instance_norm", True),
+    "dlatent_avg_beta": ("w_avg_beta", 0.995),
+    "style_mixing_prob": ("style_mixing_prob", 0.9),
+    "truncation_psi": ("truncation_psi", 0.7),
+    "truncation_cutoff": ("truncation_cutoff", 8),
 }
 # The defaults of the original's discriminator are those of its smallest test.
 _DISCRIMINATOR = _SHARED | {
-    "num_channels": ("channels", 1, _width),
-    "resolution": ("resolution", 32, _resolution),
-    "mbstd_group_size": ("mbstd_group_size", 4, _count),
-    "mbstd_num_features": ("mbstd_num_features", 1, _width),
+    "num_channels": ("channels", 1),
+    "resolution": ("resolution", 32),
+    "mbstd_group_size": ("mbstd_group_size", 4),
+    "mbstd_num_features": ("mbstd_num_features", 1),
 }
 # What has no bearing on the numbers that a network computes, or is chosen at each call here.
 _IGNORED = frozenset(
     ["dtype", "structure", "randomize_noise", "dlatent_broadcast", "is_training", "is_validation", "is_template_graph",
      "force_clean_graph", "return_dlatents", "truncation_psi_val", "truncation_cutoff_val", "func_name"]
 )  # fmt: skip
-_FLAGS = frozenset(ours for ours, _, check in _GENERATOR.values() if check is _flag)
+_FLAGS = frozenset(ours for ours, default in _GENERATOR.values() if type(default) is bool)
 
 
 def generator_options(static_kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -101,24 +61,28 @@ def generator_options(static_kwargs: dict[str, Any]) -> dict[str, Any]:
     Raises:
         UserError: an unknown option, or a value that is none.
     """
-    return _translate(static_kwargs, _GENERATOR)
+    return _translate(static_kwargs, _GENERATOR, GENERATOR_OPTIONS)
 
 
 def discriminator_options(static_kwargs: dict[str, Any]) -> dict[str, Any]:
     """Arguments of `networks.Discriminator` from the `static_kwargs` of a D_basic, as `generator_options`."""
-    return _translate(static_kwargs, _DISCRIMINATOR)
+    return _translate(static_kwargs, _DISCRIMINATOR, DISCRIMINATOR_OPTIONS)
 
 
-def _translate(static_kwargs: dict[str, Any], table: dict[str, tuple[str, Any, Callable]]) -> dict[str, Any]:
+def _translate(static_kwargs: dict[str, Any], table: dict[str, tuple[str, Any]], known: dict) -> dict[str, Any]:
     unknown = [key for key in static_kwargs if key not in table and key not in _IGNORED]
     if unknown:
         raise UserError(f"The pickle's networks have an option that StyleGAN does not know: {str(unknown[0])[:80]!r}.")
-    options = {}
-    for theirs, (ours, default, is_valid) in table.items():
-        value = static_kwargs.get(theirs, default)
-        value = value.item() if isinstance(value, np.generic) else value
-        if not is_valid(value):
-            raise UserError(f"The pickle's networks have an impossible option: {theirs} = {str(value)[:80]}.")
-        options[ours] = bool(value) if ours in _FLAGS else value
-    options["blur_filter"] = tuple(options["blur_filter"]) if options["blur_filter"] else None
+    options = {ours: _plain(static_kwargs.get(theirs, default), ours) for theirs, (ours, default) in table.items()}
+    check_options(options, known, "The pickle's network")
     return options
+
+
+def _plain(value: Any, ours: str) -> Any:
+    """Numbers of NumPy as Python's, lists as tuples, 0 and 1 as flags."""
+    value = value.item() if isinstance(value, np.generic) else value
+    if (ours in _FLAGS or ours == "fused_scale") and type(value) is int and value in (0, 1):
+        return bool(value)
+    if ours == "blur_filter":
+        return tuple(value) if isinstance(value, list | tuple) and value else None if not isinstance(value, str) else value
+    return value

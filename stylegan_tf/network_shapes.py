@@ -72,12 +72,17 @@ def discriminator_shapes(options: Mapping[str, Any]) -> dict[str, Shape]:
 
 def check_shapes(arrays: Mapping[str, Any], shapes: Mapping[str, Shape], what: str) -> None:
     """Raises UserError unless the arrays are exactly the weights that the options ask for."""
-    missing, unknown = sorted(shapes.keys() - arrays.keys()), sorted(arrays.keys() - shapes.keys())
+    if not isinstance(arrays, Mapping):
+        raise UserError(f"The weights of {what} must be a dictionary. Received: {type(arrays).__name__}")
+    missing, unknown = sorted(shapes.keys() - arrays.keys()), sorted(map(str, arrays.keys() - shapes.keys()))
     if missing or unknown:
         raise UserError(f"The weights of {what} do not fit its options. Missing: {_some(missing)}. Not expected: {_some(unknown)}.")
     for name, shape in shapes.items():
-        if tuple(arrays[name].shape) != shape:
-            raise UserError(f"{name} of {what} must have the shape {shape} by its options. Received: {arrays[name].shape}")
+        received = getattr(arrays[name], "shape", None)
+        if received is None or tuple(received) != shape:
+            raise UserError(f"{name} of {what} must have the shape {shape} by its options. Received: {str(received)[:80]}")
+        if arrays[name].dtype.kind not in "fiub":
+            raise UserError(f"{name} of {what} must be real numbers. Received: {arrays[name].dtype}")
 
 
 def _some(names: list[str]) -> str:

@@ -1,0 +1,90 @@
+"""Hostile files: no reader runs what is in them, takes memory without bound, or ends in anything but one message."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import hostile_pickles
+
+CHECKOUT = Path(__file__).parents[1]
+MEGABYTES = 1024  # above what is in use when reading starts
+
+
+def read_all(reader, folder, megabytes=MEGABYTES):
+    """What came of each file of a folder, read in another process."""
+    command = [sys.executable, "-m", "tests.hostile_reader", reader, str(folder), str(megabytes)]
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, timeout=900, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def write_all(folder, files, suffix=".pkl"):
+    for number, content in enumerate(files.values()):
+        (folder / f"{number:03d}{suffix}").write_bytes(content)
+    return {f"{number:03d}{suffix}": kind for number, kind in enumerate(files)}
+
+
+def assert_harmless(results, kinds):
+    problems = []
+    for name, result in results.items():
+        kind = kinds.get(name, name)
+        if result["events"]:
+            problems.append(f"{kind}: ran {result['events']}")
+        if result["outcome"] != "UserError":
+            problems.append(f"{kind}: {result['outcome']} {result['message'][:200]}")
+        elif len(result["message"]) > 1000 or "\x1b" in result["message"]:
+            problems.append(f"{kind}: message of {len(result['message'])} characters {result['message'][:200]!r}")
+    assert not problems, "\n".join(problems)
+
+
+def test_there_are_enough_kinds():
+    assert len(hostile_pickles.FILES) >= 150
+
+
+@pytest.mark.parametrize("reader", ["read_pickle", "official"])
+def test_pickles_do_nothing(tmp_path, reader):
+    kinds = write_all(tmp_path, hostile_pickles.FILES)
+    results = read_all(reader, tmp_path)
+    assert set(results) == set(kinds)
+    assert_harmless(results, kinds)
+
+
+@pytest.mark.parametrize("reader", ["load", "state"])
+def test_snapshots_and_states_do_nothing(tmp_path, reader):
+    kinds = write_all(tmp_path, hostile_pickles.FILES)
+    assert_harmless(read_all(reader, tmp_path), kinds)
+
+
+def test_pickles_behind_our_own_first_bytes(tmp_path):  # what decides whose file it is must not decide how it is read
+    start = b"\x80\x04\x8c\x14stylegan_tf networks0"
+    kinds = write_all(tmp_path, {kind: start + content[2:] for kind, content in hostile_pickles.FILES.items() if content[:1] == b"\x80"})
+    assert_harmless(read_all("load", tmp_path), kinds)
+
+
+def test_weights_of_metrics_do_nothing(tmp_path):
+    kinds = write_all(tmp_path, {k: v for k, v in hostile_pickles.FILES.items() if k.startswith(("call", "array", "claim"))})
+    assert_harmless(read_all("weights", tmp_path), kinds)
+
+
+def test_latents_do_nothing(tmp_path):
+    kinds = write_all(tmp_path, {k: v for k, v in hostile_pickles.FILES.items() if not k.startswith("bomb")}, ".npy")
+    (tmp_path / "bomb.npz").write_bytes(hostile_pickles.zip_bomb(1100))
+    header = b"\x93NUMPY\x01\x00v\x00" + b"{'descr': '<f4', 'fortran_order': False, 'shape': (%d,), }" % (1 << 36)
+    (tmp_path / "claim.npy").write_bytes(header.ljust(127) + b"\n" + bytes(100))
+    (tmp_path / "objects.npy").write_bytes(header.replace(b"'<f4'", b"'|O' ").ljust(127) + b"\n" + bytes(100))
+    assert_harmless(read_all("latents", tmp_path), kinds)
+
+
+def test_odd_files_are_refused_without_waiting(tmp_path):
+    os.mkfifo(tmp_path / "pipe.pkl")
+    (tmp_path / "folder.pkl").mkdir()
+    (tmp_path / "zero.pkl").symlink_to("/dev/zero")
+    (tmp_path / "nowhere.pkl").symlink_to(tmp_path / "none")
+    (tmp_path / "loop.pkl").symlink_to(tmp_path / "loop.pkl")
+    assert_harmless(read_all("read_pickle", tmp_path), {})
+    assert_harmless(read_all("official", tmp_path), {})
