@@ -1,7 +1,9 @@
 """How every command-line program ends: 0 when done, 2 with one clear message for bad input, 130 when interrupted."""
 
+import contextlib
+import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from stylegan_tf.errors import UserError
 
@@ -24,3 +26,29 @@ def run(main: Callable[[Sequence[str]], int | None], argv: Sequence[str] | None 
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+
+
+def import_tensorflow() -> None:
+    """Imports TensorFlow without what its C++ side writes to stderr meanwhile (no CUDA here, oneDNN is on, ...).
+
+    Programs call this once their arguments are checked. An import that fails raises as ever.
+    """
+    with silenced_stderr():
+        import tensorflow
+
+        tensorflow.config.list_physical_devices()
+
+
+@contextlib.contextmanager
+def silenced_stderr() -> Iterator[None]:
+    """Sends file descriptor 2 to nowhere: what C++ code writes does not pass through sys.stderr."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
