@@ -407,9 +407,8 @@ def check(args: argparse.Namespace) -> None:
     with open_images(path) as source:
         prepared = prepare(source, options)
     plan = prepared.plan
-    print(
-        f"{len(prepared.checked.indices)} of {len(source)} images are sound; they would become {plan.resolution}x{plan.resolution}x{plan.channels}."
-    )
+    shape = f"{plan.resolution}x{plan.resolution}x{plan.channels}"
+    print(f"{len(prepared.checked.indices)} of {len(source)} images are sound; they would become {shape}.")
 
 
 def _check_dataset(path: Path) -> None:

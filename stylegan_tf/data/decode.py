@@ -205,6 +205,8 @@ def _upright(picture, orientation: int):
 def _standard_mode(picture) -> tuple:
     """The picture in mode L, RGB or RGBA, and notes on what was converted."""
     mode = picture.mode
+    if mode == "P" and picture.palette is None:  # Pillow takes a ramp of grey for it
+        raise UnusableImage("corrupt", "the palette is missing")
     has_transparency = "transparency" in picture.info or mode in ("LA", "La", "PA", "RGBA", "RGBa")
     if mode == "F" or mode == "I" or mode.startswith("I;"):
         return _scaled_to_bytes(picture)

@@ -122,5 +122,5 @@ def _opened(path: Path) -> BinaryIO:
         if isinstance(error, UserError):
             raise
         raise UserError(f"{path} is a damaged archive: {error}. Copy it again.") from None
-    inflated.flush()
+    inflated.seek(0)
     return inflated

@@ -1,0 +1,231 @@
+"""Tests of the dataset program end to end: what a user types, what is printed, what lies on the disk."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import dataset_tool
+from stylegan_tf import command_line
+from stylegan_tf.data import open_dataset, read_images
+from stylegan_tf.data.leaves import draw_leaf
+from tests.data.broken_files import encoded, leaf
+
+ROOT = Path(__file__).parents[1]
+
+
+def run(*arguments):
+    """Runs the program in this process; returns its exit code."""
+    return command_line.run(dataset_tool.main, [str(argument) for argument in arguments])
+
+
+def subprocess_of(*arguments, **options):
+    command = [sys.executable, str(ROOT / "dataset_tool.py"), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, **options)
+
+
+def save(folder, **pictures):
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in pictures.items():
+        content = content if isinstance(content, bytes) else encoded(content, "PNG")
+        (folder / f"{name}.png").write_bytes(content)
+
+
+def test_help_names_every_command_of_the_original():
+    result = subprocess_of("--help")
+    assert result.returncode == 0
+    original = "display extract compare create_mnist create_mnistrgb create_cifar10 create_cifar100 create_svhn create_lsun"
+    ours = "create_lsun_wide create_celeba create_from_images create_from_hdf5 create_from_tfds create_leaves check info convert"
+    for name in f"{original} {ours}".split():
+        assert re.search(rf"^    {name}\b", result.stdout, re.MULTILINE), name
+
+
+def test_help_does_not_import_tensorflow_or_opencv():
+    script = "import sys, dataset_tool; dataset_tool.parser(); print([m for m in ('tensorflow', 'cv2', 'PIL') if m in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+def test_leaves_come_with_labels_and_factors(tmp_path):
+    result = subprocess_of("create_leaves", tmp_path / "leaves", "--resolution", 16, "--num-images", 24, "--seed", 3)
+    assert result.returncode == 0, result.stderr
+    dataset = open_dataset(tmp_path / "leaves")
+    assert (dataset.num_images, dataset.resolution, dataset.label_size) == (24, 16, 8)
+    assert (read_images(dataset, [13])[0] == draw_leaf(3, 13, 16)[0]).all()
+    table = (tmp_path / "leaves" / "factors.csv").read_text().splitlines()
+    assert len(table) == 25
+    assert table[14].split(",")[1] == dataset.class_names[int(dataset.labels[13].argmax())]
+
+
+def test_wrong_input_ends_with_2_and_one_line(tmp_path):
+    result = subprocess_of("create_from_images", tmp_path / "set", tmp_path / "nowhere")
+    assert result.returncode == 2
+    assert result.stderr.startswith("error: There is no folder or archive")
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "set").exists()
+
+
+CASES = {  # the 26 folders of golden/original_failures.md: image contents, and the channels of the dataset or None for a refusal
+    "cmyk_jpeg": ([encoded(leaf(n).convert("CMYK"), "JPEG") for n in (0, 1)], 3),
+    "empty_dir": ([], None),
+    "empty_file": ([leaf(0), b"", leaf(1)], 3),
+    "garbage_file": ([leaf(0), b"garbage" * 40, leaf(1)], 3),
+    "garbage_first": ([b"garbage" * 40, leaf(0), leaf(1)], 3),
+    "gray16_all": ([Image.fromarray(np.full((32, 32), value, np.uint16)) for value in (257, 51400)], 1),
+    "gray_then_rgb": ([leaf(0).convert("L"), leaf(1)], 3),
+    "la_first": ([leaf(0).convert("LA"), leaf(1)], 3),
+    "mixed_size": ([leaf(0), leaf(1, 64)], 3),
+    "mixed_size_same_but_nonsquare": ([leaf(0), leaf(1).resize((32, 64))], 3),
+    "non_pow2": ([leaf(0).resize((48, 48)), leaf(1).resize((48, 48))], 3),
+    "non_square": ([leaf(0).resize((64, 32)), leaf(1).resize((64, 32))], 3),
+    "onebit_all": ([leaf(0).convert("1"), leaf(1).convert("1")], 1),
+    "palette_all": ([leaf(n).quantize(32) for n in (0, 1, 2)], 3),
+    "res1": ([leaf(n).resize((1, 1)) for n in (0, 1)], None),
+    "res2": ([leaf(n).resize((2, 2)) for n in (0, 1)], None),
+    "res4": ([leaf(n, 4) for n in (0, 1)], 3),
+    "rgb_jpeg": ([encoded(leaf(n), "JPEG") for n in (0, 1)], 3),
+    "rgb_then_gray": ([leaf(0), leaf(1).convert("L")], 3),
+    "rgb_then_palette": ([leaf(0), leaf(1).quantize(32)], 3),
+    "rgb_then_rgba": ([leaf(0), leaf(1).convert("RGBA")], 3),
+    "rgba_first": ([leaf(0).convert("RGBA"), leaf(1)], 3),
+    "subdir": ([leaf(0), "folder", leaf(1)], 3),
+    "thumbs_db": ([leaf(0), leaf(1), "Thumbs.db", "z_notes.txt"], 3),
+    "truncated_png": ([leaf(0), encoded(leaf(1), "PNG")[:300], leaf(2)], 3),
+    "does_not_exist": (None, None),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_the_original_failed_on_gives_right_images_or_a_clear_refusal(case, tmp_path, capsys):
+    contents, channels = CASES[case]
+    folder = tmp_path / "images"
+    for number, content in enumerate(contents or []):
+        folder.mkdir(exist_ok=True)
+        if content == "folder":
+            (folder / f"img{number:02d}.png").mkdir()
+        elif isinstance(content, str):
+            (folder / content).write_bytes(b"not an image")
+        else:
+            save(folder, **{f"img{number:02d}": content})
+    if contents == []:
+        folder.mkdir()
+    code = run("create_from_images", tmp_path / "set", folder, "--shuffle", 0)
+    text = capsys.readouterr().err
+    if channels is None:
+        assert code == 2
+        assert re.search("error: ", text)
+        assert not (tmp_path / "set").exists()
+        assert [path.name for path in tmp_path.iterdir()] == (["images"] if contents is not None else [])
+        return
+    assert code == 0, text
+    dataset = open_dataset(tmp_path / "set")
+    sound = [
+        content for content in contents if isinstance(content, Image.Image) or (isinstance(content, bytes) and len(content) > 500)
+    ]
+    assert (dataset.num_images, dataset.channels) == (len(sound), channels)
+    if case == "gray16_all":  # scaled, not clipped
+        assert [int(image[0, 0, 0]) for image in read_images(dataset, [0, 1])] == [1, 200]
+    if case == "palette_all":  # colours, not palette indices
+        expected = np.asarray(contents[0].convert("RGB"))
+        assert (read_images(dataset, [0])[0] == expected).all()
+
+
+def test_an_existing_target_is_refused_and_replaced_on_request(tmp_path, capsys):
+    save(tmp_path / "images", a=leaf(0), b=leaf(1))
+    arguments = ("create_from_images", tmp_path / "set", tmp_path / "images")
+    assert run(*arguments) == 0
+    assert run(*arguments) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    save(tmp_path / "images", c=leaf(2))
+    assert run(*arguments, "--overwrite") == 0
+    assert open_dataset(tmp_path / "set").num_images == 3
+
+
+def test_shuffled_order_is_the_originals(tmp_path):
+    save(tmp_path / "images", **{f"img{number:02d}": leaf(number) for number in range(12)})
+    assert run("create_from_images", tmp_path / "set", tmp_path / "images") == 0
+    order = np.arange(12)
+    np.random.RandomState(123).shuffle(order)
+    images = read_images(open_dataset(tmp_path / "set"), range(12))
+    assert all((image == draw_leaf(0, int(number), 32)[0]).all() for image, number in zip(images, order, strict=True))
+
+
+def test_options_may_be_spelled_with_underscores_as_in_the_original(tmp_path):
+    save(tmp_path / "images", **{f"img{number:02d}": leaf(number) for number in range(6)})
+    assert run("create_from_images", tmp_path / "set", tmp_path / "images", "--max_images=4", "--on_error", "stop") == 0
+    assert open_dataset(tmp_path / "set").num_images == 4
+
+
+def test_extract_display_compare_info_convert_check(tmp_path, capsys):
+    for name in ("oak", "maple"):
+        save(tmp_path / "images" / name, **{f"{name}{number}": leaf(number + (name == "maple") * 8) for number in range(4)})
+    assert run("create_from_images", tmp_path / "set", tmp_path / "images") == 0
+    assert run("extract", tmp_path / "set", tmp_path / "files") == 0
+    assert len(list((tmp_path / "files").glob("*.png"))) == 8
+    assert run("create_from_images", tmp_path / "again", tmp_path / "files", "--shuffle", 0) == 0
+    assert run("compare", tmp_path / "set", tmp_path / "again") == 0
+    assert run("convert", tmp_path / "raw", tmp_path / "set", "--encoding", "raw") == 0
+    assert open_dataset(tmp_path / "raw").encoding == "raw"
+    assert open_dataset(tmp_path / "raw").class_names == ("maple", "oak")
+    assert run("convert", tmp_path / "png", tmp_path / "raw") == 0
+    capsys.readouterr()
+    assert run("compare", tmp_path / "set", tmp_path / "png") == 0
+    assert capsys.readouterr().out.splitlines() == ["Identical images: 8 / 8", "Identical labels: 8 / 8"]
+    assert run("display", tmp_path / "set", "--output", tmp_path / "sheet.png") == 0
+    assert Image.open(tmp_path / "sheet.png").height > 2 * 96
+    capsys.readouterr()
+    assert run("info", tmp_path / "set", "--json") == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["images"], facts["resolution"], facts["classes"]) == (8, 32, {"maple": 4, "oak": 4})
+    assert run("info", tmp_path / "set") == 0
+    assert "maple" in capsys.readouterr().out
+    assert run("check", tmp_path / "set") == 0
+    assert run("check", tmp_path / "images") == 0
+    assert "8 of 8 images are sound" in capsys.readouterr().out
+    save(tmp_path / "images" / "oak", oak0=leaf(77))
+    assert run("create_from_images", tmp_path / "other", tmp_path / "images") == 0
+    capsys.readouterr()
+    assert run("compare", tmp_path / "set", tmp_path / "other") == 1
+    assert "Identical images: 7 / 8" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
+def test_killed_in_the_middle_nothing_looks_like_a_dataset(tmp_path):
+    command = [sys.executable, str(ROOT / "dataset_tool.py"), "create_leaves", str(tmp_path / "set")]
+    process = subprocess.Popen(
+        [*command, "--resolution", "64", "--num-images", "100000"], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob(".*/*.tfrecords")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(0.5)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert list(tmp_path.glob(".*/*.tfrecords"))
+    assert not (tmp_path / "set").exists()
+    assert list(tmp_path.glob("[!.]*")) == []
+    for partial in tmp_path.iterdir():
+        assert run("info", partial) == 2
+    # Another try is not disturbed by what was left behind.
+    assert run("create_leaves", tmp_path / "set", "--resolution", 8, "--num-images", 8) == 0
+
+
+def test_a_full_disk_leaves_nothing_behind(tmp_path):
+    """A limit on file size stands for the disk: writing fails in the middle."""
+    script = (
+        "import resource, sys, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000));"
+        "import dataset_tool; from stylegan_tf import command_line; sys.exit(command_line.run(dataset_tool.main))"
+    )
+    arguments = ["create_leaves", str(tmp_path / "set"), "--resolution", "64", "--num-images", "400"]
+    result = subprocess.run([sys.executable, "-c", script, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode != 0
+    assert list(tmp_path.iterdir()) == []
