@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from metrics.extractors.inception_layers import INCEPTION_LAYERS
 from metrics.extractors.resize import RESIZES
+from metrics.extractors.rounding import rounded_weights
 
 NUM_FEATURES = 2048
 
@@ -15,8 +16,8 @@ class Inception:
     """Pool features of uint8 images. Weights are constants on the device that was current when it was made.
 
     Args:
-        weights: "NAME/kernel" [kh, kw, in, out] and "NAME/bias" [out] of every layer, batch norm folded in;
-            optionally "logits/kernel" [2048, 1008].
+        weights: "NAME/kernel" [kh, kw, in, out], "NAME/bias" [out] and "NAME/mean_output" [out] of every layer, batch norm
+            folded in; optionally "logits/kernel" [2048, 1008].
         resize: name of the way to 299x299 (`RESIZES`).
         precision: "float32", or "bfloat16" for the convolutions (features come out as float32 all the same).
 
@@ -26,6 +27,7 @@ class Inception:
     def __init__(self, weights: Mapping[str, np.ndarray], *, resize: str = "legacy_tensorflow", precision: str = "float32"):
         self.resize = RESIZES[resize]
         self.dtype = tf.as_dtype(precision)
+        weights = rounded_weights(weights) if self.dtype == tf.bfloat16 else weights
         self._kernels = {name: tf.constant(weights[f"{name}/kernel"], self.dtype) for name in INCEPTION_LAYERS}
         self._biases = {name: tf.constant(weights[f"{name}/bias"], self.dtype) for name in INCEPTION_LAYERS}
         self._logits = tf.constant(weights["logits/kernel"]) if "logits/kernel" in weights else None
