@@ -227,5 +227,6 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path):
     )
     arguments = ["create_leaves", str(tmp_path / "set"), "--resolution", "64", "--num-images", "400"]
     result = subprocess.run([sys.executable, "-c", script, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert result.returncode != 0
+    assert result.returncode == 2
+    assert "make room" in result.stderr
     assert list(tmp_path.iterdir()) == []

@@ -1,6 +1,7 @@
 """From a source of images to a dataset: find, check, decide, estimate, write, report."""
 
 import dataclasses
+import errno
 import functools
 import os
 import time
@@ -199,10 +200,17 @@ def _write(prepared: Prepared, indices: np.ndarray, target_dir: str | Path, made
             lost.append((index, problem.reason, f"{problem} (changed since it was checked)"))
             return None
 
-    with writer, Progress(len(indices), "Writing") as progress:
-        writer.add_many((functools.partial(load, int(index)) for index in indices), options.workers)
-        if not writer.num_images:
-            raise UserError("No image could be read again for writing. Nothing was written.")
+    try:
+        with writer, Progress(len(indices), "Writing") as progress:
+            writer.add_many((functools.partial(load, int(index)) for index in indices), options.workers)
+            if not writer.num_images:
+                raise UserError("No image could be read again for writing. Nothing was written.")
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        raise UserError(
+            f"{target_dir} cannot be written: {error.strerror}. Nothing was left behind; make room and start again."
+        ) from None
     missing = {index for index, _, _ in lost}
     return [int(index) for index in indices if int(index) not in missing]
 
