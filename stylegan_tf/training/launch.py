@@ -14,6 +14,7 @@ from stylegan_tf.training import loop
 from stylegan_tf.training import resume as resuming
 from stylegan_tf.training.build import build_networks
 from stylegan_tf.training.devices import Devices
+from stylegan_tf.training.outputs import OnSnapshot
 from stylegan_tf.training.run_dir import ABORT_NAME, CONFIG_NAME, RunDir
 
 
@@ -25,7 +26,7 @@ def start(
     *,
     command: Sequence[str] = (),
     source: Path | None = None,
-    on_snapshot: loop.OnSnapshot | None = None,
+    on_snapshot: OnSnapshot | None = None,
 ) -> int:
     """Starts a new run in an empty folder.
 
@@ -55,7 +56,7 @@ def resume(
     *,
     state: dict[str, Any],
     report: Sequence[str],
-    on_snapshot: loop.OnSnapshot | None = None,
+    on_snapshot: OnSnapshot | None = None,
 ) -> int:
     """Goes on with a run where `state` was taken; `report` says what is different in its configuration."""
     dropped = resuming.drop_newer(run_dir, state)

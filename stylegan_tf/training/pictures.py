@@ -37,19 +37,35 @@ class PictureGrids:
             self.indices = _one_class_a_row(labels, self.columns, rows, random)
             self.labels = labels[self.indices]
         self.z = random.randn(len(self.indices), z_dim).astype(np.float32)
+        self._real_spread: dict[int, float] = {}
         self._draw = tf.function(_draw, reduce_retracing=True)
 
     def reals(self, read_images: Any) -> np.ndarray:
         """Grid of reals, uint8 [H, W, C]. `read_images(indices)` gives uint8 [n, R, R, C] at full resolution."""
         return images.make_grid(read_images(np.sort(self.indices) if self.labels is None else self.indices), self.columns)
 
-    def fakes(self, G_ema: Any, lod: float) -> np.ndarray:
-        """Grid of fakes without truncation and with the network's own noise maps, uint8 [H, W, C]."""
-        pictures = self.draw(G_ema, lod)
+    def fakes(self, pictures: np.ndarray) -> np.ndarray:
+        """Grid of what `draw` gave, at full size, uint8 [H, W, C]."""
         return images.make_grid(images.upscale(pictures, self.resolution // pictures.shape[1]), self.columns)
 
+    def diversity(self, pictures: np.ndarray, read_images: Any) -> float:
+        """How varied fakes are: the mean deviation of their pixels, divided by that of as many reals at the same resolution.
+
+        Args:
+            pictures: what `draw` gave.
+            read_images: (indices, resolution) to uint8 [n, R, R, C].
+        """
+        size = pictures.shape[1]
+        if size not in self._real_spread:
+            self._real_spread[size] = _spread(read_images(np.sort(self.indices), size))
+        return _spread(pictures) / max(self._real_spread[size], 1e-9)
+
     def draw(self, G_ema: Any, lod: float) -> np.ndarray:
-        """The fakes one by one, uint8 [N, R, R, C] at the resolution of the level of detail."""
+        """The fakes one by one, without truncation and with the network's own noise maps.
+
+        Returns:
+            uint8 [N, R, R, C] at the resolution of the level of detail.
+        """
         floor, fade = split_lod(lod)
         size = resolution_at(self.resolution, lod)
         drawn = []
@@ -63,6 +79,11 @@ class PictureGrids:
 
 def _draw(G_ema, z, labels, floor, fade):
     return G_ema(z, labels, truncation_psi=None, noise_mode="const", lod=Lod(floor, fade))
+
+
+def _spread(pictures: np.ndarray) -> float:
+    """Mean over the pixels of their standard deviation over the pictures."""
+    return float(pictures.astype(np.float32).std(axis=0).mean())
 
 
 def _one_class_a_row(labels: np.ndarray, columns: int, rows: int, random: np.random.RandomState) -> np.ndarray:

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import sys
 import time
 from typing import Any
 
@@ -127,6 +128,37 @@ class TickMeter:
         now = time.perf_counter()
         elapsed, self._clock = now - self._clock, now
         return elapsed
+
+
+class LiveLine:
+    """Where a run stands inside a tick: one line on a terminal that overwrites itself, nothing where output is piped."""
+
+    def __init__(self):
+        self._is_terminal = sys.stderr.isatty()
+        self._start: tuple[float, int] | None = None
+        self._is_shown = False
+
+    def show(self, nimg: int, total_kimg: float, stage: Stage) -> None:
+        """Rewrites the line."""
+        if not self._is_terminal:
+            return
+        now = time.monotonic()
+        if self._start is None:
+            self._start = (now, nimg)
+            return
+        speed = (nimg - self._start[1]) / max(now - self._start[0], 1e-9)
+        left = format_sec((total_kimg * 1000 - nimg) / max(speed, 1e-9))
+        size = f"{stage.resolution}x{stage.resolution}"
+        text = f"kimg {nimg / 1000:.2f} of {total_kimg:g}  {size}  {speed:.1f} images/s  {left} left at this speed"
+        print(f"\r{text[:100]:<100}", end="", file=sys.stderr, flush=True)
+        self._is_shown = True
+
+    def clear(self) -> None:
+        """Takes the line away, so that others can be printed."""
+        self._start = None
+        if self._is_shown:
+            print("\r" + " " * 100 + "\r", end="", file=sys.stderr, flush=True)
+            self._is_shown = False
 
 
 def tick_line(record: dict[str, Any]) -> str:

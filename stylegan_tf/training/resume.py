@@ -71,11 +71,6 @@ def restore(run: Any, state: dict[str, Any]) -> None:
     run.meter.load_state(state["meter"])
 
 
-def write(run: Any) -> None:
-    """Writes the training state, atomically."""
-    snapshot.save_state(run.run_dir.state_path, collect(run))
-
-
 def read(path: str | os.PathLike) -> dict[str, Any]:
     """Reads a training state.
 

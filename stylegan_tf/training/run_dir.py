@@ -70,9 +70,9 @@ class RunDir:
         """Writes a JSON file, atomically."""
         write_text(self.path / name, json.dumps(value, indent=2) + "\n")
 
-    def should_abort(self) -> bool:
-        """True where somebody put a file named abort.txt into the folder."""
-        return (self.path / ABORT_NAME).exists()
+    def asked_to_stop(self) -> str | None:
+        """The name of abort.txt where somebody put one into the folder."""
+        return ABORT_NAME if (self.path / ABORT_NAME).exists() else None
 
 
 def create(outdir: str | os.PathLike, name: str) -> RunDir:

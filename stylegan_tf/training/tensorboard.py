@@ -10,12 +10,11 @@ class EventWriter:
     """Writes scalars and histograms; the step is the number of real images shown.
 
     Args:
-        folder: where the event files go.
-        suffix: end of the file's name, with the image count it starts at, so that a resumed run can tell what is newer.
+        folder: where a new event file goes.
     """
 
-    def __init__(self, folder: Path, suffix: str):
-        self._writer = tf.summary.create_file_writer(str(folder), filename_suffix=suffix)
+    def __init__(self, folder: Path):
+        self._writer = tf.summary.create_file_writer(str(folder))
 
     def scalars(self, values: dict[str, float], nimg: int) -> None:
         """Writes scalars by tag."""
@@ -29,6 +28,12 @@ class EventWriter:
         with self._writer.as_default():
             for tag, value in values.items():
                 tf.summary.histogram(tag, value, step=nimg)
+        self._writer.flush()
+
+    def graph(self, concrete_function: Any, nimg: int) -> None:
+        """Writes the graph of a traced function."""
+        with self._writer.as_default():
+            tf.summary.graph(concrete_function.graph)
         self._writer.flush()
 
     def close(self) -> None:

@@ -1,0 +1,57 @@
+"""Which snapshot of a run is the best by a metric: read from stats.jsonl, so that a run that goes on still knows."""
+
+import json
+import math
+from typing import Any
+
+from stylegan_tf.training.run_dir import RunDir
+
+# Scores of these families are better when they are higher; distances (FID, KID, path length, separability) when lower.
+HIGHER_IS_BETTER = ("precision", "recall", "density", "coverage", "accuracy")
+
+
+class BestSnapshot:
+    """Keeps the name of the best snapshot.
+
+    Args:
+        run_dir: the run.
+        metric: name of the metric, None to keep none.
+    """
+
+    def __init__(self, run_dir: RunDir, metric: str | None):
+        self.metric = metric
+        self.name: str | None = None
+        self.value = math.nan
+        for record in read_stats(run_dir):
+            if "snapshot" in record:
+                self.see(record["snapshot"], {name.removeprefix("Metrics/"): value for name, value in record.items()})
+
+    def see(self, name: str, values: dict[str, Any]) -> None:
+        """Compares a snapshot that was measured."""
+        value = values.get(self.metric) if self.metric else None
+        if isinstance(value, int | float) and math.isfinite(value) and (self.name is None or is_better(self.metric, value, self.value)):
+            self.name, self.value = name, float(value)
+
+
+def is_better(metric: str, new: float, old: float) -> bool:
+    """True where `new` beats `old`."""
+    return new > old if is_higher_better(metric) else new < old
+
+
+def is_higher_better(metric: str) -> bool:
+    """Whether more is better: inception score, precision, recall, ..."""
+    name = metric.removeprefix("Metrics/")
+    return name.startswith("is") or any(word in name for word in HIGHER_IS_BETTER)
+
+
+def read_stats(run_dir: RunDir) -> list[dict[str, Any]]:
+    """All records of stats.jsonl; a last line that was cut off is left out."""
+    path = run_dir / "stats.jsonl"
+    records = []
+    if path.exists():
+        for line in path.read_text(encoding="utf-8").splitlines():
+            try:
+                records.append(json.loads(line))
+            except ValueError:
+                continue
+    return records

@@ -1,0 +1,101 @@
+"""Line charts as SVG text, without any other library."""
+
+import html
+import math
+from collections.abc import Mapping, Sequence
+
+COLOURS = ("#0b66c3", "#c2410c", "#15803d", "#7e22ce", "#a16207")
+WIDTH, HEIGHT = 460, 220
+LEFT, RIGHT, TOP, BOTTOM = 56, 12, 12, 28
+MAX_POINTS = 400
+
+Points = Sequence[tuple[float, float]]
+
+
+def line_chart(series: Mapping[str, Points], x_label: str = "kimg") -> str:
+    """One chart with a line for each series.
+
+    Args:
+        series: points (x, y) by name; points that are not finite leave a gap.
+        x_label: what x counts.
+
+    Returns:
+        An <svg> element, or a sentence where there is nothing to draw.
+    """
+    finite = [(x, y) for points in series.values() for x, y in points if _is_finite(y)]
+    if not finite:
+        return "<p class='none'>nothing yet</p>"
+    x_range = _range([x for x, _ in finite])
+    y_range = _range([y for _, y in finite])
+    parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{html.escape(", ".join(series))}">']
+    parts += _grid(x_range, y_range, x_label)
+    for index, (name, points) in enumerate(series.items()):
+        colour = COLOURS[index % len(COLOURS)]
+        parts += [
+            f'<polyline fill="none" stroke="{colour}" stroke-width="1.6" stroke-linejoin="round" points="{piece}"/>'
+            for piece in _pieces(thinned(points), x_range, y_range)
+        ]
+        parts.append(
+            f'<text x="{LEFT + 8 + 130 * (index % 3)}" y="{TOP + 12 + 14 * (index // 3)}" fill="{colour}">{html.escape(name)}</text>'
+        )
+    return "".join([*parts, "</svg>"])
+
+
+def thinned(points: Points, limit: int = MAX_POINTS) -> Points:
+    """At most `limit` points, evenly chosen, the last one among them."""
+    if len(points) <= limit:
+        return points
+    return [points[round(i * (len(points) - 1) / (limit - 1))] for i in range(limit)]
+
+
+def ticks(low: float, high: float, count: int = 4) -> list[float]:
+    """Round numbers from `low` to `high`, about `count` of them."""
+    rough = (high - low) / count
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
+    first = math.ceil(low / step - 1e-9)
+    return [index * step for index in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def _grid(x_range: tuple[float, float], y_range: tuple[float, float], x_label: str) -> list[str]:
+    parts = []
+    for value in ticks(*y_range):
+        y = _y(value, y_range)
+        parts.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}" class="grid"/>')
+        parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end" class="axis">{value:.4g}</text>')
+    for value in ticks(*x_range):
+        x = _x(value, x_range)
+        parts.append(f'<text x="{x:.1f}" y="{HEIGHT - 10}" text-anchor="middle" class="axis">{value:.4g}</text>')
+    parts.append(f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 1}" text-anchor="end" class="axis">{html.escape(x_label)}</text>')
+    return parts
+
+
+def _pieces(points: Points, x_range: tuple[float, float], y_range: tuple[float, float]) -> list[str]:
+    """Coordinates of each unbroken piece of a line."""
+    pieces: list[list[str]] = [[]]
+    for x, y in points:
+        if _is_finite(y):
+            pieces[-1].append(f"{_x(x, x_range):.1f},{_y(y, y_range):.1f}")
+        elif pieces[-1]:
+            pieces.append([])
+    # A single point is drawn as a short dash.
+    return [" ".join(piece if len(piece) > 1 else [*piece, f"{float(piece[0].split(',')[0]) + 2:.1f},{piece[0].split(',')[1]}"])
+            for piece in pieces if piece]  # fmt: skip
+
+
+def _range(values: Sequence[float]) -> tuple[float, float]:
+    low, high = min(values), max(values)
+    margin = (high - low) * 0.05 or abs(high) * 0.1 or 1.0
+    return low - margin, high + margin
+
+
+def _x(value: float, limits: tuple[float, float]) -> float:
+    return LEFT + (value - limits[0]) / (limits[1] - limits[0]) * (WIDTH - LEFT - RIGHT)
+
+
+def _y(value: float, limits: tuple[float, float]) -> float:
+    return HEIGHT - BOTTOM - (value - limits[0]) / (limits[1] - limits[0]) * (HEIGHT - TOP - BOTTOM)
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)

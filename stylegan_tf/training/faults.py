@@ -1,0 +1,90 @@
+"""What can go wrong in the middle of a run, told in plain words: divergence, memory, disk, data."""
+
+import errno
+import math
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from stylegan_tf.errors import UserError
+
+DISK_ERRORS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EROFS: "the disk is read-only",
+    errno.EACCES: "no permission to write",
+    errno.EIO: "the disk gives errors",
+    errno.ESTALE: "the network drive is gone",
+}
+
+
+class DivergedError(Exception):
+    """Losses, logits or weights are not finite, or logits have run away."""
+
+
+def check_statistics(values: dict[str, float], max_logit: float) -> None:
+    """Raises DivergedError where a loss or logit is not finite or a mean logit is above `max_logit`.
+
+    Norms of gradients may be infinite: such a step is skipped whole, and float16 meets them as it finds its loss scale.
+    """
+    for name, value in values.items():
+        if name.startswith("Loss/") and not math.isfinite(value):
+            raise DivergedError(f"{name} is {value}")
+        if name.startswith("Loss/scores/") and abs(value) > max_logit:
+            raise DivergedError(f"{name} is {value:.3g}, beyond run.max_logit = {max_logit:g}")
+
+
+def check_weights(weights: dict[str, dict[str, np.ndarray]]) -> None:
+    """Raises DivergedError where a weight is not finite. `weights` is a dict of networks of arrays by name."""
+    for network, arrays in weights.items():
+        for name, array in arrays.items():
+            if not np.isfinite(array).all():
+                raise DivergedError(f"weight {name} of {network} is not finite")
+
+
+def diverged_message(error: DivergedError, run: Any) -> str:
+    """What to do where a run has diverged."""
+    return (
+        f"Training diverged at kimg {run.nimg / 1000:.1f}: {error}. Nothing of it was saved: the last training state is good. "
+        "Try lower learning rates (--set schedule.G_lrate=... schedule.D_lrate=...), a larger loss.gamma, "
+        "--set run.precision=float32, or --set run.on_nan=rollback, then --resume."
+    )
+
+
+def explained(error: Exception, run: Any) -> Exception:
+    """A UserError for a fault that a user can do something about; `error` itself for any other."""
+    stage = run.stage
+    if isinstance(error, tf.errors.ResourceExhaustedError | MemoryError):
+        part = stage.max_minibatch_per_device or -(-stage.minibatch // run.devices.num_devices)
+        smaller = max(part // 2, 1)
+        return UserError(
+            f"Out of memory at {stage.resolution}x{stage.resolution} (lod {stage.lod:.2f}), {part} images a device at once, "
+            f"minibatch {stage.minibatch}. Try --set schedule.max_minibatch_per_device_by_resolution.{stage.resolution}={smaller} "
+            f"(same results, gradients are accumulated), a smaller fmap_max of G and D, or run.precision=mixed_bfloat16. "
+            "The last training state is good: add --resume latest."
+        )
+    if isinstance(error, tf.errors.OpError) and _is_of_data(error):
+        return UserError(
+            f"Cannot read the dataset {run.dataset_identity['path']} any more: {_last_line(error)}. "
+            "Put it back, or check its disk, then --resume latest: the last training state is good."
+        )
+    if isinstance(error, OSError) and not isinstance(error, UserError) and error.errno in DISK_ERRORS:
+        return UserError(
+            f"Cannot write to {run.run_dir.path}: {DISK_ERRORS[error.errno]}. Older files are whole; the last training state is good. "
+            "Make room (run.keep_snapshots limits what a run keeps), then --resume latest."
+        )
+    return error
+
+
+def _is_of_data(error: tf.errors.OpError) -> bool:
+    """True where TensorFlow met the error while it fetched a batch."""
+    text = str(error)
+    return "IteratorGetNext" in text or "PyFunc" in text or isinstance(error, tf.errors.DataLossError | tf.errors.NotFoundError)
+
+
+def _last_line(error: tf.errors.OpError) -> str:
+    """The line of a TensorFlow message that names the Python error inside, or its first line."""
+    lines = [line.strip() for line in error.message.splitlines() if line.strip()]
+    named = [line for line in lines if "Error: " in line and "{{" not in line]
+    return (named or lines or ["unknown"])[-1 if named else 0].rstrip(".")

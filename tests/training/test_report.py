@@ -1,0 +1,103 @@
+"""The report, its charts and its verdict."""
+
+import json
+import re
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from stylegan_tf.images import save_png
+from stylegan_tf.settings import DataSettings, RunSettings, TrainingSettings
+from stylegan_tf.training import report, run_dir
+from stylegan_tf.training.best import BestSnapshot
+from stylegan_tf.training.curves import line_chart, thinned, ticks
+from stylegan_tf.training.verdict import judge
+
+
+def tick(number, **values):
+    plain = {"tick": number, "nimg": number * 1000, "kimg": float(number), "lod": 0.0, "resolution": 8, "total_sec": 10.0 * number}
+    plain |= {"images_per_sec": 100.0, "eta_sec": 5.0, "G_lrate": 0.001, "D_lrate": 0.001, "hostmem_gb": 1.0, "gpumem_gb": 0.0}
+    plain |= {"Loss/G": 1.0, "Loss/D": 1.0, "Loss/signs/real": 0.3, "Loss/signs/fake": -0.3, "Pictures/diversity": 0.9}
+    return plain | {name.replace("__", "/"): value for name, value in values.items()}
+
+
+def ticks_of(count, **values):
+    return [tick(number, **values) for number in range(1, count + 1)]
+
+
+FALLING = [(k, 100.0 - 5 * k) for k in range(1, 10)]
+
+
+@pytest.mark.parametrize(
+    ("records", "metric", "scores", "word"),
+    [
+        (ticks_of(1), None, [], "starting"),
+        (ticks_of(9, lod=1.5), None, [], "growing"),
+        (ticks_of(9), None, [], "improving"),
+        (ticks_of(9), "fid5k", FALLING, "improving"),
+        (ticks_of(9), "fid5k", FALLING[:4] + [(k, 79.9) for k in range(5, 11)], "plateau"),
+        (ticks_of(9), "fid5k", [*FALLING, (10, 70.0), (11, 72.0), (12, 75.0)], "overfitting"),
+        (ticks_of(9), "is5k", [(1, 2.0), (2, 3.0), (3, 4.0)], "improving"),
+        (ticks_of(9), "is5k", [(1, 2.0), (2, 4.0), (3, 3.0), (4, 3.0), (5, 3.0)], "overfitting"),
+        (ticks_of(9, Pictures__diversity=0.05), "fid5k", FALLING, "collapsing"),
+        (ticks_of(9, Loss__signs__real=0.99), None, [], "overfitting"),
+    ],
+)
+def test_verdict(records, metric, scores, word):
+    assert judge(records, metric, scores).word == word
+
+
+def test_d_that_has_won_is_a_collapse():
+    early = ticks_of(5, Loss__G=2.0)
+    late = [tick(n, Loss__G=9.0, Loss__signs__real=1.0, Loss__signs__fake=-1.0) for n in range(6, 11)]
+    assert judge([*early, *late], None, []).word == "collapsing"
+    assert judge([*early, *[record | {"Loss/G": 2.1} for record in late]], None, []).word != "collapsing"
+
+
+def test_verdict_survives_numbers_that_are_missing():
+    assert judge(ticks_of(9, Loss__G=None, Loss__signs__real=None, Pictures__diversity=None), None, []).word == "improving"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"), [(0, 10, [0, 5, 10]), (-1, 1, [-1, -0.5, 0, 0.5, 1]), (0.001, 0.0031, [0.001, 0.002, 0.003])]
+)
+def test_axis_has_round_numbers(low, high, expected):
+    assert ticks(low, high) == pytest.approx(expected)
+
+
+def test_chart_is_well_formed_and_leaves_gaps():
+    svg = line_chart({"a<b": [(0, 1.0), (1, 2.0), (2, float("nan")), (3, 1.0), (4, 0.0)], "flat": [(0, 1.0)]})
+    root = ElementTree.fromstring(svg)
+    assert len(root.findall("polyline")) == 3
+    assert "nothing yet" in line_chart({"a": []})
+
+
+def test_thinned_keeps_the_ends():
+    points = [(i, i) for i in range(1000)]
+    assert len(thinned(points, 10)) == 10
+    assert thinned(points, 10)[0] == (0, 0)
+    assert thinned(points, 10)[-1] == (999, 999)
+
+
+def test_report_stands_alone(tmp_path):
+    folder = run_dir.create(tmp_path, "sgan-<leaves>-1gpu")
+    records = [*ticks_of(9), {"nimg": 8000, "snapshot": "network-snapshot-000008.pkl", "Metrics/fid5k": 33.25}]
+    (folder / "stats.jsonl").write_text("\n".join(map(json.dumps, records)) + '\n{"tick": 10, "ni')
+    for nimg in (0, 8000):
+        save_png(folder / f"fakes{nimg // 1000:06d}.png", np.full((16, 24, 3), nimg // 100, np.uint8))
+    settings = TrainingSettings("x", data=DataSettings(resolution=8), run=RunSettings(grid_columns=3, grid_rows=2))
+    report.write(folder, settings)
+    page = (folder / "report.html").read_text()
+    assert "network-snapshot-000008.pkl</b>, fid5k 33.25" in page
+    assert "sgan-&lt;leaves&gt;-1gpu" in page
+    assert page.count("data:image/png;base64,") == 2
+    assert not re.search(r"(src|href)=['\"](?!data:)", page)
+
+
+def test_best_snapshot_is_found_again(tmp_path):
+    folder = run_dir.create(tmp_path, "x")
+    records = [{"nimg": k, "snapshot": f"s{k}", "Metrics/fid5k": value} for k, value in ((1, 9.0), (2, 5.0), (3, 7.0))]
+    (folder / "stats.jsonl").write_text("\n".join(map(json.dumps, records)))
+    assert BestSnapshot(folder, "fid5k").name == "s2"
+    assert BestSnapshot(folder, None).name is None
