@@ -83,14 +83,15 @@ def writing_speed(arguments: argparse.Namespace, folder: Path, files: list[bytes
         image = np.ascontiguousarray(cv2.imdecode(np.frombuffer(file, np.uint8), cv2.IMREAD_COLOR)[:, :, ::-1])
         return image, None, file if pass_through else None
 
-    speeds = []
+    speeds, start_cpu = [], time.process_time()
     for _ in range(arguments.repeats):
         start = time.perf_counter()
         with DatasetWriter(folder / "written", resolution=arguments.resolution, channels=3, encoding=encoding, overwrite=True) as writer:
             writer.add_many(((lambda file=file: item(file)) for file in files), workers=arguments.workers)
         speeds.append(len(files) / (time.perf_counter() - start))
+    cpu = cpu_per_image(start_cpu, arguments.repeats * len(files))
     size = sum(path.stat().st_size for path in (folder / "written").iterdir())
-    return {**summary(speeds), "bytes_per_raw_byte": round(size / (len(files) * arguments.resolution**2 * 3 * 4 / 3), 3)}
+    return {**summary(speeds), **cpu, "bytes_per_raw_byte": round(size / (len(files) * arguments.resolution**2 * 3 * 4 / 3), 3)}
 
 
 def reading_speed(arguments: argparse.Namespace, images: np.ndarray, folder: Path, encoding: str) -> dict:
@@ -106,20 +107,27 @@ def reading_speed(arguments: argparse.Namespace, images: np.ndarray, folder: Pat
             open_dataset(folder / encoding), resolution=arguments.resolution, batch_size=arguments.batch_size, seed=0, mirror=True
         )
     )
-    seconds_wanted, speeds, most = 1.0, [], 0.0
+    seconds_wanted, speeds, most, total = 1.0, [], 0.0, 0
+    start_cpu = time.process_time()
     for _ in range(arguments.repeats + 1):
         num_images, start = 0, time.perf_counter()
         while time.perf_counter() - start < seconds_wanted:
             next(batches)
             num_images += arguments.batch_size
         speeds.append(num_images / (time.perf_counter() - start))
+        total += num_images
         most = max(most, resident_mb())
-    return {**summary(speeds[1:]), "memory_mb": round(most - before)}
+    return {**summary(speeds[1:]), **cpu_per_image(start_cpu, total), "memory_mb": round(most - before)}
 
 
 def summary(speeds: list[float]) -> dict:
     values = {"median": statistics.median(speeds), "min": min(speeds), "max": max(speeds)}
     return {f"{name}_images_per_sec": round(value, 1) for name, value in values.items()}
+
+
+def cpu_per_image(start_cpu: float, num_images: int) -> dict:
+    """Processor time of all threads, which says more than the clock where others use the machine."""
+    return {"cpu_ms_per_image": round((time.process_time() - start_cpu) / num_images * 1e3, 3)}
 
 
 def resident_mb() -> float:

@@ -15,9 +15,9 @@ _PNG_COLOUR_TYPES = {1: 0, 3: 2, 4: 6}  # grey, RGB, RGBA
 def encode_image(image: np.ndarray, encoding: str, quality: int = 90) -> bytes:
     """Encodes uint8 [H, W, C] as "raw", "png" or "jpeg" (quality 1 to 100).
 
-    PNG takes the "average" filter, run lengths and zlib level 1: 440 images/s of 256x256 leaves on a core at 0.41 of raw,
-    where OpenCV's defaults reach 190 at 0.40 and zlib level 3 gains 2 % at half the speed. JPEG takes Huffman tables of its own,
-    which are a third of the bytes at small sizes, and halves the colours of large images only.
+    PNG takes the "average" filter and zlib level 1: 370 leaves of 256x256 a second on one core at 0.335 of raw, decoded by TensorFlow
+    at 660. Run lengths instead are written at 440, but take 0.356 and are decoded at 540; all filters in turn reach 190 at 0.33.
+    JPEG takes Huffman tables of its own, which halves small images, and halves the colours of large ones only.
     """
     import cv2
 
@@ -28,7 +28,7 @@ def encode_image(image: np.ndarray, encoding: str, quality: int = 90) -> bytes:
         if image.shape[0] <= _FULL_COLOUR_SIDE:
             options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
     else:
-        suffix, options = ".png", [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
+        suffix, options = ".png", [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_FILTERED]
         if hasattr(cv2, "IMWRITE_PNG_FILTER_AVG"):  # since OpenCV 4.12
             options += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_AVG]
     return cv2.imencode(suffix, _swap_red_and_blue(image), options)[1].tobytes()
