@@ -155,8 +155,8 @@ def _by_images(chunks, counts: list[int], label: str) -> Iterator[np.ndarray]:
 
     def images():
         for values, count in zip(chunks, counts, strict=True):
-            yield values
             yield from [None] * (count - 1)
+            yield values
 
     for values in track(images(), sum(counts), label):
         if values is not None:

@@ -1,6 +1,7 @@
 """The command line of scores: python -m metrics NAMES --network RUN, and each metric's file by its path."""
 
 import argparse
+import os
 import sys
 import time
 from pathlib import Path
@@ -9,6 +10,8 @@ from metrics import registry
 from metrics.options import CROPS, NOISE_MODES, PRECISIONS, RESIZES, Options
 from stylegan_tf import command_line
 from stylegan_tf.errors import UserError
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 _EXAMPLES = """examples:
   python -m metrics fid50k,ppl_wfull --network results/00003-sgan-leaves-1gpu

@@ -1,0 +1,167 @@
+"""The scores that need more than features, end to end on a tiny network: path lengths, separability, classes, memorisation."""
+
+import dataclasses
+import threading
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from metrics import classifier, evaluate, linear_separability, registry, workers
+from metrics.bench import Bench
+from metrics.inception_score import score as inception_score
+from metrics.options import Options
+from stylegan_tf import data
+from stylegan_tf.errors import MissingFileError, UserError
+
+pytestmark = pytest.mark.usefixtures("stand_in")
+
+
+@pytest.fixture
+def few_steps(monkeypatch):
+    monkeypatch.setattr(classifier, "_STEPS", 60)
+
+
+def bench_of(networks, **options):
+    return Bench(networks, data.open_dataset(networks.dataset["path"]), Options(**options))
+
+
+def test_classifier_learns_the_labels_and_is_kept(snapshot_networks, few_steps, tmp_path, monkeypatch):
+    dataset = data.open_dataset(snapshot_networks.dataset["path"])
+    trained = classifier.trained_classifier(dataset, seed=0, cache=tmp_path)
+    assert trained.accuracy == 1  # dark and light images
+    monkeypatch.setattr(classifier, "_train", lambda *_: pytest.fail("trained again"))
+    again = classifier.trained_classifier(dataset, seed=0, cache=tmp_path)
+    images = data.read_images(dataset, range(6))
+    np.testing.assert_allclose(trained.logits(images), again.logits(images), rtol=1e-5)
+    np.testing.assert_array_equal(np.argmax(again.logits(images), 1), [0, 1, 0, 1, 0, 1])
+
+
+def test_scores_by_the_datas_own_classes(snapshot_networks, few_steps):
+    results = evaluate.evaluate(snapshot_networks, registry.parse_list("is40_labels,ls40"), Options())
+    values = {name: estimate for result in results for name, estimate in result.values.items()}
+    assert set(values) == {"is40_labels", "ls40_z", "ls40_w"}
+    assert 1 <= values["is40_labels"].value <= 2
+    assert 1 <= values["ls40_w"].value <= 2
+    assert "trained on the labels of leaves (100.0 % correct)" in results[0].protocol["logits"]
+
+
+def test_inception_score_without_logits_names_both_ways(snapshot_networks):
+    with pytest.raises(UserError, match=r"pt_inception.*is50k_labels"):
+        inception_score(bench_of(snapshot_networks), registry.parse("is40"))
+
+
+def test_inception_score_with_logits(snapshot_networks, monkeypatch):
+    from metrics import weights
+
+    monkeypatch.setattr(weights, "load_inception", lambda *_: {"logits/kernel": np.eye(6, dtype=np.float32)})
+    found = inception_score(bench_of(snapshot_networks), registry.parse("is40"))
+    assert found.values["is40"].value >= 1
+    assert found.protocol["logits"] == "inception-2015-12-05"
+
+
+def test_separability_by_the_users_classifier(snapshot_networks, tmp_path):
+    model = keras.Sequential([keras.layers.Input((8, 8, 3)), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(1)])
+    model.save(tmp_path / "bright.keras")
+    bench = bench_of(snapshot_networks, classifier=(str(tmp_path / "bright.keras"),))
+    found = linear_separability.score(bench, registry.parse("ls40"))
+    assert set(found.values) == {"ls40_z", "ls40_w"}
+    assert found.protocol["num_attributes"] == 1
+    for name, message in (("absent.keras", "does not exist"), ("text.keras", "cannot be read")):
+        (tmp_path / "text.keras").write_text("no model")
+        bench = bench_of(snapshot_networks, classifier=(str(tmp_path / name),))
+        with pytest.raises((UserError, MissingFileError), match=message):
+            linear_separability.score(bench, registry.parse("ls40"))
+
+
+def test_path_lengths_of_a_network(snapshot_networks, monkeypatch):
+    monkeypatch.setattr(workers, "_lpips", lambda *_: lambda a, b: tf.reduce_sum(tf.math.squared_difference(a, b), axis=[1, 2, 3]))
+    monkeypatch.setattr(evaluate, "prepare", lambda *_: None)
+    names = ("ppl20_zfull", "ppl20_wfull", "ppl20_zend", "ppl20_wend")
+    results = evaluate.evaluate(snapshot_networks, registry.parse_list(",".join(names)), Options())
+    values = [result.values[name].value for result, name in zip(results, names, strict=True)]
+    assert all(np.isfinite(value) and value > 0 for value in values)
+    assert len(set(values)) == 4
+    assert results[0].protocol["images"] == "whole"
+
+
+class _CopyingGenerator:
+    """Draws nothing but training images."""
+
+    resolution, channels, label_size, z_dim = 8, 3, 0, 4
+
+    def __init__(self, images):
+        self.images = tf.constant(images / np.float32(127.5) - 1)
+
+    def mapping(self, z, labels):
+        return tf.convert_to_tensor(z)[:, None]
+
+    def synthesis(self, ws, noise_mode, lod, noise_seed):
+        return tf.gather(self.images, tf.cast(tf.abs(ws[:, 0, 0]) * 1e4, tf.int32) % len(self.images))
+
+
+@pytest.fixture
+def copying(snapshot_networks, monkeypatch):
+    from metrics import bench
+
+    monkeypatch.setattr(bench, "network_digest", lambda *_: "copies")
+    dataset = data.open_dataset(snapshot_networks.dataset["path"])
+    return dataclasses.replace(snapshot_networks, G_ema=_CopyingGenerator(data.read_images(dataset, range(60))))
+
+
+def test_copies_are_found_out(copying, tmp_path):
+    (result,) = evaluate.evaluate(copying, registry.parse_list("memorisation40"), Options(), folder=tmp_path)
+    assert {name: estimate.value for name, estimate in result.values.items()} == {
+        "memorisation40_features": 1.0,
+        "memorisation40_pixels": 1.0,
+    }
+    assert result.protocol["held_out"] == "leave one out"
+    assert (tmp_path / "metric-memorisation40-network-snapshot-000007.png").stat().st_size > 1000
+
+
+def test_held_out_images_stand_for_new_photographs(snapshot_networks, copying, tmp_path):
+    rng = np.random.default_rng(9)
+    with data.DatasetWriter(tmp_path / "new", resolution=8, channels=3) as writer:
+        for number in range(30):
+            writer.add(rng.integers(0, 128, (8, 8, 3), np.uint8) + np.uint8(127 * (number % 2)))
+    options = Options(held_out=str(tmp_path / "new"))
+    (result,) = evaluate.evaluate(copying, registry.parse_list("memorisation40"), options)
+    assert result.values["memorisation40_pixels"].value == 1
+    fresh = dataclasses.replace(copying, G_ema=_CopyingGenerator(data.read_images(data.open_dataset(tmp_path / "new"), range(30))))
+    other = Options(held_out=str(tmp_path / "new"), seed=1)
+    (result,) = evaluate.evaluate(fresh, registry.parse_list("memorisation40"), other)  # as new as the held-out ones
+    assert result.values["memorisation40_pixels"].value == pytest.approx(0.5, abs=0.15)  # 30 of each: 2 deviations
+    with pytest.raises(UserError, match="training set itself"):
+        evaluate.evaluate(copying, registry.parse_list("memorisation40"), Options(held_out=copying.dataset["path"]))
+
+
+def test_two_devices_give_what_one_gives(snapshot_networks, monkeypatch):
+    alone = bench_of(snapshot_networks).all_generated_features(600)
+
+    class Device:
+        def __init__(self, name):
+            self.name = name
+
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: [Device("/CPU:0"), Device("/device:CPU:0")])
+    bench = bench_of(snapshot_networks)
+    bench.cache = bench.cache.parent / "elsewhere"
+    assert len(bench.workers) == 2
+    assert bench.workers[0].generated.G is not bench.workers[1].generated.G
+    np.testing.assert_allclose(bench.all_generated_features(600), alone, rtol=1e-4, atol=1e-4)
+
+
+def test_results_keep_their_order_and_errors_come_through():
+    started = threading.Barrier(2, timeout=20)  # both run at once, or this times out
+
+    def task(worker, item):
+        if item < 2:
+            started.wait()
+        if item == 7:
+            raise UserError("seven")
+        return item
+
+    results = workers.run_in_order(["a", "b"], task, range(10))
+    assert [next(results) for _ in range(7)] == list(range(7))
+    with pytest.raises(UserError, match="seven"):
+        next(results)
