@@ -1,5 +1,6 @@
 """Starts a run or goes on with one: networks, run folder, first lines of the log, and the loop."""
 
+import json
 import shlex
 import time
 from collections.abc import Sequence
@@ -61,7 +62,7 @@ def resume(
     """Goes on with a run where `state` was taken; `report` says what is different in its configuration."""
     dropped = resuming.drop_newer(run_dir, state)
     (run_dir / ABORT_NAME).unlink(missing_ok=True)  # it has been obeyed
-    write_config(settings, run_dir, dataset, devices, ())
+    write_config(settings, run_dir, dataset, devices, _first_command(run_dir))
     position = state["position"]["nimg"] / 1000
     run_dir.log(f"Going on at kimg {position:.1f} in {run_dir.path} ({time.strftime('%Y-%m-%d %H:%M:%S')})", is_kept=False)
     if dropped:
@@ -117,6 +118,11 @@ def write_config(settings: TrainingSettings, run_dir: RunDir, dataset: Any, devi
             "command": list(command),
         },
     )
+
+
+def _first_command(run_dir: RunDir) -> list[str]:
+    """The command line that a run was started with."""
+    return json.loads((run_dir / CONFIG_NAME).read_text(encoding="utf-8")).get("command", [])
 
 
 def describe(settings: TrainingSettings, dataset: Any, devices: Devices) -> str:

@@ -90,7 +90,7 @@ class Run:
 
     def set_position(self, position: dict[str, Any]) -> None:
         """Goes to where `position` was taken."""
-        self.control.values = dict(position["control"])
+        self.control.values = dict(position.get("control", {}))
         for name, value in position.items():
             if name != "control":
                 setattr(self, name, value)

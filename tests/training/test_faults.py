@@ -1,0 +1,176 @@
+"""What spoils a run elsewhere: not-a-number, memory, disk, data. Steps are faked, everything around them is real."""
+
+import errno
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from stylegan_tf import snapshot
+from stylegan_tf.errors import UserError
+from stylegan_tf.training import loop, snapshots
+from tests.training.conftest import changed
+from tests.training.fake_trainer import FakeTrainer
+
+
+@pytest.fixture
+def fake_steps(monkeypatch):
+    """A function that puts a FakeTrainer in the place of the real one."""
+
+    def install(on_round=None):
+        made = []
+
+        def make(settings, networks, *_):
+            made.append(FakeTrainer(networks, settings.run.seed, on_round))
+            return made[-1]
+
+        monkeypatch.setattr(loop, "make_trainer", make)
+        return made
+
+    return install
+
+
+def full_size(settings, **groups):
+    """No growth: 128 images at 8x8, a tick each 32."""
+    return changed(settings, **{"schedule": {"start_resolution": 8}, **groups})
+
+
+def folder_of(tmp_path_factory):
+    return max(tmp_path_factory.getbasetemp().glob("results*/*"), key=lambda path: path.stat().st_mtime)
+
+
+def state_in(path):
+    return snapshot.load_state(path / "training-state.pkl")
+
+
+@pytest.mark.parametrize(
+    ("statistics", "message"),
+    [({"Loss/D": float("nan")}, "Loss/D is nan"), ({"Loss/scores/fake": -2e6}, r"Loss/scores/fake is -2e\+06, beyond run.max_logit")],
+)
+def test_divergence_stops_within_a_look_and_is_not_saved(
+    tiny_settings, start_run, fake_steps, tmp_path_factory, statistics, message
+):
+    fake_steps(lambda trainer, step: statistics if step["nimg"] >= 72 else None)
+    with pytest.raises(UserError, match=rf"diverged at kimg 0.1: {message}.*run.on_nan=rollback"):
+        start_run(full_size(tiny_settings))
+    assert state_in(folder_of(tmp_path_factory))["position"]["nimg"] == 64
+
+
+def test_weights_that_are_not_finite_are_not_saved(tiny_settings, start_run, fake_steps, tmp_path_factory):
+    def spoil(trainer, step):
+        if step["nimg"] == 92:
+            trainer.G.w_avg.assign(trainer.G.w_avg * np.inf)
+
+    fake_steps(spoil)
+    with pytest.raises(UserError, match="weight w_avg of G is not finite"):
+        start_run(full_size(tiny_settings))
+    path = folder_of(tmp_path_factory)
+    assert np.isfinite(state_in(path)["weights"]["G"]["w_avg"]).all()
+    assert not (path / "network-snapshot-000000-nimg96.pkl").exists()
+
+
+def test_rollback_goes_on_with_another_seed(tiny_settings, start_run, fake_steps):
+    trainers = fake_steps(lambda trainer, step: {"Loss/D": np.nan} if trainer.seed == 0 and step["nimg"] >= 72 else None)
+    code, path = start_run(full_size(tiny_settings, run={"on_nan": "rollback"}))
+    assert code == 0
+    log = (path / "log.txt").read_text()
+    assert "Loss/D is nan: back to kimg 0.1 with another seed (rollback 1 of 3)" in log
+    assert [json.loads(line)["nimg"] for line in (path / "stats.jsonl").read_text().splitlines()] == [32, 64, 96, 128]
+    assert state_in(path)["position"]["num_rollbacks"] == 1
+    assert trainers[0].seed != 0
+
+
+def test_rollbacks_are_counted(tiny_settings, start_run, fake_steps):
+    seeds = []
+    fake_steps(lambda trainer, step: (seeds.append(trainer.seed), {"Loss/D": np.nan})[1] if step["nimg"] >= 72 else None)
+    with pytest.raises(UserError, match="diverged"):
+        start_run(full_size(tiny_settings, run={"on_nan": "rollback", "max_rollbacks": 2}))
+    assert len(set(seeds)) == 3  # the first try, and two more
+
+
+def raise_at(nimg, error):
+    def on_round(trainer, step):
+        if step["nimg"] >= nimg:
+            raise error
+
+    return on_round
+
+
+def test_out_of_memory_says_which_stage_and_what_to_lower(tiny_settings, start_run, fake_steps):
+    fake_steps(raise_at(40, tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")))
+    with pytest.raises(UserError, match=r"Out of memory at 8x8 \(lod 0.00\), 4 images.*max_minibatch_per_device_by_resolution.8=2"):
+        start_run(full_size(tiny_settings))
+
+
+def test_a_dataset_that_is_gone_is_named(tiny_settings, start_run, fake_steps, tiny_dataset):
+    inside = "FileNotFoundError: tiny-r03.tfrecords is gone\n\t [[{{node PyFunc}}]] [Op:IteratorGetNext]"
+    fake_steps(raise_at(40, tf.errors.UnknownError(None, None, inside)))
+    with pytest.raises(UserError, match=r"Cannot read the dataset .*tiny any more: FileNotFoundError: tiny-r03\.tfrecords is gone"):
+        start_run(full_size(tiny_settings))
+
+
+def test_a_full_disk_leaves_the_last_state_whole(tiny_settings, start_run, fake_steps, monkeypatch, tmp_path_factory):
+    fake_steps()
+    save = snapshot.safe_pickle.write_pickle
+
+    def fill_up(path, value):
+        if value.get("nimg") == 64:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save(path, value)
+
+    monkeypatch.setattr(snapshot.safe_pickle, "write_pickle", fill_up)
+    with pytest.raises(UserError, match=r"the disk is full\. Older files are whole"):
+        start_run(full_size(tiny_settings))
+    path = folder_of(tmp_path_factory)
+    assert state_in(path)["position"]["nimg"] == 32
+    assert not list(path.glob(".*partial*"))
+
+
+def test_other_errors_keep_their_traceback(tiny_settings, start_run, fake_steps):
+    fake_steps(raise_at(40, RuntimeError("a bug")))
+    with pytest.raises(RuntimeError, match="a bug"):
+        start_run(full_size(tiny_settings))
+
+
+def test_control_file_steers(tiny_settings, start_run, resume_run, fake_steps):
+    rates = {}
+
+    def note(trainer, step):
+        rates[step["nimg"]] = (step["G_lrate"], trainer.gamma)
+
+    def ask(file, _, nimg):
+        orders = {32: {"G_lrate": 0.5, "gamma": 3, "snapshot": True}, 64: {"stop": True}}
+        if nimg in orders:
+            (file.parent / "control.json").write_text(json.dumps(orders[nimg]))
+
+    fake_steps(note)
+    settings = full_size(tiny_settings, run={"network_snapshot_ticks": 2})
+    code, path = start_run(settings, on_snapshot=ask)
+    assert code == 0
+    assert "Stopped by control.json" in (path / "log.txt").read_text()
+    assert (rates[28], rates[60], rates[64]) == ((0.001, 10.0), (0.001, 10.0), (0.5, 3.0))
+    assert max(rates) == 92
+    assert resume_run(path, settings) == 0  # what was asked for still holds
+    assert rates[124] == (0.5, 3.0)
+
+
+def test_old_snapshots_go_and_the_best_stays(tiny_settings, start_run, fake_steps):
+    fake_steps()
+    scores = {32: 5.0, 64: 1.0, 96: 2.0, 128: 3.0}
+    settings = full_size(tiny_settings, run={"network_snapshot_ticks": 1, "keep_snapshots": 1, "best_metric": "fid"})
+    _, path = start_run(settings, on_snapshot=lambda file, nets, nimg: {"fid": scores[nimg]})
+    assert [file.name for file in snapshots.listed(path)] == ["network-snapshot-000000-nimg64.pkl", "network-snapshot-000000-nimg96.pkl"]
+    assert (path / "network-final.pkl").exists()
+
+
+def test_resume_from_other_data_is_refused(tiny_settings, start_run, resume_run, fake_steps, tmp_path):
+    from stylegan_tf.data import DatasetWriter
+
+    fake_steps()
+    _, path = start_run(full_size(tiny_settings))
+    with DatasetWriter(tmp_path / "other", resolution=8, channels=3) as writer:
+        for _ in range(4):
+            writer.add(np.zeros((8, 8, 3), np.uint8))
+    with pytest.raises(UserError, match="was trained on tiny with other content"):
+        resume_run(path, full_size(tiny_settings, data={"path": str(tmp_path / "other")}))
