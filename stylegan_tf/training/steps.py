@@ -77,6 +77,16 @@ class Trainer:
         Returns:
             Statistics as float32 scalar tensors, means over the round.
         """
+        function, arguments = self._round(batches, lod=lod, minibatch=minibatch, G_lrate=G_lrate, D_lrate=D_lrate, nimg=nimg,
+                                          num_pairs=num_pairs)  # fmt: skip
+        return function(*arguments)
+
+    def trace_round(self, batches: Iterator, **options):
+        """The traced function of `run_round`, for a look at its graph; takes the same arguments and runs nothing."""
+        function, arguments = self._round(batches, **options)
+        return function.get_concrete_function(*arguments)
+
+    def _round(self, batches, *, lod, minibatch, G_lrate, D_lrate, nimg, num_pairs):
         floor, fade = split_lod(lod)
         key = (floor, fade is not None, minibatch, self.max_minibatch_per_device, num_pairs)
         if key not in self._rounds:
@@ -84,7 +94,7 @@ class Trainer:
         beta = ema.ema_beta(minibatch, self.optimizer_settings.ema_kimg)
         # As tensors: Python numbers would ask for a trace each.
         numbers = [tf.constant(value, tf.float32) for value in (fade or 0.0, G_lrate, D_lrate, beta, self.gamma)]
-        return self._rounds[key](batches, *numbers, tf.constant([self.seed, nimg], tf.int32))
+        return self._rounds[key], (batches, *numbers, tf.constant([self.seed, nimg], tf.int32))
 
     def _make_round(self, floor, is_fading, minibatch, max_part, num_pairs):
         deal = deal_minibatch(minibatch, group_size=self.D.mbstd_group_size, num_devices=self.strategy.num_replicas_in_sync,
@@ -97,12 +107,12 @@ class Trainer:
             seeds = [tf.random.experimental.stateless_fold_in(seed, purpose) for purpose in (0, 1)]
             scale = self.D_optimizer.loss_scale
             draws = self.inputs.draw(seeds[0], minibatch, num_layers)
-            D_statistics = self._step(deal, draws, reals, self.D_optimizer, D_lrate, "D", seeds[0],
+            D_statistics = self._step(deal, draws, reals, self.D_optimizer, D_lrate, "D",
                                       lambda part: self.gradients.for_discriminator(part, lod, gamma, scale))  # fmt: skip
-            self._average_G(beta)
+            self._average_generator(beta)
             scale_G = self.G_optimizer.loss_scale
             draws = self.inputs.draw(seeds[1], minibatch, num_layers)
-            G_statistics = self._step(deal, draws, reals, self.G_optimizer, G_lrate, "G", seeds[1],
+            G_statistics = self._step(deal, draws, reals, self.G_optimizer, G_lrate, "G",
                                       lambda part: self.gradients.for_generator(part, lod, scale_G))  # fmt: skip
             return {**D_statistics, **G_statistics}
 
@@ -122,7 +132,7 @@ class Trainer:
 
         return run_round
 
-    def _step(self, deal, draws, reals, optimizer, lrate, network, seed, compute):
+    def _step(self, deal, draws, reals, optimizer, lrate, network, compute):
         """One optimizer step: every part's gradients, summed over parts and replicas, then applied."""
         context = tf.distribute.get_replica_context()
         replica = tf.convert_to_tensor(context.replica_id_in_sync_group)
@@ -147,7 +157,7 @@ class Trainer:
             noise_seed = tf.random.experimental.stateless_fold_in(noise_seed, replica * deal.indices.shape[1] + index)
         return Part(**{**values, "mixing_cutoff": cutoff, "noise_seed": noise_seed, "weights": weights})
 
-    def _average_G(self, beta):
+    def _average_generator(self, beta):
         """G_ema follows G: trained weights by `beta`, the others are copied."""
         ema.update_average(_raws(self.G_ema.trainable_variables), _raws(self.G.trainable_variables), beta)
         ema.copy_weights(_raws(self.G_ema.non_trainable_variables), _raws(self.G.non_trainable_variables))

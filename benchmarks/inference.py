@@ -1,0 +1,47 @@
+"""Speed of drawing: mapping and synthesis of G_ema, random noise, no truncation.
+
+    python -m benchmarks.inference
+    python -m benchmarks.inference --resolution 1024 --batch 1 --precision mixed_bfloat16
+
+Prints one JSON line; asserts nothing.
+"""
+
+from benchmarks.options import parse
+
+DESCRIPTION = __doc__
+
+
+def main() -> None:
+    workload, options = parse(DESCRIPTION, resolution=256, fmap_max=512, batch=4)
+    import tensorflow as tf
+
+    from benchmarks import ceiling, measure
+    from stylegan_tf.networks import Generator
+
+    G_ema = Generator(**workload.network_options)
+    z = tf.random.stateless_normal([workload.batch, G_ema.z_dim], [0, 0])
+
+    @tf.function(jit_compile=options.xla)
+    def draw(latents):
+        return G_ema(latents, truncation_psi=None)
+
+    def run():
+        draw(z)[0, 0, 0, 0].numpy()
+
+    run()
+    first_step_sec = measure.process_age_sec()
+    result = measure.summary(measure.repeat(run, repeats=options.repeats), workload.batch)
+    found = ceiling.ceiling_tflops(workload)
+    nominal = workload.synthesis_flops()
+    if options.profile:
+        measure.print_profile(run)
+    measure.print_result({
+        **vars(workload), "xla": options.xla, **result, "nominal_flops_per_image": nominal,
+        "executed_flops_per_image": measure.executed_flops(draw.get_concrete_function(z)) / workload.batch,
+        "ceiling_tflops": found["ceiling"], "ceiling_conv_tflops": found["conv"], "ceiling_matmul_tflops": found["matmul"],
+        "share_of_ceiling": result["images_per_sec"] * nominal / 1e12 / found["ceiling"], "first_step_sec": first_step_sec,
+    })  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

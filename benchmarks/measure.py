@@ -1,0 +1,72 @@
+"""Timing shared by the benchmarks: warm-up, repetitions, and the JSON line that they print."""
+
+import json
+import os
+import resource
+import statistics
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import psutil
+import tensorflow as tf
+
+
+def process_age_sec() -> float:
+    """Seconds since this process was started, imports included."""
+    return time.time() - psutil.Process(os.getpid()).create_time()
+
+
+def repeat(run: Callable[[], object], *, repeats: int, warmup: int = 2) -> list[float]:
+    """Seconds of each of `repeats` runs after `warmup` that are not counted."""
+    for _ in range(warmup):
+        run()
+    seconds = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - start)
+    return seconds
+
+
+def summary(seconds: list[float], images: int) -> dict[str, float]:
+    """Median, smallest and largest images a second."""
+    rates = [images / sec for sec in seconds]
+    return {"images_per_sec": statistics.median(rates), "images_per_sec_min": min(rates), "images_per_sec_max": max(rates)}
+
+
+def executed_flops(concrete_function) -> float:
+    """Operations that TensorFlow counts in a traced function, once each; operations it has no count for are left out."""
+    from tensorflow.python.profiler import model_analyzer, option_builder
+
+    options = option_builder.ProfileOptionBuilder(option_builder.ProfileOptionBuilder.float_operation()).with_empty_output().build()
+    return float(model_analyzer.profile(concrete_function.graph, options=options).total_float_ops)
+
+
+def print_profile(run: Callable[[], object], count: int = 10) -> None:
+    """Prints the operations that one run spends most time in, from a TensorFlow profile."""
+    from tensorflow.tsl.profiler.protobuf import xplane_pb2
+
+    with TemporaryDirectory() as folder:
+        with tf.profiler.experimental.Profile(folder):
+            run()
+        space = xplane_pb2.XSpace.FromString(next(Path(folder).rglob("*.xplane.pb")).read_bytes())
+    totals: Counter = Counter()
+    for plane in space.planes:
+        for line in plane.lines:
+            for event in line.events:
+                name, _, operation = plane.event_metadata[event.metadata_id].name.rpartition(":")
+                if name and not name.endswith(":"):  # "scope/name:Operation"; C++ scopes have two colons
+                    totals[operation] += event.duration_ps / 1e9
+    everything = sum(totals.values())
+    for operation, milliseconds in totals.most_common(count):
+        print(f"{operation:44s} {milliseconds:10.1f} ms {100 * milliseconds / everything:5.1f} %")
+
+
+def print_result(result: dict) -> None:
+    """Prints one JSON line with the process's peak memory in it."""
+    result["peak_rss_gb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    result["cores"] = os.cpu_count()
+    print(json.dumps({name: round(value, 4) if isinstance(value, float) else value for name, value in result.items()}))

@@ -1,0 +1,24 @@
+"""Command line shared by the benchmarks of networks."""
+
+import argparse
+
+from benchmarks.workload import Workload
+
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+
+
+def parse(description: str, *, resolution: int, fmap_max: int, batch: int) -> tuple[Workload, argparse.Namespace]:
+    """The workload asked for, and the other options."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--resolution", type=int, default=resolution)
+    parser.add_argument("--fmap-base", type=int, default=8192)
+    parser.add_argument("--fmap-max", type=int, default=fmap_max)
+    parser.add_argument("--batch", type=int, default=batch)
+    parser.add_argument("--precision", choices=PRECISIONS, default="float32")
+    parser.add_argument("--repeats", type=int, default=8, help="timed runs after the warm-up")
+    parser.add_argument("--xla", action="store_true", help="compile with XLA")
+    parser.add_argument("--profile", action="store_true", help="print the ten heaviest operations")
+    options = parser.parse_args()
+    workload = Workload(resolution=options.resolution, fmap_base=options.fmap_base, fmap_max=options.fmap_max, batch=options.batch,
+                        precision=options.precision)  # fmt: skip
+    return workload, options

@@ -1,0 +1,54 @@
+"""Speed of a whole training iteration: D with R1, G, both averages, style mixing.
+
+    python -m benchmarks.train_step
+    python -m benchmarks.train_step --resolution 32 --fmap-max 128 --batch 16
+    python -m benchmarks.train_step --precision mixed_bfloat16 --profile
+
+Prints one JSON line; asserts nothing.
+"""
+
+import numpy as np
+
+from benchmarks.options import parse
+
+DESCRIPTION = __doc__
+
+
+def main() -> None:
+    workload, options = parse(DESCRIPTION, resolution=64, fmap_max=512, batch=8)
+    import tensorflow as tf
+
+    from benchmarks import ceiling, measure
+    from stylegan_tf.networks import Discriminator, Generator
+    from stylegan_tf.settings import LossSettings, OptimizerSettings
+    from stylegan_tf.training.steps import Trainer
+
+    networks = [kind(**workload.network_options) for kind in (Generator, Discriminator, Generator)]
+    trainer = Trainer(*networks, loss=LossSettings(), optimizer=OptimizerSettings(), use_xla=options.xla)
+    shape = [workload.batch, workload.resolution, workload.resolution, workload.channels]
+    images = np.random.RandomState(0).randint(0, 256, shape, np.uint8)
+    batches = iter(tf.data.Dataset.from_tensors((images, np.zeros([workload.batch, 0], np.float32))).repeat())
+
+    numbers = {"lod": 0.0, "minibatch": workload.batch, "G_lrate": 0.001, "D_lrate": 0.001, "nimg": 0, "num_pairs": 1}
+
+    def step():
+        statistics = trainer.run_round(batches, **numbers)
+        float(statistics["Loss/G"]), float(statistics["Gradients/G_norm"])
+
+    step()
+    first_step_sec = measure.process_age_sec()
+    result = measure.summary(measure.repeat(step, repeats=options.repeats), workload.batch)
+    found = ceiling.ceiling_tflops(workload)
+    nominal = workload.training_flops()
+    if options.profile:
+        measure.print_profile(step)
+    measure.print_result({
+        **vars(workload), "xla": options.xla, **result, "nominal_flops_per_image": nominal,
+        "executed_flops_per_image": measure.executed_flops(trainer.trace_round(batches, **numbers)) / workload.batch,
+        "ceiling_tflops": found["ceiling"], "ceiling_conv_tflops": found["conv"], "ceiling_matmul_tflops": found["matmul"],
+        "share_of_ceiling": result["images_per_sec"] * nominal / 1e12 / found["ceiling"], "first_step_sec": first_step_sec,
+    })  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""What a benchmark runs, and how many floating-point operations it nominally takes: 2 a multiply-add, both resamplings fused.
+
+The nominal count is fixed for a workload, whatever a program really executes, so that shares of a ceiling can be compared.
+"""
+
+from dataclasses import dataclass
+
+from stylegan_tf import resolution as growth
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Networks of a benchmark, as `Generator` and `Discriminator` take them."""
+
+    resolution: int = 64
+    fmap_base: int = 8192
+    fmap_max: int = 512
+    batch: int = 8
+    precision: str = "float32"
+    channels: int = 3
+
+    @property
+    def network_options(self) -> dict:
+        """Options shared by both networks."""
+        names = ("resolution", "channels", "fmap_base", "fmap_max")
+        return {name: getattr(self, name) for name in names} | {"dtype": self.precision}
+
+    def features(self, side: int) -> int:
+        """Feature maps at a resolution."""
+        return growth.num_features(growth.log2(side) - 1, fmap_base=self.fmap_base, fmap_decay=1.0, fmap_max=self.fmap_max)
+
+    def sides(self) -> list[int]:
+        """Resolutions of the networks, 4 first."""
+        return [2**exponent for exponent in range(2, growth.log2(self.resolution) + 1)]
+
+    def synthesis_flops(self) -> float:
+        """One image through the synthesis network, convolutions and ToRGB."""
+        flops = 2.0 * 16 * 9 * self.features(4) ** 2  # the one convolution of 4x4
+        for side in self.sides()[1:]:
+            maps, below = self.features(side), self.features(side // 2)
+            flops += 2.0 * (side // 2) ** 2 * 16 * below * maps  # upscaling: 16 taps at each pixel of the lower resolution
+            flops += 2.0 * side**2 * 9 * maps**2
+        return flops + 2.0 * self.resolution**2 * self.features(self.resolution) * self.channels
+
+    def discriminator_flops(self) -> float:
+        """One image through the discriminator."""
+        flops = 2.0 * self.resolution**2 * self.channels * self.features(self.resolution)
+        for side in self.sides()[1:]:
+            maps, below = self.features(side), self.features(side // 2)
+            flops += 2.0 * side**2 * 9 * maps**2 + 2.0 * (side // 2) ** 2 * 16 * maps * below
+        maps = self.features(4)
+        return flops + 2.0 * 16 * 9 * (maps + 1) * maps + 2.0 * 16 * maps * maps
+
+    def training_flops(self) -> float:
+        """One image of a whole iteration: 4 passes of G and 11 of D, a pass being one forward or one of two backward products.
+
+        D step: G 1; D on reals 2 (forward, gradient by the pixels) and 4 (backward through both), D on fakes 3; R1 is in
+        every step. G step: G 3, D 2.
+        """
+        return 4 * self.synthesis_flops() + 11 * self.discriminator_flops()
