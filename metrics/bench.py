@@ -130,7 +130,8 @@ class Bench:
         yield from self._stored(self._store(kind, self.common_protocol() | protocol), num, task, label)
 
     def _store(self, kind: str, protocol: dict[str, Any]) -> FeatureStore:
-        store = FeatureStore(self.cache / f"{kind}-{key_of(protocol)}")
+        labels_of = {"labels_of": self.dataset.digest} if self.G.label_size else {}
+        store = FeatureStore(self.cache / f"{kind}-{key_of(protocol | labels_of)}")
         self._stores.append(store)
         return store
 

@@ -63,7 +63,7 @@ def find(folder: Path, metric: str, request: str) -> Result | None:
 
 def is_better_higher(metric: str) -> bool:
     """Whether a larger value is a better one."""
-    return metric.rstrip("0123456789k_").startswith(_MORE_IS_BETTER) or metric.startswith(_MORE_IS_BETTER)
+    return metric.startswith(_MORE_IS_BETTER)
 
 
 def best(results: Iterable[Result], name: str) -> Result:
@@ -117,8 +117,8 @@ def _columns(results: list[Result]) -> dict[str, list[Result]]:
 
 def _comparable(result: Result) -> tuple:
     """What must be equal for two scores to be compared: all of the protocol but the network itself."""
-    left_out = ("network", "lod", "accuracy")
-    return (str(sorted((k, str(v)) for k, v in result.protocol.items() if k not in left_out)), result.dataset["digest"])
+    rest = sorted((name, str(value)) for name, value in result.protocol.items() if name not in ("network", "lod"))
+    return str(rest), result.dataset["digest"]
 
 
 def _cell(result: Result, name: str, *, is_best: bool) -> str:

@@ -210,3 +210,21 @@ def test_loaded_snapshot_has_the_digest_of_the_network(snapshot_networks, tmp_pa
     dataset = data.open_dataset(snapshot_networks.dataset["path"])
     loaded = stylegan_tf.load(tmp_path / "network-snapshot-000007.pkl")
     assert Bench(loaded, dataset, Options()).digest == Bench(snapshot_networks, dataset, Options()).digest
+
+
+@pytest.mark.parametrize("name", ["fid", "ppl_wend", "ls"])
+def test_rates_are_measured_on_what_takes_the_time(snapshot_networks, monkeypatch, name):
+    from metrics import time_budget, workers
+
+    monkeypatch.setattr(workers, "_lpips", lambda *_: lambda first, second: tf.reduce_sum(first - second, axis=[1, 2, 3]))
+    bench = Bench(snapshot_networks, data.open_dataset(snapshot_networks.dataset["path"]), Options())
+    assert time_budget.images_per_sec(bench, registry.parse(name)) > 1
+
+
+def test_passes_share_a_budget(monkeypatch):
+    from metrics import time_budget
+
+    monkeypatch.setattr(time_budget, "images_per_sec", lambda bench, metric: 50.0 if metric.module.startswith("percep") else 10.0)
+    metrics = registry.parse_list("fid50k,kid50k_full,ppl_wfull,fid300")
+    assert time_budget.fitting(metrics, None, 240) == [1000, 1000, 5000, 300]  # two passes of two minutes
+    assert time_budget.fitting(metrics, None, 1) == [250, 250, 250, 250]  # never below

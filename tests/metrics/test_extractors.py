@@ -10,6 +10,10 @@ import tensorflow as tf
 from metrics.extractors.inception import Inception
 from metrics.extractors.lpips import Lpips
 from metrics.extractors.resize import clean, legacy_tensorflow
+from metrics.feature_stats import moments_of
+from metrics.frechet import frechet_distance
+from metrics.kernel_inception_distance import kernel_distance
+from metrics.precision_recall import manifold_samples
 
 
 @pytest.mark.parametrize("size", [64, 256])
@@ -47,3 +51,37 @@ def test_clean_resize_is_pils_bicubic(size):
     expected = PIL.Image.fromarray(image.astype(np.float32)).resize((299, 299), PIL.Image.Resampling.BICUBIC)
     resized = clean(image[None, :, :, None])[0, :, :, 0]
     np.testing.assert_allclose(resized, np.asarray(expected), atol=0.02)  # of 255
+
+
+@pytest.mark.slow
+def test_scores_of_two_classes_of_leaves_are_the_recorded_ones(golden, inception_weights):
+    expected = json.loads((golden / "scores_ref.json").read_text())
+    leaves = golden.parent / "data" / "apple_leaves"
+    network = Inception(inception_weights)
+    reals, fakes = (_features_of(network, leaves / f"Apple___{name}") for name in ("healthy", "Black_rot"))
+    assert frechet_distance(moments_of([reals]), moments_of([fakes])) == pytest.approx(expected["fid"], rel=1e-4)  # 6e-7 measured
+    assert kernel_distance(fakes, reals).value == pytest.approx(expected["kid"], rel=1e-4)
+    samples = manifold_samples(reals, fakes, 3)
+    found = [samples[name].mean() for name in ("precision", "recall")]
+    assert found == pytest.approx(expected["precision_recall_k3_real_A_fake_B"], rel=1e-3)
+
+
+def _features_of(network, folder):
+    """Features of the first 600 images, reduced to 64x64 by means of 4x4 pixels."""
+    images = []
+    for path in sorted(folder.iterdir())[:600]:
+        pixels = np.asarray(PIL.Image.open(path).convert("RGB"), np.float64)
+        images.append(np.rint(pixels.reshape(64, 4, 64, 4, 3).mean(axis=(1, 3))).astype(np.uint8))
+    return np.concatenate([network(np.stack(images[start : start + 50])) for start in range(0, 600, 50)])
+
+
+@pytest.mark.slow
+def test_bfloat16_gives_the_same_distance(golden, inception_weights):
+    """Of 600 leaves of each class."""
+    leaves = golden.parent / "data" / "apple_leaves"
+    distances = []
+    for precision in ("float32", "bfloat16"):
+        network = Inception(inception_weights, precision=precision)
+        sets = [_features_of(network, leaves / f"Apple___{name}") for name in ("healthy", "Black_rot")]
+        distances.append(frechet_distance(*(moments_of([features]) for features in sets)))
+    assert distances[1] == pytest.approx(distances[0], rel=2e-3)
