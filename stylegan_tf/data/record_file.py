@@ -22,7 +22,7 @@ class RecordFile:
 
     Args:
         path: a TFRecord file. Its offsets come from the index beside it where that fits the file's size, and from
-            one walk over the file otherwise (about a million records a second).
+            one walk over the file otherwise (400,000 records a second).
 
     Raises:
         MissingFileError: no such file.
@@ -111,16 +111,18 @@ def scan_offsets(path: Path) -> np.ndarray:
     Raises:
         UserError: the file is cut or a length is damaged; names the record.
     """
-    offsets, headers = [0], []
-    with open(path, "rb", buffering=0) as file:
-        descriptor = file.fileno()
-        num_bytes = os.fstat(descriptor).st_size
-        while offsets[-1] < num_bytes:
-            header = os.pread(descriptor, HEADER_BYTES, offsets[-1])
+    offset, offsets, headers = 0, [0], []
+    with open(path, "rb") as file:
+        num_bytes = os.fstat(file.fileno()).st_size
+        while offset < num_bytes:
+            header = file.read(HEADER_BYTES)
             if len(header) < HEADER_BYTES:
                 break
             headers.append(header)
-            offsets.append(offsets[-1] + FRAME_BYTES + int.from_bytes(header[:8], "little"))
+            offset += FRAME_BYTES + int.from_bytes(header[:8], "little")
+            offsets.append(offset)
+            if offset < num_bytes:
+                file.seek(offset)
 
     words = np.frombuffer(b"".join(headers), "<u4").reshape(-1, 3)
     damaged = np.flatnonzero(masked_crc32c(np.ascontiguousarray(words[:, :2]).view(np.uint8)) != words[:, 2])
