@@ -1,0 +1,22 @@
+"""A generator of 8x8 that draws something different for every latent, for tests."""
+
+import numpy as np
+
+from stylegan_tf import networks
+
+OPTIONS = {"resolution": 8, "z_dim": 4, "w_dim": 5, "mapping_fmaps": 6, "mapping_layers": 2, "fmap_base": 16, "fmap_max": 4}
+
+
+def small_generator(seed=0, **options):
+    """Every weight drawn from N(0, 0.5), so that every term counts."""
+    G = networks.Generator(**OPTIONS | options)
+    rng = np.random.default_rng(seed)
+    for name, variable in networks.named_weights(G).items():
+        scale = 30 if name.startswith("mapping") else 0.5  # the learning-rate multiplier makes mapping weights small
+        variable.assign(rng.normal(0, scale, variable.shape))
+    return G
+
+
+def small_discriminator(**options):
+    kept = {name: OPTIONS[name] for name in ("resolution", "fmap_base", "fmap_max")}
+    return networks.Discriminator(**kept | options)
