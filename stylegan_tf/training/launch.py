@@ -101,9 +101,16 @@ def take_snapshot(run: loop.Run, source: Path) -> None:
 def finish(run: loop.Run, stopped_by: str | None) -> int:
     """Says where the results are; returns the exit code."""
     if stopped_by is None:
-        run.run_dir.log(f"Done. Pictures, networks and statistics are in {run.run_dir.path}")
+        path = run.run_dir.path
+        run.run_dir.log(f"Done. Pictures: {newest_picture(path)}. Curves and verdict: {path / 'report.html'}")
+        run.run_dir.log(f"Next: python generate.py images --network {path} --seeds 0-63 --grid --outdir out", is_kept=False)
     run.run_dir.close()
     return 0
+
+
+def newest_picture(folder: Path) -> Path:
+    """The image grid drawn last."""
+    return max(folder.glob("fakes*.png"), key=lambda picture: picture.stat().st_mtime, default=folder)
 
 
 def write_config(settings: TrainingSettings, run_dir: RunDir, dataset: Any, devices: Devices, command: Sequence[str]) -> None:
