@@ -41,7 +41,7 @@ def convert_dataset(
         def load(index: int) -> Callable[[], Item]:
             def item() -> Item:
                 progress.advance()
-                encoded = bytes(level.read_example(index).data) if dataset.encoding == output.get("encoding", "png") else None
+                encoded = bytes(level.read_data(index)) if dataset.encoding == output.get("encoding", "png") else None
                 label = dataset.labels[index] if dataset.label_size else None
                 return Item(decode_record(level, index), label, encoded)
 

@@ -8,7 +8,8 @@ import numpy as np
 
 _HASH_SIDE = 32  # pixels of the grey thumbnail that is hashed
 _THUMB_SIDE = 8
-_THUMB_LEVELS = 10.0  # grey levels (of 255) that thumbnails of near duplicates may differ by on average
+_THUMB_LEVELS = 10.0  # grey levels (of 255) that thumbnails of near duplicates may differ by on average ...
+_THUMB_PEAK = 48  # ... and anywhere; in PlantVillage this keeps apart what only looks alike to the hash
 _BITS = 64
 
 
@@ -53,7 +54,7 @@ def find_duplicates(prints: list[Fingerprint], *, max_distance: int | None = Non
     Args:
         prints: of all images, in their order.
         max_distance: bits of 64 that hashes may differ by; None finds the same pixels only. Near duplicates must also have
-            8x8 thumbnails that differ by 10 of 255 levels at most on average: hashes alone take one leaf on black for another.
+            8x8 thumbnails that differ little (10 of 255 levels on average): hashes alone take one leaf on black for another.
 
     Returns:
         Duplicates in order; what remains after dropping them holds no two images that were compared as equal to a kept one.
@@ -108,6 +109,7 @@ def _close_pairs(hashes: np.ndarray, thumbs: np.ndarray, max_distance: int) -> s
                 low, rest = group[position], group[position + 1 :]
                 rest = rest[np.bitwise_count(hashes[rest] ^ hashes[low]) <= max_distance]
                 if len(rest):
-                    difference = np.abs(thumbs[rest].astype(np.int16) - thumbs[low]).mean(axis=1)
-                    pairs.update((int(low), int(high)) for high in rest[difference <= _THUMB_LEVELS])
+                    difference = np.abs(thumbs[rest].astype(np.int16) - thumbs[low])
+                    is_near = (difference.mean(axis=1) <= _THUMB_LEVELS) & (difference.max(axis=1) <= _THUMB_PEAK)
+                    pairs.update((int(low), int(high)) for high in rest[is_near])
     return pairs

@@ -12,14 +12,20 @@ from stylegan_tf.data.sources.image_names import has_image_ending
 
 _WORK_SIDE = 512  # pixels; objects are found on a reduced copy, 10 ms on a core
 _BORDER = 0.04  # of the sides: this much round the picture is taken for ground
-_LEAST_AREA = 0.004  # of the picture
+_LEAST_AREA = 0.004  # of the picture; smaller parts are no objects
+_SPECK_AREA = 0.0001  # smaller parts are dust
+_FAINT_CONTRAST = 3.0  # units of Lab; what differs so little is no object, but not left beside one either
 _PLAIN_LIMIT = 14.0  # median deviation of border pixels from a smooth ground, in units of Lab
 _LEAST_CONTRAST = 7.0  # units of Lab between ground and object, whatever Otsu says
 _LIGHTNESS_WEIGHT = 0.6  # shadows differ from the ground in lightness only: they count less
 
 
 class Segment(NamedTuple):
-    """An object in a picture: `mask` and `others` are bool [H, W] (object; other things on the ground), `ground` RGB."""
+    """An object in a picture.
+
+    `mask` and `others` are bool [H, W]: the object; other things on the ground. `ground` float [3, 3] gives the colour of
+    the ground as a slope: RGB = (1, x, y) @ ground, with x and y from -1 to 1 over the picture.
+    """
 
     mask: np.ndarray
     others: np.ndarray
@@ -65,11 +71,11 @@ def find_object(pixels: np.ndarray) -> Segment:
     small = cv2.resize(_rgb(pixels), size, interpolation=cv2.INTER_AREA)
     if pixels.shape[2] == 4 and pixels[:, :, 3].min() == 0:
         foreground = (cv2.resize(pixels[:, :, 3], size, interpolation=cv2.INTER_AREA) > 127).astype(np.uint8)
-        ground = np.zeros(3)
+        faint, ground = foreground, np.zeros((3, 3))
     else:
-        foreground, ground = _foreground(small)
-    labelled = _components(foreground)
-    mask, others = _choose(labelled, small)
+        foreground, faint, ground = _foreground(small)
+    mask = _choose(_components(foreground))
+    others = _others(foreground | faint, mask)
 
     def full_size(part: np.ndarray) -> np.ndarray:
         return cv2.resize(part.astype(np.uint8) * 255, (width, height), interpolation=cv2.INTER_LINEAR) > 127
@@ -84,23 +90,32 @@ def cut_out(pixels: np.ndarray, segment: Segment, margin: float) -> np.ndarray:
     rows, columns = np.flatnonzero(segment.mask.any(axis=1)), np.flatnonzero(segment.mask.any(axis=0))
     top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
     side = int(np.ceil(max(bottom - top, right - left) * (1 + 2 * margin)))
-    top, left = (top + bottom - side) // 2, (left + right - side) // 2
-    square = np.empty((side, side, pixels.shape[2]), np.uint8)
-    fill = segment.ground if pixels.shape[2] >= 3 else segment.ground @ (0.299, 0.587, 0.114)
-    square[:, :, : min(3, pixels.shape[2])] = np.rint(fill)
-    if pixels.shape[2] == 4:
-        square[:, :, 3] = 0 if pixels[:, :, 3].min() == 0 else 255
+    top, left = int(top + bottom - side) // 2, int(left + right - side) // 2
     height, width = pixels.shape[:2]
+    square = _painted_ground(segment.ground, (top, left), side, pixels.shape)
+    if pixels.shape[2] == 4 and pixels[:, :, 3].min() == 0:
+        square[:, :, 3] = 0
     inner = (slice(max(top, 0), min(top + side, height)), slice(max(left, 0), min(left + side, width)))
     place = (slice(inner[0].start - top, inner[0].stop - top), slice(inner[1].start - left, inner[1].stop - left))
 
     # Others are painted over a little beyond their outline, softly, but never where the object is.
-    grow = 2 * max(2, side // 100) + 1
+    grow = 2 * max(2, side // 150) + 1
     cover = cv2.dilate(segment.others[inner].astype(np.uint8), np.ones((grow, grow), np.uint8))
     cover = cv2.GaussianBlur(cover.astype(np.float32), (grow, grow), 0) * ~segment.mask[inner]
     part = pixels[inner].astype(np.float32)
     part += cover[..., None] * (square[place] - part)
-    square[place] = np.rint(part)
+    square[place] = part
+    return np.rint(square).astype(np.uint8)
+
+
+def _painted_ground(ground: np.ndarray, corner: tuple[int, int], side: int, shape: tuple[int, ...]) -> np.ndarray:
+    """The ground alone in a square at `corner` (top, left), which may reach out of the picture: float32 [side, side, C]."""
+    height, width, channels = shape
+    y = np.clip((np.arange(side) + corner[0]) / max(height - 1, 1) * 2 - 1, -1, 1)[:, None, None]
+    x = np.clip((np.arange(side) + corner[1]) / max(width - 1, 1) * 2 - 1, -1, 1)[None, :, None]
+    square = np.full((side, side, channels), 255, np.float32)
+    rgb = np.clip(ground[0] + x * ground[1] + y * ground[2], 0, 255)
+    square[:, :, :3] = rgb if channels >= 3 else (rgb @ (0.299, 0.587, 0.114))[..., None]
     return square
 
 
@@ -108,11 +123,11 @@ def _rgb(pixels: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(pixels[:, :, :3] if pixels.shape[2] >= 3 else pixels.repeat(3, axis=2))
 
 
-def _foreground(small: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What differs from the ground (uint8 [h, w], 0 or 1), and the ground's colour (RGB)."""
+def _foreground(small: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What differs from the ground clearly, and what does faintly (uint8 [h, w], 0 or 1); the ground as in `Segment`."""
     import cv2
 
-    lab = cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2Lab) * (_LIGHTNESS_WEIGHT, 1, 1)
+    lab = cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2Lab) * np.float32((_LIGHTNESS_WEIGHT, 1, 1))
     height, width = small.shape[:2]
     band_y, band_x = max(2, round(_BORDER * height)), max(2, round(_BORDER * width))
     border = np.ones((height, width), bool)
@@ -122,7 +137,6 @@ def _foreground(small: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
     terms = np.stack([np.ones_like(x), x, y], axis=-1)
     trusted = border & (np.linalg.norm(lab - np.median(lab[border], axis=0), axis=-1) < 2 * _PLAIN_LIMIT)
-    slope, noise = np.zeros((3, 3)), 0.0
     for _ in range(2):
         if trusted.sum() < 0.3 * border.sum():
             raise UnusableImage("ground is not plain", "less than a third of the border has one colour")
@@ -136,7 +150,9 @@ def _foreground(small: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     otsu = cv2.threshold(levels, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[0] / 4
     # Otsu splits a strongly coloured scale from a pale leaf; half of it still keeps the leaf.
     threshold = max(0.5 * otsu, 4 * noise, _LEAST_CONTRAST)
-    return (deviation > threshold).astype(np.uint8), np.median(small[trusted], axis=0)
+    faint = cv2.medianBlur((deviation > max(3 * noise, _FAINT_CONTRAST)).astype(np.uint8), 5)
+    ground = np.linalg.lstsq(terms[trusted], small[trusted].astype(np.float64), rcond=None)[0]
+    return (deviation > threshold).astype(np.uint8), faint, ground
 
 
 def _components(foreground: np.ndarray) -> np.ndarray:
@@ -152,28 +168,37 @@ def _components(foreground: np.ndarray) -> np.ndarray:
     return cv2.connectedComponents(filled, connectivity=8)[1]
 
 
-def _choose(labelled: np.ndarray, small: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Masks of the object and of everything else that is no ground."""
+def _choose(labelled: np.ndarray) -> np.ndarray:
+    """Mask of the object among the connected parts: bool [h, w]."""
     import cv2
 
-    total = labelled.size
-    scores = {}
-    for number in range(1, labelled.max() + 1):
-        part = labelled == number
-        if part.sum() >= _LEAST_AREA * total:
-            scores[number] = part.sum() * _likeness(part)
-    if not scores:
+    parts = {number: labelled == number for number in range(1, labelled.max() + 1)}
+    parts = {number: part for number, part in parts.items() if part.sum() >= _SPECK_AREA * labelled.size}
+    scores = {number: part.sum() * _likeness(part) * _centrality(part) for number, part in parts.items()}
+    large = [number for number, part in parts.items() if part.sum() >= _LEAST_AREA * labelled.size]
+    if not large:
         raise UnusableImage("no object found", "nothing of some size stands out from the ground")
-    best = max(scores, key=scores.get)
-    mask = labelled == best
-    # Leaflets and fragments close to the object belong to it, as long as they do not look like a scale.
-    reach = max(3, round(0.02 * max(small.shape[:2])))
-    near = cv2.dilate(mask.astype(np.uint8), np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)) > 0
-    for number in np.unique(labelled[near]):
-        part = labelled == number
-        if number not in (0, best) and part.sum() < 0.5 * mask.sum() and _likeness(part) > 0.5:
-            mask |= part
-    return mask, (labelled > 0) & ~mask
+    best = max(large, key=scores.get)
+    mask = parts.pop(best)
+    # Leaflets and fragments close to the object belong to it, and those close to them, where they do not look like a scale.
+    reach = 2 * max(3, round(0.02 * max(labelled.shape))) + 1
+    while True:
+        near = cv2.dilate(mask.astype(np.uint8), np.ones((reach, reach), np.uint8)) > 0
+        joined = [number for number, part in parts.items() if part[near].any() and _likeness(part) > 0.5]
+        if not joined:
+            return mask
+        for number in joined:
+            mask = mask | parts.pop(number)
+
+
+def _others(foreground: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """What is neither ground nor object, with the gaps between the marks of a ruler closed: bool [h, w]."""
+    import cv2
+
+    halo = cv2.dilate(mask.astype(np.uint8), np.ones((5, 5), np.uint8))  # soft edges and small shadows stay the object's
+    gap = 2 * max(2, round(0.02 * max(mask.shape))) + 1
+    rest = np.pad(foreground & (1 - halo), gap)
+    return (cv2.morphologyEx(rest, cv2.MORPH_CLOSE, np.ones((gap, gap), np.uint8))[gap:-gap, gap:-gap] > 0) & (halo == 0)
 
 
 def _likeness(part: np.ndarray) -> float:
@@ -181,19 +206,23 @@ def _likeness(part: np.ndarray) -> float:
     import cv2
 
     contour = max(cv2.findContours(part.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0], key=len)
-    (centre_x, centre_y), sides, _ = cv2.minAreaRect(contour)
+    _, sides, _ = cv2.minAreaRect(contour)
     rectangle = (sides[0] + 1) * (sides[1] + 1)
     fullness = part.sum() / rectangle  # 1 for rectangles, pi / 4 for ellipses
-    height, width = part.shape
     likeness = 1.0
     if fullness > 0.9:
         likeness *= 0.15
     elif fullness > 0.85:
         likeness *= 0.5
-    off_centre = max(abs(centre_x / width - 0.5), abs(centre_y / height - 0.5)) * 2  # 0 in the middle, 1 at an edge
-    likeness *= 1 - 0.6 * off_centre
     edges = (part[0].mean(), part[-1].mean(), part[:, 0].mean(), part[:, -1].mean())
     return likeness * (0.3 if max(edges) > 0.25 else 1.0)
+
+
+def _centrality(part: np.ndarray) -> float:
+    """1 for a part in the middle of the picture, down to 0.4 at its edge."""
+    height, width = part.shape
+    rows, columns = np.nonzero(part)
+    return 1 - 1.2 * max(abs(rows.mean() / height - 0.5), abs(columns.mean() / width - 0.5))
 
 
 def _index_masks(folder: Path) -> dict[str, Path]:
@@ -223,5 +252,6 @@ def _masked_segment(pixels: np.ndarray, masks: dict[str, Path], name: str) -> Se
         raise UnusableImage("no object found", "the mask is empty")
     around = cv2.dilate(mask.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
     rgb = _rgb(pixels)
-    ground = np.median(rgb[~around], axis=0) if not around.all() else np.full(3, 255.0)
+    ground = np.zeros((3, 3))
+    ground[0] = np.median(rgb[~around], axis=0) if not around.all() else 255.0
     return Segment(mask, ~around, ground)

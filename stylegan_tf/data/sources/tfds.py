@@ -43,6 +43,8 @@ class TfdsSource(Source):
             image_key = image_key or _only_image(features, name)
             label_key = label_key or ("label" if "label" in features else None)
             dataset = builder.as_dataset(split=split, decoders={image_key: tfds.decode.SkipDecoding()}, shuffle_files=False)
+        except ModuleNotFoundError as error:  # tensorflow-datasets 4.9.10 needs importlib_resources and does not ask for it
+            raise UserError(f"tensorflow-datasets needs the package {error.name}: pip install {error.name}") from None
         except UserError:
             raise
         except Exception as error:  # the library raises whatever its readers and downloaders raise

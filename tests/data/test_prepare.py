@@ -1,0 +1,166 @@
+"""Tests of preparing sources: what is chosen, what is left out, what the report says."""
+
+import numpy as np
+import pytest
+
+from stylegan_tf.data import open_dataset, read_images
+from stylegan_tf.data.leaves import draw_leaf
+from stylegan_tf.data.prepare import build_dataset, prepare
+from stylegan_tf.data.prepare_options import PrepareOptions
+from stylegan_tf.data.sources import ArraySource, open_images
+from stylegan_tf.errors import UserError
+from stylegan_tf.progress_bar import Progress, format_sec, track
+from tests.data.broken_files import encoded, leaf
+
+
+def silent(text):
+    pass
+
+
+def write(folder, pictures, kind="PNG"):
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, picture in enumerate(pictures):
+        (folder / f"{number:03d}.{kind.lower()}").write_bytes(encoded(picture, kind))
+    return open_images(folder)
+
+
+def plan_of(source, **options):
+    return prepare(source, PrepareOptions(**options), say=silent).plan
+
+
+@pytest.mark.parametrize(
+    ("sizes", "resolution"),
+    [
+        ([(64, 64)] * 3, 64),
+        ([(100, 70)] * 3, 64),
+        ([(100, 70)] * 39 + [(20, 20)], 64),
+        ([(100, 70)] * 3 + [(20, 20)] * 3, 16),
+        ([(1500, 2000)], 1024),
+    ],
+)
+def test_the_resolution_is_one_that_nearly_all_images_reach(tmp_path, sizes, resolution):
+    source = write(tmp_path, [leaf(0, 8).resize(size) for size in sizes])
+    assert plan_of(source).resolution == resolution
+
+
+@pytest.mark.parametrize(
+    ("modes", "channels"),
+    [(["L", "L", "RGB"], 1), (["L", "RGB", "RGB"], 3), (["RGBA", "RGBA", "L"], 4), (["L", "RGB"], 3), (["RGB", "RGBA"], 3)],
+)
+def test_channels_go_by_the_majority(tmp_path, modes, channels):
+    pictures = [leaf(number).convert(mode) for number, mode in enumerate(modes)]
+    for picture in pictures:
+        if picture.mode == "RGBA":
+            picture.putalpha(99)
+    source = write(tmp_path, pictures)
+    assert plan_of(source).channels == channels
+    assert plan_of(source, encoding="jpeg").channels == (3 if channels == 4 else channels)
+    assert plan_of(source, channels=1).channels == 1
+
+
+def test_small_images_are_left_out_or_enlarged_as_asked(tmp_path):
+    source = write(tmp_path, [leaf(0, 64), leaf(1, 32), leaf(2, 16)])
+    assert len(prepare(source, PrepareOptions(resolution=64), say=silent).checked.indices) == 2
+    assert len(prepare(source, PrepareOptions(resolution=64, min_size=64), say=silent).checked.indices) == 1
+    assert len(prepare(source, PrepareOptions(resolution=64, min_size=1), say=silent).checked.indices) == 3
+
+
+def test_max_images_takes_from_all_over_the_source_unless_unshuffled(tmp_path):
+    source = write(tmp_path, [leaf(number, 8) for number in range(40)])
+    options = {"resolution": 8, "max_images": 10}
+    indices = prepare(source, PrepareOptions(**options), say=silent).checked.indices
+    assert len(indices) == 10
+    assert max(indices) > 25
+    assert prepare(source, PrepareOptions(**options, shuffle=False), say=silent).checked.indices.tolist() == list(range(10))
+
+
+def test_duplicates_are_left_out_and_listed(tmp_path):
+    source = write(tmp_path / "images", [leaf(0), leaf(1), leaf(0), leaf(2)])
+    report = build_dataset(source, tmp_path / "set", PrepareOptions(dedupe="exact"), made_by={}, say=silent)
+    assert report.num_written == 3
+    assert report.skipped == [{"name": "002.png", "reason": "duplicate", "message": "duplicate: the same pixels as 000.png"}]
+
+
+def test_duplicates_do_not_stop_a_build_that_stops_on_errors(tmp_path):
+    source = write(tmp_path / "images", [leaf(0), leaf(0)])
+    options = PrepareOptions(dedupe="exact", on_error="stop")
+    assert build_dataset(source, tmp_path / "set", options, made_by={}, say=silent).num_written == 1
+
+
+def test_exact_fit_refuses_what_does_not_fit(tmp_path):
+    source = write(tmp_path / "images", [leaf(0, 64), leaf(1, 32), leaf(2, 64).resize((48, 48))])
+    prepared = prepare(source, PrepareOptions(resolution=32, fit="exact", min_size=1), say=silent)
+    assert prepared.checked.indices.tolist() == [0, 1]
+    assert "--fit center-crop" in prepared.checked.unusable[0][2]
+
+
+def test_sound_pngs_pass_through_as_they_are(tmp_path):
+    source = write(tmp_path / "images", [leaf(number) for number in range(4)])
+    build_dataset(source, tmp_path / "set", PrepareOptions(shuffle=False), made_by={}, say=silent)
+    dataset = open_dataset(tmp_path / "set")
+    stored = bytes(dataset.level(32).read_data(1))
+    sent = source.read(1)
+    assert stored in (sent, stored)
+    assert stored[: len(sent) // 2] == sent[: len(sent) // 2]
+    assert (read_images(dataset, range(4))[3] == np.asarray(leaf(3))).all()
+
+
+def test_jpegs_pass_through_into_jpeg_records(tmp_path):
+    source = write(tmp_path / "images", [leaf(number, 64) for number in range(4)], "JPEG")
+    build_dataset(source, tmp_path / "set", PrepareOptions(encoding="jpeg", shuffle=False), made_by={}, say=silent)
+    stored = bytes(open_dataset(tmp_path / "set").level(64).read_data(2))
+    assert stored[-200:] == source.read(2)[-200:]  # the compressed pixels, not compressed again
+
+
+def test_arrays_need_no_check(tmp_path):
+    images = np.stack([draw_leaf(0, number, 16)[0] for number in range(5)])
+    source = ArraySource("five leaves", images, labels=np.arange(5), class_names=tuple("abcde"))
+    report = build_dataset(source, tmp_path / "set", PrepareOptions(shuffle=False), made_by={"command": "x"}, say=silent)
+    dataset = open_dataset(tmp_path / "set")
+    assert (read_images(dataset, range(5)) == images).all()
+    assert report.class_counts == dict.fromkeys("abcde", 1)
+    assert dataset.manifest.made_by["command"] == "x"
+
+
+def test_segmented_objects_are_shown_before_and_after(tmp_path):
+    pictures = [leaf(number, 64).resize((120, 120)) for number in range(4)]
+    source = write(tmp_path / "images", pictures)
+    build_dataset(source, tmp_path / "set", PrepareOptions(crop="segment", resolution=32), made_by={}, say=silent)
+    page = (tmp_path / "set" / "report.html").read_text()
+    assert "before and after" in page
+    assert page.count("data:image/jpeg") == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"fit": "squash"}, "center-crop"),
+        ({"resolution": 100}, "power of two"),
+        ({"channels": 2}, "1, 3 or 4"),
+        ({"encoding": "gif"}, "png"),
+        ({"channels": 4, "encoding": "jpeg"}, "JPEG"),
+        ({"min_size": 0}, "1 or more"),
+        ({"dedupe_distance": 40}, "0 to 16"),
+        ({"margin": -1}, "margin"),
+        ({"mask_dir": "x"}, "crop segment"),
+        ({"mask_dir": "no/such/folder", "crop": "segment"}, "no mask folder"),
+        ({"background": "blackish"}, "colour"),
+        ({"quality": 0}, "quality"),
+    ],
+)
+def test_wrong_options_are_refused_before_anything_is_read(options, message):
+    with pytest.raises(UserError, match=message):
+        PrepareOptions(**options)
+
+
+def test_progress_counts_items_and_prints_plain_lines_when_piped(capsys):
+    assert list(track(range(5), label="Doing")) == [0, 1, 2, 3, 4]
+    assert "Doing: 5 images in 0s" in capsys.readouterr().err
+    with pytest.raises(KeyError), Progress(3, "Failing"):
+        raise KeyError
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(4, "4s"), (190, "3m 10s"), (3700, "1h 01m 40s"), (90_000, "1d 01h 00m")])
+def test_durations(seconds, text):
+    assert format_sec(seconds) == text
