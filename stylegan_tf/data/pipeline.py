@@ -14,6 +14,8 @@ from stylegan_tf.errors import UserError
 if TYPE_CHECKING:
     import tensorflow as tf
 
+_ROWS_AT_ONCE = 4096  # of labels, which may be more than memory holds
+
 
 def make_pipeline(
     dataset: Dataset,
@@ -72,11 +74,15 @@ def one_hot_classes(dataset: Dataset) -> np.ndarray:
     """
     if not dataset.label_size:
         raise UserError(f"Balancing classes needs labels, and {dataset.path} has none.")
-    labels = np.asarray(dataset.labels)
-    wrong = np.flatnonzero(((labels != 0).sum(axis=1) != 1) | (labels.max(axis=1) != 1))
-    if len(wrong):
-        raise UserError(f"Balancing classes needs one class an image, but the label of image {wrong[0]} of {dataset.path} is not one-hot.")
-    return labels.argmax(axis=1)
+    classes = np.empty(dataset.num_images, np.int64)
+    for first in range(0, dataset.num_images, _ROWS_AT_ONCE):
+        labels = dataset.labels[first : first + _ROWS_AT_ONCE]
+        wrong = np.flatnonzero(((labels != 0).sum(axis=1) != 1) | (labels.max(axis=1) != 1))
+        if len(wrong):
+            image = f"image {first + wrong[0]} of {dataset.path}"
+            raise UserError(f"Balancing classes needs one class an image, but the label of {image} is not one-hot.")
+        classes[first : first + len(labels)] = labels.argmax(axis=1)
+    return classes
 
 
 def _check_arguments(*, batch_size: int, start_nimg: int, shard_index: int, num_shards: int) -> None:

@@ -1,5 +1,6 @@
 """Images of a dataset by number, for grids, metrics and display."""
 
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,7 +12,7 @@ from stylegan_tf.data.level import Level
 from stylegan_tf.data.tfrecords import COPY_AGAIN
 from stylegan_tf.errors import UserError
 
-_NUM_THREADS = 2
+_NUM_THREADS = min(8, os.cpu_count() or 1)
 
 
 def read_images(dataset: Dataset, indices: Sequence[int], resolution: int | None = None) -> np.ndarray:

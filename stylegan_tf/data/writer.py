@@ -1,5 +1,6 @@
 """Writes a dataset: images in, record files of every resolution, labels and manifest out, or nothing at all."""
 
+import errno
 import itertools
 import os
 import shutil
@@ -88,7 +89,10 @@ class DatasetWriter:
         self._labels = LabelWriter(self._partial / labels_name(self.name), len(self.class_names))
 
     def __enter__(self) -> "DatasetWriter":
-        self._partial.mkdir(parents=True)
+        try:
+            self._partial.mkdir(parents=True)
+        except OSError as error:
+            raise UserError(f"{self.target_dir} cannot be made: {error.strerror}") from error
         for resolution in self._encoder.resolutions:
             self._levels.append(LevelWriter(self._partial, self.name, resolution, self._num_shards))
         return self
@@ -97,11 +101,16 @@ class DatasetWriter:
         try:
             if error_type is None:
                 self._finish()
+        except OSError as late_error:
+            error = late_error
+            raise
         finally:
             for level in self._levels:
                 level.close()
             self._labels.close()
             shutil.rmtree(self._partial, ignore_errors=True)
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise UserError(f"The disk of {self.target_dir} is full. Nothing was left there; make room and try again.") from error
 
     def add(self, image: np.ndarray, label: Any = None, encoded: bytes | None = None) -> None:
         """Adds one image.

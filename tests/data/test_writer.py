@@ -180,13 +180,21 @@ def test_error_in_the_source_reaches_the_caller_and_nothing_stays(tmp_path):
 
 
 def test_full_disk_leaves_nothing(tmp_path, monkeypatch):
-    def no_room(self, records):
+    def no_room(self, *arguments):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("stylegan_tf.data.level_writer.LevelWriter.append", no_room)
-    with pytest.raises(OSError, match="No space left"):
-        write(tmp_path / "a", made_images(3))
-    assert not any(tmp_path.iterdir())
+    for place in ("append", "finish"):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"stylegan_tf.data.level_writer.LevelWriter.{place}", no_room)
+            with pytest.raises(UserError, match="is full"):
+                write(tmp_path / "a", made_images(3))
+        assert not any(tmp_path.iterdir())
+
+
+def test_target_in_a_place_that_cannot_be_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot be made: Not a directory"):
+        write(tmp_path / "file" / "a", made_images(3))
 
 
 def test_no_images_make_no_dataset(tmp_path):
