@@ -1,0 +1,225 @@
+"""generate.py from the command line: what each command writes, and what it says where something cannot be."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import generate
+from stylegan_tf import command_line, snapshot
+from stylegan_tf.inference.latents import latents_from_seeds
+from tests.inference.small_network import small_discriminator, small_generator
+from tests.legacy.official_files import official_bytes
+
+CHECKOUT = Path(__file__).parents[1]
+
+
+def save(path, *, lod=0.0, dataset=None, **options):
+    G = small_generator(**options)
+    D = small_discriminator(**{name: options[name] for name in ("label_size", "channels") if name in options})
+    snapshot.save_networks(path, snapshot.Networks(G, D, G, nimg=1000, lod=lod, dataset=dataset or {}))
+    return path
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory):
+    return str(save(tmp_path_factory.mktemp("network") / "network-final.pkl"))
+
+
+@pytest.fixture(scope="module")
+def conditional(tmp_path_factory):
+    path = tmp_path_factory.mktemp("network") / "conditional.pkl"
+    return str(save(path, label_size=3, channels=1, dataset={"class_names": ["hat", "dress", "shirt"]}))
+
+
+def run(*arguments):
+    assert command_line.run(generate.main, [str(argument) for argument in arguments]) == 0
+
+
+def refused(capsys, *arguments):
+    """The one line that a command ends with."""
+    assert command_line.run(generate.main, [str(argument) for argument in arguments]) == 2
+    message = capsys.readouterr().err.strip().splitlines()[-1]
+    assert message.startswith("error: ")
+    return message
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_help_is_quick_and_needs_no_tensorflow():
+    script = "import sys, json, generate\ntry: generate.main(['images', '--help'])\nexcept SystemExit: pass\n"
+    script += "print(json.dumps([name for name in ('tensorflow', 'keras', 'scipy') if name in sys.modules]))"
+    done = subprocess.run([sys.executable, "-c", script], cwd=CHECKOUT, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout.splitlines()[-1]) == []
+    assert "--seeds" in done.stdout
+
+
+def test_images_of_seeds(network, tmp_path, capsys):
+    latents = tmp_path / "l.npz"
+    run("images", "--network", network, "--seeds", "3,5-6", "--trunc", "1", "--outdir", tmp_path / "out", "--save-latents", latents)
+    assert names(tmp_path / "out") == ["seed0003.png", "seed0005.png", "seed0006.png"]
+    assert "3 pictures of 8x8" in capsys.readouterr().out
+    kept = np.load(latents)
+    np.testing.assert_array_equal(kept["z"], latents_from_seeds([3, 5, 6], 4))
+    assert kept["w"].shape == (3, 4, 5)
+    run("images", "--network", network, "--latents", latents, "--trunc", "1", "--outdir", tmp_path / "z")
+    run("images", "--network", network, "--w", latents, "--outdir", tmp_path / "w", "--batch", "2")
+    for number, seed in enumerate((3, 5, 6)):
+        expected = np.asarray(Image.open(tmp_path / "out" / f"seed{seed:04d}.png")).astype(int)
+        for folder in ("z", "w"):
+            drawn = np.asarray(Image.open(tmp_path / folder / f"{number:04d}.png"))
+            assert np.abs(drawn - expected).max() <= 1
+
+
+def test_sheets(network, tmp_path):
+    run("images", "--network", network, "--seeds", "0-4", "--outdir", tmp_path / "one", "--grid")
+    assert names(tmp_path / "one") == ["grid.png"]
+    assert Image.open(tmp_path / "one/grid.png").size == (24, 16)
+    run("images", "--network", network, "--seeds", "0-4", "--outdir", tmp_path / "more", "--grid", "2x1")
+    assert names(tmp_path / "more") == ["grid0000.png", "grid0001.png", "grid0002.png"]
+
+
+def test_conditional_networks(conditional, tmp_path, capsys):
+    run("images", "--network", conditional, "--seeds", "0-3", "--outdir", tmp_path / "drawn")
+    assert all("-class" in name for name in names(tmp_path / "drawn"))
+    for text in ("1", "dress"):
+        run("images", "--network", conditional, "--seeds", "0", "--class", text, "--outdir", tmp_path / text)
+        assert names(tmp_path / text) == ["seed0000-class1.png"]
+        assert Image.open(tmp_path / text / "seed0000-class1.png").mode == "L"
+    message = refused(capsys, "images", "--network", conditional, "--seeds", "0", "--class", "7", "--outdir", tmp_path)
+    assert "Classes are 0 to 2 or hat, dress, shirt" in message
+    run("interpolate", "--network", conditional, "--seeds", "0-1", "--frames", "2", "--output", tmp_path / "walk.gif")
+
+
+def test_half_grown_networks_draw_where_training_stood(tmp_path):
+    path = save(tmp_path / "half.pkl", lod=1.0, channels=4)
+    run("images", "--network", path, "--seeds", "0", "--outdir", tmp_path / "out")
+    picture = Image.open(tmp_path / "out/seed0000.png")
+    assert (picture.size, picture.mode) == ((4, 4), "RGBA")
+    run("images", "--network", path, "--seeds", "0", "--lod", "0", "--outdir", tmp_path / "full")
+    assert Image.open(tmp_path / "full/seed0000.png").size == (8, 8)
+
+
+def test_official_pickles_and_run_folders(network, tmp_path):
+    (tmp_path / "official.pkl").write_bytes(official_bytes())
+    run("images", "--network", tmp_path / "official.pkl", "--seeds", "0", "--outdir", tmp_path / "out")
+    run("images", "--network", Path(network).parent, "--seeds", "0", "--outdir", tmp_path / "folder")
+    assert names(tmp_path / "out") == names(tmp_path / "folder") == ["seed0000.png"]
+
+
+def test_figures(network, tmp_path):
+    run("style-mixing", "--network", network, "--rows", "1,2", "--cols", "3,4,5", "--styles", "0-1", "2-3", "--outdir", tmp_path / "mix")
+    assert {"style-mixing-0-1.png", "style-mixing-2-3.png", "seed0002-styles2-3-of-seed0005.png"} <= set(names(tmp_path / "mix"))
+    assert Image.open(tmp_path / "mix/style-mixing-0-1.png").size == (32, 24)
+    run("truncation", "--network", network, "--seeds", "1,2", "--psis=-1,0,1", "--outdir", tmp_path)
+    assert Image.open(tmp_path / "truncation.png").size == (24, 16)
+    run("noise", "--network", network, "--seeds", "1", "--samples", "6", "--outdir", tmp_path)
+    assert Image.open(tmp_path / "noise-components.png").size == (32, 8)
+    run("figures", "--network", network, "--samples", "6", "--outdir", tmp_path / "paper")
+    assert [name[:8] for name in names(tmp_path / "paper")] == ["figure02", "figure03", "figure04", "figure05", "figure08"]
+
+
+@pytest.mark.parametrize("space", ["z", "w"])
+def test_walks(network, tmp_path, space):
+    output = tmp_path / "walk.gif"
+    run("interpolate", "--network", network, "--seeds", "0-3", "--frames", "3", "--grid", "2x1", "--space", space, "--output", output)
+    with Image.open(output) as video:
+        assert (video.n_frames, video.size) == (6, (16, 8))
+
+
+def test_project(network, tmp_path, capsys):
+    run("images", "--network", network, "--seeds", "7", "--outdir", tmp_path)
+    run("project", "--network", network, "--target", tmp_path / "seed0007.png", "--distance", "pixels", "--steps", "5", "--video", "gif",
+        "--outdir", tmp_path / "proj")  # fmt: skip
+    assert names(tmp_path / "proj") == ["progress.gif", "progress.png", "projected.npz", "projected.png", "target.png"]
+    assert "after 5 steps" in capsys.readouterr().out
+    run("images", "--network", network, "--w", tmp_path / "proj/projected.npz", "--outdir", tmp_path / "again")
+    message = refused(capsys, "project", "--network", network, "--target", tmp_path / "seed0007.png", "--outdir", tmp_path / "proj")
+    assert "LPIPS needs pictures of at least 16x16" in message
+
+
+def test_a_plugged_in_distance_is_asked_for_by_name(network, tmp_path, monkeypatch):
+    asked = []
+
+    def make_distance(name, path):
+        asked.append((name, path))
+        return lambda first, second: (first - second) ** 2
+
+    monkeypatch.setattr(generate, "make_distance", make_distance)
+    run("images", "--network", network, "--seeds", "7", "--outdir", tmp_path)
+    run("project", "--network", network, "--target", tmp_path / "seed0007.png", "--distance", "pixels", "--lpips", "f", "--steps", "1",
+        "--video", "none", "--outdir", tmp_path / "proj")  # fmt: skip
+    assert asked == [("pixels", "f")]
+
+
+def test_export(network, tmp_path, capsys):
+    run("export", "--network", network, "--truncation", "0.5", "--output", tmp_path / "model")
+    assert "images/s" in capsys.readouterr().out
+    assert (tmp_path / "model/saved_model.pb").exists()
+    run("export", "--network", network, "--format", "keras", "--output", tmp_path / "model")
+    assert (tmp_path / "model.keras").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["images"], "one of --seeds LIST, --latents FILE or --w FILE"),
+        (["images", "--seeds", "1", "--w", "x.npy"], "one of --seeds LIST"),
+        (["images", "--seeds", "9-1"], "runs backwards"),
+        (["images", "--seeds", "1", "--network", "none.pkl"], "none.pkl does not exist"),
+        (["images", "--seeds", "1", "--batch", "0"], "--batch must be from 1"),
+        (["images", "--seeds", "1", "--lod", "9"], "--lod must be from 0"),
+        (["images", "--seeds", "1", "--trunc", "nan"], "--trunc must be a number"),
+        (["images", "--seeds", "1", "--trunc-cutoff", "x"], "--trunc-cutoff must be"),
+        (["images", "--latents", "none.npy"], "none.npy does not exist"),
+        (["images", "--seeds", "0-9999", "--grid"], "at most 1024"),
+        (["images", "--seeds", "1", "--grid", "2by3"], "columns x rows"),
+        (["images", "--seeds", "1", "--outdir", "/dev/null/x"], "cannot be made"),
+        (["style-mixing", "--rows", "x"], "must look like"),
+        (["style-mixing", "--styles", "4-2"], "runs backwards"),
+        (["truncation", "--psis", "a"], "psis must be numbers"),
+        (["noise", "--samples", "1"], "--samples must be"),
+        (["noise", "--crop", "1,2"], "--crop is top,bottom,left,right"),
+        (["interpolate", "--seeds", "1"], "cannot be dealt"),
+        (["interpolate", "--seeds", "0-2", "--grid", "2x1"], "cannot be dealt"),
+        (["interpolate", "--output", "walk.avi"], ".mp4, .gif, .webp"),
+        (["interpolate", "--frames", "0"], "--frames must be at least 1"),
+        (["project", "--target", "none.jpg"], "none.jpg does not exist"),
+        (["project", "--target", __file__], "cannot be read as a picture"),
+        (["project", "--target", "x", "--steps", "0"], "--steps must be"),
+        (["export", "--format", "keras", "--images", "uint8"], "for --format savedmodel"),
+        (["export", "--output", "."], "exists already"),
+        (["export", "--output", "none/model"], "does not exist"),
+    ],
+)
+def test_what_cannot_be_is_said_before_the_network_is_loaded(network, tmp_path, monkeypatch, capsys, arguments, message):
+    from stylegan_tf import loading
+
+    monkeypatch.setattr(loading, "load", lambda *_, **__: pytest.fail("the network was loaded"))
+    monkeypatch.chdir(tmp_path)
+    given = arguments if "--network" in arguments else [*arguments, "--network", network]
+    assert message in refused(capsys, *given)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["images", "--seeds", "1", "--lod", "2"], "beyond 4x4"),
+        (["images", "--seeds", "1", "--class", "1"], "without classes"),
+        (["images", "--seeds", "1", "--device", "tpu:7"], "no device tpu:7"),
+        (["style-mixing", "--styles", "0-4"], "layers 0 to 3"),
+        (["images", "--latents", "wide.npy"], "latents of 9 features; the network takes 4"),
+        (["images", "--w", "deep.npy"], "w for 9 layers; the network has 4"),
+    ],
+)
+def test_what_the_network_cannot_do_is_said(network, tmp_path, monkeypatch, capsys, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    np.save("wide.npy", np.zeros((1, 9)))
+    np.save("deep.npy", np.zeros((1, 9, 5)))
+    assert message in refused(capsys, *arguments, "--network", network)
