@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from metrics.extractors.inception_layers import INCEPTION_LAYERS
 from metrics.extractors.resize import RESIZES
-from metrics.extractors.rounding import rounded_weights
+from metrics.extractors.rounding import has_bfloat16, rounded_weights
 
 NUM_FEATURES = 2048
 
@@ -19,15 +19,19 @@ class Inception:
         weights: "NAME/kernel" [kh, kw, in, out], "NAME/bias" [out] and "NAME/mean_output" [out] of every layer, batch norm
             folded in; optionally "logits/kernel" [2048, 1008].
         resize: name of the way to 299x299 (`RESIZES`).
-        precision: "float32", or "bfloat16" for the convolutions (features come out as float32 all the same).
+        precision: "float32", or "bfloat16" for the convolutions (features come out as float32 all the same). A processor
+            without such arithmetic computes in float32 and rounds what each layer takes: the numbers of one that has it.
 
     Source: Szegedy et al. 2015, as the frozen graph of 2015-12-05 that FID is defined with.
     """
 
     def __init__(self, weights: Mapping[str, np.ndarray], *, resize: str = "legacy_tensorflow", precision: str = "float32"):
         self.resize = RESIZES[resize]
-        self.dtype = tf.as_dtype(precision)
-        weights = rounded_weights(weights) if self.dtype == tf.bfloat16 else weights
+        is_rounded = precision == "bfloat16"
+        weights = rounded_weights(weights) if is_rounded else weights
+        # TensorFlow's fallback for such a processor adds up in bfloat16, too: FID was off by 1 %.
+        self.is_emulated = is_rounded and not has_bfloat16()
+        self.dtype = tf.bfloat16 if is_rounded and not self.is_emulated else tf.float32
         self._kernels = {name: tf.constant(weights[f"{name}/kernel"], self.dtype) for name in INCEPTION_LAYERS}
         self._biases = {name: tf.constant(weights[f"{name}/bias"], self.dtype) for name in INCEPTION_LAYERS}
         self._logits = tf.constant(weights["logits/kernel"]) if "logits/kernel" in weights else None
@@ -53,11 +57,14 @@ class Inception:
         x = self._block_d(x, "mixed_8")
         x = self._block_e(x, "mixed_9", pool=_average_pool)
         x = self._block_e(x, "mixed_10", pool=_max_pool_same)  # the last block takes the maximum: a quirk of that graph
-        return tf.reduce_mean(tf.cast(x, tf.float32), axis=[1, 2])
+        return tf.reduce_mean(tf.cast(self._as_stored(x), tf.float32), axis=[1, 2])
 
     def _conv(self, x, name: str, *, stride: int = 1, padding: str = "SAME"):
-        x = tf.nn.conv2d(x, self._kernels[name], stride, padding)
+        x = tf.nn.conv2d(self._as_stored(x), self._kernels[name], stride, padding)
         return tf.nn.relu(tf.nn.bias_add(x, self._biases[name]))
+
+    def _as_stored(self, x):
+        return tf.cast(tf.cast(x, tf.bfloat16), tf.float32) if self.is_emulated else x
 
     def _tower(self, x, *names: str):
         for name in names:

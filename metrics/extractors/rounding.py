@@ -1,6 +1,8 @@
 """Rounds Inception's weights to bfloat16 so that what its layers give on average stays where it was."""
 
+import re
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -30,6 +32,17 @@ def rounded_weights(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         result[f"{name}/bias"] = rounded_bias
         result[f"{name}/kernel"] = _diffused(kernel, inputs[name], carry=np.float64(bias) - rounded_bias)
     return result
+
+
+def has_bfloat16() -> bool:
+    """Whether TensorFlow multiplies bfloat16 here and adds up in float32: on GPUs, and on processors with AVX-512 or ARM's bf16."""
+    if tf.config.list_logical_devices("GPU"):
+        return True
+    try:
+        flags = set(re.findall(r"\w+", Path("/proc/cpuinfo").read_text(encoding="utf-8")))
+    except OSError:
+        return False
+    return bool(flags & {"avx512f", "bf16"})
 
 
 def _rounded(values: np.ndarray) -> np.ndarray:
