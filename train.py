@@ -39,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
     add("--mirror", nargs="?", const="true", metavar="BOOL", help="flip half of the images (default: the preset's)")
     add("--gpus", type=int, metavar="N", help="GPUs to use (default: all visible ones, the CPU where there is none)")
     add("--metrics", metavar="NAMES", help="metrics of each snapshot, such as fid50k,kid50k_full (default: none)")
+    add("--metric-minutes", type=float, metavar="MIN", help="time that scoring a snapshot may take (default: no limit)")
     add("--resume", metavar="RUN", help="go on with 'latest', a run folder or number; or start a new run from a snapshot file")
     add("--init-from", metavar="PKL", help="start from the weights of another network, of any resolution (default: fresh weights)")
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="change one setting, such as schedule.fade_kimg=60; repeatable")
@@ -80,10 +81,11 @@ def start(settings: TrainingSettings, options: argparse.Namespace, source: Path 
     from stylegan_tf.training import devices as device_choice
     from stylegan_tf.training import launch
 
-    callback_of = metrics_callback(options.metrics, dataset)
+    check_metrics(options, settings)
     devices = device_choice.open_devices(settings.run)
     folder = run_dirs.create(options.outdir, run_name(dataset.name, devices.num_devices))
-    return launch.start(settings, folder, dataset, devices, command=sys.argv, source=source, on_snapshot=callback_of(folder.path))
+    on_snapshot = metrics_callback(options, dataset, folder.path)
+    return launch.start(settings, folder, dataset, devices, command=sys.argv, source=source, on_snapshot=on_snapshot)
 
 
 def resume_run(path: Path, options: argparse.Namespace) -> int:
@@ -99,11 +101,12 @@ def resume_run(path: Path, options: argparse.Namespace) -> int:
     if options.dry_run:
         print("\n".join(report))
         return print_estimate(settings, dataset)
+    check_metrics(options, settings)
     folder = run_dirs.RunDir(path)
-    callback_of = metrics_callback(options.metrics, dataset)
     state = resume.read(folder.state_path)
     devices = device_choice.open_devices(settings.run)
-    return launch.resume(settings, folder, dataset, devices, state=state, report=report, on_snapshot=callback_of(path))
+    on_snapshot = metrics_callback(options, dataset, path)
+    return launch.resume(settings, folder, dataset, devices, state=state, report=report, on_snapshot=on_snapshot)
 
 
 def start_from_snapshot(path: Path, options: argparse.Namespace) -> int:
@@ -124,14 +127,25 @@ def checked(settings: TrainingSettings) -> tuple[Any, TrainingSettings]:
     return dataset, check(settings, dataset)
 
 
-def metrics_callback(names: str | None, dataset: Any):
-    """A function of the run folder that gives the callback of the metrics, or None where no metric was asked for."""
-    if not names:
-        return lambda _folder: None
+def check_metrics(options: argparse.Namespace, settings: TrainingSettings) -> None:
+    """Refuses unknown metrics before a run folder is made."""
+    if options.metrics:
+        from metrics import registry
+
+        registry.parse_list(options.metrics)
+    elif settings.run.best_metric:
+        wanted = settings.run.best_metric
+        raise UserError(f"run.best_metric is {wanted}, but --metrics asks for none. Add --metrics {wanted}.")
+
+
+def metrics_callback(options: argparse.Namespace, dataset: Any, folder: Path) -> Any:
+    """What training calls after each snapshot, None where no metric was asked for."""
+    if not options.metrics:
+        return None
     from metrics import evaluate
 
-    listed = [name.strip() for name in names.split(",") if name.strip()]
-    return lambda folder: evaluate.on_snapshot(listed, dataset.path, folder)
+    budget_sec = None if options.metric_minutes is None else options.metric_minutes * 60
+    return evaluate.on_snapshot(options.metrics, dataset.path, folder, time_budget_sec=budget_sec)
 
 
 def read_config(folder: Path) -> TrainingSettings:

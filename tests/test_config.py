@@ -12,10 +12,19 @@ import pytest
 import config
 from stylegan_tf import settings_text
 from stylegan_tf.errors import UserError
-from stylegan_tf.settings import ScheduleSettings, TrainingSettings
+from stylegan_tf.settings import DataSettings, ScheduleSettings, TrainingSettings
 from stylegan_tf.training.settings_check import check
 
 ROOT = Path(__file__).parents[1]
+
+
+def base():
+    """Settings that do not move when a preset is tuned: 8x8 to 32x32 in 4 phases of 6 kimg."""
+    return TrainingSettings(
+        "base",
+        schedule=ScheduleSettings(total_kimg=60, steady_kimg=6, fade_kimg=6, minibatch_base=16, minibatch_by_resolution={8: 32, 16: 32}),
+        data=DataSettings(path="datasets/x", conditional=True),
+    )
 
 
 def dataset(resolution=64, label_size=3, channels=3):
@@ -60,7 +69,7 @@ def test_paper_schedule_is_table_by_gpus():
     ],
 )
 def test_override_is_typed(assignment, path, value):
-    changed = settings_text.override(config.demo(), [assignment])
+    changed = settings_text.override(base(), [assignment])
     for name in path.split("."):
         changed = getattr(changed, name)
     assert changed == value
@@ -84,7 +93,7 @@ def test_override_is_typed(assignment, path, value):
 )
 def test_bad_override_says_what_is_possible(assignment, message):
     with pytest.raises(UserError, match=message):
-        settings_text.override(config.demo(), [assignment])
+        settings_text.override(base(), [assignment])
 
 
 @pytest.mark.parametrize("name", config.PRESETS)
@@ -99,11 +108,11 @@ def test_reading_settings_refuses_unknown_names():
 
 
 def test_differences_name_both_values():
-    changed = settings_text.override(config.demo(), ["run.seed=3", "loss.gamma=5"])
-    assert settings_text.differences(config.demo(), changed) == [("loss.gamma", 10.0, 5.0), ("run.seed", 0, 3)]
+    changed = settings_text.override(base(), ["run.seed=3", "loss.gamma=5"])
+    assert settings_text.differences(base(), changed) == [("loss.gamma", 10.0, 5.0), ("run.seed", 0, 3)]
 
 
-def refused(assignments, preset=config.demo, **kwargs):
+def refused(assignments, preset=base, **kwargs):
     with pytest.raises(UserError) as caught:
         check(settings_text.override(preset(), assignments), dataset(**{"resolution": 32, **kwargs}))
     return str(caught.value)
@@ -117,7 +126,7 @@ def test_minibatch_must_hold_whole_groups():
 
 
 def test_minibatch_below_one_group_is_one_group():
-    check(settings_text.override(config.demo(), ["schedule.minibatch_base=3"]), dataset(32))
+    check(settings_text.override(base(), ["schedule.minibatch_base=3"]), dataset(32))
 
 
 def test_accumulated_parts_must_hold_a_group():
@@ -132,7 +141,7 @@ def test_run_may_not_end_before_it_has_grown():
     message = refused(["schedule.total_kimg=10"])
     assert "takes 24 kimg" in message
     assert "if_too_short=rescale" in message
-    rescaled = check(settings_text.override(config.demo(), ["schedule.total_kimg=10", "schedule.if_too_short=rescale"]), dataset(32))
+    rescaled = check(settings_text.override(base(), ["schedule.total_kimg=10", "schedule.if_too_short=rescale"]), dataset(32))
     assert rescaled.schedule.fade_kimg == pytest.approx(2)  # 4 phases to grow and one steady, in 10 kimg
 
 
@@ -154,7 +163,7 @@ def test_resolution_above_the_dataset_is_refused():
 )
 def test_impossible_values_are_refused_without_a_dataset(assignment, message):
     with pytest.raises(UserError, match=message):
-        check(settings_text.override(config.demo(), [assignment]))
+        check(settings_text.override(base(), [assignment]))
 
 
 def test_every_setting_is_documented_with_a_comment():
@@ -172,3 +181,15 @@ def test_defaults_are_the_papers():
 def test_config_needs_no_tensorflow():
     code = "import config, sys; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_every_setting_is_in_the_documentation():
+    page = (ROOT / "docs" / "config.md").read_text()
+    for group in dataclasses.fields(TrainingSettings):
+        if group.name == "name":
+            continue
+        section = page.split(f"### `{group.name}.`")[1].split("###")[0]
+        for field in dataclasses.fields(getattr(TrainingSettings("x"), group.name)):
+            assert f"| `{field.name}` |" in section, f"{group.name}.{field.name}"
+    for name in config.PRESETS:
+        assert f"`{name}`" in page, name

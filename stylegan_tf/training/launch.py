@@ -11,7 +11,7 @@ import stylegan_tf
 from stylegan_tf import networks, settings_text, snapshot
 from stylegan_tf.errors import UserError
 from stylegan_tf.settings import TrainingSettings
-from stylegan_tf.training import loop
+from stylegan_tf.training import loop, transfer
 from stylegan_tf.training import resume as resuming
 from stylegan_tf.training.build import build_networks
 from stylegan_tf.training.devices import Devices
@@ -46,6 +46,11 @@ def start(
     run = make_run(settings, run_dir, dataset, devices, on_snapshot)
     if source is not None:
         take_snapshot(run, source)
+    else:
+        if settings.transfer.init_from:
+            take_weights(run, settings.transfer.init_from)
+        if settings.transfer.start_lod is not None:
+            run.start_at(round(run.schedule.kimg_at(settings.transfer.start_lod) * 1000))
     return finish(run, loop.train(run))
 
 
@@ -94,8 +99,17 @@ def take_snapshot(run: loop.Run, source: Path) -> None:
             networks.assign_weights(network, snapshot.weight_arrays(getattr(loaded, name)))
     except ValueError as error:
         raise UserError(f"{source} holds other networks than this configuration. Try --init-from {source}. ({error})") from error
-    run.nimg = run.look_nimg = run.meter.start_nimg = loaded.nimg
+    run.start_at(loaded.nimg)
+    if run.is_done:
+        raise UserError(f"{source} stands at kimg {loaded.nimg / 1000:g} already. Ask for more with --total-kimg.")
     run.run_dir.log(f"Weights, averages, kimg ({loaded.nimg / 1000:.1f}) and schedule from {source}; both optimizers start fresh.")
+
+
+def take_weights(run: loop.Run, source: str) -> None:
+    """Takes what fits of the weights of other networks, and logs the table."""
+    loaded = stylegan_tf.load(source)
+    rows = transfer.transfer(loaded, run.networks, min_share=run.settings.transfer.min_share)
+    run.run_dir.log(f"Weights from {loaded.source or source}:\n{transfer.table(rows)}")
 
 
 def finish(run: loop.Run, stopped_by: str | None) -> int:

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from stylegan_tf import data, settings_text, snapshot
 from stylegan_tf.errors import UserError
+from stylegan_tf.networks import named_weights
 from stylegan_tf.settings import TrainingSettings
 from stylegan_tf.training import faults, progress, resume
 from stylegan_tf.training.control import Control
@@ -17,6 +18,7 @@ from stylegan_tf.training.run_dir import RunDir
 from stylegan_tf.training.schedule import Stage, TrainingSchedule, needs_new_optimizers
 from stylegan_tf.training.steps import Trainer
 from stylegan_tf.training.stopping import StopRequest
+from stylegan_tf.training.transfer import frozen_names
 
 ROLLBACK_SEED_STEP = 1_000_003  # added to the seed at every rollback: other latents, other order of the data
 
@@ -96,6 +98,10 @@ class Run:
                 setattr(self, name, value)
         self.trainer.seed = self.seed
         self._pending, self._batches_for = [], None
+
+    def start_at(self, nimg: int) -> None:
+        """Begins at an image count other than 0."""
+        self.nimg = self.look_nimg = self.meter.start_nimg = nimg
 
     @property
     def seed(self) -> int:
@@ -222,6 +228,7 @@ def make_trainer(settings: TrainingSettings, networks: tuple, dataset: Any, devi
         optimizer=settings.optimizer,
         seed=settings.run.seed,
         label_pool=dataset.labels if settings.data.conditional else None,
+        frozen=frozen_names(named_weights(networks[1]), settings.transfer.frozen_layers),
         use_loss_scaling=devices.policy == "mixed_float16",
         use_xla=settings.run.use_xla,
     )

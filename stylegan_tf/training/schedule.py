@@ -3,6 +3,7 @@
 import dataclasses
 from typing import NamedTuple
 
+from stylegan_tf.errors import UserError
 from stylegan_tf.resolution import log2
 from stylegan_tf.settings import ScheduleSettings
 
@@ -65,6 +66,23 @@ class TrainingSchedule:
             start_kimg += steady_kimg + fade_kimg
             lod -= 1
         return 0.0
+
+    def kimg_at(self, lod: float) -> float:
+        """Kimg at which the schedule reaches a level of detail.
+
+        Raises:
+            UserError: it starts below that level already.
+        """
+        first = log2(self.resolution) - log2(self.settings.start_resolution)
+        if not 0 <= lod <= first:
+            raise UserError(f"A start at lod {lod:g} is outside of the schedule, which goes from lod {first} to 0.")
+        kimg = 0.0
+        for level in range(first, 0, -1):
+            steady_kimg, fade_kimg = self.durations(self.resolution >> level)
+            if lod > level - 1:
+                return kimg + (steady_kimg + (level - lod) * fade_kimg if lod < level else 0.0)
+            kimg += steady_kimg + fade_kimg
+        return kimg
 
     def durations(self, resolution: int) -> tuple[float, float]:
         """Kimg that `resolution` is steady, and kimg in which the next one fades in."""

@@ -1,7 +1,5 @@
 """A whole tiny run: what it prints, what it leaves behind, how it ends and goes on."""
 
-import json
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -9,11 +7,8 @@ from PIL import Image
 import stylegan_tf
 from stylegan_tf.training import snapshots
 from stylegan_tf.training.stopping import StopRequest
+from tests.training.comparison import assert_same_run, lines
 from tests.training.conftest import changed
-
-
-def lines(path):
-    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +27,7 @@ def test_a_run_leaves_what_the_design_says(whole_run):
     assert "tick 4     kimg 0.1      lod 0.00  minibatch 4" in log
     assert log.splitlines()[-1].endswith(str(path))
     names = {file.name for file in path.iterdir()}
-    assert {"config.json", "log.txt", "stats.jsonl", "reals.png", "training-state.pkl", "network-final.pkl"} <= names
+    assert {"config.json", "log.txt", "stats.jsonl", "reals.png", "report.html", "training-state.pkl", "network-final.pkl"} <= names
     assert {"fakes000000.png", "fakes000000-nimg32.png", "fakes000000-nimg128.png"} <= names
     assert [file.name for file in snapshots.listed(path)] == ["network-snapshot-000000-nimg32.pkl", "network-snapshot-000000-nimg64.pkl"]
     assert measured == [("network-snapshot-000000-nimg32.pkl", 32), ("network-snapshot-000000-nimg64.pkl", 64), ("network-final.pkl", 128)]
@@ -40,7 +35,7 @@ def test_a_run_leaves_what_the_design_says(whole_run):
     assert [line["lod"] for line in ticks] == [1.0, 0.5, 0.0, 0.0]
     assert [line["nimg"] for line in ticks] == [32, 64, 96, 128]
     assert all(np.isfinite(line["Loss/D"]) for line in ticks)
-    assert {"nimg": 128, "Metrics/fid": 3.0} in lines(path / "stats.jsonl")
+    assert {"nimg": 128, "snapshot": "network-final.pkl", "Metrics/fid": 3.0} in lines(path / "stats.jsonl")
     assert Image.open(path / "fakes000000.png").size == (24, 16)  # full size at every level of detail
     networks = stylegan_tf.load(path)
     assert networks.nimg == 128
@@ -89,31 +84,3 @@ def test_a_run_cut_in_two_equals_one_that_was_not(whole_run, start_run, resume_r
     assert "Stopped by SIGTERM" in (cut / "log.txt").read_text()
     assert resume_run(cut, settings, on_snapshot=lambda *_: {"fid": 3.0}) == 0
     assert_same_run(whole, cut)
-
-
-def assert_same_run(one, other):
-    """Weights, moments, pictures and statistics are equal to the last bit; only times may differ."""
-    from stylegan_tf import snapshot
-
-    states = [snapshot.load_state(path / "training-state.pkl") for path in (one, other)]
-    assert_same(*(state["weights"] for state in states))
-    assert_same(*(state["trainer"] for state in states))
-    assert states[0]["position"] == states[1]["position"]
-    assert sorted(file.name for file in one.glob("*.p??")) == sorted(file.name for file in other.glob("*.p??"))
-    for picture in one.glob("*.png"):
-        assert picture.read_bytes() == (other / picture.name).read_bytes(), picture.name
-    stats = [[without_times(line) for line in lines(path / "stats.jsonl")] for path in (one, other)]
-    assert stats[0] == stats[1]
-
-
-def assert_same(a, b, name=""):
-    if isinstance(a, dict):
-        assert a.keys() == b.keys()
-        for key in a:
-            assert_same(a[key], b[key], f"{name}/{key}")
-    else:
-        np.testing.assert_array_equal(a, b, err_msg=name)
-
-
-def without_times(record):
-    return {name: value for name, value in record.items() if "sec" not in name and not name.endswith("_gb")}

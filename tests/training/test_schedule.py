@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from stylegan_tf.errors import UserError
 from stylegan_tf.settings import ScheduleSettings
 from stylegan_tf.training.schedule import TrainingSchedule, needs_new_optimizers, rescaled
 
@@ -86,6 +87,18 @@ def test_durations_by_resolution(kimg, lod):  # 8x8 for 10 kimg, 16x16 fades in 
         steady_kimg=10, fade_kimg=10, steady_kimg_by_resolution={16: 100}, fade_kimg_by_resolution={32: 4}
     )
     assert TrainingSchedule(settings, 32).lod(kimg) == pytest.approx(lod)
+
+
+@pytest.mark.parametrize(("lod", "kimg"), [(2, 0), (1.5, 15), (1, 20), (0.75, 121), (0, 124)])
+def test_start_at_a_level_of_detail(lod, kimg):
+    settings = ScheduleSettings(
+        steady_kimg=10, fade_kimg=10, steady_kimg_by_resolution={16: 100}, fade_kimg_by_resolution={32: 4}
+    )
+    schedule = TrainingSchedule(settings, 32)
+    assert schedule.kimg_at(lod) == pytest.approx(kimg)
+    assert schedule.lod(schedule.kimg_at(lod)) == pytest.approx(lod)
+    with pytest.raises(UserError, match="goes from lod 2 to 0"):
+        schedule.kimg_at(3)
 
 
 def test_no_fade_jumps_from_one_resolution_to_the_next():

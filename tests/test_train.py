@@ -1,0 +1,117 @@
+"""The command line of training. Steps are faked, everything around them is real."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import train
+from stylegan_tf import command_line
+from tests.training.conftest import tiny_dataset  # noqa: F401  a fixture
+from tests.training.fake_trainer import FakeTrainer
+
+ROOT = Path(__file__).parents[1]
+TINY = [
+    *("--set", "G.fmap_max=4", "--set", "D.fmap_max=4", "--set", "G.mapping_layers=1", "--set", "run.precision=float32"),
+    *("--set", "schedule.start_resolution=8", "--set", "schedule.tick_kimg=0.032", "--total-kimg", "0.064"),
+    *("--set", "data.conditional=false", "--set", "run.grid_columns=3", "--set", "run.grid_rows=2"),
+]
+
+
+@pytest.fixture
+def run(tmp_path, tiny_dataset, monkeypatch):  # noqa: F811
+    """A function that runs train.py in this process with a tiny configuration; returns exit code, output, errors."""
+    from stylegan_tf.training import loop
+
+    made = []
+    monkeypatch.setattr(loop, "make_trainer", lambda settings, nets, *_: made.append(FakeTrainer(nets, settings.run.seed)) or made[-1])
+
+    def run(*arguments, capsys):
+        code = command_line.run(train.main, ["--outdir", str(tmp_path / "results"), *arguments])
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    run.new = ["--preset", "demo", "--data", str(tiny_dataset), *TINY]
+    run.results = tmp_path / "results"
+    return run
+
+
+def test_help_is_fast_and_needs_no_tensorflow():
+    start = time.monotonic()
+    done = subprocess.run([sys.executable, "-X", "importtime", "train.py", "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "--resume" in done.stdout
+    assert "python train.py --preset demo" in done.stdout
+    assert "tensorflow" not in done.stderr
+    assert time.monotonic() - start < 10  # a second on a quiet machine; benchmarks do the timing
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--set", "schedule.speed=2"], "Unknown setting schedule.speed. Known here: schedule.total_kimg"),
+        (["--data", "nowhere"], "no dataset nowhere"),
+        (["--resume", "latest"], "--resume latest: no run in"),
+        (["--seed", "-1"], "run.seed must not be below 0"),
+        (["--gpus", "1"], "there is none: leave --gpus out"),
+        (["--set", "run.best_metric=fid5k"], "run.best_metric is fid5k, but --metrics asks for none"),
+    ],
+)
+def test_bad_input_is_one_message_and_exit_code_2(run, capsys, arguments, message):
+    code, _, errors = run(*run.new, *arguments, capsys=capsys)
+    assert code == 2
+    assert message in errors
+    assert len(errors.splitlines()) == 1
+    assert not list(run.results.glob("*"))
+
+
+def test_a_run_goes_on_where_it_was(run, capsys):
+    code, printed, _ = run(*run.new, capsys=capsys)
+    assert code == 0
+    assert "tick 2 " in printed
+    code, printed, _ = run("--resume", "latest", "--total-kimg", "0.128", "--set", "G.fmap_max=8", "--set", "loss.gamma=1", capsys=capsys)
+    assert code == 0
+    assert "Going on at kimg 0.1" in printed
+    assert "G.fmap_max: 4 in the run, 8 asked for: kept as the run began" in printed
+    assert "loss.gamma: 0.1 in the run, 1.0 asked for: takes effect from here on" in printed
+    folder = run.results / "00000-sgan-tiny-1gpu"
+    assert [json.loads(line)["nimg"] for line in (folder / "stats.jsonl").read_text().splitlines()] == [32, 64, 96, 128]
+    config = json.loads((folder / "config.json").read_text())
+    assert config["settings"]["loss"]["gamma"] == 1.0
+    assert config["settings"]["G"]["fmap_max"] == 4
+    assert len(list(run.results.glob("0*"))) == 1
+
+
+def test_a_snapshot_starts_a_new_run_at_its_kimg(run, capsys):
+    run(*run.new, capsys=capsys)
+    snapshot = str(run.results / "00000-sgan-tiny-1gpu" / "network-final.pkl")
+    code, _, errors = run("--resume", snapshot, capsys=capsys)
+    assert code == 2
+    assert "Ask for more with --total-kimg" in errors
+    code, printed, _ = run("--resume", snapshot, "--total-kimg", "0.128", capsys=capsys)
+    assert code == 0
+    assert "kimg (0.1) and schedule from" in printed
+    assert "both optimizers start fresh" in printed
+    folder = run.results / "00002-sgan-tiny-1gpu"
+    assert [json.loads(line)["nimg"] for line in (folder / "stats.jsonl").read_text().splitlines()] == [96, 128]
+
+
+def test_init_from_prints_what_was_taken(run, capsys):
+    run(*run.new, capsys=capsys)
+    snapshot = str(run.results / "00000-sgan-tiny-1gpu" / "network-final.pkl")
+    code, printed, _ = run(*run.new, "--init-from", snapshot, "--set", "G.mapping_layers=2", capsys=capsys)
+    assert code == 0
+    assert "G synthesis/8x8" in printed
+    assert "mapping/dense0" in printed  # 4 wide at the source's end, as wide as the hidden layers here
+    assert "tick 1 " in printed
+
+
+def test_dry_run_trains_nothing(run, capsys):
+    code, printed, _ = run(*run.new, "--dry-run", capsys=capsys)
+    assert code == 0
+    assert '"fmap_max": 4' in printed
+    assert "parameters        G " in printed
+    assert "total             about" in printed
+    assert not run.results.exists()
