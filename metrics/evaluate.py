@@ -92,7 +92,7 @@ def _score(bench, metric: Metric, networks, request: str, folder: Path | None, t
 def request_of(bench, metric: Metric) -> str:
     """Key of everything a score depends on."""
     options = dataclasses.asdict(bench.options)
-    for name in ("inception", "lpips", "num_images", "batch_size"):
+    for name in ("inception", "lpips", "batch_size"):
         options.pop(name)  # where the same weights lie, and what stands in the metric's name or in the protocol
     return key_of({"metric": metric.name, "data": bench.dataset.digest, "mirror": bench.is_mirrored, **options, **bench.common_protocol()})
 

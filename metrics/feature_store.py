@@ -44,10 +44,6 @@ class FeatureStore:
             np.save(temporary, made)
         return made
 
-    def has(self, chunk: int) -> bool:
-        """Whether a chunk is there already."""
-        return (self.folder / f"{chunk:05d}.npy").is_file()
-
     def remove(self) -> None:
         """Deletes everything of this kind."""
         shutil.rmtree(self.folder, ignore_errors=True)

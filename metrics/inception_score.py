@@ -37,7 +37,7 @@ def score(bench, metric: Metric) -> Score:
 
 
 def _inception_logits(bench, num_images: int) -> np.ndarray:
-    """float32 [num_images, 1008], where the weights hold the last layer."""
+    """float32 [num_images, 1008], without the bias as the score is defined, where the weights hold the last layer."""
     from metrics import weights
 
     last = weights.load_inception(bench.options.inception).get("logits/kernel")

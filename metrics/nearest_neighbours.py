@@ -18,8 +18,6 @@ from metrics.pairwise import NearestSearch
 from metrics.registry import Metric
 from metrics.score import Score
 
-NUM_SHOWN = 3  # neighbours a row of the figure, by pixels and by features
-PIXEL_SIDE = 32  # pixels are compared at this size: a shift by one pixel must not hide a copy
 _RESAMPLES = 1000
 
 
@@ -39,17 +37,18 @@ def score(bench, metric: Metric) -> Score:
     held_out = photographs.held_out(bench, metric.num_images)
     values, nearest = {}, {}
     for kind in ("features", "pixels"):
-        fake_search = NearestSearch(getattr(fakes, kind), NUM_SHOWN)
+        fake_search = NearestSearch(getattr(fakes, kind), photographs.NUM_SHOWN)
         other_search = NearestSearch(getattr(held_out, kind), 1, skip_equal=True, own_numbers=held_out.own_numbers)
         for number, batch in _training_set(bench, kind):
             fake_search.add(batch, number)
             other_search.add(batch, number)
         nearest[kind] = fake_search
         values[f"{metric.name}_{kind}"] = nearness(fake_search.distances[:, 0], other_search.distances[:, 0], seed=bench.options.seed)
+    side = min(photographs.PIXEL_SIDE, bench.G.resolution)
     protocol = {
         **bench.feature_protocol(), "num_fakes": metric.num_images, "num_held_out": len(held_out.features),
         "held_out": held_out.origin, "num_reals": bench.dataset.num_images, "mirrored_reals": bench.is_mirrored,
-        "pixels": f"{min(PIXEL_SIDE, bench.G.resolution)}x{min(PIXEL_SIDE, bench.G.resolution)}",
+        "pixels": f"{side}x{side}",
     }  # fmt: skip
     return Score(values, protocol, photographs.figure(bench, nearest, bench.options.num_neighbours_shown))
 

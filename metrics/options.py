@@ -16,7 +16,6 @@ class Options:
     """Choices of one evaluation; the defaults are the original's protocol.
 
     Attributes:
-        num_images: replaces the number in the metrics' names (fid50k with 5000 is fid5k).
         seed: of latents, labels, noise, mirroring and resampling.
         batch_size: images drawn at a time; None: by resolution. Random noise depends on it.
         truncation_psi, truncation_cutoff: 1 draws without truncation.
@@ -31,7 +30,6 @@ class Options:
         num_neighbours_shown: rows of the figure of nearest neighbours.
     """
 
-    num_images: int | None = None
     seed: int = 0
     batch_size: int | None = None
     truncation_psi: float = 1.0
@@ -52,7 +50,7 @@ class Options:
         for name, known in choices.items():
             if getattr(self, name) not in known:
                 raise UserError(f"{name} must be one of {', '.join(known)}. Received: {getattr(self, name)}")
-        for name in ("num_images", "batch_size", "num_neighbours_shown"):
+        for name in ("batch_size", "num_neighbours_shown"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UserError(f"{name} must be 1 or more. Received: {value}")

@@ -8,11 +8,12 @@ from PIL import Image, ImageDraw, ImageFont
 
 from metrics import real_images
 from metrics.generated import CHUNK
-from metrics.nearest_neighbours import NUM_SHOWN, PIXEL_SIDE
 from metrics.pairwise import NearestSearch
 from stylegan_tf import data
 from stylegan_tf.errors import UserError
 
+NUM_SHOWN = 3  # neighbours a row of the figure, by pixels and by features
+PIXEL_SIDE = 32  # pixels are compared at this size: a shift by one pixel must not hide a copy
 _SHOWN_SIDE = 96  # pixels of an image in the figure
 
 

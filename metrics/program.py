@@ -83,7 +83,7 @@ def _parser(default: str | None, description: str) -> argparse.ArgumentParser:
 
 def _options(parsed: argparse.Namespace) -> Options:
     return Options(
-        num_images=parsed.num_images, seed=parsed.seed, batch_size=parsed.batch_size, truncation_psi=parsed.trunc,
+        seed=parsed.seed, batch_size=parsed.batch_size, truncation_psi=parsed.trunc,
         noise_mode=parsed.noise, resize=parsed.resize, precision=parsed.precision, mirror=parsed.mirror, crop=parsed.crop,
         inception=parsed.inception, lpips=parsed.lpips, classifier=tuple(parsed.classifier), held_out=parsed.held_out,
     )  # fmt: skip

@@ -1,6 +1,5 @@
 """How many images a score may take to fit a time: measured once, then kept for the whole run."""
 
-import dataclasses
 import json
 import time
 from pathlib import Path
@@ -27,7 +26,8 @@ def sized(metrics: list[Metric], networks, dataset_path, options: Options, budge
         kept = {}
     if asked not in kept:
         bench = Bench(networks, data.open_dataset(dataset_path), options)
-        kept[asked] = [_renamed(metric, size) for metric, size in zip(metrics, fitting(metrics, bench, budget_sec), strict=True)]
+        sizes = fitting(metrics, bench, budget_sec)
+        kept[asked] = [registry.parse(metric.name, size).name for metric, size in zip(metrics, sizes, strict=True)]
         write_text(path, json.dumps(kept, indent=2) + "\n")
     return [registry.parse(name) for name in kept[asked]]
 
@@ -67,8 +67,3 @@ def images_per_sec(bench, metric: Metric) -> float:
     start = time.monotonic()
     run()
     return count * len(bench.workers) / (time.monotonic() - start)
-
-
-def _renamed(metric: Metric, size: int) -> str:
-    """Its name with another number."""
-    return dataclasses.replace(registry.parse(metric.name, size)).name

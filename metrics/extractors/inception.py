@@ -1,4 +1,4 @@
-"""The Inception of 2015-12-05 in TensorFlow: images in, 2048 pool features (and class logits where the file has them) out."""
+"""The Inception of 2015-12-05 in TensorFlow: images in, 2048 pool features out."""
 
 from collections.abc import Mapping
 
@@ -9,15 +9,13 @@ from metrics.extractors.inception_layers import INCEPTION_LAYERS
 from metrics.extractors.resize import RESIZES
 from metrics.extractors.rounding import has_bfloat16, rounded_weights
 
-NUM_FEATURES = 2048
-
 
 class Inception:
     """Pool features of uint8 images. Weights are constants on the device that was current when it was made.
 
     Args:
         weights: "NAME/kernel" [kh, kw, in, out], "NAME/bias" [out] and "NAME/mean_output" [out] of every layer, batch norm
-            folded in; optionally "logits/kernel" [2048, 1008].
+            folded in.
         resize: name of the way to 299x299 (`RESIZES`).
         precision: "float32", or "bfloat16" for the convolutions (features come out as float32 all the same). A processor
             without such arithmetic computes in float32 and rounds what each layer takes: the numbers of one that has it.
@@ -34,16 +32,11 @@ class Inception:
         self.dtype = tf.bfloat16 if is_rounded and not self.is_emulated else tf.float32
         self._kernels = {name: tf.constant(weights[f"{name}/kernel"], self.dtype) for name in INCEPTION_LAYERS}
         self._biases = {name: tf.constant(weights[f"{name}/bias"], self.dtype) for name in INCEPTION_LAYERS}
-        self._logits = tf.constant(weights["logits/kernel"]) if "logits/kernel" in weights else None
         self._run = tf.function(self._forward, input_signature=[tf.TensorSpec([None, None, None, None], tf.uint8)])
 
     def __call__(self, images) -> tf.Tensor:
         """uint8 images [N, H, W, 1 or 3] -> float32 features [N, 2048]."""
         return self._run(images)
-
-    def logits(self, features) -> tf.Tensor:
-        """float32 features [N, 2048] -> logits [N, 1008], without the bias, as the Inception Score is defined."""
-        return tf.linalg.matmul(features, self._logits)
 
     def _forward(self, images):
         images = self.resize(_three_channels(images))
