@@ -1,0 +1,150 @@
+"""The map of the house holds: floors, no cycles, no arrows from the library to the programs, and quick starts."""
+
+import ast
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LIBRARY = "stylegan_tf"
+PROGRAMS = ["config", "train", "dataset_tool", "generate"]
+UPSTAIRS = {*PROGRAMS, "metrics", "benchmarks", "tests"}
+
+
+def module_name(path):
+    """Dotted name of a source file."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+@cache
+def sources():
+    """Every module of the project, tests aside, by its dotted name."""
+    folders = [path for name in (LIBRARY, "metrics", "benchmarks") for path in sorted((ROOT / name).rglob("*.py"))]
+    return {module_name(path): path for path in [*folders, *(ROOT / f"{name}.py" for name in PROGRAMS)] if path.exists()}
+
+
+def imported_names(tree, module, is_package):
+    """Dotted names that a syntax tree imports: of modules, or of things inside them."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = module.split(".")[: len(module.split(".")) - node.level + is_package] if node.level else []
+            origin = ".".join([*base, *([node.module] if node.module else [])])
+            yield from (f"{origin}.{alias.name}" for alias in node.names)
+
+
+def is_no_arrow(node):
+    """True for what stands under `if TYPE_CHECKING` or `if __name__ == "__main__"`: a module that is imported runs neither."""
+    return isinstance(node, ast.If) and ("TYPE_CHECKING" in ast.unparse(node.test) or "__main__" in ast.unparse(node.test))
+
+
+@cache
+def imports():
+    """For every module, the modules of the project that it imports, inside its functions too."""
+    found = {}
+    for module, path in sources().items():
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tree.body = [node for node in tree.body if not is_no_arrow(node)]
+        names = set(imported_names(tree, module, path.name == "__init__.py"))
+        # `from package import name`: the module `package.name` where there is one, else the package itself.
+        found[module] = {name if name in sources() else name.rpartition(".")[0] for name in names} & set(sources()) - {module}
+    return found
+
+
+@cache
+def floors():
+    """Floor of every room in the table of docs/architecture.md, by dotted name without `stylegan_tf.`."""
+    rooms = {}
+    for floor, cells in re.findall(r"^\| (\d) \| (.*) \|$", (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8"), re.M):
+        for room in re.findall(r"`([^`]+)`", cells):
+            rooms.update({name.removesuffix(".py").rstrip("/").replace("/", "."): int(floor) for name in room.split()})
+    return rooms
+
+
+def floor_of(module):
+    """Floor of the most precise room that a module lies in; None where the table has none."""
+    name = module.removeprefix(f"{LIBRARY}.")
+    rooms = [room for room in floors() if name == room or name.startswith(room + ".")]
+    return floors()[max(rooms, key=len)] if rooms else None
+
+
+def test_every_module_has_a_floor():
+    assert [module for module in sources() if module != LIBRARY and floor_of(module) is None] == []
+
+
+def folder_of(module):
+    """Folder that a module lies in, such as `layers`; "" for the files that stand alone."""
+    room = module.removeprefix(f"{LIBRARY}.").split(".")[0]
+    return room if any((folder / room).is_dir() for folder in (ROOT, ROOT / LIBRARY)) else ""
+
+
+def may_import(module, target):
+    """A lower floor; or the same one, but never the folder next door."""
+    rooms = {folder_of(module), folder_of(target)} - {""}
+    return floor_of(target) < floor_of(module) or (floor_of(target) == floor_of(module) and len(rooms) <= 1)
+
+
+def test_imports_run_to_a_lower_floor_or_stay_within_a_room():
+    wrong = [
+        f"{module} ({floor_of(module)}) -> {target} ({floor_of(target)})"
+        for module, targets in imports().items()
+        for target in sorted(targets - {LIBRARY})
+        if module != LIBRARY and not may_import(module, target)
+    ]
+    assert wrong == []
+
+
+def test_no_cycle_of_imports():
+    done, path = set(), []
+
+    def visit(module):
+        if module in path:
+            pytest.fail(f"cycle: {' -> '.join([*path[path.index(module) :], module])}")
+        if module not in done:
+            path.append(module)
+            for target in sorted(imports()[module] - {LIBRARY}):  # its __init__ looks `load` up when it is asked for
+                visit(target)
+            done.add(path.pop())
+
+    for module in imports():
+        visit(module)
+
+
+def test_the_library_never_looks_upstairs():
+    for module, path in sources().items():
+        if module.split(".")[0] == LIBRARY:
+            names = imported_names(ast.parse(path.read_text(encoding="utf-8")), module, path.name == "__init__.py")
+            assert {name.split(".")[0] for name in names} & UPSTAIRS == set(), module
+
+
+def test_no_module_is_a_box_of_odds_and_ends():
+    assert [module for module in sources() if module.split(".")[-1] in ("utils", "util", "misc", "helpers", "common")] == []
+
+
+def test_the_first_line_of_a_file_says_what_belongs_in_it():
+    assert [module for module, path in sources().items() if not re.match(r'\s*$|"""\S+ \S+ ', path.read_text(encoding="utf-8"))] == []
+
+
+@pytest.mark.parametrize("module", [LIBRARY, "config"])
+def test_import_does_not_wait_for_tensorflow(module):  # it takes seconds; so does everything built on it
+    code = f"import sys, {module}; sys.exit('loaded TensorFlow' if 'tensorflow' in sys.modules else 0)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("program", ["train.py", "dataset_tool.py", "generate.py"])
+def test_help_does_not_wait_for_tensorflow(program):
+    code = (
+        "import runpy, sys; sys.argv = [sys.argv[1], '--help']\n"
+        "try: runpy.run_path(sys.argv[0], run_name='__main__')\n"
+        "except SystemExit as end: sys.exit('loaded TensorFlow' if 'tensorflow' in sys.modules else end.code)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, program], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert program in done.stdout
