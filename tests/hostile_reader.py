@@ -1,6 +1,10 @@
-"""Reads every file of a folder in a process of its own: limited memory, every call watched; prints what came of it as JSON."""
+"""Reads hostile files in a process of its own: limited memory, every call watched; prints what came of it as JSON.
+
+What is read: every file of a folder, or thousands of damaged copies of one file.
+"""
 
 import json
+import random
 import resource
 import signal
 import sys
@@ -54,7 +58,7 @@ def main(name, folder, extra_megabytes):
     resource.setrlimit(resource.RLIMIT_AS, (used + extra_megabytes * 2**20,) * 2)
     signal.signal(signal.SIGALRM, lambda *_: (_ for _ in ()).throw(TimeoutError(f"more than {SECONDS} s")))
     results = {}
-    for path in sorted(Path(folder).iterdir()):
+    for path in mutants(Path(folder)) if Path(folder).is_file() else sorted(Path(folder).iterdir()):
         start, before = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         signal.alarm(SECONDS)
         is_watching = True
@@ -72,6 +76,43 @@ def main(name, folder, extra_megabytes):
                               "events": list(events)}  # fmt: skip
         events.clear()
     print(json.dumps(results))
+
+
+def mutants(base):
+    """Damaged copies of a file, one at a time; base.count beside it says how many."""
+    content = base.read_bytes()
+    for number in range(int(base.with_suffix(".count").read_text())):
+        rng = random.Random(number)
+        path = base.with_name(f"mutant{number}{base.suffix}")
+        path.write_bytes(mutate(content, rng))
+        yield path
+        path.unlink()
+
+
+def mutate(content, rng):
+    """One to four damages, more often near the beginning, where structure is."""
+    damaged = bytearray(content)
+    for _ in range(rng.randint(1, 4)):
+        place = rng.randrange(min(len(damaged), rng.choice([64, 1024, 1 << 14, 1 << 30])) or 1)
+        kind = rng.randrange(7)
+        length = rng.choice([1, 1, 2, 4, 9, 100])
+        if kind == 0:
+            damaged[place : place + 1] = bytes([rng.randrange(256)])
+        elif kind == 1:
+            damaged[place : place + 1] = bytes([damaged[place] ^ (1 << rng.randrange(8))]) if place < len(damaged) else b""
+        elif kind == 2:
+            del damaged[place : place + length]
+        elif kind == 3:
+            damaged[place:place] = rng.randbytes(length)
+        elif kind == 4:
+            del damaged[place:]
+        elif kind == 5:
+            other = rng.randrange(len(damaged) or 1)
+            damaged[place:place] = damaged[other : other + length]
+        else:  # an opcode of the format where another was
+            opcodes = b"().NKMJX]}abceghjqrstuBCRUT\x80\x81\x85\x8a\x8b\x8c\x8d\x8e\x8f\x90\x93\x94\x95\x96"
+            damaged[place : place + 1] = bytes([rng.choice(opcodes)])
+    return bytes(damaged)
 
 
 if __name__ == "__main__":

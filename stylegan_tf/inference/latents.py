@@ -1,7 +1,10 @@
 """Latents from seeds, as the original draws them, and from files; labels for classes."""
 
 import os
+import struct
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +14,9 @@ from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.files import atomic_path
 
 MAX_FILE_BYTES = 1 << 30
+# What NumPy and zipfile raise for damaged files; NumPy hands headers of Python 2 to a tokenizer.
+_DAMAGE = (OSError, ValueError, EOFError, KeyError, TypeError, OverflowError, RuntimeError, SyntaxError, MemoryError, struct.error,
+           tokenize.TokenError, zipfile.BadZipFile, zlib.error)  # fmt: skip
 
 
 def latents_from_seeds(seeds: Sequence[int], z_dim: int) -> np.ndarray:
@@ -39,7 +45,7 @@ def load_latents(path: str | os.PathLike, name: str) -> np.ndarray:
         array = _load_zipped(path, name) if zipfile.is_zipfile(path) else _load_plain(path)
     except UserError:
         raise
-    except (OSError, ValueError, EOFError, KeyError, TypeError, RuntimeError, SyntaxError, MemoryError, zipfile.BadZipFile) as error:
+    except _DAMAGE as error:
         raise UserError(f"{path} is not a NumPy file of plain numbers ({str(error)[:200]}).") from error
     ranks = (2,) if name == "z" else (2, 3)
     if array.ndim not in ranks or array.dtype.kind not in "fiu" or array.size == 0:
