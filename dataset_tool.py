@@ -1,13 +1,13 @@
 """Command line of datasets: parses, and calls stylegan_tf.data."""
 
 import argparse
-import dataclasses
 import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from stylegan_tf import command_line
+from stylegan_tf.data.arguments import HelpFormatter, add_output, add_preparation, prepare_options
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -18,14 +18,6 @@ EXAMPLES = """examples:
 
 `python dataset_tool.py COMMAND --help` tells all options of a command.
 """
-
-
-class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
-    """Shows defaults that say something."""
-
-    def _get_help_string(self, action: argparse.Action) -> str:
-        is_silent = action.nargs == 0 or action.default in (None, "")
-        return action.help if is_silent else super()._get_help_string(action)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -40,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
 
     def command(run: Callable, text: str, *positional: tuple[str, str]) -> argparse.ArgumentParser:
         name = run.__name__
-        added = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".", formatter_class=_HelpFormatter)
+        added = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".", formatter_class=HelpFormatter)
         for argument, meaning in positional:
             added.add_argument(argument, help=meaning)
         added.set_defaults(run=run)
@@ -62,13 +54,13 @@ def _add_makers(command: Callable) -> None:
     leaves.add_argument("--resolution", type=int, default=64, help="side in pixels, a power of two from 4 to 1024")
     leaves.add_argument("--num-images", type=int, default=2000, help="how many")
     leaves.add_argument("--seed", type=int, default=0, help="another seed, other leaves")
-    _add_output(leaves, shuffle=None)  # the table of factors has the order of the records
+    add_output(leaves, shuffle=None)  # the table of factors has the order of the records
 
     images = command(
         create_from_images, "make a dataset of any folder, zip or tar of images", _TARGET, ("image_dir", "folder, zip or tar")
     )
-    _add_preparation(images)
-    _add_output(images)
+    add_preparation(images)
+    add_output(images)
 
     tfds = command(
         create_from_tfds, "make a dataset of an image set of tensorflow-datasets", _TARGET, ("name", "of the set, such as mnist")
@@ -77,19 +69,19 @@ def _add_makers(command: Callable) -> None:
     tfds.add_argument("--data-dir", help="where prepared sets lie; else the library's own place")
     tfds.add_argument("--image-key", help="feature that holds the image; else the only one")
     tfds.add_argument("--label-key", help="feature that holds the class; else `label`")
-    _add_preparation(tfds)
-    _add_output(tfds)
+    add_preparation(tfds)
+    add_output(tfds)
 
     hdf5 = command(
         create_from_hdf5, "make a dataset of a HDF5 file with data... [n, C, H, W]", _TARGET, ("hdf5_filename", "HDF5 file")
     )
-    _add_preparation(hdf5)
-    _add_output(hdf5)
+    add_preparation(hdf5)
+    add_output(hdf5)
 
     convert_ = command(
         convert, "copy a dataset into another encoding", _TARGET, ("source_dir", "dataset folder, ours or the original's")
     )
-    _add_output(convert_, shuffle=None)
+    add_output(convert_, shuffle=None)
 
 
 def _add_wellknown(command: Callable) -> None:
@@ -130,9 +122,9 @@ def _add_wellknown(command: Callable) -> None:
     celeba.add_argument("--cx", type=int, default=89, help="column of the crop's centre")
     celeba.add_argument("--cy", type=int, default=121, help="row of the crop's centre")
     for maker in (mnist, cifar10, cifar100, svhn, celeba):
-        _add_output(maker)
+        add_output(maker)
     for maker in (rgb, lsun, wide):  # the original writes these in the order of their source
-        _add_output(maker, shuffle=0)
+        add_output(maker, shuffle=0)
 
 
 def _add_lookers(command: Callable) -> None:
@@ -162,75 +154,14 @@ def _add_lookers(command: Callable) -> None:
         ("path", "dataset folder, image folder, zip or tar"),
     )
     verify.add_argument("--workers", type=int, metavar="N", help="threads; else one for each processor")
-    _add_preparation(verify)
-
-
-def _add_preparation(parser: argparse.ArgumentParser) -> None:
-    """How images of all kinds become squares of one size."""
-    group = parser.add_argument_group("preparation")
-    add = group.add_argument
-    add(
-        "--resolution",
-        type=int,
-        metavar="PIXELS",
-        help="side, a power of two from 4 to 1024; else the largest that 95%% of the images reach",
-    )
-    add("--fit", default="center-crop", choices=("center-crop", "wide", "pad", "stretch", "exact"), help="how images become square")
-    add("--channels", type=int, choices=(1, 3, 4), help="grey, RGB or RGBA; else what most images are")
-    add(
-        "--background",
-        metavar="COLOUR",
-        help="behind transparency and around padded images; else white (black bars with --fit wide)",
-    )
-    add("--min-size", type=int, metavar="PIXELS", help="smaller images are left out; else half the resolution")
-    add("--max-images", type=int, metavar="N", help="take no more")
-    add(
-        "--on-error",
-        default="skip",
-        choices=("skip", "stop"),
-        help="leave unusable images out, or refuse before anything is written",
-    )
-    add("--labels", default="auto", metavar="FROM", help="auto, none, folders, or a dataset.json, .csv or .npy file")
-    add("--dedupe", default="none", choices=("none", "exact", "near"), help="leave out repeated images")
-    add("--dedupe-distance", type=int, default=4, metavar="BITS", help="of 64, for --dedupe near")
-    add("--crop", default="none", choices=("none", "segment"), help="cut out the one object on a plain ground")
-    add("--mask-dir", metavar="DIR", help="masks by image name, for --crop segment")
-    add("--margin", type=float, default=0.1, metavar="PART", help="ground kept around the object, as part of its longer side")
-
-
-def _add_output(parser: argparse.ArgumentParser, *, shuffle: int | None = 1) -> None:
-    """How records are written."""
-    group = parser.add_argument_group("output")
-    add = group.add_argument
-    if shuffle is not None:
-        add("--shuffle", type=int, default=shuffle, choices=(0, 1), help="write in the original's shuffled order")
-    add("--encoding", default="png", choices=("png", "raw", "jpeg"), help="png is lossless; raw is what the original reads")
-    add("--quality", type=int, default=95, help="of jpeg, 1 to 100")
-    add("--shards", type=int, default=1, metavar="N", help="record files a resolution; the original reads only 1")
-    add("--workers", type=int, metavar="N", help="threads; else one for each processor")
-    add("--overwrite", action="store_true", help="replace an existing dataset, once the new one is whole")
-
-
-def _options(args: argparse.Namespace, **more):
-    """PrepareOptions from the flags that a command has."""
-    from stylegan_tf.data.prepare_options import PrepareOptions
-
-    known = {field.name for field in dataclasses.fields(PrepareOptions)}
-    given = {name: value for name, value in vars(args).items() if name in known}
-    if hasattr(args, "shards"):
-        given["num_shards"] = args.shards
-    if "shuffle" in given:
-        given["shuffle"] = bool(given["shuffle"])
-    if "class_names" in given:
-        given["class_names"] = tuple(name.strip() for name in args.class_names.split(",") if name.strip())
-    return PrepareOptions(**{**given, **more})
+    add_preparation(verify)
 
 
 def _build(open_source: Callable, args: argparse.Namespace, **more) -> None:
     """Checks options and target first: opening a large source takes a while."""
     from stylegan_tf.data.prepare import build_dataset, refuse_target
 
-    options = _options(args, **more)
+    options = prepare_options(args, **more)
     refuse_target(args.tfrecord_dir, args.overwrite)
     with open_source() as source:
         build_dataset(source, args.tfrecord_dir, options, made_by={"command": args.command_line})
@@ -403,7 +334,7 @@ def check(args: argparse.Namespace) -> None:
     from stylegan_tf.data.prepare import prepare
     from stylegan_tf.data.sources import open_images
 
-    options = _options(args)
+    options = prepare_options(args)
     with open_images(path) as source:
         prepared = prepare(source, options)
     plan = prepared.plan

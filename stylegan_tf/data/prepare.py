@@ -251,7 +251,7 @@ def _report_unusable(checked: CheckedImages, source: Source, options: PrepareOpt
 def _crop_function(options: PrepareOptions) -> Callable[[Decoded, str], Decoded] | None:
     if options.crop == "none":
         return None
-    from stylegan_tf.data.segment import SegmentCrop
+    from stylegan_tf.data.cut_out import SegmentCrop
 
     return SegmentCrop(options.margin, options.mask_dir)
 

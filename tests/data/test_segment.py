@@ -4,9 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
+from stylegan_tf.data.cut_out import SegmentCrop, cut_out
 from stylegan_tf.data.decode import decode_image_file
 from stylegan_tf.data.leaves import BACKGROUND, draw_leaf
-from stylegan_tf.data.segment import SegmentCrop, cut_out, find_object
+from stylegan_tf.data.segment import find_object
 from stylegan_tf.data.sources import UnusableImage
 from tests.data.broken_files import encoded
 

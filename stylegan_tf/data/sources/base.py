@@ -46,7 +46,7 @@ class Source:
         strangers: what was found beside the images.
         labels: [n] class numbers or float [n, label_size] that come with the source, or None.
         class_names: of these labels, or ().
-        crop: what the source itself cuts out of its images: a function as `segment.SegmentCrop`, or None.
+        crop: what the source itself cuts out of its images: a function as `cut_out.SegmentCrop`, or None.
         is_checked: True where the items are arrays of one known shape, so that nothing needs to be verified.
     """
 

@@ -1,0 +1,77 @@
+"""Arguments that several commands of dataset_tool.py share, and the options that they become."""
+
+import argparse
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from stylegan_tf.data.prepare_options import PrepareOptions
+
+
+class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows defaults that say something."""
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        is_silent = action.nargs == 0 or action.default in (None, "")
+        return action.help if is_silent else super()._get_help_string(action)
+
+
+def add_preparation(parser: argparse.ArgumentParser) -> None:
+    """How images of all kinds become squares of one size."""
+    group = parser.add_argument_group("preparation")
+    add = group.add_argument
+    add(
+        "--resolution",
+        type=int,
+        metavar="PIXELS",
+        help="side, a power of two from 4 to 1024; else the largest that 95%% of the images reach",
+    )
+    add("--fit", default="center-crop", choices=("center-crop", "wide", "pad", "stretch", "exact"), help="how images become square")
+    add("--channels", type=int, choices=(1, 3, 4), help="grey, RGB or RGBA; else what most images are")
+    add(
+        "--background",
+        metavar="COLOUR",
+        help="behind transparency and around padded images; else white (black bars with --fit wide)",
+    )
+    add("--min-size", type=int, metavar="PIXELS", help="smaller images are left out; else half the resolution")
+    add("--max-images", type=int, metavar="N", help="take no more")
+    add(
+        "--on-error",
+        default="skip",
+        choices=("skip", "stop"),
+        help="leave unusable images out, or refuse before anything is written",
+    )
+    add("--labels", default="auto", metavar="FROM", help="auto, none, folders, or a dataset.json, .csv or .npy file")
+    add("--dedupe", default="none", choices=("none", "exact", "near"), help="leave out repeated images")
+    add("--dedupe-distance", type=int, default=4, metavar="BITS", help="of 64, for --dedupe near")
+    add("--crop", default="none", choices=("none", "segment"), help="cut out the one object on a plain ground")
+    add("--mask-dir", metavar="DIR", help="masks by image name, for --crop segment")
+    add("--margin", type=float, default=0.1, metavar="PART", help="ground kept around the object, as part of its longer side")
+
+
+def add_output(parser: argparse.ArgumentParser, *, shuffle: int | None = 1) -> None:
+    """How records are written."""
+    group = parser.add_argument_group("output")
+    add = group.add_argument
+    if shuffle is not None:
+        add("--shuffle", type=int, default=shuffle, choices=(0, 1), help="write in the original's shuffled order")
+    add("--encoding", default="png", choices=("png", "raw", "jpeg"), help="png is lossless; raw is what the original reads")
+    add("--quality", type=int, default=95, help="of jpeg, 1 to 100")
+    add("--shards", type=int, default=1, metavar="N", help="record files a resolution; the original reads only 1")
+    add("--workers", type=int, metavar="N", help="threads; else one for each processor")
+    add("--overwrite", action="store_true", help="replace an existing dataset, once the new one is whole")
+
+
+def prepare_options(args: argparse.Namespace, **more: Any) -> "PrepareOptions":
+    """PrepareOptions from the flags that a command has."""
+    from stylegan_tf.data.prepare_options import PrepareOptions
+
+    known = {field.name for field in dataclasses.fields(PrepareOptions)}
+    given = {name: value for name, value in vars(args).items() if name in known}
+    if hasattr(args, "shards"):
+        given["num_shards"] = args.shards
+    if "shuffle" in given:
+        given["shuffle"] = bool(given["shuffle"])
+    if "class_names" in given:
+        given["class_names"] = tuple(name.strip() for name in args.class_names.split(",") if name.strip())
+    return PrepareOptions(**{**given, **more})
