@@ -58,7 +58,7 @@ class PrepareOptions:
     margin: float = 0.1
     workers: int | None = None
     encoding: str = "png"
-    quality: int = 95
+    quality: int = 90
     num_shards: int = 1
     overwrite: bool = False
 
