@@ -119,8 +119,8 @@ def demo() -> TrainingSettings:
         loss=LossSettings(gamma=1.0),
         optimizer=OptimizerSettings(ema_kimg=1),
         schedule=ScheduleSettings(
-            total_kimg=44,
-            steady_kimg_by_resolution={8: 8, 16: 8},
+            total_kimg=30,
+            steady_kimg_by_resolution={8: 6, 16: 6},
             fade_kimg_by_resolution={16: 4, 32: 4},
             minibatch_base=16,
             G_lrate=0.002,
