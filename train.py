@@ -83,7 +83,8 @@ def start(settings: TrainingSettings, options: argparse.Namespace, source: Path 
 
     check_metrics(options, settings)
     devices = device_choice.open_devices(settings.run)
-    folder = run_dirs.create(options.outdir, run_name(dataset.name, devices.num_devices))
+    name = run_name(dataset.name, devices.num_devices)
+    folder = run_dirs.create(options.outdir, name) if devices.is_chief else run_dirs.scratch()
     on_snapshot = metrics_callback(options, dataset, folder.path)
     return launch.start(settings, folder, dataset, devices, command=sys.argv, source=source, on_snapshot=on_snapshot)
 
@@ -102,9 +103,9 @@ def resume_run(path: Path, options: argparse.Namespace) -> int:
         print("\n".join(report))
         return print_estimate(settings, dataset)
     check_metrics(options, settings)
-    folder = run_dirs.RunDir(path)
-    state = resume.read(folder.state_path)
     devices = device_choice.open_devices(settings.run)
+    folder = run_dirs.RunDir(path) if devices.is_chief else run_dirs.scratch()
+    state = resume.read(path / run_dirs.STATE_NAME)
     on_snapshot = metrics_callback(options, dataset, path)
     return launch.resume(settings, folder, dataset, devices, state=state, report=report, on_snapshot=on_snapshot)
 

@@ -19,6 +19,7 @@ class Devices:
     Attributes:
         strategy: the tf.distribute strategy, also where there is one device only.
         num_devices: replicas over all machines.
+        num_workers: machines (processes) that train together.
         policy: Keras dtype policy of the networks: float32, mixed_bfloat16 or mixed_float16.
         is_chief: this process writes the run folder (the first one where several machines train together).
         description: for the log, such as "2 GPUs (NVIDIA H100), mixed_bfloat16".
@@ -26,6 +27,7 @@ class Devices:
 
     strategy: tf.distribute.Strategy
     num_devices: int
+    num_workers: int
     policy: str
     is_chief: bool
     description: str
@@ -43,6 +45,7 @@ def open_devices(settings: RunSettings) -> Devices:
         tf.config.experimental.enable_op_determinism()
     tf.keras.utils.set_random_seed(settings.seed)
     cluster = _cluster()
+    num_workers = 1 if cluster is None else _num_workers(cluster)
     gpus = _visible_gpus(settings.num_gpus)
     strategy = _strategy(cluster, gpus, settings.num_gpus)
     policy = resolve_precision(settings.precision, [_details(gpu) for gpu in gpus])
@@ -51,8 +54,9 @@ def open_devices(settings: RunSettings) -> Devices:
         is_chief = cluster["task"]["type"] == "chief"
     num_devices = strategy.num_replicas_in_sync
     kind = f"GPU ({_details(gpus[0]).get('device_name', 'unknown')})" if gpus else f"CPU ({os.cpu_count()} cores)"
-    description = f"{num_devices} x {kind}, {policy}, TensorFlow {tf.__version__}"
-    return Devices(strategy, num_devices, policy, is_chief, description)
+    machines = f" on {num_workers} machines" if num_workers > 1 else ""
+    description = f"{num_devices} x {kind}{machines}, {policy}, TensorFlow {tf.__version__}"
+    return Devices(strategy, num_devices, num_workers, policy, is_chief, description)
 
 
 def resolve_precision(precision: str, gpu_details: list[dict], cpu_flags: str | None = None) -> str:
@@ -121,7 +125,7 @@ def _cluster() -> dict | None:
         return None
     try:
         config = json.loads(text)
-        workers = sum(len(config["cluster"].get(kind, [])) for kind in ("chief", "worker"))
+        workers = _num_workers(config)
         config["task"]["type"], config["task"]["index"]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
@@ -129,6 +133,10 @@ def _cluster() -> dict | None:
             '{"cluster": {"worker": ["host1:12345", "host2:12345"]}, "task": {"type": "worker", "index": 0}}.'
         ) from error
     return config if workers > 1 else None
+
+
+def _num_workers(config: dict) -> int:
+    return sum(len(config["cluster"].get(kind, [])) for kind in ("chief", "worker"))
 
 
 def _details(gpu) -> dict:

@@ -13,9 +13,10 @@ from stylegan_tf.errors import UserError
 from stylegan_tf.settings import TrainingSettings
 from stylegan_tf.training import loop, transfer
 from stylegan_tf.training import resume as resuming
-from stylegan_tf.training.build import build_networks
+from stylegan_tf.training.build import build_networks, identity_of
 from stylegan_tf.training.devices import Devices
 from stylegan_tf.training.outputs import OnSnapshot
+from stylegan_tf.training.run import Run
 from stylegan_tf.training.run_dir import ABORT_NAME, CONFIG_NAME, RunDir
 
 
@@ -36,7 +37,7 @@ def start(
         run_dir, dataset, devices: what `run_dir.create`, `data.open_dataset` and `devices.open_devices` gave.
         command: the command line, for the record.
         source: snapshot to take networks, kimg and schedule from; optimizers start fresh.
-        on_snapshot: see `loop.Run`.
+        on_snapshot: see `Run`.
 
     Returns:
         Exit code.
@@ -78,7 +79,7 @@ def resume(
     return finish(run, loop.train(run, state))
 
 
-def make_run(settings: TrainingSettings, run_dir: RunDir, dataset: Any, devices: Devices, on_snapshot) -> loop.Run:
+def make_run(settings: TrainingSettings, run_dir: RunDir, dataset: Any, devices: Devices, on_snapshot) -> Run:
     """A run with fresh networks."""
     built = build_networks(
         settings,
@@ -88,10 +89,10 @@ def make_run(settings: TrainingSettings, run_dir: RunDir, dataset: Any, devices:
         policy=devices.policy,
         strategy=devices.strategy,
     )
-    return loop.Run(settings, run_dir, dataset=dataset, devices=devices, networks=built, on_snapshot=on_snapshot)
+    return Run(settings, run_dir, dataset=dataset, devices=devices, networks=built, on_snapshot=on_snapshot)
 
 
-def take_snapshot(run: loop.Run, source: Path) -> None:
+def take_snapshot(run: Run, source: Path) -> None:
     """Takes weights, averages, kimg and schedule from a snapshot of the same networks."""
     loaded = snapshot.load_networks(source)
     try:
@@ -105,14 +106,14 @@ def take_snapshot(run: loop.Run, source: Path) -> None:
     run.run_dir.log(f"Weights, averages, kimg ({loaded.nimg / 1000:.1f}) and schedule from {source}; both optimizers start fresh.")
 
 
-def take_weights(run: loop.Run, source: str) -> None:
+def take_weights(run: Run, source: str) -> None:
     """Takes what fits of the weights of other networks, and logs the table."""
     loaded = stylegan_tf.load(source)
     rows = transfer.transfer(loaded, run.networks, min_share=run.settings.transfer.min_share)
     run.run_dir.log(f"Weights from {loaded.source or source}:\n{transfer.table(rows)}")
 
 
-def finish(run: loop.Run, stopped_by: str | None) -> int:
+def finish(run: Run, stopped_by: str | None) -> int:
     """Says where the results are; returns the exit code."""
     if stopped_by is None:
         path = run.run_dir.path
@@ -133,7 +134,7 @@ def write_config(settings: TrainingSettings, run_dir: RunDir, dataset: Any, devi
         CONFIG_NAME,
         {
             "settings": settings_text.to_plain(settings),
-            "dataset": loop.identity_of(dataset, settings),
+            "dataset": identity_of(dataset, settings),
             "devices": devices.description,
             "library_version": stylegan_tf.__version__,
             "command": list(command),
@@ -143,7 +144,8 @@ def write_config(settings: TrainingSettings, run_dir: RunDir, dataset: Any, devi
 
 def _first_command(run_dir: RunDir) -> list[str]:
     """The command line that a run was started with."""
-    return json.loads((run_dir / CONFIG_NAME).read_text(encoding="utf-8")).get("command", [])
+    path = run_dir / CONFIG_NAME
+    return json.loads(path.read_text(encoding="utf-8")).get("command", []) if path.exists() else []
 
 
 def describe(settings: TrainingSettings, dataset: Any, devices: Devices) -> str:

@@ -1,250 +1,12 @@
-"""The training loop: looks at the schedule, runs steps, ends ticks, and goes on or back where it must."""
+"""The training loop: begins or goes on, runs step after step, and ends well whatever happens."""
 
 import contextlib
-import time
 from typing import Any
 
-import tensorflow as tf
-
-from stylegan_tf import data, settings_text, snapshot
 from stylegan_tf.errors import UserError
-from stylegan_tf.networks import named_weights
-from stylegan_tf.settings import TrainingSettings
-from stylegan_tf.training import faults, progress, resume
-from stylegan_tf.training.control import Control
-from stylegan_tf.training.devices import Devices, peak_gpu_memory_gb
-from stylegan_tf.training.outputs import OnSnapshot, Outputs
-from stylegan_tf.training.run_dir import RunDir
-from stylegan_tf.training.schedule import Stage, TrainingSchedule, needs_new_optimizers
-from stylegan_tf.training.steps import Trainer
+from stylegan_tf.training import faults, resume
+from stylegan_tf.training.run import Run
 from stylegan_tf.training.stopping import StopRequest
-from stylegan_tf.training.transfer import frozen_names
-
-ROLLBACK_SEED_STEP = 1_000_003  # added to the seed at every rollback: other latents, other order of the data
-
-
-class Run:
-    """One training run while it goes on.
-
-    Args:
-        settings: as `settings_check.check` returned them.
-        run_dir: its folder.
-        dataset: what `data.open_dataset` gave.
-        devices: what `devices.open_devices` gave.
-        networks: (G, D, G_ema).
-        on_snapshot: see `outputs.Outputs`.
-    """
-
-    def __init__(
-        self,
-        settings: TrainingSettings,
-        run_dir: RunDir,
-        *,
-        dataset: Any,
-        devices: Devices,
-        networks: tuple,
-        on_snapshot: OnSnapshot | None = None,
-    ):
-        self.settings = settings
-        self.plain_settings = settings_text.to_plain(settings)
-        self.run_dir = run_dir
-        self.dataset = dataset
-        self.dataset_identity = identity_of(dataset, settings)
-        self.devices = devices
-        self.networks = dict(zip(("G", "D", "G_ema"), networks, strict=True))
-        self.schedule = TrainingSchedule(settings.schedule, settings.data.resolution, devices.num_devices)
-        self.trainer = make_trainer(settings, networks, dataset, devices)
-        self.meter = progress.TickMeter(settings.schedule.total_kimg)
-        self.outputs = Outputs(settings, run_dir, dataset, on_snapshot)
-        self.live = progress.LiveLine()
-        self.control = Control()
-        self.nimg = 0
-        self.look_nimg = 0  # where the schedule was looked at last
-        self.pairs_left = 0  # of this look
-        self.previous_lod: float | None = None
-        self.num_rollbacks = 0
-        self._pending: list[dict[str, tf.Tensor]] = []  # statistics of the steps of this look
-        self._batches = None
-        self._batches_for: tuple | None = None  # (resolution, minibatch)
-        self._last_state_time = time.monotonic()
-
-    @property
-    def stage(self) -> Stage:
-        """The schedule as it was looked at last, with what control.json has changed."""
-        stage = self.schedule.at(self.look_nimg)
-        return stage._replace(**{name: value for name, value in self.control.values.items() if name in Stage._fields})
-
-    @property
-    def is_done(self) -> bool:
-        """True at the end of a look beyond the last image."""
-        return self.pairs_left == 0 and self.nimg >= self.settings.schedule.total_kimg * 1000
-
-    @property
-    def is_tick_over(self) -> bool:
-        """True where the images of a tick have been shown."""
-        return self.pairs_left == 0 and (self.nimg >= self.meter.start_nimg + self.stage.tick_kimg * 1000 or self.is_done)
-
-    def position(self) -> dict[str, Any]:
-        """Where the run stands, between two pairs of steps."""
-        self.flush()
-        names = ("nimg", "look_nimg", "pairs_left", "previous_lod", "num_rollbacks")
-        return {**{name: getattr(self, name) for name in names}, "control": dict(self.control.values)}
-
-    def set_position(self, position: dict[str, Any]) -> None:
-        """Goes to where `position` was taken."""
-        self.control.values = dict(position.get("control", {}))
-        for name, value in position.items():
-            if name != "control":
-                setattr(self, name, value)
-        self.trainer.seed = self.seed
-        self._pending, self._batches_for = [], None
-
-    def start_at(self, nimg: int) -> None:
-        """Begins at an image count other than 0."""
-        self.nimg = self.look_nimg = self.meter.start_nimg = nimg
-
-    @property
-    def seed(self) -> int:
-        """Seed of what is drawn from here on."""
-        return self.settings.run.seed + self.num_rollbacks * ROLLBACK_SEED_STEP
-
-    def run_pair(self) -> None:
-        """One D step and one G step; a look at the schedule first where it is time."""
-        if self.pairs_left == 0:
-            self._look()
-        stage = self.stage
-        if self._batches_for != (stage.resolution, stage.minibatch):
-            self._open_batches(stage)
-        self.trainer.gamma = self.control.values.get("gamma", self.settings.loss.gamma)
-        statistics = self.trainer.run_round(
-            self._batches,
-            lod=stage.lod,
-            minibatch=stage.minibatch,
-            G_lrate=stage.G_lrate,
-            D_lrate=stage.D_lrate,
-            nimg=self.nimg,
-            num_pairs=1,
-        )
-        self._pending.append(statistics)
-        self.nimg += stage.minibatch
-        self.pairs_left -= 1
-        if self.pairs_left == 0:
-            self.flush()
-            self.live.show(self.nimg, self.settings.schedule.total_kimg, stage)
-
-    def flush(self) -> None:
-        """Adds the statistics of the steps since the last look to the tick's; raises DivergedError for bad ones."""
-        pending, self._pending = self._pending, []
-        for statistics in pending:
-            values = {name: float(value) for name, value in statistics.items()}
-            faults.check_statistics(values, self.settings.run.max_logit)
-            self.meter.add(values)
-
-    def finish_tick(self) -> None:
-        """Prints and writes the tick, then pictures and snapshot where they are due, then does what control.json asks."""
-        stage, run, outputs = self.stage, self.settings.run, self.outputs
-        is_short = stage.tick_kimg < 1 or self.nimg // 1000 == self.meter.start_nimg // 1000
-        memory = {"gpumem_gb": peak_gpu_memory_gb(), "hostmem_gb": progress.host_memory_gb()}
-        self.live.clear()
-        record = self.meter.finish_tick(self.nimg, stage, memory)
-        tick = self.meter.tick
-        if tick % run.image_snapshot_ticks == 0 or self.is_done:
-            record |= outputs.write_fakes(self.bundle(), is_short)
-        outputs.write_tick(record)
-        self.control.read(self.run_dir)
-        if tick % run.network_snapshot_ticks == 0 or tick == 1 or self.is_done or "snapshot" in self.control.orders:
-            faults.check_weights({name: snapshot.weight_arrays(network) for name, network in self.networks.items()})
-            outputs.write_snapshot(self.bundle(), is_short, self.is_done)
-        outputs.write_report()
-        self.meter.finish_maintenance()
-
-    def bundle(self) -> snapshot.Networks:
-        """The networks with what a reader must know about them."""
-        about = {"nimg": self.nimg, "lod": self.stage.lod, "dataset": self.dataset_identity, "config": self.plain_settings}
-        return snapshot.Networks(**self.networks, **about)
-
-    @property
-    def is_state_due(self) -> bool:
-        """True where the last training state is older than the settings allow; ticks count at their end."""
-        run = self.settings.run
-        is_tick_end = self.meter.start_nimg == self.nimg and self.pairs_left == 0 and self.meter.tick > 0
-        is_due = is_tick_end and self.meter.tick % run.state_ticks == 0
-        return is_due or time.monotonic() - self._last_state_time > run.state_minutes * 60
-
-    def write_state(self) -> None:
-        """Writes the training state; raises DivergedError rather than save weights that are not finite."""
-        state = resume.collect(self)
-        faults.check_weights(state["weights"])
-        snapshot.save_state(self.run_dir.state_path, state)
-        self._last_state_time = time.monotonic()
-
-    def roll_back(self, error: faults.DivergedError) -> None:
-        """Goes back to the last training state with another seed, or raises UserError where that is not wanted (any more)."""
-        run = self.settings.run
-        if run.on_nan == "stop" or self.num_rollbacks >= run.max_rollbacks:
-            raise UserError(faults.diverged_message(error, self)) from error
-        state, count = resume.read(self.run_dir.state_path), self.num_rollbacks + 1
-        self.outputs.close()
-        resume.drop_newer(self.run_dir, state)
-        self.outputs.reopen()
-        resume.restore(self, state)
-        self.num_rollbacks = count
-        self.trainer.seed = self.seed
-        self.run_dir.log(f"{error}: back to kimg {self.nimg / 1000:.1f} with another seed (rollback {count} of {run.max_rollbacks})")
-        self.write_state()  # so that the count outlives the process
-
-    def _look(self) -> None:
-        self.look_nimg = self.nimg
-        self.pairs_left = self.settings.schedule.num_pairs_per_look
-        lod = self.stage.lod
-        is_first = self.previous_lod is None
-        if self.settings.optimizer.reset_on_growth and not is_first and needs_new_optimizers(self.previous_lod, lod):
-            self.trainer.reset_optimizers()
-        self.previous_lod = lod
-
-    def _open_batches(self, stage: Stage) -> None:
-        self.trainer.max_minibatch_per_device = stage.max_minibatch_per_device
-        about = self.settings.data
-        pipeline = data.make_pipeline(
-            self.dataset,
-            resolution=stage.resolution,
-            batch_size=stage.minibatch,
-            seed=self.seed,
-            start_nimg=self.nimg,
-            mirror=about.mirror,
-            balance=about.balance,
-            shuffle=about.shuffle,
-        )
-        self._batches = iter(pipeline)
-        self._batches_for = (stage.resolution, stage.minibatch)
-
-
-def make_trainer(settings: TrainingSettings, networks: tuple, dataset: Any, devices: Devices) -> Trainer:
-    """The trainer of a run."""
-    return Trainer(
-        *networks,
-        strategy=devices.strategy,
-        loss=settings.loss,
-        optimizer=settings.optimizer,
-        seed=settings.run.seed,
-        label_pool=dataset.labels if settings.data.conditional else None,
-        frozen=frozen_names(named_weights(networks[1]), settings.transfer.frozen_layers),
-        use_loss_scaling=devices.policy == "mixed_float16",
-        use_xla=settings.run.use_xla,
-    )
-
-
-def identity_of(dataset: Any, settings: TrainingSettings) -> dict[str, Any]:
-    """What a snapshot says about the data it was trained on."""
-    return {
-        "name": dataset.name,
-        "digest": dataset.digest,
-        "label_size": dataset.label_size if settings.data.conditional else 0,
-        "class_names": list(dataset.class_names or []),
-        "num_images": dataset.num_images,
-        "mirror": settings.data.mirror,
-        "path": str(dataset.path),
-    }
 
 
 def train(run: Run, state: dict[str, Any] | None = None) -> str | None:
@@ -267,7 +29,7 @@ def train(run: Run, state: dict[str, Any] | None = None) -> str | None:
             else:
                 _begin(run)
             while not run.is_done:
-                reason = stop.reason or run.run_dir.asked_to_stop() or ("control.json" if "stop" in run.control.orders else None)
+                reason = _stop_reason(run, stop)
                 if reason:
                     _end_early(run, stop, reason)
                     return reason
@@ -286,10 +48,18 @@ def train(run: Run, state: dict[str, Any] | None = None) -> str | None:
 
 def _begin(run: Run) -> None:
     """What is written before the first step."""
-    run.outputs.write_reals()
-    run.outputs.write_fakes(run.bundle())
+    if run.devices.is_chief:
+        run.outputs.write_reals()
+        run.outputs.write_fakes(run.bundle())
     run.meter.finish_maintenance()
     run.write_state()  # a run that is ended in its first minutes can go on too
+
+
+def _stop_reason(run: Run, stop: StopRequest) -> str | None:
+    """Who wants the run to end now, None where nobody does."""
+    if "stop" in run.control.orders:
+        return "control.json"  # all workers have heard it
+    return run.agreement.stop_reason(stop.reason or run.run_dir.asked_to_stop(), run.pairs_left == 0)
 
 
 def _advance(run: Run, stop: StopRequest) -> None:

@@ -6,10 +6,10 @@ import numpy as np
 import tensorflow as tf
 
 from stylegan_tf import images
-from stylegan_tf.resolution import Lod, resolution_at, split_lod
+from stylegan_tf.resolution import Lod, split_lod
 from stylegan_tf.settings import RunSettings
 
-BATCH_SIZE = 32  # images drawn at once
+BATCH_SIZE = 24  # images drawn at once
 
 
 class PictureGrids:
@@ -38,7 +38,7 @@ class PictureGrids:
             self.labels = labels[self.indices]
         self.z = random.randn(len(self.indices), z_dim).astype(np.float32)
         self._real_spread: dict[int, float] = {}
-        self._draw = tf.function(_draw, reduce_retracing=True)
+        self._draw: dict[tuple[int, bool], Any] = {}  # a function for each (floor of lod, fading or not)
 
     def reals(self, read_images: Any) -> np.ndarray:
         """Grid of reals, uint8 [H, W, C]. `read_images(indices)` gives uint8 [n, R, R, C] at full resolution."""
@@ -67,18 +67,19 @@ class PictureGrids:
             uint8 [N, R, R, C] at the resolution of the level of detail.
         """
         floor, fade = split_lod(lod)
-        size = resolution_at(self.resolution, lod)
+        if (floor, fade is None) not in self._draw:
+            self._draw[floor, fade is None] = tf.function(lambda z, labels, fade: _draw(G_ema, z, labels, Lod(floor, fade)))
+        fade = None if fade is None else tf.constant(fade, tf.float32)
         drawn = []
         for start in range(0, len(self.z), BATCH_SIZE):
-            z = self.z[start : start + BATCH_SIZE]
-            labels = None if self.labels is None else tf.constant(self.labels[start : start + BATCH_SIZE])
-            fade_weight = None if fade is None else tf.constant(fade, tf.float32)
-            drawn.append(images.to_uint8(self._draw(G_ema, tf.constant(z), labels, floor, fade_weight).numpy()))
-        return np.concatenate(drawn).reshape(len(self.z), size, size, -1)
+            chosen = np.arange(start, start + BATCH_SIZE) % len(self.z)  # the last batch is filled up: one shape, one trace
+            labels = None if self.labels is None else tf.constant(self.labels[chosen])
+            drawn.append(images.to_uint8(self._draw[floor, fade is None](tf.constant(self.z[chosen]), labels, fade).numpy()))
+        return np.concatenate(drawn)[: len(self.z)]
 
 
-def _draw(G_ema, z, labels, floor, fade):
-    return G_ema(z, labels, truncation_psi=None, noise_mode="const", lod=Lod(floor, fade))
+def _draw(G_ema, z, labels, lod):
+    return G_ema(z, labels, truncation_psi=None, noise_mode="const", lod=lod)
 
 
 def _spread(pictures: np.ndarray) -> float:

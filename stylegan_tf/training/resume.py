@@ -37,7 +37,7 @@ def merged(saved: TrainingSettings, wanted: TrainingSettings) -> tuple[TrainingS
 
 
 def collect(run: Any) -> dict[str, Any]:
-    """The state of a `loop.Run` as plain values and arrays."""
+    """The state of a `run.Run` as plain values and arrays."""
     return {
         "state_version": STATE_VERSION,
         "weights": {name: snapshot.weight_arrays(network) for name, network in run.networks.items()},
@@ -51,7 +51,7 @@ def collect(run: Any) -> dict[str, Any]:
 
 
 def restore(run: Any, state: dict[str, Any]) -> None:
-    """Puts a state that `collect` made into a `loop.Run` of the same networks.
+    """Puts a state that `collect` made into a `run.Run` of the same networks.
 
     Raises:
         UserError: the state belongs to other networks or another dataset.

@@ -4,6 +4,8 @@ import fcntl
 import json
 import os
 import re
+import shutil
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -22,17 +24,18 @@ class RunDir:
 
     Attributes:
         path: the folder.
-        number: its number, 3 for `00003-sgan-leaves-1gpu`.
 
     Raises:
         UserError: another process is writing to this run.
     """
 
-    def __init__(self, path: str | os.PathLike):
+    def __init__(self, path: str | os.PathLike, is_scratch: bool = False):
         self.path = Path(path)
-        found = re.match(r"(\d+)-", self.path.name)
-        self.number = int(found.group(1)) if found else 0
-        self._lock_file = open(self.path / ".lock", "a+", encoding="utf-8")  # noqa: SIM115  held until close()
+        self._is_scratch = is_scratch
+        try:
+            self._lock_file = open(self.path / ".lock", "a+", encoding="utf-8")  # noqa: SIM115  held until close()
+        except OSError as error:
+            raise UserError(f"Cannot write to {self.path}: {error.strerror or error}.") from error
         try:
             fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -56,8 +59,10 @@ class RunDir:
         return self.path / STATE_NAME
 
     def close(self) -> None:
-        """Lets other processes in."""
+        """Lets other processes in; a scratch folder is removed."""
         self._lock_file.close()
+        if self._is_scratch:
+            shutil.rmtree(self.path, ignore_errors=True)
 
     def log(self, text: str, is_kept: bool = True) -> None:
         """Prints lines, and adds them to log.txt where they are to be kept."""
@@ -96,6 +101,11 @@ def create(outdir: str | os.PathLike, name: str) -> RunDir:
     except OSError as error:
         raise UserError(f"Cannot make a run folder in {outdir}: {error.strerror or error}. Try another --outdir.") from error
     raise UserError(f"Cannot find a free number for a run folder in {outdir}.")
+
+
+def scratch() -> RunDir:
+    """A folder that is thrown away: for the workers that do not write the run folder."""
+    return RunDir(tempfile.mkdtemp(prefix="sgan-worker-"), is_scratch=True)
 
 
 def runs(outdir: str | os.PathLike) -> list[Path]:

@@ -30,7 +30,7 @@ class EventWriter:
                 tf.summary.histogram(tag, value, step=nimg)
         self._writer.flush()
 
-    def graph(self, concrete_function: Any, nimg: int) -> None:
+    def graph(self, concrete_function: Any) -> None:
         """Writes the graph of a traced function."""
         with self._writer.as_default():
             tf.summary.graph(concrete_function.graph)

@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from stylegan_tf import snapshot
 from stylegan_tf.errors import UserError
-from stylegan_tf.training import loop, snapshots
+from stylegan_tf.training import run as runs
+from stylegan_tf.training import snapshots
 from tests.training.conftest import changed
 from tests.training.fake_trainer import FakeTrainer
 
@@ -25,7 +26,7 @@ def fake_steps(monkeypatch):
             made.append(FakeTrainer(networks, settings.run.seed, on_round))
             return made[-1]
 
-        monkeypatch.setattr(loop, "make_trainer", make)
+        monkeypatch.setattr(runs, "make_trainer", make)
         return made
 
     return install

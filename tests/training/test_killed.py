@@ -1,4 +1,4 @@
-"""kill -9 at random moments, while state and snapshots are written too: the run goes on as if nothing had happened."""
+"""Processes that are killed, or asked to end, at random moments, while files are written too: nothing is lost but time."""
 
 import random
 import signal
@@ -10,22 +10,23 @@ from pathlib import Path
 from tests.training.comparison import assert_same_run, lines
 
 ROOT = Path(__file__).parents[2]
-NUM_KILLS = 3
+NUM_KILLS = 2
 # A tick takes a few hundredths of a second with faked steps: most kills fall into the writing of files.
 PROGRAM = """
 import sys, time
 import train
 from stylegan_tf import command_line
-from stylegan_tf.training import loop
+from stylegan_tf.training import run as runs
 from tests.training.fake_trainer import FakeTrainer
 slow_down = lambda *_: time.sleep(0.002)
-loop.make_trainer = lambda settings, networks, *_: FakeTrainer(networks, settings.run.seed, slow_down)
+runs.make_trainer = lambda settings, networks, *_: FakeTrainer(networks, settings.run.seed, slow_down)
 sys.exit(command_line.run(train.main))
 """
 SETTINGS = [
     *("--set", "G.fmap_max=4", "--set", "D.fmap_max=4", "--set", "G.mapping_layers=1", "--set", "run.precision=float32"),
     *("--set", "schedule.start_resolution=8", "--set", "schedule.tick_kimg=0.032", "--total-kimg", "3"),
     *("--set", "data.conditional=false", "--set", "run.grid_columns=3", "--set", "run.grid_rows=2"),
+    *("--set", "schedule.minibatch_base=8", "--set", "schedule.minibatch_by_resolution={}"),
     *("--set", "run.state_ticks=1", "--set", "run.network_snapshot_ticks=1", "--set", "run.keep_snapshots=2"),
 ]
 
@@ -65,3 +66,17 @@ def test_killed_runs_equal_one_that_was_not(tmp_path, tiny_dataset):
     assert_same_run(*paths)
     assert not list(paths[1].glob(".*partial*"))
     assert len(list((tmp_path / "cut").iterdir())) == 1
+
+
+def test_sigterm_ends_within_ten_seconds_with_a_state(tmp_path, tiny_dataset):
+    run = start("--preset", "demo", "--data", tiny_dataset, *SETTINGS, "--total-kimg", "1000", "--outdir", tmp_path)
+    assert wait_for(run, "tick 3")
+    (path,) = tmp_path.iterdir()
+    before = (path / "training-state.pkl").stat().st_mtime_ns
+    asked = time.monotonic()
+    run.send_signal(signal.SIGTERM)
+    printed, errors = run.communicate()
+    assert time.monotonic() - asked < 10
+    assert run.returncode == 0, errors
+    assert "Stopped by SIGTERM" in printed
+    assert (path / "training-state.pkl").stat().st_mtime_ns > before
