@@ -1,0 +1,1 @@
+"""What a trained generator can do: pictures, figures, walks, projections, exports."""
