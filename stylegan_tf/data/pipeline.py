@@ -1,13 +1,11 @@
 """Batches for training: an endless tf.data.Dataset whose order is a function of seed and position alone."""
 
-import functools
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stylegan_tf.data.codecs import mirror_images
+from stylegan_tf.data.batches import BatchReader, ReadAhead
 from stylegan_tf.data.dataset import Dataset
-from stylegan_tf.data.level import Level
 from stylegan_tf.data.order import Order, check_balance
 from stylegan_tf.errors import UserError
 
@@ -62,8 +60,9 @@ def make_pipeline(
     order = Order(dataset.num_images, seed=seed, shuffle=shuffle, balance=balance, classes=classes)
     # The first position of this worker from start_nimg on, then every num_shards-th.
     first = start_nimg + (shard_index - start_nimg) % num_shards
-    reader = _BatchReader(level, dataset.labels, order, first=first, step=num_shards, batch_size=batch_size, mirror=mirror)
-    return _batches(reader)
+    reader = BatchReader(level, dataset.labels, order, first=first, step=num_shards, batch_size=batch_size, mirror=mirror)
+    image_shape = (batch_size, resolution, resolution, dataset.channels)
+    return _as_dataset(reader, image_shape, (batch_size, dataset.label_size))
 
 
 def one_hot_classes(dataset: Dataset) -> np.ndarray:
@@ -94,99 +93,19 @@ def _check_arguments(*, batch_size: int, start_nimg: int, shard_index: int, num_
         raise UserError(f"The worker must be from 0 to {num_shards - 1}. Received: shard_index={shard_index}, num_shards={num_shards}")
 
 
-class _BatchReader:
-    """Reads the records of batch after batch: Python once a batch, for TensorFlow to call from its threads."""
-
-    def __init__(self, level: Level, labels: np.ndarray, order: Order, *, first: int, step: int, batch_size: int, mirror: bool):
-        self.level, self.batch_size, self.label_size = level, batch_size, labels.shape[1]
-        self._labels, self._order, self._mirror = labels, order, mirror
-        self._first, self._step = first, step
-
-    def raw(self, batch: int) -> np.ndarray:
-        """Images uint8 [N, R, R, C] of batch number `batch`, for raw records."""
-        positions, indices = self._look_up(batch)
-        images = self.level.read_raw(indices)
-        if self._mirror:
-            mirror_images(images, self._order.mirrored_at(positions))
-        return images
-
-    def encoded(self, batch: int) -> tuple[np.ndarray, np.ndarray]:
-        """Compressed images (bytes [N]), and whether to mirror them (bool [N])."""
-        positions, indices = self._look_up(batch)
-        flipped = self._order.mirrored_at(positions) if self._mirror else np.zeros(len(positions), bool)
-        return np.array(self.level.read_checked(indices), object), flipped
-
-    def labels(self, batch: int) -> np.ndarray:
-        """Labels of batch number `batch`: float32 [N, label_size]."""
-        return np.ascontiguousarray(self._labels[self._look_up(batch)[1]])
-
-    def _look_up(self, batch: int) -> tuple[np.ndarray, np.ndarray]:
-        """Positions in training and the image numbers there."""
-        positions = self._first + self._step * (int(batch) * self.batch_size + np.arange(self.batch_size))
-        return positions, self._order.images_at(positions)
-
-
-def _batches(reader: _BatchReader) -> "tf.data.Dataset":
-    """Images and labels together, in shapes known beforehand."""
+def _as_dataset(reader: BatchReader, image_shape: tuple[int, ...], label_shape: tuple[int, ...]) -> "tf.data.Dataset":
+    """A tf.data.Dataset that asks for batch 0, 1, 2, ..."""
     import tensorflow as tf
 
-    level = reader.level
-    image_shape = (reader.batch_size, level.resolution, level.resolution, level.channels)
-
-    def with_shapes(images, labels):
-        return tf.ensure_shape(images, image_shape), tf.ensure_shape(labels, (reader.batch_size, reader.label_size))
-
-    images = _raw_images(reader) if level.encoding == "raw" else _decoded_images(reader)
-    return tf.data.Dataset.zip(images, _labels(reader)).map(with_shapes).prefetch(2).with_options(_options())
-
-
-def _raw_images(reader: _BatchReader) -> "tf.data.Dataset":
-    """Batches of raw records."""
-    import tensorflow as tf
-
-    return _batch_numbers().map(lambda batch: tf.numpy_function(reader.raw, [batch], tf.uint8), num_parallel_calls=2, deterministic=True)
-
-
-def _decoded_images(reader: _BatchReader) -> "tf.data.Dataset":
-    """Batches of PNG or JPEG records, decoded image by image in TensorFlow's threads."""
-    import tensorflow as tf
-
-    level = reader.level
-    if level.encoding == "png":
-        decode = functools.partial(tf.io.decode_png, channels=level.channels)
-    else:
-        # The slow transform is the one that others (Pillow, OpenCV) take; the fast one is off by up to 15 of 255.
-        decode = functools.partial(tf.io.decode_jpeg, channels=level.channels, dct_method="INTEGER_ACCURATE")
-
-    def decode_one(encoded, is_flipped):
-        image = tf.ensure_shape(decode(encoded), (level.resolution, level.resolution, level.channels))
-        # `reverse` has a loop of its own for images, ten times as fast as a slice with a negative stride.
-        return tf.cond(is_flipped, lambda: tf.reverse(image, [1]), lambda: image)
+    ahead = ReadAhead(reader.read)
 
     def read(batch):
-        encoded, flipped = tf.numpy_function(reader.encoded, [batch], (tf.string, tf.bool))
-        return tf.ensure_shape(encoded, (reader.batch_size,)), tf.ensure_shape(flipped, (reader.batch_size,))
-
-    images = _batch_numbers().map(read).prefetch(1).unbatch().map(decode_one, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return images.batch(reader.batch_size, drop_remainder=True)
-
-
-def _labels(reader: _BatchReader) -> "tf.data.Dataset":
-    """Batches of labels. They do not travel with the images: TensorFlow 2.21 crashes where empty ones are taken apart by `unbatch`."""
-    import tensorflow as tf
-
-    return _batch_numbers().map(lambda batch: tf.numpy_function(reader.labels, [batch], tf.float32))
-
-
-def _batch_numbers() -> "tf.data.Dataset":
-    import tensorflow as tf
-
-    return tf.data.Dataset.range(np.iinfo(np.int64).max)
-
-
-def _options() -> "tf.data.Options":
-    import tensorflow as tf
+        images, labels = tf.numpy_function(ahead.get, [batch], (tf.uint8, tf.float32))
+        return tf.ensure_shape(images, image_shape), tf.ensure_shape(labels, label_shape)
 
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF  # shards are arguments here
-    return options
+    options.experimental_optimization.apply_default_optimizations = False  # they would add a `prefetch`; see ReadAhead
+    # A thread of its own, because it waits for others that TensorFlow runs.
+    options.threading.private_threadpool_size = 1
+    return tf.data.Dataset.range(np.iinfo(np.int64).max).map(read).with_options(options)

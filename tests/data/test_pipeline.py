@@ -3,11 +3,13 @@
 import os
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
 
 from stylegan_tf.data import DatasetWriter, make_pipeline, open_dataset, read_images
+from stylegan_tf.data.batches import ReadAhead
 from stylegan_tf.data.order import Order
 from stylegan_tf.errors import UserError
 
@@ -193,6 +195,42 @@ def test_level_with_other_images_is_refused_before_training(tmp_path):
     os.replace(other.path / "b-r02.tfrecords", dataset.path / "a-r02.tfrecords")
     with pytest.raises(UserError, match=r"a-r02.tfrecords holds 18 images"):
         make_pipeline(open_dataset(dataset.path), resolution=4, batch_size=4, seed=0)
+
+
+EXIT_SCRIPT = """
+import sys
+from stylegan_tf.data import make_pipeline, open_dataset
+iterators = [iter(make_pipeline(open_dataset(path), resolution=8, batch_size=4, seed=0)) for path in sys.argv[1:]]
+for iterator in iterators * 3:
+    next(iterator)
+"""
+
+
+def test_program_ends_while_batches_are_being_made(tmp_path):
+    """TensorFlow's threads, caught in Python when the program ended, made every other run hang or abort."""
+    for encoding in ("raw", "png"):
+        made(tmp_path / encoding, encoding=encoding)
+    command = [sys.executable, "-c", EXIT_SCRIPT, str(tmp_path / "raw"), str(tmp_path / "png")]
+    assert subprocess.run(command, check=False, timeout=300, capture_output=True).returncode == 0
+
+
+def test_batches_are_made_ahead_and_in_order():
+    made_batches, lock = [], threading.Lock()
+
+    def read(batch):
+        with lock:
+            made_batches.append(batch)
+        if batch == 6:
+            raise UserError("batch 6 is damaged")
+        return batch
+
+    ahead = ReadAhead(read)
+    assert [ahead.get(batch) for batch in range(6)] == list(range(6))
+    with pytest.raises(UserError, match="batch 6"):
+        ahead.get(6)
+    assert [ahead.get(batch) for batch in (7, 0, 1, 7)] == [7, 0, 1, 7]  # a second iterator starts anew
+    assert sorted(made_batches)[:3] == [0, 0, 1]
+    assert len(made_batches) < 20
 
 
 def test_importing_the_data_room_leaves_tensorflow_alone():
