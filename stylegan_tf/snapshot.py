@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import stylegan_tf
-from stylegan_tf import safe_pickle
+from stylegan_tf import network_options, safe_pickle
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.networks import Discriminator, Generator, assign_weights, named_weights
 
@@ -76,13 +76,16 @@ def load_networks(path: str | os.PathLike, *, dtype: str | None = None) -> Netwo
     """
     value = _read(path, NETWORKS_FORMAT, "network snapshot")
     try:
+        lod = _check(value)
         networks = [
             _make(kind, value[config], value[name], name, dtype)
             for kind, config, name in ((Generator, "G_config", "G"), (Discriminator, "D_config", "D"), (Generator, "G_config", "G_ema"))
         ]
-        return Networks(*networks, nimg=int(value["nimg"]), lod=float(value["lod"]), dataset=dict(value["dataset"]),
+        return Networks(*networks, nimg=int(value["nimg"]), lod=lod, dataset=dict(value["dataset"]),
                         config=dict(value["config"]), source=str(path))  # fmt: skip
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except UserError as error:
+        raise UserError(f"{path} is not a whole network snapshot: {error} Try an older snapshot.") from error
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise UserError(f"{path} is not a whole network snapshot ({type(error).__name__}: {error}). Try an older snapshot.") from error
 
 
@@ -114,6 +117,14 @@ def weight_arrays(network: Generator | Discriminator) -> dict[str, Any]:
     return {name: variable.numpy() for name, variable in named_weights(network).items()}
 
 
+def _check(value):
+    """Holds options, weights and lod to what a network can be, before one is built; returns the lod."""
+    for name in ("G", "G_ema"):
+        network_options.check_generator(value["G_config"], value[name], name)
+    network_options.check_discriminator(value["D_config"], value["D"], "D")
+    return network_options.check_lod(value["lod"], value["G_config"]["resolution"])
+
+
 def _make(kind, config, weights, name, dtype):
     network = kind(**config, dtype=dtype, name=name)
     assign_weights(network, weights)
@@ -126,9 +137,10 @@ def _read(path, expected_format, what):
     value = safe_pickle.read_pickle(path)
     if not isinstance(value, dict) or value.get("format") != expected_format:
         raise UserError(f"{path} is not a {what} of this library.")
-    if value.get("format_version") != FORMAT_VERSION:
+    version = value.get("format_version")
+    if type(version) is not int or version != FORMAT_VERSION:
         raise UserError(
-            f"{path} has format version {value.get('format_version')}; this library reads {FORMAT_VERSION}. "
+            f"{path} has format version {version!s:.40}; this library reads {FORMAT_VERSION}. "
             f"It was written by version {value.get('library_version', 'unknown')}: install that one, or a later one."
         )
     return value

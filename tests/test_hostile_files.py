@@ -115,7 +115,6 @@ def lies(snapshot):
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(reason="snapshot.load_networks does not ask network_options yet", strict=False)
 def test_snapshots_that_lie(whole_files, tmp_path):
     whole = read_pickle(whole_files / "ours.pkl")
     kinds = {}
