@@ -119,15 +119,20 @@ def _from_source(source: Source) -> Labels:
 
 def _from_folders(names: Sequence[str]) -> Labels:
     """One class for each folder below what all images have in common."""
-    parents = [name.rpartition("/")[0] for name in names]
+    # Folders are few, images may be millions: nothing here keeps a string for each image.
+    numbers: dict[str, int] = {}
+    folders = np.array([numbers.setdefault(name.rpartition("/")[0], len(numbers)) for name in names], np.int64)
+    parents = list(numbers)
     if not parents or not all(parents):
         return Labels(None)  # images beside the folders: these are no classes
-    common = os.path.commonpath(parents) if len(set(parents)) > 1 else parents[0]
+    common = os.path.commonpath(parents)
     depth = len(common.split("/")) if common else 0
-    if any(parent == common for parent in parents):
+    if common in numbers:
         return Labels(None)
     classes = [parent.split("/")[depth] for parent in parents]
-    return _classes(classes, "names of folders")
+    class_names = _in_order(set(classes))
+    places = {name: number for number, name in enumerate(class_names)}
+    return Labels(np.array([places[name] for name in classes], np.int64)[folders], class_names, "names of folders")
 
 
 def _from_json(names: Sequence[str], content: bytes, where: str) -> Labels | None:
@@ -244,8 +249,12 @@ def _numbered(values: list, where: str) -> Labels:
 
 
 def _classes(classes: list[str | None], where: str) -> Labels:
-    """Class numbers of names, in sorted order (by value where all names are numbers)."""
-    known = {name for name in classes if name is not None}
-    in_order = sorted(known, key=int) if all(name.isascii() and name.isdigit() for name in known) else sorted(known)
-    numbers = {name: number for number, name in enumerate(in_order)}
-    return Labels(np.array([NO_CLASS if name is None else numbers[name] for name in classes], np.int64), tuple(in_order), where)
+    """Class numbers of names."""
+    class_names = _in_order({name for name in classes if name is not None})
+    numbers = {name: number for number, name in enumerate(class_names)}
+    return Labels(np.array([NO_CLASS if name is None else numbers[name] for name in classes], np.int64), class_names, where)
+
+
+def _in_order(names: set[str]) -> tuple[str, ...]:
+    """Class names sorted, by value where all are numbers."""
+    return tuple(sorted(names, key=int) if all(name.isascii() and name.isdigit() for name in names) else sorted(names))

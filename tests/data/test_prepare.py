@@ -164,3 +164,25 @@ def test_progress_counts_items_and_prints_plain_lines_when_piped(capsys):
 @pytest.mark.parametrize(("seconds", "text"), [(4, "4s"), (190, "3m 10s"), (3700, "1h 01m 40s"), (90_000, "1d 01h 00m")])
 def test_durations(seconds, text):
     assert format_sec(seconds) == text
+
+
+def test_a_disk_that_is_too_small_is_refused_before_writing(tmp_path, monkeypatch):
+    import shutil
+
+    source = write(tmp_path / "images", [leaf(number) for number in range(4)])
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=64 << 20))
+    lines = []
+    with pytest.raises(UserError, match=r"only 0\.1 GB are free"):
+        build_dataset(source, tmp_path / "set", PrepareOptions(), made_by={}, say=lines.append)
+    assert any("about 1 MB" in line for line in lines)
+    assert [path.name for path in tmp_path.iterdir()] == ["images"]
+
+
+def test_an_image_is_read_upright_cut_and_labelled_the_same_with_any_number_of_workers(tmp_path):
+    source = write(tmp_path / "images", [leaf(number, 64).resize((90, 70)) for number in range(30)])
+    for workers in (1, 3):
+        options = PrepareOptions(resolution=32, workers=workers)
+        build_dataset(source, tmp_path / f"set{workers}", options, made_by={}, say=silent)
+    images = [read_images(open_dataset(tmp_path / f"set{workers}"), range(30)) for workers in (1, 3)]
+    assert (images[0] == images[1]).all()
