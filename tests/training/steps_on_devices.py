@@ -12,7 +12,7 @@ from stylegan_tf.training.steps import Trainer
 
 MINIBATCH = 12  # three groups of the minibatch statistics: two devices cannot share them evenly
 # Name: number of devices, most samples computed at once on one of them.
-RUNS = {"1 device": (1, None), "1 device in three parts": (1, 4), "2 devices": (2, 4), "3 devices": (3, None)}
+RUNS = {"1 device": (1, None), "1 device in three parts": (1, 4), "2 devices": (2, None), "3 devices": (3, None)}
 SHAPE = {"resolution": 4, "label_size": 3, "fmap_base": 16, "fmap_max": 8}
 WIDTHS = {"z_dim": 6, "w_dim": 6, "mapping_layers": 1, "mapping_fmaps": 6}
 
