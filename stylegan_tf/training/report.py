@@ -130,7 +130,7 @@ def _filmstrip(folder: Path, settings: TrainingSettings) -> str:
     rows = []
     for path in thinned(grids, NUM_FRAMES):
         strip = _strip(path, path.stat().st_mtime_ns, settings.data.resolution, min(columns, NUM_TILES))
-        label = path.stem.removeprefix("fakes").lstrip("0") or "0"
+        label = f"{(nimg_of(path) or 0) / 1000:g} kimg"
         rows.append(f"<tr><td><small>{label}</small></td><td><img alt='fakes at {label}' src='data:image/png;base64,{strip}'></td></tr>")
     return f"<table class='strip'>{''.join(rows)}</table>" if rows else "<p class='none'>nothing yet</p>"
 
