@@ -12,6 +12,7 @@ setup(
     install_requires=[
         "tensorflow>=2.20,<2.22",
         "tensorflow-datasets>=4.9.7",
+        "importlib_resources>=6.4",  # tensorflow-datasets 4.9.10 imports it to prepare a set and does not declare it
         "numpy>=2.0",
         "scipy>=1.13",
         "pillow>=10.4",

@@ -72,11 +72,11 @@ def test_a_run_goes_on_where_it_was(run, capsys):
     code, printed, _ = run(*run.new, capsys=capsys)
     assert code == 0
     assert "tick 2 " in printed
-    code, printed, _ = run("--resume", "latest", "--total-kimg", "0.128", "--set", "G.fmap_max=8", "--set", "loss.gamma=1", capsys=capsys)
+    code, printed, _ = run("--resume", "latest", "--total-kimg", "0.128", "--set", "G.fmap_max=8", "--set", "loss.gamma=3", capsys=capsys)
     assert code == 0
     assert "Going on at kimg 0.1" in printed
     assert "G.fmap_max: 4 in the run, 8 asked for: kept as the run began" in printed
-    assert "in the run, 1.0 asked for: takes effect from here on" in printed
+    assert "in the run, 3.0 asked for: takes effect from here on" in printed
     folder = run.results / "00000-sgan-tiny-1gpu"
     assert [json.loads(line)["nimg"] for line in (folder / "stats.jsonl").read_text().splitlines()] == [32, 64, 96, 128]
     config = json.loads((folder / "config.json").read_text())
