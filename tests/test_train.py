@@ -80,7 +80,7 @@ def test_a_run_goes_on_where_it_was(run, capsys):
     folder = run.results / "00000-sgan-tiny-1gpu"
     assert [json.loads(line)["nimg"] for line in (folder / "stats.jsonl").read_text().splitlines()] == [32, 64, 96, 128]
     config = json.loads((folder / "config.json").read_text())
-    assert config["settings"]["loss"]["gamma"] == 1.0
+    assert config["settings"]["loss"]["gamma"] == 3.0
     assert config["settings"]["G"]["fmap_max"] == 4
     assert len(list(run.results.glob("0*"))) == 1
 
