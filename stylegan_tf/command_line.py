@@ -1,11 +1,15 @@
-"""How every command-line program ends: 0 when done, 2 with one clear message for bad input, 130 when interrupted."""
+"""How every command-line program ends: 0 when done, 2 with one clear message for bad input, 130 when interrupted, 141 unheard."""
 
 import contextlib
 import os
+import select
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from typing import TextIO
 
 from stylegan_tf.errors import UserError
+
+_UNHEARD = 128 + 13  # as the shell counts programs that SIGPIPE ended
 
 
 def run(main: Callable[[Sequence[str]], int | None], argv: Sequence[str] | None = None) -> int:
@@ -16,16 +20,62 @@ def run(main: Callable[[Sequence[str]], int | None], argv: Sequence[str] | None 
         argv: defaults to the arguments of this process.
 
     Returns:
-        The exit code to hand to `sys.exit`.
+        The exit code to hand to `sys.exit`; 141 where nobody reads the output any more (`... | head`), as other programs of
+        the shell end then.
     """
     try:
-        return main(sys.argv[1:] if argv is None else argv) or 0
+        code = _ending(main, sys.argv[1:] if argv is None else argv)
+        _flush_output()  # here, not when the interpreter ends, where a reader that is gone can only be complained of
+        return code
+    except SystemExit:  # how argparse ends, after --help too
+        try:
+            _flush_output()
+        except BrokenPipeError:
+            _discard_output()
+            return _UNHEARD
+        raise
+    except BrokenPipeError:
+        if not _discard_output():
+            raise
+        return _UNHEARD
+
+
+def _ending(main: Callable[[Sequence[str]], int | None], argv: Sequence[str]) -> int:
+    try:
+        return main(argv) or 0
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+
+
+def _flush_output() -> None:
+    if sys.stdout is not None and not sys.stdout.closed:
+        sys.stdout.flush()
+
+
+def _discard_output() -> bool:
+    """Points what has no reader to nowhere, so that its buffer can be emptied; False where both outputs are read."""
+    unheard = [stream for stream in (sys.stdout, sys.stderr) if stream is not None and _is_unheard(stream)]
+    for stream in unheard:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+    return bool(unheard)
+
+
+def _is_unheard(stream: TextIO) -> bool:
+    try:
+        stream.flush()
+        poll = select.poll()  # what is not buffered can be flushed all the same
+        poll.register(stream.fileno(), 0)
+        return any(event & select.POLLERR for _, event in poll.poll(0))
+    except BrokenPipeError:
+        return True
+    except (AttributeError, OSError):  # no `poll` on this system, no file behind this stream
+        return False
 
 
 def import_tensorflow() -> None:

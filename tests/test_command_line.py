@@ -1,6 +1,8 @@
 """How programs end: messages for users, exit codes, tracebacks for bugs."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -41,6 +43,11 @@ def test_a_bug_keeps_its_traceback():
         command_line.run(ending(ZeroDivisionError()), [])
 
 
+def test_a_pipe_that_breaks_elsewhere_keeps_its_traceback():
+    with pytest.raises(BrokenPipeError):
+        command_line.run(ending(BrokenPipeError()), [])
+
+
 def test_a_missing_file_is_both_kinds_of_error():  # the library's callers expect FileNotFoundError, its programs UserError
     assert issubclass(MissingFileError, UserError)
     assert issubclass(MissingFileError, FileNotFoundError)
@@ -52,3 +59,33 @@ def test_silenced_stderr_comes_back(capfd):
         os.write(2, b"from C++\n")
     os.write(2, b"heard\n")
     assert capfd.readouterr().err == "heard\n"
+
+
+UNHEARD = """
+import sys, os
+from stylegan_tf import command_line
+from stylegan_tf.errors import UserError
+def main(argv):
+    print("x" * {size}, file={stream})
+    {end}
+sys.exit(command_line.run(main))
+"""
+
+
+@pytest.mark.parametrize("size", [5, 1_000_000])  # left in the buffer until the end, or written at once
+@pytest.mark.parametrize("stream", ["sys.stdout", "sys.stderr"])
+@pytest.mark.parametrize("end", ["return 0", "sys.exit(0)"])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_is_gone_ends_a_program_quietly(size, stream, end, unbuffered):
+    """A traceback, and "Exception ignored ... BrokenPipeError" after it, came of `dataset_tool.py info ... | head -1`."""
+    read, write = os.pipe()
+    os.close(read)
+    kept_read, kept_write = os.pipe()
+    command = [sys.executable, "-c", UNHEARD.format(size=size, stream=stream, end=end)]
+    streams = {"stdout": write, "stderr": kept_write} if stream == "sys.stdout" else {"stdout": kept_write, "stderr": write}
+    code = subprocess.run(command, check=False, env={**os.environ, "PYTHONUNBUFFERED": unbuffered}, **streams).returncode
+    os.close(write)
+    os.close(kept_write)
+    with open(kept_read, "rb") as kept:
+        assert kept.read() == b""
+    assert code == 141
