@@ -4,6 +4,8 @@ import argparse
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+from stylegan_tf.data.codecs import JPEG_QUALITY
+
 if TYPE_CHECKING:
     from stylegan_tf.data.prepare_options import PrepareOptions
 
@@ -56,7 +58,7 @@ def add_output(parser: argparse.ArgumentParser, *, shuffle: int | None = 1) -> N
     if shuffle is not None:
         add("--shuffle", type=int, default=shuffle, choices=(0, 1), help="write in the original's shuffled order")
     add("--encoding", default="png", choices=("png", "raw", "jpeg"), help="png is lossless; raw is what the original reads")
-    add("--quality", type=int, default=90, help="of jpeg, 1 to 100")
+    add("--quality", type=int, default=JPEG_QUALITY, help="of jpeg, 1 to 100")
     add("--shards", type=int, default=1, metavar="N", help="record files a resolution; the original reads only 1")
     add("--workers", type=int, metavar="N", help="threads; else one for each processor")
     add("--overwrite", action="store_true", help="replace an existing dataset, once the new one is whole")

@@ -6,13 +6,15 @@ import numpy as np
 
 from stylegan_tf.errors import UserError
 
+# At 88, all levels of apple_leaves at 256x256 take 1.88 of the source files; at 90 1.94, at 92 2.01, at 95 2.2.
+JPEG_QUALITY = 88
 CHANNELS = {"raw": (1, 3, 4), "png": (1, 3, 4), "jpeg": (1, 3)}
 _FULL_COLOUR_SIDE = 32  # costs 3 % of the disk; at 4x4 half the colours would be a 2x2 image
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_COLOUR_TYPES = {1: 0, 3: 2, 4: 6}  # grey, RGB, RGBA
 
 
-def encode_image(image: np.ndarray, encoding: str, quality: int = 90) -> bytes:
+def encode_image(image: np.ndarray, encoding: str, quality: int = JPEG_QUALITY) -> bytes:
     """Encodes uint8 [H, W, C] as "raw", "png" or "jpeg" (quality 1 to 100).
 
     PNG takes the "average" filter and zlib level 1: 370 leaves of 256x256 a second on one core at 0.335 of raw, decoded by TensorFlow

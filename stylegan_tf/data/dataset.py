@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from stylegan_tf.array_files import read_npy
 from stylegan_tf.data.level import Level
 from stylegan_tf.data.manifest import Manifest, content_digest, read_manifest
 from stylegan_tf.data.record_file import RecordFile
@@ -175,9 +176,9 @@ def _open_labels(path: Path, manifest: Manifest | None, name: str) -> np.ndarray
             raise MissingFileError(f"{file} is missing, but the manifest says label_shape = {list(manifest.label_shape)}.")
         return None
     try:
-        labels = np.load(file, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        labels = read_npy(file, is_mapped=True)
+    except UserError as error:
         raise UserError(f"{file} is not a label file (a float32 .npy array [images, label_size]): {error}") from error
-    if not isinstance(labels, np.ndarray) or labels.ndim != 2 or labels.dtype != np.float32:
+    if labels.ndim != 2 or labels.dtype != np.float32:
         raise UserError(f"{file} must hold a float32 array [images, label_size]. Received: {labels.dtype} {list(labels.shape)}")
     return labels

@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from stylegan_tf.array_files import read_npy
 from stylegan_tf.errors import UserError
 
 _HEADER_BYTES = 128  # what NumPy writes for any float32 matrix
@@ -75,7 +76,7 @@ class LabelWriter:
         file.write(header.getvalue())
         file.flush()
         os.fsync(file.fileno())
-        return np.load(self._path, mmap_mode="r", allow_pickle=False)
+        return read_npy(self._path, is_mapped=True)
 
     def close(self) -> None:
         """Closes the file whatever state it is in."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from stylegan_tf.array_files import read_npy_bytes
 from stylegan_tf.data.sources import Source
 from stylegan_tf.errors import MissingFileError, UserError
 
@@ -175,8 +176,8 @@ def _from_csv(names: Sequence[str], content: bytes, where: str) -> Labels:
 def _from_npy(names: Sequence[str], content: bytes, where: str) -> Labels:
     """An array in the sorted order of the images: class numbers [n], or float [n, label_size]."""
     try:
-        values = np.load(io.BytesIO(content), allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+        values = read_npy_bytes(content, where)
+    except UserError as error:
         raise UserError(f"{where} is no .npy array of numbers: {error}") from None
     if values.dtype.kind not in "biuf" or values.ndim not in (1, 2) or len(values) != len(names):
         raise UserError(

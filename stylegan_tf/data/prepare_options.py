@@ -3,7 +3,7 @@
 import dataclasses
 from pathlib import Path
 
-from stylegan_tf.data.codecs import check_encoding
+from stylegan_tf.data.codecs import JPEG_QUALITY, check_encoding
 from stylegan_tf.data.decode import parse_colour
 from stylegan_tf.data.fit import FITS
 from stylegan_tf.errors import MissingFileError, UserError
@@ -58,7 +58,7 @@ class PrepareOptions:
     margin: float = 0.1
     workers: int | None = None
     encoding: str = "png"
-    quality: int = 90
+    quality: int = JPEG_QUALITY
     num_shards: int = 1
     overwrite: bool = False
 

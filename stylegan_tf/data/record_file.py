@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from stylegan_tf.array_files import read_npy
 from stylegan_tf.data.crc32c import masked_crc32c
 from stylegan_tf.data.tfrecords import COPY_AGAIN, FOOTER_BYTES, FRAME_BYTES, HEADER_BYTES, index_path
 from stylegan_tf.errors import MissingFileError, UserError
@@ -146,10 +147,10 @@ def save_index(record_path: Path, offsets: np.ndarray) -> None:
 def _load_index(path: Path, num_bytes: int) -> np.ndarray | None:
     """Offsets from an index file, or None where there is none or it belongs to another state of the record file."""
     try:
-        offsets = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+        offsets = read_npy(path)
+    except UserError:
         return None
-    if not isinstance(offsets, np.ndarray) or offsets.dtype != np.int64 or offsets.ndim != 1 or len(offsets) < 1:
+    if offsets.dtype != np.int64 or offsets.ndim != 1 or len(offsets) < 1:
         return None
     fits = offsets[0] == 0 and offsets[-1] == num_bytes and (np.diff(offsets) >= FRAME_BYTES).all()
     return offsets if fits else None

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from stylegan_tf.data.codecs import check_encoding
+from stylegan_tf.data.codecs import JPEG_QUALITY, check_encoding
 from stylegan_tf.data.dataset import PARTIAL_SUFFIX
 from stylegan_tf.data.disk import check_disk, estimate_bytes
 from stylegan_tf.data.encoding import Encoder, Item, Records
@@ -42,7 +42,7 @@ class DatasetWriter:
         resolution: side of the images, a power of two from 4 to 1024.
         channels: 1, 3 or 4 (JPEG: 1 or 3).
         encoding: "png" (lossless), "raw" (the original's records), or "jpeg".
-        quality: of JPEG, 1 to 100; 90 keeps all levels together within twice the size of typical photographs.
+        quality: of JPEG, 1 to 100; the default keeps all levels together within twice the size of typical photographs.
         expected_images: if given, the disk is checked for so many before anything is written.
         class_names: names of the classes; labels may then be class numbers.
         num_shards: record files a resolution; image i is in shard i % num_shards. The original reads only 1.
@@ -60,7 +60,7 @@ class DatasetWriter:
         resolution: int,
         channels: int,
         encoding: str = "png",
-        quality: int = 90,
+        quality: int = JPEG_QUALITY,
         expected_images: int | None = None,
         class_names: Sequence[str] | None = None,
         num_shards: int = 1,

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from stylegan_tf.array_files import read_npy
 from stylegan_tf.data.sources.base import Source, UnusableImage
 from stylegan_tf.errors import MissingFileError, UserError
 
@@ -56,8 +57,8 @@ def _labels_beside(path: Path, count: int) -> np.ndarray | None:
     if not file.is_file():
         return None
     try:
-        labels = np.load(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        labels = read_npy(file)
+    except UserError as error:
         raise UserError(f"{file} is no .npy array of numbers: {error}") from None
     if labels.ndim not in (1, 2) or labels.dtype.kind not in "biuf" or len(labels) != count:
         raise UserError(f"{file} should hold {count} labels. Received: {labels.dtype} {list(labels.shape)}")
