@@ -159,10 +159,10 @@ def _add_lookers(command: Callable) -> None:
 
 def _build(open_source: Callable, args: argparse.Namespace, **more) -> None:
     """Checks options and target first: opening a large source takes a while."""
-    from stylegan_tf.data.prepare import build_dataset, refuse_target
+    from stylegan_tf.data.prepare import build_dataset, ready_target
 
     options = prepare_options(args, **more)
-    refuse_target(args.tfrecord_dir, args.overwrite)
+    ready_target(args.tfrecord_dir, args.overwrite)
     with open_source() as source:
         build_dataset(source, args.tfrecord_dir, options, made_by={"command": args.command_line})
 
@@ -170,11 +170,8 @@ def _build(open_source: Callable, args: argparse.Namespace, **more) -> None:
 def create_leaves(args: argparse.Namespace) -> None:
     """Draws the embedded dataset."""
     from stylegan_tf.data.sources.leaves import LeavesSource
-    from stylegan_tf.files import write_text
 
-    source = LeavesSource(args.num_images, args.resolution, args.seed)
-    _build(lambda: source, args, shuffle=False)
-    write_text(Path(args.tfrecord_dir) / "factors.csv", source.factor_table())
+    _build(lambda: LeavesSource(args.num_images, args.resolution, args.seed), args, shuffle=False)
 
 
 def create_from_images(args: argparse.Namespace) -> None:

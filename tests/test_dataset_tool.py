@@ -200,7 +200,7 @@ def test_extract_display_compare_info_convert_check(tmp_path, capsys):
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
-def test_killed_in_the_middle_nothing_looks_like_a_dataset(tmp_path):
+def test_killed_in_the_middle_nothing_looks_like_a_dataset(tmp_path, capsys):
     command = [sys.executable, str(ROOT / "dataset_tool.py"), "create_leaves", str(tmp_path / "set")]
     process = subprocess.Popen(
         [*command, "--resolution", "64", "--num-images", "100000"], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
@@ -216,8 +216,25 @@ def test_killed_in_the_middle_nothing_looks_like_a_dataset(tmp_path):
     assert list(tmp_path.glob("[!.]*")) == []
     for partial in tmp_path.iterdir():
         assert run("info", partial) == 2
-    # Another try is not disturbed by what was left behind.
+    # Another try is not disturbed by what was left behind, and clears it.
     assert run("create_leaves", tmp_path / "set", "--resolution", 8, "--num-images", 8) == 0
+    assert os.listdir(tmp_path) == ["set"]
+    assert "left by a build that was cut off" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
+def test_killed_as_it_gets_its_name_a_dataset_has_its_report(tmp_path):
+    """report.json, report.html and factors.csv came after the name: a kill between left a dataset without them."""
+    script = (
+        "import os, pathlib, signal, sys, dataset_tool; rename = pathlib.Path.rename\n"
+        "def die(self, target): rename(self, target); os.kill(os.getpid(), signal.SIGKILL)\n"
+        "pathlib.Path.rename = die; dataset_tool.main(sys.argv[1:])"
+    )
+    arguments = ["create_leaves", str(tmp_path / "set"), "--resolution", "8", "--num-images", "8"]
+    result = subprocess.run([sys.executable, "-c", script, *arguments], cwd=ROOT, capture_output=True, check=False)
+    assert result.returncode == -signal.SIGKILL
+    assert {"report.json", "report.html", "factors.csv", "dataset.json"} <= set(os.listdir(tmp_path / "set"))
+    assert open_dataset(tmp_path / "set").num_images == 8
 
 
 def test_a_full_disk_leaves_nothing_behind(tmp_path):

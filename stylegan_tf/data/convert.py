@@ -6,13 +6,14 @@ from typing import Any
 
 from stylegan_tf.data.dataset import Dataset
 from stylegan_tf.data.encoding import Item
+from stylegan_tf.data.partial import clear_leftovers
 from stylegan_tf.data.records import decode_record
 from stylegan_tf.data.writer import DatasetWriter
 from stylegan_tf.progress_bar import Progress
 
 
 def convert_dataset(
-    dataset: Dataset, target_dir: str | Path, *, made_by: dict[str, Any], workers: int | None = None, **output: Any
+    dataset: Dataset, target_dir: str | Path, *, made_by: dict[str, Any], workers: int | None = None, say=print, **output: Any
 ) -> None:
     """Writes the images of a dataset anew, in the same order, with their labels.
 
@@ -21,11 +22,14 @@ def convert_dataset(
         target_dir: see `DatasetWriter`.
         made_by: see `DatasetWriter`.
         workers: threads; None takes one for each processor.
+        say: gets lines for the user.
         output: encoding, quality, num_shards and overwrite of `DatasetWriter`.
 
     Raises:
         UserError: a damaged record, an existing target, or a disk too small; nothing is left behind.
     """
+    for sentence in clear_leftovers(Path(target_dir)):
+        say(sentence)
     level = dataset.level(dataset.resolution)
     writer = DatasetWriter(
         target_dir,

@@ -97,6 +97,11 @@ def open_dataset(path: str | Path) -> Dataset:
         raise MissingFileError(f"There is no dataset {path}. Make one: python dataset_tool.py create_from_images {path} IMAGE_FOLDER")
     if path.name.endswith(PARTIAL_SUFFIX):
         raise UserError(f"{path} is a dataset whose making was cut off. Delete it, and make it anew.")
+    return open_folder(path)
+
+
+def open_folder(path: Path) -> Dataset:
+    """`open_dataset` without a look at the folder's name: for what is being made."""
     files, name = _find_levels(path)
     manifest = read_manifest(path)
     if manifest:

@@ -18,6 +18,7 @@ from stylegan_tf.data.disk import check_disk
 from stylegan_tf.data.encoding import Encoder, Item
 from stylegan_tf.data.fit import fit_image
 from stylegan_tf.data.labels import Labels, count_classes, describe_imbalance, find_labels
+from stylegan_tf.data.partial import clear_leftovers
 from stylegan_tf.data.plan import Plan, decide
 from stylegan_tf.data.prepare_options import PrepareOptions
 from stylegan_tf.data.report import Report, write_report
@@ -25,6 +26,7 @@ from stylegan_tf.data.sources import Source, UnusableImage
 from stylegan_tf.data.sources.base import printable
 from stylegan_tf.data.writer import DatasetWriter
 from stylegan_tf.errors import UserError
+from stylegan_tf.files import write_text
 from stylegan_tf.progress_bar import Progress, format_sec
 
 SHUFFLE_SEED = 123  # the original's
@@ -75,7 +77,7 @@ def build_dataset(source: Source, target_dir: str | Path, options: PrepareOption
         UserError: nothing usable, an unusable image with on_error "stop", an existing target, or a disk too small. Nothing
             is left behind.
     """
-    refuse_target(target_dir, options.overwrite)
+    ready_target(target_dir, options.overwrite, say=say)
     prepared = prepare(source, options, say=say)
     indices = writing_order(prepared.checked.indices, options.shuffle)
     plan = prepared.plan
@@ -84,12 +86,8 @@ def build_dataset(source: Source, target_dir: str | Path, options: PrepareOption
     say(f"{len(indices)} images of {shape} as {options.encoding}: about {max(size / 1e6, 1):.0f} MB, {format_sec(seconds)}.")
     check_disk(Path(target_dir), int(1.1 * size))
 
-    start = time.monotonic()
-    lost: list[tuple[int, str, str]] = []
-    written = _write(prepared, indices, target_dir, made_by, lost)
-    report = Report.of(prepared, written, lost, time.monotonic() - start)
-    report.target = Path(target_dir).name
-    write_report(report, prepared, Path(target_dir), say=say)
+    report = _write(prepared, indices, target_dir, made_by)
+    say(f"{report.num_written} images in {target_dir}; what became of every file: {Path(target_dir) / 'report.html'}")
     return report
 
 
@@ -136,8 +134,10 @@ def writing_order(indices: np.ndarray, shuffle: bool) -> np.ndarray:
     return np.asarray(indices)[order]
 
 
-def refuse_target(target_dir: str | Path, overwrite: bool) -> None:
-    """Raises UserError for an existing target, before hours are spent on checking."""
+def ready_target(target_dir: str | Path, overwrite: bool, *, say=print) -> None:
+    """Clears what killed builds left; raises UserError for an existing target, before hours are spent on checking."""
+    for sentence in clear_leftovers(Path(target_dir)):
+        say(sentence)
     if Path(target_dir).exists() and not overwrite:
         raise UserError(f"{target_dir} exists. Take another name, or --overwrite to replace it.")
 
@@ -173,8 +173,10 @@ def estimate(prepared: Prepared, indices: np.ndarray) -> tuple[float, float]:
     return size * share + 4 * label_size * len(indices) + index_bytes, (time.monotonic() - start) * share / workers
 
 
-def _write(prepared: Prepared, indices: np.ndarray, target_dir: str | Path, made_by: dict, lost: list) -> list[int]:
-    """The second pass: loads and writes images; returns the items written, in the order of records."""
+def _write(prepared: Prepared, indices: np.ndarray, target_dir: str | Path, made_by: dict) -> Report:
+    """The second pass: loads and writes images, then the report, before the dataset gets its name."""
+    start = time.monotonic()
+    lost: list[tuple[int, str, str]] = []
     options, plan = prepared.options, prepared.plan
     class_names = prepared.labels.class_names
     writer = DatasetWriter(
@@ -201,18 +203,25 @@ def _write(prepared: Prepared, indices: np.ndarray, target_dir: str | Path, made
             return None
 
     try:
-        with writer, Progress(len(indices), "Writing") as progress:
-            writer.add_many((functools.partial(load, int(index)) for index in indices), options.workers)
+        with writer:
+            with Progress(len(indices), "Writing") as progress:
+                writer.add_many((functools.partial(load, int(index)) for index in indices), options.workers)
             if not writer.num_images:
                 raise UserError("No image could be read again for writing. Nothing was written.")
+            dataset = writer.complete()
+            missing = {index for index, _, _ in lost}
+            written = [int(index) for index in indices if int(index) not in missing]
+            report = Report.of(prepared, Path(target_dir).name, written, lost, time.monotonic() - start)
+            write_report(report, prepared, dataset)
+            for name, text in prepared.source.tables().items():
+                write_text(dataset.path / name, text)
+            return report
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
         raise UserError(
             f"{target_dir} cannot be written: {error.strerror}. Nothing was left behind; make room and start again."
         ) from None
-    missing = {index for index, _, _ in lost}
-    return [int(index) for index in indices if int(index) not in missing]
 
 
 def _drop_duplicates(checked: CheckedImages, source: Source, options: PrepareOptions) -> None:

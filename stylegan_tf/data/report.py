@@ -6,13 +6,12 @@ import html
 import io
 import json
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from stylegan_tf.data.contact_sheet import contact_sheet, tile
-from stylegan_tf.data.dataset import open_dataset
+from stylegan_tf.data.dataset import Dataset
 from stylegan_tf.data.decode import decode_image_file
 from stylegan_tf.data.labels import count_classes, describe_imbalance
 from stylegan_tf.data.sources import UnusableImage
@@ -49,7 +48,9 @@ class Report:
     seconds: float = 0.0
 
     @classmethod
-    def of(cls, prepared: "Prepared", written: list[int], lost: list[tuple[int, str, str]], seconds: float) -> "Report":
+    def of(
+        cls, prepared: "Prepared", target: str, written: list[int], lost: list[tuple[int, str, str]], seconds: float
+    ) -> "Report":
         """Sums up a dataset that was written (or, for a check, would be)."""
         source, checked, plan = prepared.source, prepared.checked, prepared.plan
         skipped = sorted([*checked.unusable, *lost])
@@ -58,7 +59,7 @@ class Report:
         sizes = Counter(zip(checked.widths.tolist(), checked.heights.tolist(), strict=True))
         return cls(
             source=source.title,
-            target="",
+            target=target,
             num_found=len(source),
             num_written=len(written),
             resolution=plan.resolution,
@@ -79,13 +80,11 @@ class Report:
         )
 
 
-def write_report(report: Report, prepared: "Prepared", target_dir: Path, *, say=print) -> None:
-    """Writes report.json and report.html into a finished dataset."""
-    write_text(target_dir / "report.json", json.dumps(dataclasses.asdict(report), indent=1, ensure_ascii=False) + "\n")
-    sheet = contact_sheet(open_dataset(target_dir))
+def write_report(report: Report, prepared: "Prepared", dataset: Dataset) -> None:
+    """Writes report.json and report.html into the folder of a dataset."""
+    write_text(dataset.path / "report.json", json.dumps(dataclasses.asdict(report), indent=1, ensure_ascii=False) + "\n")
     pairs = before_and_after(prepared) if prepared.crop else None
-    write_text(target_dir / "report.html", render_html(report, sheet, pairs))
-    say(f"{report.num_written} images in {target_dir}; what became of every file: {target_dir / 'report.html'}")
+    write_text(dataset.path / "report.html", render_html(report, contact_sheet(dataset), pairs))
 
 
 def before_and_after(prepared: "Prepared") -> np.ndarray:

@@ -3,8 +3,6 @@
 import errno
 import itertools
 import os
-import shutil
-import uuid
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,12 +12,13 @@ from typing import Any
 import numpy as np
 
 from stylegan_tf.data.codecs import JPEG_QUALITY, check_encoding
-from stylegan_tf.data.dataset import PARTIAL_SUFFIX
+from stylegan_tf.data.dataset import PARTIAL_SUFFIX, Dataset, open_folder
 from stylegan_tf.data.disk import check_disk, estimate_bytes
 from stylegan_tf.data.encoding import Encoder, Item, Records
 from stylegan_tf.data.label_writer import LabelWriter
 from stylegan_tf.data.level_writer import LevelWriter
 from stylegan_tf.data.manifest import Manifest, content_digest, write_manifest
+from stylegan_tf.data.partial import PartialFolder
 from stylegan_tf.data.tfrecords import labels_name
 from stylegan_tf.errors import UserError
 from stylegan_tf.resolution import check_resolution
@@ -34,8 +33,8 @@ class DatasetWriter:
             writer.add(image)                      # one by one, or
             writer.add_many(items, workers=2)      # in parallel, in the order given
 
-    Memory stays flat however many images come. Killed half-way it leaves a hidden folder `.NAME-xxxxxxxx.partial`, which
-    `open_dataset` refuses.
+    Memory stays flat however many images come. Killed half-way it leaves a hidden folder `.NAME-xxxxxxxxxxxx.partial`, which
+    `open_dataset` refuses and `partial.clear_leftovers` removes.
 
     Args:
         target_dir: folder to make; its last part becomes the name of the dataset.
@@ -84,23 +83,26 @@ class DatasetWriter:
         if expected_images is not None:
             size = estimate_bytes(expected_images, resolution=resolution, channels=channels, encoding=encoding)
             check_disk(self.target_dir, size)
-        self._partial = self.target_dir.with_name(f".{self.name}-{uuid.uuid4().hex[:8]}{PARTIAL_SUFFIX}")
+        self._partial = PartialFolder(self.target_dir)
         self._levels: list[LevelWriter] = []
-        self._labels = LabelWriter(self._partial / labels_name(self.name), len(self.class_names))
+        self._labels = LabelWriter(self._partial.path / labels_name(self.name), len(self.class_names))
+        self._completed: Dataset | None = None
 
     def __enter__(self) -> "DatasetWriter":
         try:
-            self._partial.mkdir(parents=True)
+            self._partial.make()
         except OSError as error:
             raise UserError(f"{self.target_dir} cannot be made: {error.strerror}") from error
         for resolution in self._encoder.resolutions:
-            self._levels.append(LevelWriter(self._partial, self.name, resolution, self._num_shards))
+            self._levels.append(LevelWriter(self._partial.path, self.name, resolution, self._num_shards))
         return self
 
     def __exit__(self, error_type: type | None, error: BaseException | None, traceback: Any) -> None:
         try:
             if error_type is None:
-                self._finish()
+                self.complete()
+                self._check_target()
+                self._partial.publish()
         except OSError as late_error:
             error = late_error
             raise
@@ -108,7 +110,7 @@ class DatasetWriter:
             for level in self._levels:
                 level.close()
             self._labels.close()
-            shutil.rmtree(self._partial, ignore_errors=True)
+            self._partial.remove()
             if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise UserError(f"The disk of {self.target_dir} is full. Nothing was left there; make room and try again.") from error
 
@@ -185,15 +187,22 @@ class DatasetWriter:
             writer.append(records)
         self.num_images += len(items)
 
-    def _finish(self) -> None:
-        """Completes files and manifest, then gives the folder its name."""
+    def complete(self) -> Dataset:
+        """Brings records, labels and manifest to the disk; nothing can be added to them from then on.
+
+        Returns:
+            The dataset, in the hidden folder that gets its name when the `with` block ends. Files beside the records, such as a
+            report, can be written there until then.
+        """
+        if self._completed:
+            return self._completed
         self._flush()
         if not self.num_images:
             raise UserError(f"Nothing was added to {self.target_dir}: there are no images to make a dataset of.")
         for level in self._levels:
             level.finish()
         labels = self._labels.finish(self.num_images)
-        files = {entry.name: entry.stat().st_size for entry in sorted(self._partial.iterdir())}
+        files = {entry.name: entry.stat().st_size for entry in sorted(self._partial.path.iterdir())}
         top = self._levels[0]
         encoding = self._encoder.encoding
         facts = {"channels": self._encoder.channels, "resolution": top.resolution, "encoding": encoding}
@@ -208,22 +217,9 @@ class DatasetWriter:
             made_by={**self._made_by, **({"quality": self._encoder.quality} if encoding == "jpeg" else {})},
             **facts,
         )
-        write_manifest(self._partial, manifest)
-        self._publish()
-
-    def _publish(self) -> None:
-        """Renames the finished folder, moving an older dataset out of the way first and deleting it last."""
-        older = self._partial.with_name(self._partial.name.replace(PARTIAL_SUFFIX, f"-replaced{PARTIAL_SUFFIX}"))
-        if self.target_dir.exists():
-            self._check_target()
-            self.target_dir.rename(older)
-        try:
-            self._partial.rename(self.target_dir)
-        except OSError:
-            if older.exists():
-                older.rename(self.target_dir)
-            raise
-        shutil.rmtree(older, ignore_errors=True)
+        write_manifest(self._partial.path, manifest)
+        self._completed = open_folder(self._partial.path)
+        return self._completed
 
 
 def _as_item(item: Any) -> Item | None:

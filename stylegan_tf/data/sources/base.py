@@ -75,6 +75,10 @@ class Source:
         """Content of a file that lies beside the images, such as dataset.json; None where there is none."""
         return None
 
+    def tables(self) -> dict[str, str]:
+        """Texts that go into the dataset beside the records, by file name."""
+        return {}
+
     def close(self) -> None:
         """Lets go of open files."""
 

@@ -30,6 +30,10 @@ class LeavesSource(Source):
         """Draws leaf `index`."""
         return draw_leaf(self.seed, index, self.resolution)[0]
 
+    def tables(self) -> dict[str, str]:
+        """The table of factors."""
+        return {"factors.csv": self.factor_table()}
+
     def factor_table(self) -> str:
         """CSV text, a row an image in the order of the records: its number, species, and what it was drawn from."""
         text = io.StringIO()
