@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from metrics.feature_store import key_of
 from stylegan_tf import data
+from stylegan_tf.array_files import read_npz
 from stylegan_tf.errors import UserError
 from stylegan_tf.files import atomic_path
 from stylegan_tf.progress_bar import track
@@ -67,10 +68,11 @@ def trained_classifier(dataset: data.Dataset, *, seed: int, cache: Path) -> Clas
     path = cache / f"classifier-{key_of(protocol)}.npz"
     model = _build(side, dataset.channels, dataset.label_size)
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            accuracy = float(arrays["accuracy"])
-            model.set_weights([arrays[f"w{index}"] for index in range(len(model.weights))])
-    except (OSError, ValueError, KeyError, EOFError):
+        names = [f"w{index}" for index in range(len(model.weights))]
+        arrays = read_npz(path, ["accuracy", *names])
+        model.set_weights([arrays[name] for name in names])
+        accuracy = float(arrays["accuracy"])
+    except (ValueError, TypeError):  # missing, damaged, or of another shape: trained anew
         accuracy = _train(model, dataset, side, is_one_hot, seed)
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(path) as temporary:

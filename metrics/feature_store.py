@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from stylegan_tf.array_files import read_npy
+from stylegan_tf.errors import UserError
 from stylegan_tf.files import atomic_path
 
 VERSION = 1  # of what is computed; part of every key
@@ -52,6 +54,6 @@ class FeatureStore:
 def _read(path: Path) -> np.ndarray | None:
     """The array of a file, or None where it is missing or damaged."""
     try:
-        return np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+        return read_npy(path)
+    except UserError:
         return None

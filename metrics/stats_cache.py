@@ -1,6 +1,5 @@
 """Moments of real images, kept under a name that stands for the content of the dataset and for the protocol."""
 
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,11 @@ import numpy as np
 
 from metrics.feature_stats import Moments
 from metrics.feature_store import key_of
+from stylegan_tf.array_files import read_npz
+from stylegan_tf.errors import UserError
 from stylegan_tf.files import atomic_path
+
+_MAX_BYTES = 64 << 20  # 2048 features take 34 MB
 
 
 def cached_moments(folder: Path, protocol: dict[str, Any], make: Callable[[], Moments]) -> Moments:
@@ -22,9 +25,8 @@ def cached_moments(folder: Path, protocol: dict[str, Any], make: Callable[[], Mo
     """
     path = folder / f"moments-{key_of(protocol)}.npz"
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return Moments.from_arrays({name: arrays[name] for name in ("count", "total", "outer")})
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):  # missing, or not what it should be: made anew
+        return Moments.from_arrays(read_npz(path, ("count", "total", "outer"), max_bytes=_MAX_BYTES))
+    except UserError:  # missing, or not what it should be: made anew
         pass
     moments = make()
     folder.mkdir(parents=True, exist_ok=True)

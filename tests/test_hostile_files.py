@@ -11,7 +11,7 @@ import pytest
 
 from stylegan_tf.inference import latents
 from stylegan_tf.safe_pickle import read_pickle, write_pickle
-from tests import hostile_pickles
+from tests import hostile_arrays, hostile_pickles
 
 CHECKOUT = Path(__file__).parents[1]
 MEGABYTES = 1024  # above what is in use when reading starts
@@ -85,6 +85,18 @@ def test_latents_do_nothing(tmp_path):
     assert_harmless(read_all("latents", tmp_path), kinds)
 
 
+@pytest.mark.parametrize(
+    ("reader", "suffix"),
+    [("read_npy", ".npy"), ("map_npy", ".npy"), ("read_npz", ".npz"), ("weights", ".npz"), ("latents", ".npz")],
+)
+def test_arrays_do_nothing(tmp_path, reader, suffix):
+    kinds = write_all(tmp_path, hostile_arrays.NPY if suffix == ".npy" else hostile_arrays.npz_files(), suffix)
+    results = read_all(reader, tmp_path, 600)
+    assert set(results) == set(kinds)
+    assert_harmless(results, kinds)
+    assert max(result["megabytes"] for result in results.values()) < 100
+
+
 def test_odd_files_are_refused_without_waiting(tmp_path):
     os.mkfifo(tmp_path / "pipe.pkl")
     (tmp_path / "folder.pkl").mkdir()
@@ -93,6 +105,8 @@ def test_odd_files_are_refused_without_waiting(tmp_path):
     (tmp_path / "loop.pkl").symlink_to(tmp_path / "loop.pkl")
     assert_harmless(read_all("read_pickle", tmp_path), {})
     assert_harmless(read_all("official", tmp_path), {})
+    assert_harmless(read_all("read_npy", tmp_path), {})
+    assert_harmless(read_all("read_npz", tmp_path), {})
 
 
 def lies(snapshot):

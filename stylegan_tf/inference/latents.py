@@ -1,22 +1,14 @@
 """Latents from seeds, as the original draws them, and from files; labels for classes."""
 
 import os
-import struct
-import tokenize
-import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from stylegan_tf.array_files import npz_names, read_npy, read_npz
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.files import atomic_path
-
-MAX_FILE_BYTES = 1 << 30
-# What NumPy and zipfile raise for damaged files; NumPy hands headers of Python 2 to a tokenizer.
-_DAMAGE = (OSError, ValueError, EOFError, KeyError, TypeError, OverflowError, RuntimeError, SyntaxError, MemoryError, struct.error,
-           tokenize.TokenError, zipfile.BadZipFile, zlib.error)  # fmt: skip
 
 
 def latents_from_seeds(seeds: Sequence[int], z_dim: int) -> np.ndarray:
@@ -41,12 +33,7 @@ def load_latents(path: str | os.PathLike, name: str) -> np.ndarray:
     path = Path(path)
     if not path.is_file():
         raise MissingFileError(f"{path} does not exist (latents are read from .npy or .npz files).")
-    try:
-        array = _load_zipped(path, name) if zipfile.is_zipfile(path) else _load_plain(path)
-    except UserError:
-        raise
-    except _DAMAGE as error:
-        raise UserError(f"{path} is not a NumPy file of plain numbers ({str(error)[:200]}).") from error
+    array = _only_array(path, name) if path.suffix == ".npz" else read_npy(path)
     ranks = (2,) if name == "z" else (2, 3)
     if array.ndim not in ranks or array.dtype.kind not in "fiu" or array.size == 0:
         expected = "[N, features]" if name == "z" else "[N, features] or [N, layers, features]"
@@ -94,36 +81,8 @@ def find_class(text: str, label_size: int, class_names: Sequence[str] = ()) -> i
     raise UserError(f"Classes are 0 to {label_size - 1}{known}. Received: {text!r}")
 
 
-def _load_plain(path: Path) -> np.ndarray:
-    with open(path, "rb") as file:
-        version = np.lib.format.read_magic(file)
-        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, dtype = read_header(file)
-        size = int(np.prod(shape, dtype=object)) * dtype.itemsize
-        _check_size(path, size)
-        if size > path.stat().st_size:
-            raise ValueError("an array larger than the file")
-    return np.load(path, allow_pickle=False)
-
-
-def _load_zipped(path: Path, name: str) -> np.ndarray:
-    """One array of an .npz; a member says how large it will be before anything is unpacked, and is held to it."""
-    with zipfile.ZipFile(path) as archive:
-        members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-        if name not in members and len(members) != 1:
-            raise UserError(f"{path} must hold an array called {name!r}. Found: {', '.join(list(members)[:20]) or 'none'}")
-        info = members.get(name) or next(iter(members.values()))
-        _check_size(path, info.file_size)
-        with archive.open(info) as member:
-            version = np.lib.format.read_magic(member)
-            read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-            shape, _, dtype = read_header(member)
-            if int(np.prod(shape, dtype=object)) * dtype.itemsize > info.file_size:
-                raise ValueError("an array larger than its member")
-        with archive.open(info) as member:
-            return np.lib.format.read_array(member, allow_pickle=False)
-
-
-def _check_size(path: Path, size: int) -> None:
-    if size > MAX_FILE_BYTES:
-        raise UserError(f"{path} announces {size:,} bytes of latents; at most {MAX_FILE_BYTES:,} are read.")
+def _only_array(path: Path, name: str) -> np.ndarray:
+    """The array called `name` of an .npz file, or the only one there is."""
+    found = npz_names(path)
+    name = found[0] if len(found) == 1 else name
+    return read_npz(path, [name])[name]

@@ -36,7 +36,7 @@ def test_the_array_of_the_right_name_is_taken(tmp_path):
         (np.zeros(3), "of the shape"),
         (np.zeros((2, 3, 4, 5)), "of the shape"),
         (np.zeros((0, 3)), "of the shape"),
-        (np.array([["a"]]), "of the shape"),
+        (np.array([["a"]]), "plain numbers"),
         (np.full((1, 2), np.nan), "not finite"),
     ],
 )
