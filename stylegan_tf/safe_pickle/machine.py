@@ -22,10 +22,18 @@ class _Global:
 
 
 class Machine:
-    """The stack machine of the pickle format, without the opcodes that data does not need."""
+    """The stack machine of the pickle format, without the opcodes that data does not need.
 
-    def __init__(self, file: BinaryIO, path: Path, size: int, names: Mapping, encoding: str):
+    Args:
+        file, path, size: where it reads.
+        names: (module, name) -> what stands in for it.
+        encoding: of the byte strings of Python 2.
+        persistent: gives the `Record` for what lies outside of the pickle, from its tuple of facts; None: nothing does.
+    """
+
+    def __init__(self, file: BinaryIO, path: Path, size: int, names: Mapping, encoding: str, persistent: Callable | None = None):
         self.file, self.path, self.size, self.names, self.encoding = file, path, size, names, encoding
+        self.persistent = persistent
         self.stack: list[Any] = []
         self.marks: list[list[Any]] = []
         self.memo: dict[int, Any] = {}
@@ -149,8 +157,17 @@ class Machine:
             self.charge(len(state[-1]) if isinstance(state[-1], str) else 0)
             target.set_state(state)
             target.value = self.native(target.value)
+        elif type(target) is dict and self.persistent:
+            return  # PyTorch hangs version numbers on its dictionaries
         else:
             raise ValueError(f"a state for a {type(target).__name__}")
+
+    def find_persistent(self) -> None:
+        """BINPERSID: what lies outside of the pickle."""
+        facts = self.pop()
+        if self.persistent is None or type(facts) is not tuple:
+            raise ValueError("it refers to something outside of itself")
+        self.push(self.persistent(*(item.call if type(item) is _Global else item for item in facts)))
 
     def set_items(self, items: list) -> None:
         """SETITEMS: keys and values into the dictionary at the top."""
@@ -268,4 +285,5 @@ _OPCODES: dict[bytes, Callable[[Machine], None]] = {
     b"R": Machine.call,
     b"\x81": Machine.call,
     b"b": Machine.build,
+    b"Q": Machine.find_persistent,
 }

@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections import ChainMap
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -61,6 +62,19 @@ def read_pickle(
         raise MissingFileError(f"{path} does not exist.") from error
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+def read_next(file: BinaryIO, path: Path, size: int, *, allowed: Mapping, persistent: Callable) -> Any:
+    """One pickle of an open file that holds several, or of bytes at hand; see `read_pickle`.
+
+    Args:
+        file: at the first byte of the pickle; afterwards behind its last.
+        path: for messages.
+        size: bytes of the file.
+        allowed: further names, any mapping of (module, name).
+        persistent: see `Machine`.
+    """
+    return _interpret(Machine(file, path, size, ChainMap(data_names(), allowed), "latin1", persistent))
 
 
 def _check_header(file: BinaryIO, path: Path) -> None:

@@ -1,0 +1,146 @@
+"""Tensors, storages and modules of PyTorch as plain records, and the arrays behind them."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stylegan_tf.errors import UserError
+from stylegan_tf.safe_pickle import Record
+from stylegan_tf.safe_pickle.values import check_key
+
+_MAX_DIMENSIONS = 32
+_DTYPES = {
+    "DoubleStorage": "<f8", "FloatStorage": "<f4", "HalfStorage": "<f2", "LongStorage": "<i8", "IntStorage": "<i4",
+    "ShortStorage": "<i2", "CharStorage": "i1", "ByteStorage": "u1", "BoolStorage": "?",
+}  # fmt: skip
+
+
+class Storage:
+    """A flat array of a file; where it lies may be known only after the tensors that look into it."""
+
+    def __init__(self, dtype: str, size: int):
+        self.dtype, self.size = np.dtype(dtype), size
+        self.flat: np.ndarray | None = None
+
+    @property
+    def num_bytes(self) -> int:
+        """Of all numbers."""
+        return self.size * self.dtype.itemsize
+
+    def map(self, path: Path, start: int) -> None:
+        """Finds the numbers in a file, `start` bytes behind its beginning; they are not read."""
+        if start + self.num_bytes > path.stat().st_size:
+            raise UserError(f"{path} is cut: a storage of {self.size} numbers ends behind it.")
+        self.flat = np.memmap(path, self.dtype, "r", start, (self.size,)) if self.size else np.empty(0, self.dtype)
+
+
+class TorchNames(Mapping):
+    """(module, name) -> what stands in for it: containers, tensors, storages, and any class of a TorchScript archive."""
+
+    def __getitem__(self, key: tuple[str, str]):
+        module, name = key
+        if module == "torch" and name in _DTYPES:
+            return _StorageType(_DTYPES[name])
+        if module.split(".")[0] == "__torch__":
+            return _make_module
+        return _NAMES[key]
+
+    def __iter__(self) -> Iterator:
+        return iter(_NAMES)
+
+    def __len__(self) -> int:
+        return len(_NAMES)
+
+
+class _StorageType:
+    """Stands for torch.FloatStorage and its kin: a name, never called."""
+
+    def __init__(self, dtype: str):
+        self.dtype = dtype
+
+    def __call__(self, *_):
+        raise ValueError("a storage without numbers")
+
+
+def storage_of(facts: tuple, storages: dict[str, Storage]) -> Record:
+    """The record of ("storage", type, key, place, size, ...), entered into `storages` by its key."""
+    tag, kind, key, _, size, *_ = facts
+    if tag != "storage" or not isinstance(kind, _StorageType) or type(key) not in (str, int) or type(size) is not int or size < 0:
+        raise UserError("It holds numbers of an unknown form; nothing in it was run.")
+    known = storages.setdefault(str(key), Storage(kind.dtype, size))
+    if known.size != size or known.dtype != np.dtype(kind.dtype):
+        raise ValueError("two sizes for the same numbers")
+    return Record("storage", (str(key), size))
+
+
+def _make_tensor(storage: Any, offset: Any, shape: Any, stride: Any, *_: Any) -> Record:
+    """Where a tensor lies in its storage, checked before anything is laid out."""
+    if type(storage) is not Record or storage.name != "storage" or type(shape) not in (tuple, list) or type(stride) not in (tuple, list):
+        raise ValueError("a tensor without a storage or a shape")
+    numbers = (offset, *shape, *stride)
+    if any(type(number) is not int or not 0 <= number < 2**48 for number in numbers):
+        raise ValueError("a tensor with an impossible shape, stride or offset")
+    if len(shape) != len(stride) or len(shape) > _MAX_DIMENSIONS:
+        raise ValueError("a tensor whose stride does not fit its shape")
+    key, size = storage.args
+    last = offset + sum((side - 1) * step for side, step in zip(shape, stride, strict=True))
+    if 0 not in shape and last >= size:
+        raise ValueError("a tensor reaches beyond its storage")
+    if int(np.prod(shape, dtype=object)) > max(size, 1):  # strides of 0 could make a small file large
+        raise ValueError("a tensor is larger than its storage")
+    return Record("tensor", (key, offset, tuple(shape), tuple(stride)))
+
+
+def _make_module(*_: Any) -> Record:
+    return Record("module")
+
+
+def _make_dict(pairs: Any = ()) -> dict:
+    for key, _ in pairs:  # Python 2 hands them over at once
+        check_key(key)
+    return dict(pairs)
+
+
+def _make_parameter(tensor: Any, *_: Any) -> Any:
+    return tensor
+
+
+def _make_list(items: Any = ()) -> list:
+    return list(items)
+
+
+_NAMES = {
+    ("collections", "OrderedDict"): _make_dict,
+    ("torch._utils", "_rebuild_tensor"): _make_tensor,
+    ("torch._utils", "_rebuild_tensor_v2"): _make_tensor,
+    ("torch._utils", "_rebuild_parameter"): _make_parameter,
+    ("torch.nn.parameter", "Parameter"): _make_parameter,
+    ("torch", "Size"): tuple,
+    **{("torch.jit._pickle", f"build_{kind}list"): _make_list for kind in ("int", "double", "bool", "tensor")},
+}
+
+
+def arrays_of(node: Any, storages: Mapping[str, Storage], name: str = "") -> dict[str, np.ndarray]:
+    """The tensors under a node of nested containers and modules, by name."""
+    if type(node) is Record and node.name == "tensor":
+        return {name: _array(storages[node.args[0]], *node.args[1:])}
+    children = node.state if type(node) is Record and node.name == "module" else node
+    if isinstance(children, list | tuple):
+        children = dict(enumerate(children))
+    arrays: dict[str, np.ndarray] = {}
+    if isinstance(children, dict):
+        for key, child in children.items():
+            arrays |= arrays_of(child, storages, f"{name}.{key}" if name else str(key))
+    return arrays
+
+
+def _array(storage: Storage, offset: int, shape: tuple, stride: tuple) -> np.ndarray:
+    """A view of the storage."""
+    if storage.flat is None:
+        raise ValueError("a tensor whose numbers are not in the file")
+    if 0 in shape:
+        return np.empty(shape, storage.dtype)
+    steps = [step * storage.dtype.itemsize for step in stride]
+    return np.lib.stride_tricks.as_strided(storage.flat[offset:], shape, steps, writeable=False).view(np.ndarray)
