@@ -130,6 +130,7 @@ class RunSettings:
     num_gpus: int | None = None  # GPUs to use, None for all that are visible
     is_deterministic: bool = False  # the same digits on every run on the same machine, somewhat slower
     use_xla: bool = False  # compile the steps with XLA: worth trying on GPUs, slow on CPUs
+    pairs_per_call: int = 1  # pairs of steps in one call of TensorFlow: more keeps a GPU busy at small images; a trace takes longer
     grid_size: Literal["1080p", "4k"] = "1080p"  # largest picture grid
     grid_columns: int | None = None  # columns of the picture grids, None for as many as fit
     grid_rows: int | None = None  # rows, likewise

@@ -63,9 +63,9 @@ def _stop_reason(run: Run, stop: StopRequest) -> str | None:
 
 
 def _advance(run: Run, stop: StopRequest) -> None:
-    """One pair of steps and what is due after it; back to the last state where it has diverged."""
+    """A pair of steps, or as many as one call runs, and what is due after it; back to the last state where it has diverged."""
     try:
-        run.run_pair()
+        run.run_pairs()
         if run.is_tick_over:
             run.finish_tick()
         if run.is_state_due:

@@ -38,7 +38,7 @@ class PictureGrids:
             self.labels = labels[self.indices]
         self.z = random.randn(len(self.indices), z_dim).astype(np.float32)
         self._real_spread: dict[int, float] = {}
-        self._draw: dict[tuple[int, bool], Any] = {}  # a function for each (floor of lod, fading or not)
+        self._draw: dict[tuple[int, bool], Any] = {}  # the function of one (floor of lod, fading or not)
 
     def reals(self, read_images: Any) -> np.ndarray:
         """Grid of reals, uint8 [H, W, C]. `read_images(indices)` gives uint8 [n, R, R, C] at full resolution."""
@@ -68,7 +68,8 @@ class PictureGrids:
         """
         floor, fade = split_lod(lod)
         if (floor, fade is None) not in self._draw:
-            self._draw[floor, fade is None] = tf.function(lambda z, labels, fade: _draw(G_ema, z, labels, Lod(floor, fade)))
+            # One at a time: a level that is left does not come back, and its trace would stay in memory.
+            self._draw = {(floor, fade is None): tf.function(lambda z, labels, fade: _draw(G_ema, z, labels, Lod(floor, fade)))}
         fade = None if fade is None else tf.constant(fade, tf.float32)
         drawn = []
         for start in range(0, len(self.z), BATCH_SIZE):

@@ -24,12 +24,18 @@ TAGS = {
     "total_sec": "Timing/total_sec",
     "images_per_sec": "Timing/images_per_sec",
     "data_sec": "Timing/data_sec",
-    "step_sec": "Timing/step_sec",
+    "D_sec": "Timing/D_sec",
+    "G_sec": "Timing/G_sec",
+    "other_sec": "Timing/other_sec",
     "gpumem_gb": "Resources/peak_gpu_mem_gb",
     "hostmem_gb": "Resources/host_mem_gb",
     "G_lrate": "TrainG/learning_rate",
     "D_lrate": "TrainD/learning_rate",
 }
+
+
+# Seconds of a tick, measured inside the steps (timing.py): waiting for data, D's steps, G's steps.
+PARTS = ("data_sec", "D_sec", "G_sec")
 
 
 class TickMeter:
@@ -51,15 +57,17 @@ class TickMeter:
         self._sums: dict[str, float] = {}
         self._count = 0
         self._tick_sec = 0.0
-        self._data_sec = 0.0
+        self._part_sec = dict.fromkeys(PARTS, 0.0)
         self._clock = time.perf_counter()
 
-    def add(self, values: dict[str, float], data_sec: float = 0.0) -> None:
-        """Adds the means of one round, and the seconds it waited for data."""
+    def add(self, values: dict[str, float]) -> None:
+        """Adds the statistics of one pair of steps; `Timing/...` are seconds, everything else is averaged."""
         for name, value in values.items():
-            self._sums[name] = self._sums.get(name, 0.0) + value
+            if name.startswith("Timing/"):
+                self._part_sec[name.removeprefix("Timing/")] += value
+            else:
+                self._sums[name] = self._sums.get(name, 0.0) + value
         self._count += 1
-        self._data_sec += data_sec
         self._tick_sec += self._elapsed()
 
     def finish_tick(self, nimg: int, stage: Stage, memory: dict[str, float]) -> dict[str, Any]:
@@ -87,15 +95,16 @@ class TickMeter:
             "sec_per_kimg": sec_per_kimg,
             "images_per_sec": images / max(self._tick_sec, 1e-9),
             "maintenance_sec": self.maintenance_sec,
-            "data_sec": self._data_sec,
-            "step_sec": self._tick_sec - self._data_sec,
+            **self._part_sec,
+            "other_sec": max(self._tick_sec - sum(self._part_sec.values()), 0.0),  # tracing a new stage, above all
             "eta_sec": max(self.total_kimg - nimg / 1000, 0.0) * sec_per_kimg,
             **memory,
             "G_lrate": stage.G_lrate,
             "D_lrate": stage.D_lrate,
             **{name: value / max(self._count, 1) for name, value in self._sums.items()},
         }
-        self.start_nimg, self._sums, self._count, self._tick_sec, self._data_sec = nimg, {}, 0, 0.0, 0.0
+        self.start_nimg, self._sums, self._count, self._tick_sec = nimg, {}, 0, 0.0
+        self._part_sec = dict.fromkeys(PARTS, 0.0)
         return record
 
     def finish_maintenance(self) -> None:
@@ -113,7 +122,7 @@ class TickMeter:
             "sums": dict(self._sums),
             "count": self._count,
             "tick_sec": self._tick_sec,
-            "data_sec": self._data_sec,
+            **self._part_sec,
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -121,7 +130,8 @@ class TickMeter:
         self.tick, self.start_nimg = state["tick"], state["start_nimg"]
         self.total_sec, self.maintenance_sec = state["total_sec"], state["maintenance_sec"]
         self._sums, self._count = dict(state["sums"]), state["count"]
-        self._tick_sec, self._data_sec = state["tick_sec"], state["data_sec"]
+        self._tick_sec = state["tick_sec"]
+        self._part_sec = {name: state.get(name, 0.0) for name in PARTS}  # older states know less
         self._clock = time.perf_counter()
 
     def _elapsed(self) -> float:
@@ -162,11 +172,12 @@ class LiveLine:
 
 
 def tick_line(record: dict[str, Any]) -> str:
-    """The line of a tick, in the columns of the original."""
+    """The line of a tick: the columns of the original, then the seconds of its parts."""
     return (
         f"tick {record['tick']:<5d} kimg {record['kimg']:<8.1f} lod {record['lod']:<5.2f} minibatch {record['minibatch']:<4d} "
         f"time {format_sec(record['total_sec']):<12s} sec/tick {record['sec_per_tick']:<7.1f} "
-        f"sec/kimg {record['sec_per_kimg']:<7.2f} maintenance {record['maintenance_sec']:<6.1f} gpumem {record['gpumem_gb']:<4.1f}"
+        f"sec/kimg {record['sec_per_kimg']:<7.2f} maintenance {record['maintenance_sec']:<6.1f} gpumem {record['gpumem_gb']:<4.1f}  "
+        f"data {record['data_sec']:<6.1f} D {record['D_sec']:<7.1f} G {record['G_sec']:<7.1f}"
     ).rstrip()
 
 

@@ -29,6 +29,7 @@ CHARTS = {
     "Spread of the fakes (1: as varied as the reals)": ("Pictures/diversity",),
     "Level of detail": ("lod",),
     "Images a second": ("images_per_sec",),
+    "Seconds of a tick, and of the files before it": ("data_sec", "D_sec", "G_sec", "other_sec", "maintenance_sec"),
     "Memory, GB": ("hostmem_gb", "gpumem_gb"),
 }
 NUM_FRAMES, NUM_TILES, TILE_SIDE = 12, 10, 64  # filmstrip: moments, latents, pixels

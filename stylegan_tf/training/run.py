@@ -1,5 +1,6 @@
 """One run while it goes on: where it stands, its next pair of steps, the end of a tick, and the way back."""
 
+import gc
 import time
 from typing import Any
 
@@ -64,6 +65,7 @@ class Run:
         self._pending: list[dict[str, tf.Tensor]] = []  # statistics of the steps of this look
         self._batches = None
         self._batches_for: tuple | None = None  # (resolution, minibatch)
+        self._traced_for: tuple | None = None  # what the steps of this stage were traced for
         self._last_state_time = time.monotonic()
 
     @property
@@ -106,8 +108,8 @@ class Run:
         """Seed of what is drawn from here on."""
         return self.settings.run.seed + self.num_rollbacks * ROLLBACK_SEED_STEP
 
-    def run_pair(self) -> None:
-        """One D step and one G step; a look at the schedule first where it is time."""
+    def run_pairs(self) -> None:
+        """One D step and one G step, or as many pairs as one call runs; a look at the schedule first where it is time."""
         if self.pairs_left == 0:
             self._look()
         stage = self.stage
@@ -116,18 +118,19 @@ class Run:
         if self.settings.run.profile_graph and self.nimg == 0:
             self._write_graph(stage)
         self.trainer.gamma = self.control.values.get("gamma", self.settings.loss.gamma)
-        statistics = self.trainer.run_round(
+        num_pairs = min(self.settings.run.pairs_per_call, self.pairs_left)
+        statistics = self.trainer.run_pairs(
             self._batches,
             lod=stage.lod,
             minibatch=stage.minibatch,
             G_lrate=stage.G_lrate,
             D_lrate=stage.D_lrate,
             nimg=self.nimg,
-            num_pairs=1,
+            num_pairs=num_pairs,
         )
         self._pending.append(statistics)
-        self.nimg += stage.minibatch
-        self.pairs_left -= 1
+        self.nimg += num_pairs * stage.minibatch
+        self.pairs_left -= num_pairs
         if self.pairs_left == 0:
             self.flush()
             self.live.show(self.nimg, self.settings.schedule.total_kimg, stage)
@@ -136,9 +139,11 @@ class Run:
         """Adds the statistics of the steps since the last look to the tick's; raises DivergedError for bad ones."""
         pending, self._pending = self._pending, []
         for statistics in pending:
-            values = {name: float(value) for name, value in statistics.items()}
-            faults.check_statistics(values, self.settings.run.max_logit)
-            self.meter.add(values)
+            rows = {name: value.numpy().tolist() for name, value in statistics.items()}
+            for pair in zip(*rows.values(), strict=True):
+                values = dict(zip(rows, pair, strict=True))
+                faults.check_statistics(values, self.settings.run.max_logit)
+                self.meter.add(values)
 
     def finish_tick(self) -> None:
         """Ends a tick: its line and its numbers, pictures and snapshot where they are due. The chief writes for all workers."""
@@ -204,15 +209,25 @@ class Run:
     def _look(self) -> None:
         self.look_nimg = self.nimg
         self.pairs_left = self.settings.schedule.num_pairs_per_look
-        lod = self.stage.lod
+        stage, lod = self.stage, self.stage.lod
+        traced_for = (int(lod), lod == int(lod), stage.minibatch, stage.max_minibatch_per_device)
+        if traced_for != self._traced_for:
+            self._forget_traces()
+            self._traced_for = traced_for
         is_first = self.previous_lod is None
         if self.settings.optimizer.reset_on_growth and not is_first and needs_new_optimizers(self.previous_lod, lod):
             self.trainer.reset_optimizers()
         self.previous_lod = lod
 
+    def _forget_traces(self) -> None:
+        """Gives back what the stage before has traced: 0.1 GB a stage for small networks, more for large ones."""
+        self.trainer.forget_rounds()
+        gc.collect()  # functions and graphs refer to each other
+
     def _write_graph(self, stage: Stage) -> None:
+        num_pairs = min(self.settings.run.pairs_per_call, self.pairs_left)
         rates = {"G_lrate": stage.G_lrate, "D_lrate": stage.D_lrate}
-        traced = self.trainer.trace_round(self._batches, lod=stage.lod, minibatch=stage.minibatch, nimg=0, num_pairs=1, **rates)
+        traced = self.trainer.trace_round(self._batches, lod=stage.lod, minibatch=stage.minibatch, nimg=0, num_pairs=num_pairs, **rates)
         self.outputs.events.graph(traced)
 
     def _open_batches(self, stage: Stage) -> None:

@@ -44,6 +44,7 @@ def _check_numbers(settings: TrainingSettings) -> None:
         "schedule.tick_kimg": schedule.tick_kimg,
         "schedule.num_pairs_per_look": schedule.num_pairs_per_look,
         "optimizer.epsilon": optimizer.epsilon,
+        "run.pairs_per_call": run.pairs_per_call,
         "run.image_snapshot_ticks": run.image_snapshot_ticks,
         "run.network_snapshot_ticks": run.network_snapshot_ticks,
         "run.state_ticks": run.state_ticks,

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from stylegan_tf.networks import named_weights
 from stylegan_tf.resolution import Lod, split_lod
-from stylegan_tf.training import ema
+from stylegan_tf.training import ema, timing
 from stylegan_tf.training.adam import Adam
 from stylegan_tf.training.dealing import deal_minibatch
 from stylegan_tf.training.gradients import PartGradients
@@ -77,16 +77,30 @@ class Trainer:
         Returns:
             Statistics as float32 scalar tensors, means over the round.
         """
-        function, arguments = self._round(batches, lod=lod, minibatch=minibatch, G_lrate=G_lrate, D_lrate=D_lrate, nimg=nimg,
-                                          num_pairs=num_pairs)  # fmt: skip
+        values = self.run_pairs(batches, lod=lod, minibatch=minibatch, G_lrate=G_lrate, D_lrate=D_lrate, nimg=nimg,
+                                num_pairs=num_pairs)  # fmt: skip
+        return {name: tf.reduce_mean(value) for name, value in values.items()}
+
+    def run_pairs(self, batches: Iterator, **options) -> dict[str, tf.Tensor]:
+        """As `run_round`, with the statistics of every pair: float32 [num_pairs]."""
+        function, arguments = self._round(batches, **options)
         return function(*arguments)
 
     def trace_round(self, batches: Iterator, **options):
-        """The traced function of `run_round`, for a look at its graph; takes the same arguments and runs nothing."""
+        """The traced function of `run_pairs`, for a look at its graph; takes the same arguments and runs nothing."""
         function, arguments = self._round(batches, **options)
         return function.get_concrete_function(*arguments)
 
-    def _round(self, batches, *, lod, minibatch, G_lrate, D_lrate, nimg, num_pairs):
+    @property
+    def num_rounds_kept(self) -> int:
+        """Traced or to be traced functions that are held; a stage of growth needs one."""
+        return len(self._rounds)
+
+    def forget_rounds(self) -> None:
+        """Lets go of all traced rounds: those of an earlier stage of growth would keep their memory for the rest of the run."""
+        self._rounds.clear()
+
+    def _round(self, batches, *, lod, minibatch, G_lrate, D_lrate, nimg, num_pairs=4):
         floor, fade = split_lod(lod)
         key = (floor, fade is not None, minibatch, self.max_minibatch_per_device, num_pairs)
         if key not in self._rounds:
@@ -119,17 +133,21 @@ class Trainer:
         # Nothing here needs autograph: its rewriting took a third of the time of a trace, and 5 s once.
         @tf.function(autograph=False)
         def run_round(batches, fade, G_lrate, D_lrate, beta, gamma, seed):
-            totals = None
+            done = timing.now_after()
+            pairs = []
             for pair in range(num_pairs):
-                images, labels = next(batches)
+                with tf.control_dependencies([done] if pair == 0 else []):
+                    images, labels = next(batches)
+                fetched = timing.now_after(images, labels)
                 images = tf.ensure_shape(images, [minibatch, *images.shape[1:]])
                 pair_seed = seed + tf.constant([0, pair * minibatch])
                 arguments = (images, labels, fade, G_lrate, D_lrate, beta, gamma, pair_seed)
                 statistics = self.strategy.run(run_pair, arguments)
                 # Every replica holds the same sums: the first one's will do.
                 statistics = {name: self.strategy.experimental_local_results(value)[0] for name, value in statistics.items()}
-                totals = statistics if totals is None else {name: totals[name] + value for name, value in statistics.items()}
-            return {name: value / num_pairs for name, value in totals.items()}
+                start, D_done, done = done, statistics.pop("D_done"), statistics.pop("G_done")
+                pairs.append({**statistics, **timing.durations(start, fetched, D_done, done)})
+            return {name: tf.stack([statistics[name] for statistics in pairs]) for name in pairs[0]}
 
         return run_round
 
@@ -145,7 +163,8 @@ class Trainer:
         norm = optimizer.apply(dict(zip(names, summed[0], strict=True)), lrate)
         if self.G.w_avg_beta is not None:
             ema.update_average([_raw(self.G.w_avg)], [summed[2]], self.G.w_avg_beta)
-        return {**summed[1], f"Gradients/{network}_norm": norm}
+        norm = timing.on_host(norm)
+        return {**summed[1], f"Gradients/{network}_norm": norm, f"{network}_done": timing.now_after(norm)}
 
     def _part(self, deal, draws, reals, replica, index):
         """Selects what replica `replica` computes at accumulation step `index`."""

@@ -12,7 +12,7 @@ class FakeTrainer:
     Args:
         networks: (G, D, G_ema); every step adds a little to G's w_avg.
         seed: as in the real one.
-        on_round: called with (trainer, arguments of run_round) before each step; may raise, or return statistics.
+        on_round: called with (trainer, arguments of run_pairs) before each pair; may raise, or return statistics.
     """
 
     def __init__(self, networks, seed=0, on_round=None):
@@ -23,13 +23,21 @@ class FakeTrainer:
         self.on_round = on_round or (lambda *_: None)
         self.steps = 0
 
-    def run_round(self, batches, **arguments):
+    def run_pairs(self, batches, **arguments):
+        pairs = [self._run_pair(batches, {**arguments, "nimg": arguments["nimg"] + i * arguments["minibatch"]})
+                 for i in range(arguments["num_pairs"])]  # fmt: skip
+        return {name: tf.stack([pair[name] for pair in pairs]) for name in pairs[0]}
+
+    def _run_pair(self, batches, arguments):
         images, _ = next(batches)
         changed = self.on_round(self, arguments) or {}
         random = np.random.RandomState((self.seed * 7919 + arguments["nimg"]) % 2**32)
         self.G.w_avg.assign_add(random.randn(*self.G.w_avg.shape) * float(tf.reduce_mean(tf.cast(images, tf.float32))))
         self.steps += 1
-        return {name: tf.constant(value) for name, value in {**GOOD, "Loss/G": random.rand(), **changed}.items()}
+        return {name: tf.constant(value, tf.float32) for name, value in {**GOOD, "Loss/G": random.rand(), **changed}.items()}
+
+    def forget_rounds(self):
+        pass
 
     def reset_optimizers(self):
         self.steps = 0

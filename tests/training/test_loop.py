@@ -1,10 +1,16 @@
 """A whole tiny run: what it prints, what it leaves behind, how it ends and goes on."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 import stylegan_tf
+from stylegan_tf.settings import RunSettings
+from stylegan_tf.training import run as runs
 from stylegan_tf.training import snapshots
 from stylegan_tf.training.stopping import StopRequest
 from tests.training.comparison import assert_same_run, lines
@@ -13,19 +19,23 @@ from tests.training.conftest import changed
 
 @pytest.fixture(scope="module")
 def whole_run(tiny_settings, start_run):
-    """A conditional run through all stages of growth, never interrupted: settings, folder, what was measured."""
+    """A conditional run through all stages of growth, never interrupted: settings, folder, what was measured, its trainer."""
     settings = changed(tiny_settings, data={"conditional": True, "mirror": True})
-    measured = []
-    code, path = start_run(settings, on_snapshot=lambda file, nets, nimg: measured.append((file.name, nimg)) or {"fid": 3.0})
+    measured, trainers = [], []
+    with pytest.MonkeyPatch.context() as patched:
+        make = runs.make_trainer
+        patched.setattr(runs, "make_trainer", lambda *args: trainers.append(make(*args)) or trainers[-1])
+        code, path = start_run(settings, on_snapshot=lambda file, nets, nimg: measured.append((file.name, nimg)) or {"fid": 3.0})
     assert code == 0
-    return settings, path, measured
+    return settings, path, measured, trainers[0]
 
 
 def test_a_run_leaves_what_the_design_says(whole_run):
-    _, path, measured = whole_run
+    _, path, measured, _ = whole_run
     log = (path / "log.txt").read_text()
     assert "tick 4     kimg 0.1      lod 0.00  minibatch 4" in log
-    assert f"Pictures: {path}" in log
+    last = f"Done. Pictures: {path / 'fakes000000-nimg128.png'}. Curves and verdict: {path / 'report.html'}"
+    assert log.splitlines()[-1] == last
     names = {file.name for file in path.iterdir()}
     assert {"config.json", "log.txt", "stats.jsonl", "reals.png", "report.html", "training-state.pkl", "network-final.pkl"} <= names
     assert {"fakes000000.png", "fakes000000-nimg32.png", "fakes000000-nimg128.png"} <= names
@@ -40,6 +50,34 @@ def test_a_run_leaves_what_the_design_says(whole_run):
     networks = stylegan_tf.load(path)
     assert networks.nimg == 128
     assert networks.config["name"] == "tiny"
+
+
+def test_stages_that_are_over_leave_no_traces(whole_run):  # every one kept 0.1 GB
+    assert whole_run[3].num_rounds_kept == 1
+
+
+def test_grids_keep_the_trace_of_one_level():
+    from stylegan_tf.training.pictures import PictureGrids
+
+    held = []
+
+    def generator(z, labels, lod, **_):  # a constant in the graph stands for a network's trace
+        held.append(weakref.ref(tf.compat.v1.get_default_graph()))
+        return tf.zeros([24, 8 >> lod.floor, 8 >> lod.floor, 3])
+
+    grids = PictureGrids(RunSettings(grid_columns=3, grid_rows=2), resolution=8, z_dim=4, labels=None, num_images=24)
+    for lod in (1.0, 0.5, 0.0):
+        assert grids.draw(generator, lod).shape[1] == 8 >> int(lod)
+    gc.collect()
+    assert [graph() is not None for graph in held] == [False, False, True]
+
+
+def test_times_of_a_tick_add_up(whole_run):
+    for tick in lines(whole_run[1] / "stats.jsonl"):
+        if "tick" in tick:
+            parts = [tick[name] for name in ("data_sec", "D_sec", "G_sec", "other_sec")]
+            assert min(parts[:3]) > 0
+            assert sum(parts) == pytest.approx(tick["sec_per_tick"], abs=0.01)
 
 
 def test_conditional_grids_have_one_class_a_row(tiny_settings, start_run, tiny_dataset):
@@ -71,7 +109,7 @@ def test_abort_file_and_failing_metrics(tiny_settings, start_run, resume_run):
 
 
 def test_a_run_cut_in_two_equals_one_that_was_not(whole_run, start_run, resume_run, monkeypatch):
-    settings, whole, _ = whole_run
+    settings, whole, *_ = whole_run
     pairs = []
 
     def reason(self):

@@ -12,12 +12,12 @@ STAGE = Stage(lod=7.0, resolution=8, minibatch=512, max_minibatch_per_device=Non
 MEMORY = {"gpumem_gb": 4.5, "hostmem_gb": 1.0}
 
 
-def test_tick_line_has_the_columns_of_the_original():
+def test_tick_line_has_the_columns_of_the_original_and_the_parts_of_the_time():
     record = {"tick": 1, "kimg": 160.3, "lod": 7.0, "minibatch": 512, "total_sec": 190.2, "sec_per_tick": 190.2}
-    record |= {"sec_per_kimg": 1.19, "maintenance_sec": 40.1, "gpumem_gb": 4.5}
+    record |= {"sec_per_kimg": 1.19, "maintenance_sec": 40.1, "gpumem_gb": 4.5, "data_sec": 0.3, "D_sec": 120.0, "G_sec": 68.4}
     assert progress.tick_line(record) == (
         "tick 1     kimg 160.3    lod 7.00  minibatch 512  time 3m 10s       "
-        "sec/tick 190.2   sec/kimg 1.19    maintenance 40.1   gpumem 4.5"
+        "sec/tick 190.2   sec/kimg 1.19    maintenance 40.1   gpumem 4.5   data 0.3    D 120.0   G 68.4"
     )
 
 
@@ -31,6 +31,27 @@ def test_a_tick_holds_the_mean_of_its_rounds():
     assert record["eta_sec"] == pytest.approx(9 * record["sec_per_kimg"])
     meter.add({"Loss/D": 5.0})
     assert meter.finish_tick(2000, STAGE, MEMORY)["Loss/D"] == 5.0
+
+
+def test_a_tick_says_where_its_time_went():
+    meter = progress.TickMeter(total_kimg=10)
+    for _ in range(2):
+        meter.add({"Loss/D": 1.0, "Timing/data_sec": 0.25, "Timing/D_sec": 2.0, "Timing/G_sec": 1.0})
+    second = progress.TickMeter(total_kimg=10)
+    second.load_state(meter.state())
+    second.load_state({**second.state(), "tick_sec": 7.5})
+    record = second.finish_tick(1000, STAGE, MEMORY)
+    assert (record["data_sec"], record["D_sec"], record["G_sec"]) == (0.5, 4.0, 2.0)
+    assert record["other_sec"] == pytest.approx(1.0, abs=0.1)
+    assert {"Timing/data_sec", "Timing/D_sec", "Timing/G_sec", "Timing/other_sec"} <= progress.tags(record).keys()
+    assert second.finish_tick(2000, STAGE, MEMORY)["D_sec"] == 0.0
+
+
+def test_a_state_from_before_the_time_was_split_is_read():
+    meter = progress.TickMeter(total_kimg=10)
+    old = {name: value for name, value in meter.state().items() if name not in ("D_sec", "G_sec")}
+    meter.load_state(old)
+    assert meter.finish_tick(1000, STAGE, MEMORY)["G_sec"] == 0.0
 
 
 def test_a_tick_cut_in_two_has_the_same_means():
