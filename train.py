@@ -17,7 +17,7 @@ from stylegan_tf.training import run_dir as run_dirs
 
 EXAMPLES = """examples:
   python train.py --preset demo --data datasets/leaves32
-  python train.py --preset leaves64 --data datasets/apple --mirror --metrics fid50k
+  python train.py --preset leaves64 --data datasets/apple --mirror --metrics fid50k --metric-images 5000
   python train.py --resume latest --total-kimg 500
 """
 
@@ -39,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
     add("--mirror", nargs="?", const="true", metavar="BOOL", help="flip half of the images (default: the preset's)")
     add("--gpus", type=int, metavar="N", help="GPUs to use (default: all visible ones, the CPU where there is none)")
     add("--metrics", metavar="NAMES", help="metrics of each snapshot, such as fid50k,kid50k_full (default: none)")
+    add("--metric-images", type=int, metavar="N", help="images of every score, instead of the number in its name (default: as named)")
     add("--metric-minutes", type=float, metavar="MIN", help="time that scoring a snapshot may take (default: no limit)")
     add("--resume", metavar="RUN", help="go on with 'latest', a run folder or number; or start a new run from a snapshot file")
     add("--init-from", metavar="PKL", help="start from the weights of another network, of any resolution (default: fresh weights)")
@@ -129,14 +130,22 @@ def checked(settings: TrainingSettings) -> tuple[Any, TrainingSettings]:
 
 
 def check_metrics(options: argparse.Namespace, settings: TrainingSettings) -> None:
-    """Refuses unknown metrics before a run folder is made."""
-    if options.metrics:
-        from metrics import registry
+    """Refuses unknown metrics, and metric networks that are not there, before a run folder is made."""
+    best = settings.run.best_metric
+    if not options.metrics:
+        if best:
+            raise UserError(f"run.best_metric is {best}, but --metrics asks for none. Add --metrics {best}.")
+        return
+    from metrics import evaluate, registry
+    from metrics.options import Options
 
-        registry.parse_list(options.metrics)
-    elif settings.run.best_metric:
-        wanted = settings.run.best_metric
-        raise UserError(f"run.best_metric is {wanted}, but --metrics asks for none. Add --metrics {wanted}.")
+    metrics = registry.parse_list(options.metrics, options.metric_images)
+    names = [metric.name for metric in metrics]
+    if best and not any(best == name or best.startswith(f"{name}_") for name in names):
+        raise UserError(f"run.best_metric is {best}, but --metrics asks for {', '.join(names)} (written in full). Name one of these.")
+    if best and options.metric_minutes is not None:
+        raise UserError("run.best_metric needs a name that stays, and --metric-minutes changes its number. Use --metric-images N instead.")
+    evaluate.prepare(metrics, Options())
 
 
 def metrics_callback(options: argparse.Namespace, dataset: Any, folder: Path) -> Any:
@@ -146,7 +155,9 @@ def metrics_callback(options: argparse.Namespace, dataset: Any, folder: Path) ->
     from metrics import evaluate
 
     budget_sec = None if options.metric_minutes is None else options.metric_minutes * 60
-    return evaluate.on_snapshot(options.metrics, dataset.path, folder, time_budget_sec=budget_sec)
+    return evaluate.on_snapshot(
+        options.metrics, dataset.path, folder, num_images=options.metric_images, time_budget_sec=budget_sec
+    )
 
 
 def read_config(folder: Path) -> TrainingSettings:

@@ -58,6 +58,10 @@ def test_help_is_fast_and_needs_no_tensorflow():
         (["--seed", "-1"], "run.seed must not be below 0"),
         (["--gpus", "1"], "there is none: leave --gpus out"),
         (["--set", "run.best_metric=fid5k"], "run.best_metric is fid5k, but --metrics asks for none"),
+        (["--metrics", "fid5k", "--set", "run.best_metric=fid"], "run.best_metric is fid, but --metrics asks for fid5k"),
+        (["--metrics", "fid5k", "--metric-images", "500", "--set", "run.best_metric=fid5k"], "but --metrics asks for fid500"),
+        (["--metrics", "fid5k", "--metric-minutes", "1", "--set", "run.best_metric=fid5k"], "Use --metric-images N instead"),
+        (["--metrics", "fid5k", "--metric-images", "3"], "A score needs 10 images or more"),
     ],
 )
 def test_bad_input_is_one_message_and_exit_code_2(run, capsys, arguments, message):
@@ -65,6 +69,15 @@ def test_bad_input_is_one_message_and_exit_code_2(run, capsys, arguments, messag
     assert code == 2
     assert message in errors
     assert len(errors.splitlines()) == 1
+    assert not list(run.results.glob("*"))
+
+
+@pytest.mark.parametrize("arguments", [["--metrics", "fiid5k"], ["--metrics", "fid5k"]])
+def test_metrics_that_cannot_be_leave_no_run_folder(run, capsys, monkeypatch, arguments):
+    monkeypatch.setenv("STYLEGAN_TF_INCEPTION", "nowhere.npz")
+    code, _, errors = run(*run.new, *arguments, capsys=capsys)
+    assert code == 2
+    assert "There is no metric 'fiid5k'" in errors or "nowhere.npz does not exist" in errors
     assert not list(run.results.glob("*"))
 
 
