@@ -71,7 +71,9 @@ class Bench:
 
     def feature_protocol(self) -> dict[str, Any]:
         """How images become features."""
-        return {"features": weights.INCEPTION, "resize": self.options.resize, "precision": self.options.precision}
+        precision = self.options.precision
+        spoken = precision if precision == "float32" else f"{precision} fakes, float32 reals"
+        return {"features": weights.INCEPTION, "resize": self.options.resize, "precision": spoken}
 
     # --- generated images
 
@@ -120,7 +122,8 @@ class Bench:
 
     def _real_protocol(self, selection: real_images.RealSelection) -> dict[str, Any]:
         return {
-            "dataset": self.dataset.digest, "resolution": self.G.resolution, "selection": selection.digest, **self.feature_protocol(),
+            "dataset": self.dataset.digest, "resolution": self.G.resolution, "selection": selection.digest,
+            **self.feature_protocol(), "precision": "float32",
         }  # fmt: skip
 
     # --- storage

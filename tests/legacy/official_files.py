@@ -98,7 +98,7 @@ def discriminator_state(kwargs, rng, *, lod=0.0, version=3):
     }  # fmt: skip
 
 
-def dump(states, protocol=4, module="dnnlib.tflib.network"):
+def dump(states, protocol=4, module="dnnlib.tflib.network", *, is_single=False):
     """Bytes of a pickle of a tuple of `Network` objects; components are states inside "components"."""
     network = type("Network", (), {"__module__": module, "__getstate__": lambda self: self.state})
     easy = type("EasyDict", (dict,), {"__module__": "dnnlib.util"})
@@ -114,7 +114,8 @@ def dump(states, protocol=4, module="dnnlib.tflib.network"):
     modules[module].Network, modules["dnnlib.util"].EasyDict = network, easy
     sys.modules.update(modules)
     try:
-        return pickle.dumps(tuple(make(state) for state in states), protocol=protocol)
+        networks = tuple(make(state) for state in states)
+        return pickle.dumps(networks[0] if is_single else networks, protocol=protocol)
     finally:
         for name in modules:
             del sys.modules[name]

@@ -1,5 +1,7 @@
 """Where weights come from: local files, the cache, a package; and what happens where none of them is there."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from metrics import packages, weights
 from metrics.extractors.inception_layers import INCEPTION_LAYERS
 from metrics.weights_conversion import inception_arrays, lpips_arrays
 from stylegan_tf.errors import UserError
+from tests.metrics import weights_files
 
 
 @pytest.fixture
@@ -91,6 +94,49 @@ def test_names_of_the_pytorch_file_and_of_tensorflow_give_the_same_arrays():
     assert first.keys() == second.keys()
     for name, array in first.items():
         np.testing.assert_array_equal(array, second[name])
+
+
+@pytest.fixture
+def inception_files(tmp_path):
+    parts = weights_files.inception_parts()
+    torch = weights_files.TorchWriter(weights_files.torch_inception(parts))
+    pickled = tmp_path / "inception_v3_features.pkl"
+    pickled.write_bytes(weights_files.official_pickle(weights_files.official_inception(parts), "inception_v3_features"))
+    return parts, [torch.write_zip(tmp_path / "a.pth"), torch.write_legacy(tmp_path / "pt_inception-2015-12-05-6726825d.pth"), pickled]
+
+
+def test_every_file_of_inception_gives_the_same_arrays(inception_files):
+    """Real ones cannot be had here: files of the same names, shapes and order, whose source text raises when run."""
+    parts, files = inception_files
+    assert list(weights_files.TORCH_LAYERS.values()) == list(INCEPTION_LAYERS)
+    found = [weights._inception_from(str(file)) for file in files]
+    for name, part in parts.items():
+        scale = 1 / np.sqrt(part["variance"] + 1e-3)
+        for arrays in found:
+            np.testing.assert_allclose(arrays[f"{name}/kernel"][:, :, :4], part["kernel"][:, :, :4] * scale, rtol=1e-5)
+            np.testing.assert_allclose(arrays[f"{name}/bias"], part["beta"] - part["mean"] * scale, rtol=1e-4, atol=1e-5)
+    assert [arrays["logits/kernel"].shape for arrays in found] == [(2048, 1008)] * 3
+    with pytest.raises(UserError, match="does not hold inception-2015-12-05"):  # other numbers under the same name
+        weights.load_inception(str(files[0]))
+
+
+@pytest.mark.parametrize("is_parameter", [False, True])
+def test_every_file_of_lpips_gives_the_same_arrays(tmp_path, is_parameter):
+    layers, vectors = weights_files.vgg_parts()
+    old = weights_files.TorchWriter(weights_files.torch_vgg(layers), is_parameter=is_parameter, rebuild="_rebuild_tensor")
+    vgg = old.write_legacy(tmp_path / "vgg16-397923af.pth")
+    linear = weights_files.TorchWriter(weights_files.torch_linear(vectors)).write_legacy(tmp_path / "vgg.pth")
+    pickled = tmp_path / "vgg16_zhang_perceptual.pkl"
+    pickled.write_bytes(weights_files.official_pickle(weights_files.official_lpips(layers, vectors), "vgg16_zhang_perceptual"))
+    for paths in (f"{vgg}{os.pathsep}{linear}", str(pickled)):
+        found = weights._lpips_from(paths)
+        for number, (kernel, bias) in enumerate(layers):
+            np.testing.assert_array_equal(found[f"conv{number}/kernel"], kernel)
+            np.testing.assert_array_equal(found[f"conv{number}/bias"], bias)
+        for number, vector in enumerate(vectors):
+            np.testing.assert_array_equal(found[f"linear{number}"], vector)
+    with pytest.raises(UserError, match="linear layers"):
+        weights._lpips_from(str(vgg))
 
 
 def test_folded_batch_norm_equals_batch_norm():
