@@ -86,7 +86,7 @@ class Level:
         return [bytes(self._data_in(payload, index)) for payload, index in zip(payloads, indices.tolist(), strict=True)]
 
     def read_raw(self, indices: np.ndarray) -> np.ndarray:
-        """Images of raw records: uint8 [N, R, R, C] for int64 [N].
+        """Images of raw records: uint8 [N, R, R, C] for int64 [N]; checksums are compared when a record is read for the first time.
 
         Raises:
             UserError: damaged; names file and record.
@@ -140,7 +140,12 @@ class Level:
         num_bytes = int(np.prod(self.shape))
         layouts = [layout for layout in raw_layouts(self.shape) if sum(map(len, layout)) + num_bytes + FRAME_BYTES == file.frame_bytes]
         if layouts:
-            with file.read_same_size(indices // len(self.files)) as frames:
+            rows = indices // len(self.files)
+            with file.read_same_size(rows) as frames:
+                fresh = ~self._is_checked[indices]
+                if fresh.any():
+                    file.check_frames(rows[fresh], frames if fresh.all() else frames[fresh])
+                    self._is_checked[indices] = True
                 for before, after in layouts:
                     start = HEADER_BYTES + len(before)
                     stop = start + num_bytes
@@ -150,4 +155,4 @@ class Level:
                         yield np.flatnonzero(fits), (frames if fits.all() else frames[fits])[:, start:stop]
                     rest &= ~fits
         if rest.any():  # made by yet another program
-            yield np.flatnonzero(rest), np.stack([np.frombuffer(self.read_data(index), np.uint8) for index in indices[rest].tolist()])
+            yield np.flatnonzero(rest), np.stack([np.frombuffer(data, np.uint8) for data in self.read_checked(indices[rest])])

@@ -15,6 +15,7 @@ from stylegan_tf.data.tfrecords import COPY_AGAIN, FOOTER_BYTES, FRAME_BYTES, HE
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.files import atomic_path
 
+_CHECKED_BYTES = 4 << 20
 _BUFFERS_KEPT = 2  # as many batches as are read at the same time
 
 
@@ -89,6 +90,16 @@ class RecordFile:
         for row, found in zip(rows, masked_crc32c(payloads).tolist(), strict=True):
             if found != self.read_checksum(row):
                 raise UserError(f"{self.path}: record {row} is damaged (its checksum is wrong). {COPY_AGAIN}")
+
+    def check_frames(self, rows: np.ndarray, frames: np.ndarray) -> None:
+        """The same for records of one size with their framing, uint8 [rows, frame_bytes], a few megabytes at a time."""
+        step = max(1, _CHECKED_BYTES // frames.shape[1])
+        for first in range(0, len(rows), step):
+            some = frames[first : first + step]
+            stated = np.ascontiguousarray(some[:, -FOOTER_BYTES:]).view("<u4")[:, 0]
+            damaged = np.flatnonzero(masked_crc32c(some[:, HEADER_BYTES:-FOOTER_BYTES]) != stated)
+            if len(damaged):
+                raise UserError(f"{self.path}: record {rows[first + damaged[0]]} is damaged (its checksum is wrong). {COPY_AGAIN}")
 
     def read_checksum(self, row: int) -> int:
         """Masked CRC of the payload as the record states it."""

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from stylegan_tf.data.faults import pipeline_fault
 from stylegan_tf.errors import UserError
 
 DISK_ERRORS = {
@@ -65,10 +66,8 @@ def explained(error: Exception, run: Any) -> Exception:
             "The last training state is good: add --resume latest."
         )
     if isinstance(error, tf.errors.OpError) and _is_of_data(error):
-        return UserError(
-            f"Cannot read the dataset {run.dataset_identity['path']} any more: {_last_line(error)}. "
-            "Put it back, or check its disk, then --resume latest: the last training state is good."
-        )
+        found = pipeline_fault(error.message, run.dataset_identity["path"])
+        return UserError(f"{found}. Put the dataset back, then --resume latest: the last training state is good.")
     if isinstance(error, OSError) and not isinstance(error, UserError) and error.errno in DISK_ERRORS:
         return UserError(
             f"Cannot write to {run.run_dir.path}: {DISK_ERRORS[error.errno]}. Older files are whole; the last training state is good. "
@@ -80,11 +79,4 @@ def explained(error: Exception, run: Any) -> Exception:
 def _is_of_data(error: tf.errors.OpError) -> bool:
     """True where TensorFlow met the error while it fetched a batch."""
     text = str(error)
-    return "IteratorGetNext" in text or "PyFunc" in text or isinstance(error, tf.errors.DataLossError | tf.errors.NotFoundError)
-
-
-def _last_line(error: tf.errors.OpError) -> str:
-    """The line of a TensorFlow message that names the Python error inside, or its first line."""
-    lines = [line.strip() for line in error.message.splitlines() if line.strip()]
-    named = [line for line in lines if "Error: " in line and "{{" not in line]
-    return (named or lines or ["unknown"])[-1 if named else 0].rstrip(".")
+    return "UserError: " in text or "IteratorGetNext" in text or "PyFunc" in text or isinstance(error, tf.errors.DataLossError | tf.errors.NotFoundError)

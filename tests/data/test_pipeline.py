@@ -1,6 +1,7 @@
 """Batches for training: the right images with their labels, in an order that cuts and batch sizes do not change."""
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -10,6 +11,7 @@ import pytest
 
 from stylegan_tf.data import DatasetWriter, make_pipeline, open_dataset, read_images
 from stylegan_tf.data.batches import ReadAhead
+from stylegan_tf.data.faults import pipeline_fault
 from stylegan_tf.data.order import Order
 from stylegan_tf.errors import UserError
 
@@ -169,23 +171,34 @@ def test_balance_without_labels_is_refused(tmp_path):
         make_pipeline(made(tmp_path / "a", label_size=0), resolution=8, batch_size=4, seed=0, balance="uniform")
 
 
-@pytest.mark.parametrize(("encoding", "position"), [("png", 90), ("jpeg", 300), ("raw", 3), ("raw", 25)])
-def test_damaged_record_ends_training_with_its_name(tmp_path, encoding, position):
+@pytest.mark.parametrize(("encoding", "position"), [("png", 90), ("jpeg", 300), ("raw", 3), ("raw", 25), ("raw", 120)])
+def test_damaged_record_ends_training_with_its_name(tmp_path, encoding, position):  # 120 is a pixel
     dataset = made(tmp_path / "a", encoding=encoding)
     file = dataset.level(8).files[0]
     content = bytearray(file.path.read_bytes())
     content[int(file.offsets[11]) + position] ^= 16
     file.path.write_bytes(content)
-    with pytest.raises(tf.errors.OpError, match=r"a-r03.tfrecords: record 11 "):
+    with pytest.raises(tf.errors.OpError) as met:
         first_images(make_pipeline(dataset, resolution=8, batch_size=4, seed=0), 19)
+    message = pipeline_fault(met.value.message, dataset.path)
+    assert re.fullmatch(rf"\S+a-r03\.tfrecords: record 11 is damaged .*dataset_tool\.py check {re.escape(str(dataset.path))}", message)
 
 
 def test_file_that_is_cut_during_training_is_named(tmp_path):
     dataset = made(tmp_path / "a", encoding="raw")
     file = dataset.level(8).files[0]
     os.truncate(file.path, int(file.offsets[11]) + 5)
-    with pytest.raises(tf.errors.OpError, match=r"a-r03.tfrecords is cut in record 1\d"):
+    with pytest.raises(tf.errors.OpError) as met:
         first_images(make_pipeline(dataset, resolution=8, batch_size=4, seed=0), 19)
+    assert re.match(r"\S+a-r03.tfrecords is cut in record 1\d", pipeline_fault(met.value.message, dataset.path))
+
+
+def test_other_faults_of_a_pipeline_are_one_line():
+    line = "OSError: [Errno 5] Input/output error"
+    message = f"{line}\nTraceback (most recent call last):\n\n  File ...\n\n{line}\n\n"
+    told = f"Cannot read the dataset d any more: {line}. To see"
+    assert pipeline_fault(f"{message}\t [[{{{{node PyFunc}}}}]]", "d").startswith(told)
+    assert pipeline_fault("Data loss\nmore", "d").startswith("Cannot read the dataset d any more: Data loss. To see")
 
 
 def test_level_with_other_images_is_refused_before_training(tmp_path):
