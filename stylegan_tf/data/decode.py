@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from stylegan_tf.data.colour_profile import to_srgb
 from stylegan_tf.data.png_check import plain_png_shape, verify_plain_png
 from stylegan_tf.data.sources.base import UnusableImage
 from stylegan_tf.data.sources.image_names import readable_formats
@@ -169,8 +170,15 @@ def _read(picture) -> Decoded:
     mode = picture.mode
     if factor > 2 and mode not in ("P", "PA", "1") and not mode.startswith("I;"):
         picture = picture.reduce(factor)
+    profile = picture.info.get("icc_profile")
+    if mode == "CMYK":  # before the conversion that knows no inks
+        picture, converted = to_srgb(picture, profile)
+        notes += converted
     picture, converted = _standard_mode(picture)
     notes += converted
+    if mode not in ("CMYK", "LAB"):
+        picture, converted = to_srgb(picture, profile)
+        notes += converted
     if orientation in range(2, 9):
         picture = _upright(picture, orientation)
         notes.append("turned upright by EXIF")

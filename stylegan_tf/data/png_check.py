@@ -5,12 +5,14 @@ import zlib
 
 import numpy as np
 
+from stylegan_tf.data.colour_profile import is_srgb
 from stylegan_tf.data.sources.base import UnusableImage
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CHANNELS = {0: 1, 2: 3, 6: 4}  # by colour type: grey, RGB, RGBA
 # With one of these a PNG means more than its plain pixels: transparency of one colour, rotation, animation, 16-bit hints.
 _SPECIAL = frozenset({b"tRNS", b"eXIf", b"acTL", b"PLTE"})
+_MAX_PROFILE_BYTES = 1 << 20
 _TEXT = frozenset({b"tEXt", b"zTXt", b"iTXt"})
 
 
@@ -25,7 +27,7 @@ def plain_png_shape(data: bytes) -> tuple[int, int, int] | None:
     if depth != 8 or color_type not in _CHANNELS or rest != [0, 0, 0] or not width or not height:
         return None
     for kind, start, stop in _chunks(data):
-        if kind in _SPECIAL:
+        if kind in _SPECIAL or (kind == b"iCCP" and not _is_srgb(data[start:stop])):
             return None
         if kind in _TEXT and any(word in data[start : min(stop, start + 40)].lower() for word in (b"xmp", b"exif")):
             return None  # may hold a rotation
@@ -63,6 +65,15 @@ def verify_plain_png(data: bytes, shape: tuple[int, int, int]) -> None:
         raise UnusableImage("corrupt", f"{len(rows)} bytes of image data where {height * row_bytes} are announced")
     if np.frombuffer(rows, np.uint8)[::row_bytes].max() > 4:
         raise UnusableImage("corrupt", "unknown row filter")
+
+
+def _is_srgb(chunk: bytes) -> bool:
+    """Whether the content of an iCCP chunk (name, 0, method, compressed profile) is a copy of sRGB."""
+    rest = chunk.partition(b"\0")[2]
+    try:
+        return is_srgb(zlib.decompressobj().decompress(rest[1:], _MAX_PROFILE_BYTES))
+    except zlib.error:
+        return False
 
 
 def _chunks(data: bytes):
