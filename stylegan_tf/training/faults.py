@@ -79,4 +79,5 @@ def explained(error: Exception, run: Any) -> Exception:
 def _is_of_data(error: tf.errors.OpError) -> bool:
     """True where TensorFlow met the error while it fetched a batch."""
     text = str(error)
-    return "UserError: " in text or "IteratorGetNext" in text or "PyFunc" in text or isinstance(error, tf.errors.DataLossError | tf.errors.NotFoundError)
+    is_told = any(word in text for word in ("UserError: ", "IteratorGetNext", "PyFunc"))
+    return is_told or isinstance(error, tf.errors.DataLossError | tf.errors.NotFoundError)
