@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 COLOURS = ("#0b66c3", "#c2410c", "#15803d", "#7e22ce", "#a16207")
 WIDTH, HEIGHT = 460, 220
 LEFT, RIGHT, TOP, BOTTOM = 56, 12, 12, 28
+LEGEND_ROW, LEGEND_COLUMNS = 16, 3
 MAX_POINTS = 400
 
 Points = Sequence[tuple[float, float]]
@@ -27,7 +28,8 @@ def line_chart(series: Mapping[str, Points], x_label: str = "kimg") -> str:
         return "<p class='none'>nothing yet</p>"
     x_range = _range([x for x, _ in finite])
     y_range = _range([y for _, y in finite])
-    parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{html.escape(", ".join(series))}">']
+    legend = LEGEND_ROW * -(-len(series) // LEGEND_COLUMNS)  # above the lines, not among them
+    parts = [f'<svg viewBox="0 {-legend} {WIDTH} {HEIGHT + legend}" role="img" aria-label="{html.escape(", ".join(series))}">']
     parts += _grid(x_range, y_range, x_label)
     for index, (name, points) in enumerate(series.items()):
         colour = COLOURS[index % len(COLOURS)]
@@ -35,9 +37,8 @@ def line_chart(series: Mapping[str, Points], x_label: str = "kimg") -> str:
             f'<polyline fill="none" stroke="{colour}" stroke-width="1.6" stroke-linejoin="round" points="{piece}"/>'
             for piece in _pieces(thinned(points), x_range, y_range)
         ]
-        parts.append(
-            f'<text x="{LEFT + 8 + 130 * (index % 3)}" y="{TOP + 12 + 14 * (index // 3)}" fill="{colour}">{html.escape(name)}</text>'
-        )
+        row, column = divmod(index, LEGEND_COLUMNS)
+        parts.append(f'<text x="{LEFT + 130 * column}" y="{12 + LEGEND_ROW * row - legend}" fill="{colour}">{html.escape(name)}</text>')
     return "".join([*parts, "</svg>"])
 
 
@@ -66,7 +67,7 @@ def _grid(x_range: tuple[float, float], y_range: tuple[float, float], x_label: s
     for value in ticks(*x_range):
         x = _x(value, x_range)
         parts.append(f'<text x="{x:.1f}" y="{HEIGHT - 10}" text-anchor="middle" class="axis">{value:.4g}</text>')
-    parts.append(f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 1}" text-anchor="end" class="axis">{html.escape(x_label)}</text>')
+    parts.append(f'<text x="{LEFT - 6}" y="{HEIGHT - 10}" text-anchor="end" class="axis">{html.escape(x_label)}</text>')
     return parts
 
 

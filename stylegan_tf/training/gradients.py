@@ -32,8 +32,8 @@ class PartGradients:
         images = self.G.synthesis(ws, noise_mode=self.noise_mode, lod=lod, noise_seed=part.noise_seed)
         return images, tf.reduce_sum(w * part.weights[:, None], axis=0)
 
-    def for_discriminator(self, part, lod: Lod, gamma, loss_scale):
-        """Gradients of D's loss. Reals and fakes share the reals' labels.
+    def for_discriminator(self, part, lod: Lod, gamma, loss_scale, is_regularised=True):
+        """Gradients of D's loss. Reals and fakes share the reals' labels; lazy steps leave r1 and r2 out.
 
         Returns:
             dict of gradients by name (None where a variable took no part), dict of statistics, weighted sum of w.
@@ -42,27 +42,27 @@ class PartGradients:
         fakes = tf.stop_gradient(fakes)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(list(self.D_variables.values()))
-            loss, statistics = self._discriminator_loss(part, fakes, lod, gamma, loss_scale)
+            loss, statistics = self._discriminator_loss(part, fakes, lod, gamma, loss_scale, is_regularised)
             total = tf.reduce_sum(loss * part.weights) * loss_scale
         gradients = tape.gradient(total, list(self.D_variables.values()))
         return dict(zip(self.D_variables, gradients, strict=True)), statistics, w_sum
 
-    def _discriminator_loss(self, part, fakes, lod, gamma, loss_scale):
+    def _discriminator_loss(self, part, fakes, lod, gamma, loss_scale, is_regularised):
         def critic(images):
             return self.D(images, part.real_labels, lod=lod)
 
-        regulariser = self.loss.regulariser
-        penalty = tf.zeros_like(part.weights)
-        if regulariser == "r1":
-            real_logits, penalty = losses.logits_and_penalty(critic, part.reals, lod_floor=lod.floor, loss_scale=loss_scale)
-        else:
-            real_logits = critic(part.reals)
-        if regulariser == "r2":
-            fake_logits, penalty = losses.logits_and_penalty(critic, fakes, lod_floor=lod.floor, loss_scale=loss_scale)
-        else:
-            fake_logits = critic(fakes)
+        def judge(images, kind):
+            if is_regularised and kind in (self.loss.regulariser or "").split("+"):
+                logits, penalty = losses.logits_and_penalty(critic, images, lod_floor=lod.floor, loss_scale=loss_scale)
+                return logits, penalty * self.loss.lazy_interval
+            return critic(images), tf.zeros_like(part.weights)
+
+        real_logits, r1 = judge(part.reals, "r1")
+        fake_logits, r2 = judge(fakes, "r2")
+        penalty = r1 + r2
+        weighted = penalty * gamma if self.loss.r2_gamma is None else r1 * gamma + r2 * self.loss.r2_gamma
         loss = losses.discriminator_loss(real_logits, fake_logits, self.loss.D, drift=self.loss.wgan_drift)
-        loss += penalty * (0.5 * gamma)
+        loss += 0.5 * weighted
         if self.loss.D.endswith("_gp"):
             mixed = part.reals + (fakes - part.reals) * part.mixing_factors[:, None, None, None]
             penalty = losses.mixed_image_penalty(

@@ -23,7 +23,7 @@ from stylegan_tf.training.run_dir import RunDir, nimg_of
 CHARTS = {
     "Losses": ("Loss/G", "Loss/D", "Loss/penalty"),
     "Logits": ("Loss/scores/real", "Loss/scores/fake"),
-    "Signs of the logits (share right: 1 all, 0 guessing)": ("Loss/signs/real", "Loss/signs/fake"),
+    "Signs of the logits (1, -1: D is right; 0: it guesses)": ("Loss/signs/real", "Loss/signs/fake"),
     "Norms of the gradients": ("Gradients/G_norm", "Gradients/D_norm"),
     "Learning rates": ("G_lrate", "D_lrate"),
     "Spread of the fakes (1: as varied as the reals)": ("Pictures/diversity",),

@@ -44,6 +44,7 @@ def _check_numbers(settings: TrainingSettings) -> None:
         "schedule.tick_kimg": schedule.tick_kimg,
         "schedule.num_pairs_per_look": schedule.num_pairs_per_look,
         "optimizer.epsilon": optimizer.epsilon,
+        "loss.lazy_interval": settings.loss.lazy_interval,
         "run.pairs_per_call": run.pairs_per_call,
         "run.image_snapshot_ticks": run.image_snapshot_ticks,
         "run.network_snapshot_ticks": run.network_snapshot_ticks,
@@ -62,6 +63,7 @@ def _check_numbers(settings: TrainingSettings) -> None:
         "schedule.lrate_rampup_kimg": schedule.lrate_rampup_kimg,
         "optimizer.ema_kimg": optimizer.ema_kimg,
         "loss.gamma": settings.loss.gamma,
+        "loss.r2_gamma": settings.loss.r2_gamma or 0.0,
         "run.seed": run.seed,
     }
     for name, value in not_negative.items():

@@ -1,5 +1,6 @@
 """One D step and one G step, several in one call, on any number of devices: the inner loop of training."""
 
+import functools
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -52,6 +53,7 @@ class Trainer:
         self.optimizer_settings = optimizer
         self.seed = seed
         self.gamma = loss.gamma
+        self.lazy_interval = loss.lazy_interval
         self.max_minibatch_per_device = max_minibatch_per_device
         self.use_xla = use_xla
         self.inputs = inputs or RandomInputs(z_dim=G.z_dim, label_pool=label_pool, style_mixing_prob=G.style_mixing_prob)
@@ -68,7 +70,7 @@ class Trainer:
 
         Args:
             batches: iterator of (uint8 [minibatch, R, R, C], float32 [minibatch, label_size]).
-            lod: float level of detail; one trace for each (floor, fading or not, minibatch).
+            lod: float level of detail; one trace for each (floor, fading or not, minibatch), two where R1 is lazy.
             minibatch: samples of a step over all devices.
             G_lrate, D_lrate: learning rates.
             nimg: real images shown so far; with the seed, it decides everything drawn at random.
@@ -91,6 +93,10 @@ class Trainer:
         function, arguments = self._round(batches, **options)
         return function.get_concrete_function(*arguments)
 
+    def holds_round(self, *, lod, minibatch, nimg, num_pairs=4) -> bool:
+        """False where `run_round` would have to trace first."""
+        return self._key(lod, minibatch, nimg, num_pairs) in self._rounds
+
     @property
     def num_rounds_kept(self) -> int:
         """Traced or to be traced functions that are held; a stage of growth needs one."""
@@ -101,8 +107,8 @@ class Trainer:
         self._rounds.clear()
 
     def _round(self, batches, *, lod, minibatch, G_lrate, D_lrate, nimg, num_pairs=4):
-        floor, fade = split_lod(lod)
-        key = (floor, fade is not None, minibatch, self.max_minibatch_per_device, num_pairs)
+        fade = split_lod(lod).fade
+        key = self._key(lod, minibatch, nimg, num_pairs)
         if key not in self._rounds:
             self._rounds[key] = self._make_round(*key)
         beta = ema.ema_beta(minibatch, self.optimizer_settings.ema_kimg)
@@ -110,19 +116,25 @@ class Trainer:
         numbers = [tf.constant(value, tf.float32) for value in (fade or 0.0, G_lrate, D_lrate, beta, self.gamma)]
         return self._rounds[key], (batches, *numbers, tf.constant([self.seed, nimg], tf.int32))
 
-    def _make_round(self, floor, is_fading, minibatch, max_part, num_pairs):
+    def _key(self, lod, minibatch, nimg, num_pairs):
+        """What a trace is for."""
+        floor, fade = split_lod(lod)
+        is_regularised = tuple((nimg // minibatch + pair) % self.lazy_interval == 0 for pair in range(num_pairs))
+        return floor, fade is not None, minibatch, self.max_minibatch_per_device, is_regularised
+
+    def _make_round(self, floor, is_fading, minibatch, max_part, is_regularised):
         deal = deal_minibatch(minibatch, group_size=self.D.mbstd_group_size, num_devices=self.strategy.num_replicas_in_sync,
                               max_part=max_part)  # fmt: skip
         num_layers = self.G.num_layers_at(float(floor))
 
-        def run_pair(images, labels, fade, G_lrate, D_lrate, beta, gamma, seed):
+        def run_pair(is_regularised, images, labels, fade, G_lrate, D_lrate, beta, gamma, seed):
             lod = Lod(floor, fade if is_fading else None)
             reals = {"reals": process_reals(images, lod.fade), "real_labels": labels}
             seeds = [tf.random.experimental.stateless_fold_in(seed, purpose) for purpose in (0, 1)]
             scale = self.D_optimizer.loss_scale
             draws = self.inputs.draw(seeds[0], minibatch, num_layers)
             D_statistics = self._step(deal, draws, reals, self.D_optimizer, D_lrate, "D",
-                                      lambda part: self.gradients.for_discriminator(part, lod, gamma, scale))  # fmt: skip
+                                      lambda part: self.gradients.for_discriminator(part, lod, gamma, scale, is_regularised))  # fmt: skip
             self._average_generator(beta)
             scale_G = self.G_optimizer.loss_scale
             draws = self.inputs.draw(seeds[1], minibatch, num_layers)
@@ -135,14 +147,14 @@ class Trainer:
         def run_round(batches, fade, G_lrate, D_lrate, beta, gamma, seed):
             done = timing.now_after()
             pairs = []
-            for pair in range(num_pairs):
+            for pair in range(len(is_regularised)):
                 with tf.control_dependencies([done] if pair == 0 else []):
                     images, labels = next(batches)
                 fetched = timing.now_after(images, labels)
                 images = tf.ensure_shape(images, [minibatch, *images.shape[1:]])
                 pair_seed = seed + tf.constant([0, pair * minibatch])
                 arguments = (images, labels, fade, G_lrate, D_lrate, beta, gamma, pair_seed)
-                statistics = self.strategy.run(run_pair, arguments)
+                statistics = self.strategy.run(functools.partial(run_pair, is_regularised[pair]), arguments)
                 # Every replica holds the same sums: the first one's will do.
                 statistics = {name: self.strategy.experimental_local_results(value)[0] for name, value in statistics.items()}
                 start, D_done, done = done, statistics.pop("D_done"), statistics.pop("G_done")

@@ -70,6 +70,10 @@ def test_chart_is_well_formed_and_leaves_gaps():
     svg = line_chart({"a<b": [(0, 1.0), (1, 2.0), (2, float("nan")), (3, 1.0), (4, 0.0)], "flat": [(0, 1.0)]})
     root = ElementTree.fromstring(svg)
     assert len(root.findall("polyline")) == 3
+    legend = {text.text: float(text.get("y")) for text in root.findall("text") if text.text in ("a<b", "flat")}
+    assert len(legend) == 2
+    assert max(legend.values()) < 0  # above the lines: they crossed it
+    assert float(root.get("viewBox").split()[1]) < min(legend.values()) - 8
     assert "nothing yet" in line_chart({"a": []})
 
 

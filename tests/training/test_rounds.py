@@ -16,14 +16,14 @@ MINIBATCH = 4
 DATA_SEC = 0.3
 
 
-def make():
+def make(**loss):
     """A trainer of networks whose weights are the same every time."""
     made = [networks.Generator(**OPTIONS, **WIDTHS), networks.Discriminator(**OPTIONS), networks.Generator(**OPTIONS, **WIDTHS)]
     for network in made:
         random = np.random.RandomState(1)
         weights = {name: random.normal(0, 0.7, value.shape) for name, value in sorted(networks.named_weights(network).items())}
         networks.assign_weights(network, weights)
-    return Trainer(*made, loss=LossSettings(), optimizer=OptimizerSettings(), seed=3)
+    return Trainer(*made, loss=LossSettings(**loss), optimizer=OptimizerSettings(), seed=3)
 
 
 def batches(wait_sec=0.0):
@@ -80,3 +80,9 @@ def test_waiting_for_data_is_told_apart_from_the_steps():
     assert trainer.num_rounds_kept == 1
     trainer.forget_rounds()
     assert trainer.num_rounds_kept == 0
+
+
+def test_lazy_penalties_come_at_every_so_manieth_step_wherever_a_call_begins():
+    trainer, iterator = make(lazy_interval=3), batches()
+    _, statistics = trained([2, 2], iterator, trainer)
+    assert [bool(values["Loss/penalty"] > 0) for values in statistics] == [True, False, False, True]
