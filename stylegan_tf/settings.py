@@ -68,7 +68,7 @@ class LossSettings:
     regulariser: Literal["r1", "r2", "r1+r2"] | None = "r1"  # gradient penalty on real (r1) or generated (r2) images, or on both
     gamma: float = 10.0  # weight of r1 or r2: gamma / 2 * sum of squared gradients by the pixels of the full resolution
     r2_gamma: float | None = None  # weight of r2 beside r1 (r1+r2), None for the same as r1
-    lazy_interval: int = 1  # r1 and r2 in every so-manieth step of D, and as many times as strong there: 16 saves time, 1 is the original
+    lazy_interval: int = 1  # r1 and r2 in every n-th step of D only, n times as strong there: 16 saves time, 1 is the original
     wgan_drift: float = 0.001  # weight of the squared real logits (wgan, wgan_gp)
     gp_lambda: float = 10.0  # weight of the penalty on mixed images (wgan_gp, hinge_gp)
     gp_target: float = 1.0  # norm of the gradient that this penalty pulls to

@@ -36,6 +36,12 @@ class Agreement:
             return None
         return reason or "another worker"
 
+    def is_wanted(self, wish: bool, is_between_looks: bool) -> bool:
+        """True on all workers where one of them wishes it; between two looks only, where there are several."""
+        if self.is_alone:
+            return wish
+        return is_between_looks and self.total([float(wish)])[0] > 0
+
     def read_control(self, control: Control, run_dir: RunDir) -> None:
         """The chief reads control.json; all workers obey."""
         if self.is_chief:

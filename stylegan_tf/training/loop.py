@@ -22,13 +22,15 @@ def train(run: Run, state: dict[str, Any] | None = None) -> str | None:
     Raises:
         UserError: divergence, memory, disk or data: says what to do. The last training state is good.
     """
-    with StopRequest(run.run_dir.log) as stop, contextlib.closing(run.outputs):
+    with StopRequest(run.run_dir.log, run.run_dir.asked_to_stop) as stop, contextlib.closing(run.outputs):
         try:
             if state is not None:
                 resume.restore(run, state)
-            else:
-                _begin(run)
-            while not run.is_done:
+            if state is None or not run.devices.is_chief:
+                run.write_state()  # a run that is ended in its first minutes can go on too, and a worker has its own to go back to
+            if run.meter.tick == 0 and not run.outputs.has_begun:
+                _begin(run, stop)
+            while not run.is_done or run.is_tick_over:
                 reason = _stop_reason(run, stop)
                 if reason:
                     _end_early(run, stop, reason)
@@ -46,13 +48,12 @@ def train(run: Run, state: dict[str, Any] | None = None) -> str | None:
     return None
 
 
-def _begin(run: Run) -> None:
+def _begin(run: Run, stop: StopRequest) -> None:
     """What is written before the first step."""
     if run.devices.is_chief:
-        run.outputs.write_reals()
-        run.outputs.write_fakes(run.bundle())
+        with stop.resting(run.saver()):
+            run.outputs.write_first(run.bundle())
     run.meter.finish_maintenance()
-    run.write_state()  # a run that is ended in its first minutes can go on too
 
 
 def _stop_reason(run: Run, stop: StopRequest) -> str | None:
@@ -65,9 +66,11 @@ def _stop_reason(run: Run, stop: StopRequest) -> str | None:
 def _advance(run: Run, stop: StopRequest) -> None:
     """A pair of steps, or as many as one call runs, and what is due after it; back to the last state where it has diverged."""
     try:
-        run.run_pairs()
+        if not run.is_tick_over:  # or it was cut off there
+            run.run_pairs(stop.resting)
         if run.is_tick_over:
-            run.finish_tick()
+            with stop.resting(run.saver()):
+                run.finish_tick()
         if run.is_state_due:
             with stop.saving():
                 run.write_state()

@@ -61,8 +61,14 @@ class Outputs:
         self._append(record)
         self.events.scalars(progress.tags(record), record["nimg"])
 
-    def write_reals(self) -> None:
-        """Writes the grid of reals."""
+    @property
+    def has_begun(self) -> bool:
+        """True where everything is written that comes before the first step."""
+        return (self.run_dir / "reals.png").exists()
+
+    def write_first(self, networks: snapshot.Networks) -> None:
+        """Writes the grids of fakes and of reals before training; the reals come last."""
+        self.write_fakes(networks)
         save_png(self.run_dir / "reals.png", self.pictures.reals(lambda indices: self._read(indices, self.settings.data.resolution)))
 
     def write_fakes(self, networks: snapshot.Networks, is_short: bool = False) -> dict[str, float]:

@@ -38,10 +38,22 @@ def merged(saved: TrainingSettings, wanted: TrainingSettings) -> tuple[TrainingS
 
 def collect(run: Any) -> dict[str, Any]:
     """The state of a `run.Run` as plain values and arrays."""
+    return {**collect_place(run), **collect_arrays(run)}
+
+
+def collect_arrays(run: Any) -> dict[str, Any]:
+    """The large part of a state: what changes with a step."""
     return {
-        "state_version": STATE_VERSION,
         "weights": {name: snapshot.weight_arrays(network) for name, network in run.networks.items()},
         "trainer": run.trainer.state(),
+    }
+
+
+def collect_place(run: Any) -> dict[str, Any]:
+    """The small part of a state: where the run stands, and how long its files are."""
+    return {
+        "state_version": STATE_VERSION,
+        "is_tick_over": run.is_tick_over,  # its end is still to be done: line, pictures, snapshot
         "position": run.position(),
         "meter": run.meter.state(),
         "dataset": run.dataset_identity,
@@ -87,7 +99,7 @@ def read(path: str | os.PathLike) -> dict[str, Any]:
 def drop_newer(run_dir: RunDir, state: dict[str, Any]) -> list[str]:
     """Removes what a run wrote after the state was taken: lines, pictures, snapshots, events. Returns what was dropped."""
     dropped = []
-    nimg = state["position"]["nimg"]
+    nimg = state["position"]["nimg"] - (1 if state.get("is_tick_over") else 0)
     for name, size in state["file_sizes"].items():
         path = run_dir / name
         if path.exists() and path.stat().st_size > size:

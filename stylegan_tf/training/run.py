@@ -1,7 +1,10 @@
 """One run while it goes on: where it stands, its next pair of steps, the end of a tick, and the way back."""
 
+import contextlib
 import gc
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import tensorflow as tf
@@ -81,8 +84,9 @@ class Run:
 
     @property
     def is_tick_over(self) -> bool:
-        """True where the images of a tick have been shown."""
-        return self.pairs_left == 0 and (self.nimg >= self.meter.start_nimg + self.stage.tick_kimg * 1000 or self.is_done)
+        """True where the images of a tick have been shown, and its end has not been done."""
+        is_end = self.nimg >= self.meter.start_nimg + self.stage.tick_kimg * 1000 or self.is_done
+        return self.pairs_left == 0 and self.nimg > self.meter.start_nimg and is_end
 
     def position(self) -> dict[str, Any]:
         """Where the run stands, between two pairs of steps."""
@@ -108,8 +112,12 @@ class Run:
         """Seed of what is drawn from here on."""
         return self.settings.run.seed + self.num_rollbacks * ROLLBACK_SEED_STEP
 
-    def run_pairs(self) -> None:
-        """One D step and one G step, or as many pairs as one call runs; a look at the schedule first where it is time."""
+    def run_pairs(self, resting: Callable[[Callable[[], None]], AbstractContextManager]) -> None:
+        """One D step and one G step, or as many pairs as one call runs; a look at the schedule first where it is time.
+
+        Args:
+            resting: entered with a function that writes the state of before, where steps must be traced first.
+        """
         if self.pairs_left == 0:
             self._look()
         stage = self.stage
@@ -119,15 +127,11 @@ class Run:
             self._write_graph(stage)
         self.trainer.gamma = self.control.values.get("gamma", self.settings.loss.gamma)
         num_pairs = min(self.settings.run.pairs_per_call, self.pairs_left)
-        statistics = self.trainer.run_pairs(
-            self._batches,
-            lod=stage.lod,
-            minibatch=stage.minibatch,
-            G_lrate=stage.G_lrate,
-            D_lrate=stage.D_lrate,
-            nimg=self.nimg,
-            num_pairs=num_pairs,
-        )
+        rates = {"G_lrate": stage.G_lrate, "D_lrate": stage.D_lrate}
+        options = {"lod": stage.lod, "minibatch": stage.minibatch, "nimg": self.nimg, "num_pairs": num_pairs}
+        is_first = not self.trainer.holds_round(**options)
+        with resting(self.saver(is_copied=True)) if is_first else contextlib.nullcontext():
+            statistics = self.trainer.run_pairs(self._batches, **options, **rates)
         self._pending.append(statistics)
         self.nimg += num_pairs * stage.minibatch
         self.pairs_left -= num_pairs
@@ -154,6 +158,8 @@ class Run:
             self._write_tick(stage)
         else:
             self.meter.finish_tick(self.nimg, stage, {})
+            if self._is_snapshot_due:  # what makes the chief go back makes all go back
+                self._check_weights()
         self.meter.finish_maintenance()
 
     def _write_tick(self, stage: Stage) -> None:
@@ -165,10 +171,19 @@ class Run:
         if tick % run.image_snapshot_ticks == 0 or self.is_done:
             record |= outputs.write_fakes(self.bundle(), is_short)
         outputs.write_tick(record)
-        if tick % run.network_snapshot_ticks == 0 or tick == 1 or self.is_done or "snapshot" in self.control.orders:
-            faults.check_weights({name: snapshot.weight_arrays(network) for name, network in self.networks.items()})
+        if self._is_snapshot_due:
+            self._check_weights()
             outputs.write_snapshot(self.bundle(), is_short, self.is_done)
         outputs.write_report()
+
+    @property
+    def _is_snapshot_due(self) -> bool:
+        tick = self.meter.tick
+        is_due = tick == 1 or tick % self.settings.run.network_snapshot_ticks == 0
+        return is_due or self.is_done or "snapshot" in self.control.orders
+
+    def _check_weights(self) -> None:
+        faults.check_weights({name: snapshot.weight_arrays(network) for name, network in self.networks.items()})
 
     def bundle(self) -> snapshot.Networks:
         """The networks with what a reader must know about them."""
@@ -181,20 +196,34 @@ class Run:
         run = self.settings.run
         is_tick_end = self.meter.start_nimg == self.nimg and self.pairs_left == 0 and self.meter.tick > 0
         is_due = is_tick_end and self.meter.tick % run.state_ticks == 0
-        return is_due or time.monotonic() - self._last_state_time > run.state_minutes * 60
+        is_late = time.monotonic() - self._last_state_time > run.state_minutes * 60
+        return is_due or self.agreement.is_wanted(is_late, self.pairs_left == 0)
+
+    def saver(self, is_copied: bool = False) -> Callable[[], None]:
+        """A function for another thread that writes the training state of this moment.
+
+        Args:
+            is_copied: take a copy of the weights now: they may change before the function is called.
+        """
+        place = resume.collect_place(self)
+        copied = resume.collect_arrays(self) if is_copied and self.devices.is_chief else None
+        return lambda: self._save_state({**place, **(copied or resume.collect_arrays(self))})
 
     def write_state(self) -> None:
         """Writes the training state; raises DivergedError rather than save weights that are not finite."""
-        state = resume.collect(self)
-        faults.check_weights(state["weights"])
-        if self.devices.is_chief:
-            snapshot.save_state(self.run_dir.state_path, state)
+        self._save_state(resume.collect(self))
         self._last_state_time = time.monotonic()
+
+    def _save_state(self, state: dict[str, Any]) -> None:
+        faults.check_weights(state["weights"])
+        # A worker keeps its own copy of what it may have to go back to: the statistics are the same on all of them, and so is the way.
+        if self.devices.is_chief or self.settings.run.on_nan == "rollback":
+            snapshot.save_state(self.run_dir.state_path, state)
 
     def roll_back(self, error: faults.DivergedError) -> None:
         """Goes back to the last training state with another seed, or raises UserError where that is not wanted (any more)."""
         run = self.settings.run
-        if run.on_nan == "stop" or not self.agreement.is_alone or self.num_rollbacks >= run.max_rollbacks:
+        if run.on_nan == "stop" or self.num_rollbacks >= run.max_rollbacks:
             raise UserError(faults.diverged_message(error, self)) from error
         state, count = resume.read(self.run_dir.state_path), self.num_rollbacks + 1
         self.outputs.close()

@@ -1,33 +1,41 @@
 """How a run is asked to end: SIGTERM, SIGINT or a file named abort.txt, and at most ten seconds to obey."""
 
+import contextlib
 import os
+import select
 import signal
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 GRACE_SEC = 8.0  # of the 10 s promised, what a step that is still running may take
+PATIENCE_SEC = 2.0  # what tracing, scoring and writing may take: the rest is for the state, which is written beside them
+LOOK_SEC = 0.5  # between two looks for abort.txt
 
 
 class StopRequest:
     """Listens while it is entered; `reason` says who asked, or is None.
 
-    A step of a large network can take longer than the time there is. Python sees a signal only between two steps, so a
-    thread watches: when the grace is over and no state is being written, the process ends with exit code 0 and the last
-    state file is what counts.
+    A step of a large network, the trace of a new stage or a score can take longer than the time there is, and Python sees a
+    signal only after them. So a thread watches. Where the networks are at rest (`resting`) it writes the state of the last
+    step itself, and the process ends with exit code 0. In a step that is too long, what was saved last is what counts.
 
     Args:
         log: takes the message of such an early end.
-        grace_sec: how long to wait for the step that is running.
+        asked: who asks beside the signals, None for nobody; called twice a second.
+        grace_sec: how long to wait for the step that is running, None for GRACE_SEC.
     """
 
     reason: str | None = None
 
-    def __init__(self, log: Callable[[str], None], grace_sec: float = GRACE_SEC):
+    def __init__(self, log: Callable[[str], None], asked: Callable[[], str | None] = lambda: None, grace_sec: float | None = None):
         self._log = log
-        self._grace_sec = grace_sec
+        self._asked = asked
+        self._grace_sec = GRACE_SEC if grace_sec is None else grace_sec
         self._is_finished = threading.Event()
         self._saving = threading.Lock()
+        self._save: Callable[[], None] | None = None
 
     def __enter__(self) -> "StopRequest":
         self._read_end, self._write_end = os.pipe()
@@ -48,14 +56,52 @@ class StopRequest:
         """Held while files are written: `with stop.saving(): ...` is never cut off."""
         return self._saving
 
+    @contextlib.contextmanager
+    def resting(self, save: Callable[[], None]) -> Iterator[None]:
+        """While the program is busy and what `save` writes does not change: a thread may call it, and end the process."""
+        with self._saving:
+            self._save = save
+        try:
+            yield
+        finally:
+            with self._saving:
+                self._save = None
+
     def _note(self, number: int, _frame) -> None:
         self.reason = signal.Signals(number).name
 
     def _watch(self) -> None:
-        while received := os.read(self._read_end, 1):
-            if received[0] in SIGNALS and not self._is_finished.wait(self._grace_sec):
+        who = self._wait_for_somebody()
+        start = time.monotonic()
+        while who and not self._is_finished.wait(0.1):
+            elapsed = time.monotonic() - start
+            if elapsed > self._grace_sec or (self._save is not None and elapsed > PATIENCE_SEC):
                 with self._saving:
-                    if not self._is_finished.wait(1.5):
-                        self._log("The step that is running takes too long: ending now, the last training state counts.")
-                        os._exit(0)
+                    # A state was written in the meantime: the end is near.
+                    if not self._is_finished.wait(1.5 if elapsed > self._grace_sec else 0.0):
+                        self._end(who)
         os.close(self._read_end)
+
+    def _wait_for_somebody(self) -> str | None:
+        """Who asks for the end, None where the run ends by itself."""
+        while True:
+            if select.select([self._read_end], [], [], LOOK_SEC)[0]:
+                received = os.read(self._read_end, 1)
+                if not received:
+                    return None
+                if received[0] in SIGNALS:
+                    return signal.Signals(received[0]).name
+            elif who := self._asked():
+                return who
+
+    def _end(self, who: str) -> None:
+        """Ends the process, with the state of now where it can be written."""
+        message = "The step that is running takes too long: ending now, the last training state counts."
+        if self._save is not None:
+            try:
+                self._save()
+                message = f"Stopped by {who} between two steps; the training state is saved. Go on: --resume latest"
+            except Exception as error:
+                message = f"Stopped by {who}; the state could not be written ({type(error).__name__}: {error}): the last one counts."
+        self._log(message)
+        os._exit(0)

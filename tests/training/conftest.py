@@ -16,6 +16,15 @@ from stylegan_tf.settings import (
 )
 
 
+@pytest.fixture(autouse=True)
+def enough_patience(monkeypatch):
+    """The program that runs the tests is not ended from within, however slow the machine is."""
+    from stylegan_tf.training import stopping
+
+    monkeypatch.setattr(stopping, "GRACE_SEC", 1000.0)
+    monkeypatch.setattr(stopping, "PATIENCE_SEC", 1000.0)
+
+
 @pytest.fixture(scope="session")
 def tiny_dataset(tmp_path_factory):
     """Folder of 24 images, 8x8 RGB, two classes."""

@@ -36,6 +36,9 @@ class FakeTrainer:
         self.steps += 1
         return {name: tf.constant(value, tf.float32) for name, value in {**GOOD, "Loss/G": random.rand(), **changed}.items()}
 
+    def holds_round(self, **_):
+        return True
+
     def forget_rounds(self):
         pass
 

@@ -1,5 +1,6 @@
 """The same step on one, two or three devices, at once or in parts, gives the same weights."""
 
+import functools
 import os
 import subprocess
 import sys
@@ -10,35 +11,45 @@ import pytest
 
 from tests.closeness import assert_close
 
-RUNS = ["1 device in three parts", "2 devices", "3 devices"]
 # Logical devices must be made before TensorFlow starts, and a process takes one number of devices for its sums: two processes.
-PROCESSES = [["1 device", "1 device in three parts", "2 devices"], ["3 devices"]]
+QUICK = ("1 device", "1 device in three parts", "2 devices")
+RUNS = [*QUICK[1:], pytest.param("3 devices", marks=pytest.mark.slow)]  # its trace takes as long as the others together
 # Sums over the minibatch in another order, two steps of each network; measured below 2e-7.
 TOLERANCE = 2e-6
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory):
-    """Weights and statistics of every run by name."""
-    runs = {}
-    for index, names in enumerate(PROCESSES):
-        path = tmp_path_factory.mktemp("devices") / f"{index}.npz"
+def run_process(tmp_path_factory):
+    """A function that trains in a process of its own, once: names of runs to weights and statistics by run."""
+
+    @functools.cache
+    def run(*names):
+        path = tmp_path_factory.mktemp("devices") / "results.npz"
         command = [sys.executable, "-m", "tests.training.steps_on_devices", str(path), *names]
         environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1"}
         done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, env=environment)
         assert done.returncode == 0, done.stderr[-3000:]
+        runs = {name: {} for name in names}
         with np.load(path) as arrays:
             for key in arrays:
                 name, rest = key.split("|")
-                runs.setdefault(name, {})[rest] = arrays[key]
-    return runs
+                runs[name][rest] = arrays[key]
+        return runs
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def results(run_process):
+    return run_process(*QUICK)
 
 
 @pytest.mark.parametrize("run", RUNS)
-def test_weights_and_statistics_do_not_depend_on_the_devices(results, run):
-    assert set(results[run]) == set(results["1 device"])
+def test_weights_and_statistics_do_not_depend_on_the_devices(results, run_process, run):
+    found = results[run] if run in results else run_process(run)[run]
+    assert set(found) == set(results["1 device"])
     for name, expected in results["1 device"].items():
-        assert_close(results[run][name], expected, TOLERANCE, f"{run}: {name}")
+        assert_close(found[name], expected, TOLERANCE, f"{run}: {name}")
 
 
 def test_two_rounds_moved_every_weight(results):  # or the test above would compare nothing

@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.training.comparison import assert_same_run, lines
 
 ROOT = Path(__file__).parents[2]
@@ -31,8 +33,8 @@ SETTINGS = [
 ]
 
 
-def start(*arguments):
-    command = [sys.executable, "-c", PROGRAM, *map(str, arguments)]
+def start(*arguments, program=PROGRAM):
+    command = [sys.executable, "-c", program, *map(str, arguments)]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -80,3 +82,45 @@ def test_sigterm_ends_within_ten_seconds_with_a_state(tmp_path, tiny_dataset):
     assert run.returncode == 0, errors
     assert "Stopped by SIGTERM" in printed
     assert (path / "training-state.pkl").stat().st_mtime_ns > before
+
+
+HANGING = """
+from stylegan_tf.training.outputs import Outputs
+def hang():
+    print("hanging", flush=True)
+    threading.Event().wait(60)
+def on_round(trainer, step):
+    if {where!r} == "trace" and step["nimg"] == 72:
+        trainer.G.w_avg.assign_add(trainer.G.w_avg + 1.0)  # what a step may have done already
+        hang()
+runs.make_trainer = lambda settings, networks, *_: FakeTrainer(networks, settings.run.seed, on_round)
+FakeTrainer.holds_round = lambda self, nimg, **_: nimg != 72
+write_report = Outputs.write_report
+def write_slowly(self):
+    write_report(self)
+    if {where!r} == "tick" and "nimg64" in str(sorted(self.run_dir.path.glob("fakes*.png"))):
+        hang()
+Outputs.write_report = write_slowly
+"""
+
+
+@pytest.mark.parametrize("where", ["tick", "trace"])
+def test_sigterm_in_long_work_loses_nothing(tmp_path, tiny_dataset, where):
+    new = ["--preset", "demo", "--data", tiny_dataset, *SETTINGS, "--total-kimg", "0.128", "--set", "run.state_ticks=100"]
+    whole = start(*new, "--outdir", tmp_path / "whole")
+    hanging = PROGRAM.replace("sys.exit", HANGING.format(where=where) + "sys.exit").replace("import sys", "import threading, sys")
+    cut = start(*new, "--outdir", tmp_path / "cut", program=hanging)
+    assert wait_for(cut, "hanging")
+    asked = time.monotonic()
+    cut.send_signal(signal.SIGTERM)
+    printed, errors = cut.communicate()
+    assert time.monotonic() - asked < 10
+    assert cut.returncode == 0, errors
+    assert "Stopped by SIGTERM between two steps; the training state is saved" in printed
+    last = start("--resume", "latest", "--outdir", tmp_path / "cut")
+    printed, errors = last.communicate()
+    assert last.returncode == 0, errors
+    assert "Going on at kimg 0.1" in printed
+    whole.communicate()
+    paths = [tmp_path / name / "00000-sgan-tiny-1gpu" for name in ("whole", "cut")]
+    assert_same_run(*paths)

@@ -57,3 +57,17 @@ def test_two_machines_learn_what_one_does(tmp_path, tiny_dataset):
         # Noise is drawn by part, so losses differ a little; what D sees of the reals at first does not.
         assert a["nimg"] == b["nimg"]
         assert np.isclose(a["Loss/D"], b["Loss/D"], rtol=0.05)
+
+
+@pytest.mark.slow
+def test_two_machines_go_back_together(tmp_path, tiny_dataset):
+    # Every logit is beyond the limit: back once, and then both give up. A worker that went on alone would wait forever.
+    limits = ["--set", "run.max_logit=1e-9", "--set", "run.on_nan=rollback", "--set", "run.max_rollbacks=1"]
+    ports = free_ports(2)
+    new = ["--preset", "demo", "--data", tiny_dataset, *SETTINGS, *limits, "--outdir", tmp_path]
+    together = [start(index, ports, *new) for index in range(2)]
+    printed = [worker.communicate(timeout=900)[0] for worker in together]
+    assert [worker.returncode for worker in together] == [2, 2], "\n".join(printed)
+    for text in printed:
+        assert "back to kimg 0.0 with another seed (rollback 1 of 1)" in text
+        assert "Training diverged at kimg 0.0" in text

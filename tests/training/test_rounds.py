@@ -36,7 +36,9 @@ def batches(wait_sec=0.0):
             yield random.randint(0, 256, (MINIBATCH, 4, 4, 3), np.uint8), np.zeros([MINIBATCH, 0], np.float32)
 
     signature = (tf.TensorSpec([MINIBATCH, 4, 4, 3], tf.uint8), tf.TensorSpec([MINIBATCH, 0], tf.float32))
-    return iter(tf.data.Dataset.from_generator(slow, output_signature=signature))
+    options = tf.data.Options()
+    options.experimental_optimization.inject_prefetch = False  # or batches are made between two calls
+    return iter(tf.data.Dataset.from_generator(slow, output_signature=signature).with_options(options))
 
 
 def trained(calls, iterator, trainer=None):
@@ -72,7 +74,7 @@ def test_waiting_for_data_is_told_apart_from_the_steps():
     _, (first, second) = trained([1, 1], iterator, trainer)
     elapsed = time.perf_counter() - start
     for times in (first, second):
-        assert 0.5 * DATA_SEC < times["Timing/data_sec"] < elapsed  # the wait begins before the call: the generator is asked ahead
+        assert 0.9 * DATA_SEC < times["Timing/data_sec"] < elapsed
         assert times["Timing/D_sec"] > 0
         assert times["Timing/G_sec"] > 0
     parts = ("Timing/data_sec", "Timing/D_sec", "Timing/G_sec")
@@ -82,7 +84,7 @@ def test_waiting_for_data_is_told_apart_from_the_steps():
     assert trainer.num_rounds_kept == 0
 
 
-def test_lazy_penalties_come_at_every_so_manieth_step_wherever_a_call_begins():
+def test_lazy_penalties_keep_their_distance_wherever_a_call_begins():
     trainer, iterator = make(lazy_interval=3), batches()
     _, statistics = trained([2, 2], iterator, trainer)
     assert [bool(values["Loss/penalty"] > 0) for values in statistics] == [True, False, False, True]

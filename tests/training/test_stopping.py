@@ -48,3 +48,60 @@ with StopRequest(lambda text: print(text, flush=True), grace_sec=0.2) as stop:
     assert "takes too long" in done.stdout
     assert ("saved" in done.stdout) == saving
     assert time.monotonic() - start < 8
+
+
+RESTING = """
+import os, signal, threading, time
+from stylegan_tf.training import stopping
+stopping.PATIENCE_SEC = 0.2
+def say(text): print(text, flush=True)
+def work(seconds): threading.Event().wait(seconds)
+{code}
+"""
+
+
+def run(code):
+    done = subprocess.run(
+        [sys.executable, "-c", RESTING.format(code=code)], cwd=ROOT, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_the_state_is_written_beside_long_work_that_leaves_it_alone():
+    printed = run("""
+with stopping.StopRequest(say) as stop, stop.resting(lambda: say("saved")):
+    os.kill(os.getpid(), signal.SIGTERM)
+    work(20)
+    say("too late")
+""")
+    assert printed == ["saved", "Stopped by SIGTERM between two steps; the training state is saved. Go on: --resume latest"]
+
+
+def test_a_file_is_seen_in_the_middle_of_long_work_too():
+    printed = run("""
+with stopping.StopRequest(say, lambda: "abort.txt") as stop, stop.resting(lambda: say("saved")):
+    work(20)
+""")
+    assert printed[0] == "saved"
+    assert printed[1].startswith("Stopped by abort.txt")
+
+
+def test_a_state_that_cannot_be_written_is_told():
+    printed = run("""
+with stopping.StopRequest(say, lambda: "abort.txt") as stop, stop.resting(lambda: 1 / 0):
+    work(20)
+""")
+    assert printed == ["Stopped by abort.txt; the state could not be written (ZeroDivisionError: division by zero): the last one counts."]
+
+
+def test_work_that_ends_in_time_is_not_cut_off():
+    printed = run("""
+stopping.PATIENCE_SEC = 5
+with stopping.StopRequest(say) as stop:
+    with stop.resting(lambda: say("saved")):
+        os.kill(os.getpid(), signal.SIGTERM)
+        work(0.5)
+    say(stop.reason)
+""")
+    assert printed == ["SIGTERM"]
