@@ -126,7 +126,9 @@ def checked(settings: TrainingSettings) -> tuple[Any, TrainingSettings]:
     from stylegan_tf import data
 
     dataset = data.open_dataset(settings.data.path)
-    return dataset, check(settings, dataset)
+    settings = check(settings, dataset)
+    command_line.import_tensorflow()
+    return dataset, settings
 
 
 def check_metrics(options: argparse.Namespace, settings: TrainingSettings) -> None:

@@ -19,6 +19,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
+from stylegan_tf import command_line
+
 FEATURES = 2048
 
 
@@ -29,6 +31,7 @@ def main() -> None:
     parser.add_argument("--num-images", type=int, default=128, help="images a timed run")
     parser.add_argument("--repeats", type=int, default=3, help="timed runs of each case; the median is printed")
     arguments = parser.parse_args()
+    command_line.import_tensorflow()
     results = {"cores": os.cpu_count(), "resolution": arguments.resolution, "num_images": arguments.num_images}
     for name, case in CASES.items():
         if arguments.only in (None, name):

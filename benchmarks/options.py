@@ -3,6 +3,7 @@
 import argparse
 
 from benchmarks.workload import Workload
+from stylegan_tf import command_line
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
@@ -19,6 +20,7 @@ def parse(description: str, *, resolution: int, fmap_max: int, batch: int) -> tu
     parser.add_argument("--xla", action="store_true", help="compile with XLA")
     parser.add_argument("--profile", action="store_true", help="print the ten heaviest operations")
     options = parser.parse_args()
+    command_line.import_tensorflow()
     workload = Workload(resolution=options.resolution, fmap_base=options.fmap_base, fmap_max=options.fmap_max, batch=options.batch,
                         precision=options.precision)  # fmt: skip
     return workload, options

@@ -21,6 +21,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import cv2
 import numpy as np
 
+from stylegan_tf import command_line
 from stylegan_tf.data import DatasetWriter, make_pipeline, open_dataset
 
 
@@ -98,6 +99,7 @@ def reading_speed(arguments: argparse.Namespace, images: np.ndarray, folder: Pat
     """Images/s out of the training pipeline, and the memory it takes beside TensorFlow."""
     with DatasetWriter(folder / encoding, resolution=arguments.resolution, channels=3, encoding=encoding) as writer:
         writer.add_many(images)
+    command_line.import_tensorflow()
     import tensorflow as tf
 
     list(tf.data.Dataset.range(4).map(lambda number: number + 1))

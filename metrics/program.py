@@ -109,6 +109,7 @@ def _score(parsed: argparse.Namespace, metrics: list, options: Options) -> int:
     from stylegan_tf.loading import find_snapshot, snapshots_of
 
     evaluate.prepare(metrics, options)
+    command_line.import_tensorflow()
     if not (parsed.all or parsed.watch):
         folder = _score_one(find_snapshot(network), parsed, metrics, options)
         report.write_overview(folder)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from stylegan_tf import command_line
 from stylegan_tf.data.sources.base import Source, UnusableImage
 from stylegan_tf.errors import UserError
 
@@ -33,6 +34,7 @@ class TfdsSource(Source):
         label_key: str | None = None,
     ):
         super().__init__()
+        command_line.import_tensorflow()
         import tensorflow_datasets as tfds
 
         self.title = f"{name} ({split})"
