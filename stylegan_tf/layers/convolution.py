@@ -24,16 +24,34 @@ def _conv2d_for_cpu(x, kernel):
     @tf.custom_gradient
     def apply(inputs, weights):
         def gradient(upstream):
-            turned = tf.transpose(weights[::-1, ::-1], [0, 1, 3, 2])
-            return _conv2d_for_cpu(upstream, turned), kernel_gradient(inputs, upstream, weights.shape[0])
+            return _conv2d_for_cpu(upstream, _turned(weights)), kernel_gradient(inputs, upstream, weights.shape[0])
 
         return tf.nn.conv2d(inputs, weights, strides=1, padding="SAME"), gradient
 
     return apply(x, kernel)
 
 
+def _turned(kernel):
+    """The kernel of the gradient by the input: turned by 180 degrees, [k, k, in, out] to [k, k, out, in]."""
+    return tf.transpose(tf.reverse(kernel, [0, 1]), [0, 1, 3, 2])
+
+
 def kernel_gradient(x: tf.Tensor, upstream: tf.Tensor, size: int) -> tf.Tensor:
     """Gradient of `conv2d` by its kernel: x [N, H, W, in] and upstream [N, H, W, out] to [size, size, in, out]."""
+
+    @tf.custom_gradient
+    def apply(inputs, outputs):
+        def gradient(kernel):  # bilinear: both derivatives are convolutions with what came from above
+            return conv2d(outputs, _turned(kernel)), conv2d(inputs, kernel)
+
+        return _sum_taps(inputs, outputs, size), gradient
+
+    return apply(x, upstream)
+
+
+# A function of its own: one node of the graph for each use, traced once for each shape. A stage has dozens of uses.
+@tf.function(autograph=False)
+def _sum_taps(x, upstream, size):
     _, height, width, filters = upstream.shape
     channels = x.shape[-1]
     around = size // 2

@@ -76,7 +76,7 @@ def upscale2d_conv2d(x: tf.Tensor, kernel: tf.Tensor, *, is_fused: bool) -> tf.T
     if not is_fused:
         return conv2d(upscale2d(x), kernel)
     _, height, width, _ = x.shape
-    kernel = _spread_kernel(tf.transpose(kernel[::-1, ::-1], [0, 1, 3, 2]))  # [4, 4, out, in]
+    kernel = tf.transpose(_spread_kernel(kernel, is_turned=True), [0, 1, 3, 2])  # [4, 4, out, in]
     output_shape = [tf.shape(x)[0], height * 2, width * 2, kernel.shape[2]]
     return tf.nn.conv2d_transpose(x, kernel, output_shape, strides=2, padding="SAME")
 
@@ -94,10 +94,20 @@ def conv2d_downscale2d(x: tf.Tensor, kernel: tf.Tensor, *, is_fused: bool) -> tf
     """
     if not is_fused:
         return downscale2d(conv2d(x, kernel))
-    return tf.nn.conv2d(x, _spread_kernel(kernel) * tf.cast(0.25, kernel.dtype), strides=2, padding="SAME")
+    return tf.nn.conv2d(x, _spread_kernel(kernel, scale=0.25), strides=2, padding="SAME")
 
 
-def _spread_kernel(kernel: tf.Tensor) -> tf.Tensor:
-    """Sums the four 1-shifts of a 3x3 kernel into a 4x4 one: [3, 3, a, b] to [4, 4, a, b]."""
-    padded = tf.pad(kernel, [[1, 1], [1, 1], [0, 0], [0, 0]])
-    return padded[1:, 1:] + padded[:-1, 1:] + padded[1:, :-1] + padded[:-1, :-1]
+def _spread_kernel(kernel: tf.Tensor, *, is_turned: bool = False, scale: float = 1.0) -> tf.Tensor:
+    """Sums the four 1-shifts of a 3x3 kernel, turned by 180 degrees where asked, into a 4x4 one: [3, 3, a, b] to [4, 4, a, b]."""
+    taps = tf.reshape(kernel, [9, -1])
+    spread = tf.matmul(tf.constant(_spreading(is_turned) * scale, kernel.dtype), taps)
+    return tf.reshape(spread, [4, 4, *kernel.shape[2:]])
+
+
+@functools.cache
+def _spreading(is_turned: bool) -> np.ndarray:
+    """The sum of the four shifts as a matrix [16, 9] of zeros and ones: one product with it, and one for its gradient."""
+    taps = np.eye(9, dtype=np.float32).reshape([3, 3, 9])
+    taps = taps[::-1, ::-1] if is_turned else taps
+    padded = np.pad(taps, [[1, 1], [1, 1], [0, 0]])
+    return (padded[1:, 1:] + padded[:-1, 1:] + padded[1:, :-1] + padded[:-1, :-1]).reshape([16, 9])

@@ -53,7 +53,8 @@ class EqualizedLayer(keras.layers.Layer):
         """Adds the bias, multiplied by `lrmul`, along the last axis."""
         if self.bias is None:
             return x
-        return tf.nn.bias_add(x, tf.cast(self.bias, x.dtype) * tf.cast(self.lrmul, x.dtype))
+        bias = tf.cast(self.bias, x.dtype)
+        return tf.nn.bias_add(x, bias if self.lrmul == 1.0 else bias * tf.cast(self.lrmul, x.dtype))
 
     def get_config(self):
         """Arguments of the constructor."""

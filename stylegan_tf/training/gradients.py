@@ -26,8 +26,8 @@ class PartGradients:
 
     def draw_fakes(self, part, labels, lod: Lod):
         """Images of the part, and the weighted sum of its w (before mixing) for w_avg."""
-        w = self.G.mapping.map_once(part.z, labels)
-        w_mix = self.G.mapping.map_once(part.z_mix, labels)
+        doubled = None if labels is None else tf.concat([labels, labels], axis=0)
+        w, w_mix = tf.split(self.G.mapping.map_once(tf.concat([part.z, part.z_mix], axis=0), doubled), 2)
         ws = self.G.mix_styles(w, w_mix, part.mixing_cutoff)
         images = self.G.synthesis(ws, noise_mode=self.noise_mode, lod=lod, noise_seed=part.noise_seed)
         return images, tf.reduce_sum(w * part.weights[:, None], axis=0)
