@@ -75,10 +75,10 @@ class StopRequest:
         start = time.monotonic()
         while who and not self._is_finished.wait(0.1):
             elapsed = time.monotonic() - start
-            if elapsed > self._grace_sec or (self._save is not None and elapsed > PATIENCE_SEC):
-                with self._saving:
-                    # A state was written in the meantime: the end is near.
-                    if not self._is_finished.wait(1.5 if elapsed > self._grace_sec else 0.0):
+            is_late = elapsed > self._grace_sec
+            if is_late or (self._save is not None and elapsed > PATIENCE_SEC):
+                with self._saving:  # what was at rest may go on while this thread waits for the lock
+                    if self._save is not None or (is_late and not self._is_finished.wait(1.5)):
                         self._end(who)
         os.close(self._read_end)
 
@@ -91,8 +91,10 @@ class StopRequest:
                     return None
                 if received[0] in SIGNALS:
                     return signal.Signals(received[0]).name
-            elif who := self._asked():
-                return who
+            else:
+                with contextlib.suppress(OSError):  # a drive that is gone: the run meets it itself
+                    if who := self._asked():
+                        return who
 
     def _end(self, who: str) -> None:
         """Ends the process, with the state of now where it can be written."""
