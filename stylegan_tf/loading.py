@@ -3,15 +3,18 @@
 import os
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stylegan_tf.errors import MissingFileError, UserError
-from stylegan_tf.snapshot import NETWORKS_FORMAT, Networks, load_networks
+
+if TYPE_CHECKING:
+    from stylegan_tf.snapshot import Networks
 
 SNAPSHOT_NAME = re.compile(r"network-(?:final|snapshot-(\d+)(?:-nimg(\d+))?)\.pkl")
 _HEAD_BYTES = 4096  # our format's name stands within the first bytes of a snapshot
 
 
-def load(path: str | os.PathLike, *, dtype: str | None = None) -> Networks:
+def load(path: str | os.PathLike, *, dtype: str | None = None) -> "Networks":
     """Loads networks.
 
     Args:
@@ -22,6 +25,9 @@ def load(path: str | os.PathLike, *, dtype: str | None = None) -> Networks:
         MissingFileError: no such file, or a folder without snapshots.
         UserError: neither kind of file, or damaged.
     """
+    # TensorFlow takes seconds to import; whoever only looks for a file must not wait for it.
+    from stylegan_tf.snapshot import NETWORKS_FORMAT, load_networks
+
     path = find_snapshot(path)
     with open(path, "rb") as file:
         is_ours = NETWORKS_FORMAT.encode() in file.read(_HEAD_BYTES)

@@ -1,6 +1,7 @@
 """generate.py from the command line: what each command writes, and what it says where something cannot be."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -116,11 +117,11 @@ def test_official_pickles_and_run_folders(network, tmp_path):
 def test_figures(network, tmp_path):
     run("style-mixing", "--network", network, "--rows", "1,2", "--cols", "3,4,5", "--styles", "0-1", "2-3", "--outdir", tmp_path / "mix")
     assert {"style-mixing-0-1.png", "style-mixing-2-3.png", "seed0002-styles2-3-of-seed0005.png"} <= set(names(tmp_path / "mix"))
-    assert Image.open(tmp_path / "mix/style-mixing-0-1.png").size == (32, 24)
+    assert Image.open(tmp_path / "mix/style-mixing-0-1.png").size == (4 * 128 + 19, 3 * 128 + 27)  # enlarged, with names
     run("truncation", "--network", network, "--seeds", "1,2", "--psis=-1,0,1", "--outdir", tmp_path)
-    assert Image.open(tmp_path / "truncation.png").size == (24, 16)
+    assert Image.open(tmp_path / "truncation.png").size == (3 * 128 + 19, 2 * 128 + 27)
     run("noise", "--network", network, "--seeds", "1", "--samples", "6", "--outdir", tmp_path)
-    assert Image.open(tmp_path / "noise-components.png").size == (32, 8)
+    assert Image.open(tmp_path / "noise-components.png").size == (4 * 128 + 19, 128 + 27)
     run("figures", "--network", network, "--samples", "6", "--outdir", tmp_path / "paper")
     assert [name[:8] for name in names(tmp_path / "paper")] == ["figure02", "figure03", "figure04", "figure05", "figure08"]
 
@@ -130,7 +131,7 @@ def test_walks(network, tmp_path, space):
     output = tmp_path / "walk.gif"
     run("interpolate", "--network", network, "--seeds", "0-3", "--frames", "3", "--grid", "2x1", "--space", space, "--output", output)
     with Image.open(output) as video:
-        assert (video.n_frames, video.size) == (6, (16, 8))
+        assert (video.n_frames, video.size) == (6, (256, 128))
 
 
 def test_project(network, tmp_path, capsys):
@@ -212,14 +213,43 @@ def test_what_cannot_be_is_said_before_the_network_is_loaded(network, tmp_path, 
     [
         (["images", "--seeds", "1", "--lod", "2"], "beyond 4x4"),
         (["images", "--seeds", "1", "--class", "1"], "without classes"),
-        (["images", "--seeds", "1", "--device", "tpu:7"], "no device tpu:7"),
         (["style-mixing", "--styles", "0-4"], "layers 0 to 3"),
         (["images", "--latents", "wide.npy"], "latents of 9 features; the network takes 4"),
         (["images", "--w", "deep.npy"], "w for 9 layers; the network has 4"),
     ],
 )
 def test_what_the_network_cannot_do_is_said(network, tmp_path, monkeypatch, capsys, arguments, message):
+    from stylegan_tf import loading
+
+    monkeypatch.setattr(loading, "load", lambda *_, **__: pytest.fail("the network was loaded"))
     monkeypatch.chdir(tmp_path)
     np.save("wide.npy", np.zeros((1, 9)))
     np.save("deep.npy", np.zeros((1, 9, 5)))
     assert message in refused(capsys, *arguments, "--network", network)
+
+
+def test_an_unknown_device_is_said(network, tmp_path, capsys):
+    assert "no device tpu:7" in refused(capsys, "images", "--seeds", "1", "--device", "tpu:7", "--network", network, "--outdir", tmp_path)
+
+
+def test_wrong_wishes_do_not_wait_for_tensorflow(conditional, tmp_path):  # its import takes seconds: they are refused in less than two
+    wishes = [
+        ["images", "--seeds", "9-1"], ["images", "--seeds", "1", "--class", "7"], ["images", "--seeds", "1", "--lod", "2"],
+        ["images", "--w", "none.npy"], ["style-mixing", "--styles", "0-9"], ["style-mixing", "--styles", "3-1"],
+        ["truncation", "--class", "sock"], ["interpolate", "--seeds", "1", "--output", "a.gif"], ["noise", "--class", "4"],
+        ["project", "--target", "none.jpg"], ["figures", "--class", "9"], ["export", "--class", "9"],
+        ["images", "--seeds", "1", "--network", "none.pkl"], ["images", "--seeds", "1", "--network", __file__],
+    ]  # fmt: skip
+    code = (
+        "import json, sys, generate\n"
+        "from stylegan_tf import command_line\n"
+        "codes = [command_line.run(generate.main, wish) for wish in json.loads(sys.argv[1])]\n"
+        "print(codes, 'tensorflow' in sys.modules)"
+    )
+    wishes = [wish if "--network" in wish else [*wish, "--network", str(conditional)] for wish in wishes]
+    environment = os.environ | {"PYTHONPATH": str(Path(generate.__file__).parent)}
+    done = subprocess.run(
+        [sys.executable, "-c", code, json.dumps(wishes)], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.splitlines()[-1] == f"{[2] * len(wishes)} False", done.stderr
+    assert len(done.stderr.splitlines()) == len(wishes)

@@ -9,23 +9,27 @@ from PIL import Image
 from stylegan_tf.images import make_grid
 from stylegan_tf.inference.painter import Painter
 
+DETAIL_COLUMNS = ("picture", "four details", "deviation x4")
 # The part of a face that the paper enlarges: rows 180 to 436, columns 650 to 906 of 1024.
 CROP = (180 / 1024, 436 / 1024, 650 / 1024, 906 / 1024)
 
 
-def noise_detail(painter: Painter, ws: np.ndarray, *, num_samples: int = 100, crop: tuple[float, ...] = CROP) -> np.ndarray:
+def noise_detail(painter: Painter, ws: np.ndarray, *, num_samples: int = 100, crop: tuple[float, ...] | None = None) -> np.ndarray:
     """Figure 4: each w drawn many times with fresh noise: a picture, four enlarged details, the deviation of each pixel.
 
     Args:
         painter: with random noise.
         ws: [N, num_ws, w_dim].
         num_samples: pictures the standard deviation is taken over, at least 4.
-        crop: top, bottom, left, right of the detail as shares of the side.
+        crop: top, bottom, left, right of the detail as shares of the side; None: the paper's for 1024x1024, else the part of
+            each picture that noise changes most.
 
     Returns:
         uint8 [N H, 3 W, C]; the deviation is four times the standard deviation of the mean over the colours.
     """
     rows = []
+    if crop is None and painter.resolution == 1024:
+        crop = CROP
     for index, w in enumerate(ws):
         first, count, total, squares = [], 0, 0.0, 0.0
         seeds = range(index * num_samples, (index + 1) * num_samples)
@@ -34,10 +38,11 @@ def noise_detail(painter: Painter, ws: np.ndarray, *, num_samples: int = 100, cr
             grey = batch.astype(np.float64).mean(axis=3)
             count, total, squares = count + len(batch), total + grey.sum(axis=0), squares + (grey**2).sum(axis=0)
         deviation = np.sqrt(np.maximum(squares / count - (total / count) ** 2, 0)) * 4
+        part = crop or _liveliest(deviation)
         deviation = np.clip(deviation + 0.5, 0, 255).astype(np.uint8)[:, :, None].repeat(first[0].shape[2], axis=2)
         if first[0].shape[2] == 4:
             deviation[:, :, 3] = 255
-        details = make_grid(np.stack([_detail(picture, crop) for picture in first[1:5]]), 2)
+        details = make_grid(np.stack([_detail(picture, part) for picture in first[1:5]]), 2)
         rows.append(np.concatenate([first[0], details, deviation], axis=1))
     return np.concatenate(rows)
 
@@ -57,8 +62,8 @@ def noise_components(painter: Painter, ws: np.ndarray) -> tuple[np.ndarray, list
     choices = {
         "all layers": range(num_layers),
         "no noise": range(0),
-        f"fine layers ({middle} to {num_layers - 1})": range(middle, num_layers),
-        f"coarse layers (0 to {middle - 1})": range(middle),
+        f"fine ({middle}-{num_layers - 1})": range(middle, num_layers),
+        f"coarse (0-{middle - 1})": range(middle),
     }
     columns = []
     for layers in choices.values():
@@ -81,6 +86,16 @@ def only_noise_of(painter: Painter, layers: Sequence[int]) -> Iterator[None]:
     finally:
         for variable, value in zip(maps, kept, strict=True):
             variable.assign(value)
+
+
+def _liveliest(deviation: np.ndarray) -> tuple[float, ...]:
+    """The square of a quarter of the side in which the sum of [H, W] is the largest, as shares of the side."""
+    side = len(deviation)
+    width = max(side // 4, 1)
+    sums = np.pad(deviation.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+    boxes = sums[width:, width:] - sums[:-width, width:] - sums[width:, :-width] + sums[:-width, :-width]
+    top, left = np.unravel_index(boxes.argmax(), boxes.shape)
+    return tuple(float(edge) / side for edge in (top, top + width, left, left + width))
 
 
 def _detail(picture: np.ndarray, crop: tuple[float, ...]) -> np.ndarray:

@@ -60,7 +60,7 @@ def project(
         target: [R, R, C] in [-1, 1].
         distance: (images [N, S, S, C], images [N, S, S, C]) -> [N], S at most 256, differentiable in the first.
         settings: see `ProjectionSettings`.
-        labels: [1, label_size] for a conditional network.
+        labels: [n, label_size] for a conditional network: what the average w is taken over.
         lod: level of detail that is drawn; R is its resolution.
 
     Yields:
@@ -121,7 +121,8 @@ def _statistics_of_w(G: Generator, settings: ProjectionSettings, labels: np.ndar
     parts = []
     for start in range(0, len(z), 1000):
         part = z[start : start + 1000]
-        parts.append(np.asarray(G.mapping(part, None if labels is None else np.repeat(labels, len(part), axis=0)))[:, 0])
+        part_labels = None if labels is None else np.resize(labels, (len(part), G.label_size))  # taken in turns
+        parts.append(np.asarray(G.mapping(part, part_labels))[:, 0])
     w = np.concatenate(parts)
     centre = w.mean(axis=0)
     return centre, float(np.sqrt(np.sum((w - centre) ** 2) / len(w)))

@@ -90,7 +90,7 @@ def test_uncurated_sheet(painter):
 def test_noise_components_put_the_noise_back(generator, painter, ws):
     before = painter.pictures(ws)
     sheet, names = noise_figures.noise_components(painter, ws)
-    assert names == ["all layers", "no noise", "fine layers (2 to 3)", "coarse layers (0 to 1)"]
+    assert names == ["all layers", "no noise", "fine (2-3)", "coarse (0-1)"]
     np.testing.assert_array_equal(sheet[:8, :8], before[0])
     np.testing.assert_allclose(sheet[:8, 8:16].astype(int), Painter(generator, noise_mode="none").pictures(ws)[0], atol=1)
     np.testing.assert_array_equal(painter.pictures(ws), before)

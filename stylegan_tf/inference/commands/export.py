@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from stylegan_tf.errors import UserError
-from stylegan_tf.inference.commands.session import Session, add_network_options, check_shared
+from stylegan_tf.inference.commands.session import Session, add_network_options, check_network
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -33,9 +33,7 @@ def run(args: argparse.Namespace, report: Callable[[str], None]) -> None:
         raise UserError(f"The folder {path.parent} does not exist.")
     if args.batch_size is not None and not 1 <= args.batch_size <= 4096:
         raise UserError(f"--batch-size must be from 1 to 4096. Received: {args.batch_size}")
-    check_shared(args)
-
-    session = Session(args)
+    session = Session(args, facts=check_network(args))
     from stylegan_tf.inference import export
 
     psi, cutoff = session.truncation()

@@ -10,7 +10,14 @@ import numpy as np
 from stylegan_tf.errors import UserError
 from stylegan_tf.images import make_grid, save_png
 from stylegan_tf.inference import latents
-from stylegan_tf.inference.commands.session import Session, add_network_options, add_truncation_options, check_shared, make_outdir
+from stylegan_tf.inference.commands.session import (
+    Session,
+    add_network_options,
+    add_truncation_options,
+    check_latents,
+    check_network,
+    make_outdir,
+)
 from stylegan_tf.inference.number_lists import parse_grid, parse_seeds
 from stylegan_tf.progress_bar import track
 
@@ -39,10 +46,12 @@ def run(args: argparse.Namespace, report: Callable[[str], None]) -> None:
     given = latents.load_latents(args.latents or args.w, "z" if args.latents else "w") if seeds is None else None
     count = len(seeds if given is None else given)
     sheet = _sheet(args.grid, count)
-    check_shared(args)
+    facts = check_network(args)
+    if given is not None:
+        check_latents(given, args.latents or args.w, facts, "z" if args.latents else "w")
     outdir = make_outdir(args.outdir)
 
-    session = Session(args)
+    session = Session(args, facts=facts)
     numbers = seeds if seeds is not None else list(range(count))
     kept: list[tuple[np.ndarray | None, np.ndarray]] = []
     pictures = _draw(session, args, numbers, given, kept if args.save_latents else None)
@@ -65,10 +74,9 @@ def _draw(session: Session, args, numbers: list[int], given: np.ndarray | None, 
         part = numbers[start : start + _CHUNK]
         z = None
         if args.w:
-            ws = session.broadcast_ws(given[start : start + _CHUNK], args.w)
+            ws = session.broadcast_ws(given[start : start + _CHUNK])
         else:
             z = session.z(part) if given is None else given[start : start + _CHUNK]
-            session.check_width(z, args.latents, session.G.z_dim)
             ws = session.truncated(session.painter.ws(z, session.labels(part)))
         if kept is not None:
             kept.append((z, ws))

@@ -8,8 +8,9 @@ import numpy as np
 from stylegan_tf.errors import UserError
 from stylegan_tf.images import make_grid
 from stylegan_tf.inference import interpolation, latents, video
-from stylegan_tf.inference.commands.session import Session, add_network_options, add_truncation_options, check_shared
+from stylegan_tf.inference.commands.session import Session, add_network_options, add_truncation_options, check_network
 from stylegan_tf.inference.number_lists import parse_grid, parse_seeds
+from stylegan_tf.inference.sheets import enlarged
 from stylegan_tf.progress_bar import track
 
 
@@ -39,10 +40,10 @@ def run(args: argparse.Namespace, report: Callable[[str], None]) -> None:
     if not 1 <= args.frames <= 100_000 or not 0 < args.fps <= 1000:
         raise UserError(f"--frames must be at least 1 and --fps above 0. Received: --frames {args.frames} --fps {args.fps}")
     method = args.method or ("slerp" if args.space == "z" else "spline")
-    check_shared(args)
+    facts = check_network(args)
     video.check_video_path(args.output)
 
-    session = Session(args)
+    session = Session(args, facts=facts)
     num_frames = (len(seeds) // cells - args.no_loop) * args.frames + args.no_loop
     frames = _frames(session, args, np.array(seeds).reshape(cells, -1), method, columns)
     count = video.write_video(args.output, track(frames, total=num_frames, label="Drawing", unit="frames"), fps=args.fps)
@@ -69,5 +70,5 @@ def _frames(session: Session, args: argparse.Namespace, seeds: np.ndarray, metho
         for batch in session.painter.batches(session.truncated(ws), [0] * len(ws)):
             waiting.extend(batch)
             while len(waiting) >= cells:
-                yield make_grid(np.stack(waiting[:cells]), columns)
+                yield enlarged(make_grid(np.stack(waiting[:cells]), columns), session.painter.resolution)
                 del waiting[:cells]

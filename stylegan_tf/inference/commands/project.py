@@ -10,10 +10,13 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.images import make_grid, save_png, to_float
 from stylegan_tf.inference import latents, video
-from stylegan_tf.inference.commands.session import Session, add_network_options, check_shared, make_outdir
+from stylegan_tf.inference.commands.session import Session, add_network_options, check_network, make_outdir
+from stylegan_tf.inference.sheets import enlarged, named_sheet
 from stylegan_tf.progress_bar import track
+from stylegan_tf.resolution import resolution_at
 
 PROGRESS_PICTURES = 8
+CLASSES_DRAWN = 1000  # without --class, a conditional network starts at the average over its classes
 MAX_PIXELS = 200_000_000
 
 
@@ -44,28 +47,32 @@ def run(args: argparse.Namespace, report: Callable[[str], None], make_distance: 
     if not 0 <= args.seed < 2**31:
         raise UserError(f"--seed must be from 0 to 2147483647. Received: {args.seed}")
     photograph = open_photograph(args.target)
-    check_shared(args)
+    facts = check_network(args)
+    side = resolution_at(facts.resolution, facts.check_lod(args.lod))
+    if args.distance == "lpips" and side < 16:
+        raise UserError(f"LPIPS needs pictures of at least 16x16; this network draws {side}x{side}. Use --distance pixels.")
     outdir = make_outdir(args.outdir)
     film = _film_path(args.video, outdir)
 
-    session = Session(args, noise_mode="const")
-    G, side = session.G, session.painter.resolution
-    if args.distance == "lpips" and side < 16:
-        raise UserError(f"LPIPS needs pictures of at least 16x16; this network draws {side}x{side}. Use --distance pixels.")
+    session = Session(args, noise_mode="const", facts=facts)
+    G = session.G
     target = fit(photograph, side, G.channels)
     save_png(outdir / "target.png", target)
     steps = _search(session, args, target, make_distance(args.distance, args.lpips))
     last = steps[-1]
     final = session.painter.pictures(last.ws[None])[0]
     save_png(outdir / "projected.png", final)
-    shown = [steps[index] for index in np.linspace(0, len(steps) - 1, PROGRESS_PICTURES).astype(int)]
+    # Most happens at the beginning: steps are shown by their square roots.
+    places = np.unique(np.rint(np.linspace(0, 1, PROGRESS_PICTURES) ** 2 * (len(steps) - 1)).astype(int))
+    shown = [steps[index] for index in places]
     pictures = [*session.painter.pictures(np.stack([step.ws for step in shown])), target]
-    save_png(outdir / "progress.png", make_grid(np.stack(pictures), len(pictures)))
+    columns = [*(f"step {step.step}: {step.distance:.2f}" for step in shown), "target"]
+    save_png(outdir / "progress.png", named_sheet(make_grid(np.stack(pictures), len(pictures)), columns=columns, rows=[""]))
     noise = {f"noise{index}": np.asarray(variable) for index, variable in enumerate(G.synthesis.noise_maps)}
     latents.save_latents(outdir / "projected.npz", w=last.ws[None], **noise)
     if film:
         kept = np.stack([step.ws for step in steps[:: max(len(steps) // 300, 1)]])
-        frames = (np.concatenate([target, picture], axis=1) for batch in session.painter.batches(kept) for picture in batch)
+        frames = (enlarged(np.concatenate([target, picture], axis=1), side) for batch in session.painter.batches(kept) for picture in batch)
         video.write_video(film, frames)
     report(f"distance {steps[0].distance:.4f} -> {last.distance:.4f} after {len(steps)} steps; results in {outdir}")
 
@@ -75,7 +82,7 @@ def _search(session: Session, args: argparse.Namespace, target: np.ndarray, dist
 
     settings = projection.ProjectionSettings(num_steps=args.steps, per_layer=args.space == "w+", seed=args.seed)
     steps = projection.project(
-        session.G, to_float(target), distance, settings=settings, labels=session.labels([args.seed]), lod=session.lod
+        session.G, to_float(target), distance, settings=settings, labels=session.labels(range(CLASSES_DRAWN)), lod=session.lod
     )
     return list(track(steps, total=args.steps, label="Searching", unit="steps"))
 

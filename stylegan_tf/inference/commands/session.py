@@ -10,6 +10,7 @@ import numpy as np
 
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.inference import latents
+from stylegan_tf.inference.network_facts import NetworkFacts, read_facts
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
@@ -66,11 +67,31 @@ def check_shared(args: argparse.Namespace) -> None:
         raise UserError(f"--trunc must be a number from -100 to 100. Received: {psi}")
 
 
+def check_network(args: argparse.Namespace) -> NetworkFacts:
+    """Refuses what this network cannot do, still before TensorFlow is imported."""
+    check_shared(args)
+    facts = read_facts(args.network)
+    facts.find_class(args.class_name)
+    facts.check_lod(args.lod)
+    return facts
+
+
+def check_latents(array: np.ndarray, path: str, facts: NetworkFacts, name: str) -> None:
+    """Refuses z [N, features] or w [N, features] or [N, layers, features] of a file where they are not this network's."""
+    width = facts.z_dim if name == "z" else facts.w_dim
+    if array.shape[-1] != width:
+        raise UserError(f"{path} holds latents of {array.shape[-1]} features; the network takes {width}.")
+    if array.ndim == 3 and array.shape[1] != facts.num_ws:
+        raise UserError(f"{path} holds w for {array.shape[1]} layers; the network has {facts.num_ws}.")
+
+
 class Session:
     """An open network with a painter, and the options of a command that speak about latents."""
 
-    def __init__(self, args: argparse.Namespace, *, noise_mode: str | None = None):
-        check_shared(args)
+    def __init__(self, args: argparse.Namespace, *, noise_mode: str | None = None, facts: NetworkFacts | None = None):
+        facts = facts or check_network(args)
+        self.class_number = facts.find_class(args.class_name)
+        self.lod = facts.check_lod(args.lod)
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         import tensorflow as tf
 
@@ -78,18 +99,11 @@ class Session:
         from stylegan_tf.inference.painter import Painter
 
         self.args = args
-        path = loading.find_snapshot(args.network)
-        self.class_number = None
-        if args.class_name is not None:
-            self.class_number = latents.find_class(args.class_name, *_classes_of(path))
         self._place = tf.device(_device_name(args.device, tf)) if args.device else None
         if self._place:
             self._place.__enter__()
-        self.networks: Any = loading.load(path, dtype=args.precision)
+        self.networks: Any = loading.load(facts.path, dtype=args.precision)
         self.G = self.networks.G_ema
-        self.lod = self.networks.lod if args.lod is None else args.lod
-        if self.G.resolution >> int(self.lod) < 4 or (self.lod > int(self.lod) and self.G.resolution >> int(self.lod) < 8):
-            raise UserError(f"--lod {self.lod} is beyond 4x4 for a {self.G.resolution}x{self.G.resolution} network.")
         mode = noise_mode or getattr(args, "noise", "const")
         self.painter = Painter(self.G, lod=self.lod, batch_size=args.batch, noise_mode=mode)
 
@@ -128,34 +142,9 @@ class Session:
             return psi, None
         return psi, self.G.truncation_cutoff if cutoff is None else int(cutoff)
 
-    def check_width(self, array: np.ndarray, path: str, width: int) -> None:
-        """Refuses latents from a file that are not this network's."""
-        if array.shape[-1] != width:
-            raise UserError(f"{path} holds latents of {array.shape[-1]} features; the network takes {width}.")
-
-    def broadcast_ws(self, w: np.ndarray, path: str) -> np.ndarray:
+    def broadcast_ws(self, w: np.ndarray) -> np.ndarray:
         """[N, w_dim] or [N, num_ws, w_dim] from a file to [N, num_ws, w_dim]."""
-        self.check_width(w, path, self.G.w_dim)
-        if w.ndim == 2:
-            return np.repeat(w[:, None], self.G.num_ws, axis=1)
-        if w.shape[1] != self.G.num_ws:
-            raise UserError(f"{path} holds w for {w.shape[1]} layers; the network has {self.G.num_ws}.")
-        return w
-
-
-def _classes_of(path: Path) -> tuple[int, list[str]]:
-    """Number and names of a network's classes, before the network is built."""
-    from stylegan_tf.legacy import is_official
-    from stylegan_tf.legacy.arrays import read_official
-    from stylegan_tf.safe_pickle import read_pickle
-
-    if is_official(path):
-        return read_official(path).G_ema.options["label_size"], []
-    value = read_pickle(path)
-    try:
-        return int(value["G_config"]["label_size"]), [str(name) for name in value["dataset"].get("class_names") or ()]
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path} is not a network snapshot.") from error
+        return np.repeat(w[:, None], self.G.num_ws, axis=1) if w.ndim == 2 else w
 
 
 def _device_name(name: str, tf: Any) -> str:
