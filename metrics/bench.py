@@ -71,9 +71,7 @@ class Bench:
 
     def feature_protocol(self) -> dict[str, Any]:
         """How images become features."""
-        precision = self.options.precision
-        spoken = precision if precision == "float32" else f"{precision} fakes, float32 reals"
-        return {"features": weights.INCEPTION, "resize": self.options.resize, "precision": spoken}
+        return {"features": weights.INCEPTION, "resize": self.options.resize, "precision": self.options.precision}
 
     # --- generated images
 
@@ -122,8 +120,7 @@ class Bench:
 
     def _real_protocol(self, selection: real_images.RealSelection) -> dict[str, Any]:
         return {
-            "dataset": self.dataset.digest, "resolution": self.G.resolution, "selection": selection.digest,
-            **self.feature_protocol(), "precision": "float32",
+            "dataset": self.dataset.digest, "resolution": self.G.resolution, "selection": selection.digest, **self.feature_protocol(),
         }  # fmt: skip
 
     # --- storage

@@ -30,29 +30,25 @@ class Worker:
     def __init__(self, generated: Generated, options: Options):
         self.generated, self.options, self.device = generated, options, generated.device
 
-    def inception(self, precision: str) -> Inception:
+    @property
+    def inception(self) -> Inception:
         """The feature network, on this device."""
-        return _inception(self.device, self.options.inception, self.options.resize, precision)
+        return _inception(self.device, self.options.inception, self.options.resize, self.options.precision)
 
     @property
     def lpips(self) -> Lpips:
         """The perceptual distance, on this device."""
         return _lpips(self.device, self.options.lpips)
 
-    def features(self, images, precision: str = "float32") -> np.ndarray:
-        """float32 [N, 2048] of uint8 images [N, R, R, C], N above 0. Transparency is not looked at.
-
-        Real images are always looked at in float32: that is done once, and rounding both sides alike adds up (FID was off
-        by 0.14 % where rounding one side was off by 0.03 %).
-        """
-        network = self.inception(precision)
+    def features(self, images) -> np.ndarray:
+        """float32 [N, 2048] of uint8 images [N, R, R, C], N above 0. Transparency is not looked at."""
         with tf.device(self.device):
-            parts = [network(images[start : start + _FEATURE_BATCH, ..., :3]) for start in range(0, len(images), _FEATURE_BATCH)]
+            parts = [self.inception(images[start : start + _FEATURE_BATCH, ..., :3]) for start in range(0, len(images), _FEATURE_BATCH)]
         return np.concatenate(parts)
 
     def generated_features(self, chunk: int, count: int) -> np.ndarray:
         """float32 [count, 2048] of a chunk of generated images."""
-        return np.concatenate([self.features(images, self.options.precision) for _, images in self.generated.batches(chunk, count)])
+        return np.concatenate([self.features(images) for _, images in self.generated.batches(chunk, count)])
 
 
 @functools.lru_cache(maxsize=16)
