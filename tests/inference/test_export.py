@@ -54,6 +54,7 @@ def test_savedmodel_in_a_fresh_process(tmp_path):
     np.testing.assert_allclose(drawn["w"], whole, atol=1e-5)
 
 
+@pytest.mark.slow  # as the one above, 30 s
 def test_conditional_bytes_of_a_fixed_batch(tmp_path):
     G = small_generator(label_size=3)
     path = export.export_savedmodel(G, tmp_path / "model", psi=1.0, output="uint8", batch_size=2)
