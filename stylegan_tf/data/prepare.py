@@ -159,7 +159,9 @@ def estimate(prepared: Prepared, indices: np.ndarray) -> tuple[float, float]:
     workers = prepared.options.workers or os.cpu_count() or 1
     samples = indices[np.linspace(0, len(indices) - 1, min(len(indices), _NUM_SAMPLES)).astype(int)]
     start, size, count = time.monotonic(), 0, 0
-    for index in samples:
+    for place, index in enumerate([samples[0], *samples]):
+        if place == 1:  # once for nothing: the first image waits for what is imported and cached on the way
+            start, size, count = time.monotonic(), 0, 0
         try:
             levels = encoder.encode([prepared.load(int(index))])
         except UnusableImage:
@@ -245,14 +247,15 @@ def _report_unusable(checked: CheckedImages, source: Source, options: PrepareOpt
     lines = [f"{printable(source.names[index])}: {message}" for index, _, message in sorted(faults)[:10]]
     more = f"\n  and {len(faults) - 10} more" if len(faults) > 10 else ""
     listing = "\n  ".join(["", *lines]) + more
+    total = len(checked.indices) + len(checked.unusable)  # fewer than in the source with `max_images`
     if not len(checked.indices):
-        raise UserError(f"None of the {len(source)} images of {source.title} can be used:{listing}")
+        raise UserError(f"None of the {total} images of {source.title} can be used:{listing}")
     if faults and options.on_error == "stop":
         raise UserError(
-            f"{len(faults)} of {len(source)} images cannot be used, nothing was written (--on-error skip leaves them out):{listing}"
+            f"{len(faults)} of {total} images cannot be used, nothing was written (--on-error skip leaves them out):{listing}"
         )
     if faults:
-        say(f"{len(faults)} of {len(source)} images cannot be used and are skipped:{listing}")
+        say(f"{len(faults)} of {total} images cannot be used and are skipped:{listing}")
     if duplicates := len(checked.unusable) - len(faults):
         say(f"{duplicates} duplicates are left out.")
 

@@ -5,7 +5,7 @@ import pytest
 
 from stylegan_tf.data import open_dataset, read_images
 from stylegan_tf.data.leaves import draw_leaf
-from stylegan_tf.data.prepare import build_dataset, prepare
+from stylegan_tf.data.prepare import build_dataset, estimate, prepare
 from stylegan_tf.data.prepare_options import PrepareOptions
 from stylegan_tf.data.sources import ArraySource, open_images
 from stylegan_tf.errors import UserError
@@ -72,6 +72,31 @@ def test_max_images_takes_from_all_over_the_source_unless_unshuffled(tmp_path):
     assert len(indices) == 10
     assert max(indices) > 25
     assert prepare(source, PrepareOptions(**options, shuffle=False), say=silent).checked.indices.tolist() == list(range(10))
+
+
+def test_unusable_images_are_counted_among_those_looked_at(tmp_path):
+    """It said "4 of 600" where --max-images had chosen 40."""
+    write(tmp_path, [leaf(0, 32)] * 9)
+    (tmp_path / "000.png").write_bytes(b"broken")
+    lines = []
+    prepare(open_images(tmp_path), PrepareOptions(max_images=3, shuffle=False), say=lines.append)
+    assert any(line.startswith("1 of 3 images cannot be used") for line in lines)
+
+
+def test_the_time_told_leaves_out_what_only_the_first_image_costs(tmp_path, monkeypatch):
+    """Imports, counted for each of twelve images, made three minutes out of twenty seconds."""
+    source = write(tmp_path, [leaf(number, 8) for number in range(20)])
+    prepared = prepare(source, PrepareOptions(workers=1), say=silent)
+    read, clock = source.read, [0.0]
+
+    def read_in_time(index):
+        clock[0] += 1 if clock[0] else 1000
+        return read(index)
+
+    monkeypatch.setattr(source, "read", read_in_time)
+    monkeypatch.setattr("stylegan_tf.data.prepare.time.monotonic", lambda: clock[0])
+    _, seconds = estimate(prepared, np.arange(20))
+    assert seconds == 20
 
 
 def test_duplicates_are_left_out_and_listed(tmp_path):
