@@ -29,7 +29,7 @@ LEAF_SPECIES = 8  # label size of the drawn leaves
 # Trained parameters of G and D by preset, at the resolution it is meant for.
 PRESETS = {
     "demo": (32, (294060, 279976)),
-    "leaves64": (64, (1260719, 1141921)),
+    "leaves64": (64, (317279, 286545)),
     "stylegan": (1024, TRAINED[1024]),
     "stylegan-4gpu": (1024, TRAINED[1024]),
     "stylegan-2gpu": (1024, TRAINED[1024]),
