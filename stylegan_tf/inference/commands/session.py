@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from stylegan_tf.command_line import import_tensorflow
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.inference import latents
 from stylegan_tf.inference.network_facts import NetworkFacts, read_facts
@@ -93,6 +94,7 @@ class Session:
         self.class_number = facts.find_class(args.class_name)
         self.lod = facts.check_lod(args.lod)
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        import_tensorflow()
         import tensorflow as tf
 
         from stylegan_tf import loading
