@@ -67,6 +67,7 @@ class LossSettings:
     D: DiscriminatorLoss = "logistic"  # loss of the discriminator
     regulariser: Literal["r1", "r2", "r1+r2"] | None = "r1"  # gradient penalty on real (r1) or generated (r2) images, or on both
     gamma: float = 10.0  # weight of r1 or r2: gamma / 2 * sum of squared gradients by the pixels of the full resolution
+    gamma_by_resolution: dict[int, float] = field(default_factory=dict)
     r2_gamma: float | None = None  # weight of r2 beside r1 (r1+r2), None for the same as r1
     lazy_interval: int = 1  # r1 and r2 in every n-th step of D only, n times as strong there: 16 saves time, 1 is the original
     wgan_drift: float = 0.001  # weight of the squared real logits (wgan, wgan_gp)

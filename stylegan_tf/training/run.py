@@ -125,7 +125,8 @@ class Run:
             self._open_batches(stage)
         if self.settings.run.profile_graph and self.nimg == 0:
             self._write_graph(stage)
-        self.trainer.gamma = self.control.values.get("gamma", self.settings.loss.gamma)
+        loss = self.settings.loss
+        self.trainer.gamma = self.control.values.get("gamma", loss.gamma_by_resolution.get(stage.resolution, loss.gamma))
         num_pairs = min(self.settings.run.pairs_per_call, self.pairs_left)
         rates = {"G_lrate": stage.G_lrate, "D_lrate": stage.D_lrate}
         options = {"lod": stage.lod, "minibatch": stage.minibatch, "nimg": self.nimg, "num_pairs": num_pairs}

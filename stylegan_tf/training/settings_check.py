@@ -66,6 +66,7 @@ def _check_numbers(settings: TrainingSettings) -> None:
         "loss.r2_gamma": settings.loss.r2_gamma or 0.0,
         "run.seed": run.seed,
     }
+    not_negative |= {f"loss.gamma_by_resolution.{r}": gamma for r, gamma in settings.loss.gamma_by_resolution.items()}
     for name, value in not_negative.items():
         _require(value >= 0, f"{name} must not be below 0. Received: {value}")
     for name, value in {"optimizer.beta1": optimizer.beta1, "optimizer.beta2": optimizer.beta2}.items():
@@ -81,12 +82,14 @@ def _check_resolutions(settings: TrainingSettings) -> None:
         is_power_of_two(start) and start >= MIN_RESOLUTION,
         f"schedule.start_resolution must be a power of two from {MIN_RESOLUTION} on. Received: {start}",
     )
-    for field in dataclasses.fields(schedule):
-        if field.name.endswith("_by_resolution"):
-            for resolution in getattr(schedule, field.name):
+    tables = {f"schedule.{field.name}": getattr(schedule, field.name) for field in dataclasses.fields(schedule)}
+    tables["loss.gamma_by_resolution"] = settings.loss.gamma_by_resolution
+    for name, table in tables.items():
+        if name.endswith("_by_resolution"):
+            for resolution in table:
                 _require(
                     is_power_of_two(resolution) and resolution >= MIN_RESOLUTION,
-                    f"schedule.{field.name}: {resolution} is not a resolution (a power of two from {MIN_RESOLUTION} on).",
+                    f"{name}: {resolution} is not a resolution (a power of two from {MIN_RESOLUTION} on).",
                 )
 
 

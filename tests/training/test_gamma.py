@@ -1,0 +1,34 @@
+"""The weight of the penalty by resolution: the table counts, control.json goes before it."""
+
+import json
+
+from stylegan_tf.training import run as runs
+from tests.training.conftest import changed
+from tests.training.fake_trainer import FakeTrainer
+
+
+def test_the_table_counts_until_control_json_says_otherwise(tiny_settings, start_run, monkeypatch):
+    seen = []
+
+    def note(trainer, arguments):
+        seen.append((arguments["lod"], trainer.gamma))
+        if len(seen) == 24:  # 96 images: 8x8 stands alone
+            (control.parent / "control.json").write_text(json.dumps({"gamma": 7.0}))
+
+    def make(settings, networks, *_):
+        return FakeTrainer(networks, settings.run.seed, note)
+
+    class SeenRun(runs.Run):
+        def __init__(self, settings, run_dir, **options):
+            nonlocal control
+            control = run_dir.path / "control.json"
+            super().__init__(settings, run_dir, **options)
+
+    control = None
+    monkeypatch.setattr(runs, "make_trainer", make)
+    monkeypatch.setattr("stylegan_tf.training.launch.Run", SeenRun)
+    code, _ = start_run(changed(tiny_settings, loss={"gamma": 10.0, "gamma_by_resolution": {8: 2.5}}))
+    assert code == 0
+    assert all(gamma == (10.0 if lod == 1.0 else 2.5) for lod, gamma in seen[:24])
+    assert {lod for lod, _ in seen[:24]} >= {0.0, 1.0}
+    assert seen[-1] == (0.0, 7.0)
