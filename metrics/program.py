@@ -68,7 +68,7 @@ def _parser(default: str | None, description: str) -> argparse.ArgumentParser:
     add("--trunc", type=float, default=1.0, metavar="PSI", help="truncation psi (1: none)")
     add("--noise", choices=NOISE_MODES, default="random", help="noise inputs (random)")
     add("--resize", choices=RESIZES, default="legacy_tensorflow", help="way to 299x299 before Inception (legacy_tensorflow)")
-    add("--precision", choices=PRECISIONS, default="float32", help="of Inception; bfloat16 for a quick look only, see docs (float32)")
+    add("--precision", choices=PRECISIONS, default="float32", help="of Inception; bfloat16 is for chips that have it (float32)")
     add("--mirror", action=argparse.BooleanOptionalAction, help="mirror real images at random (default: as in training)")
     add("--crop", choices=CROPS, default="none", help="crop before path lengths (none; face: the original's for FFHQ and CelebA-HQ)")
     add("--held-out", metavar="PATH", help="dataset kept out of training, for memorisation")

@@ -7,31 +7,32 @@ import tensorflow as tf
 
 from metrics.extractors.inception_layers import INCEPTION_LAYERS
 from metrics.extractors.resize import RESIZES
-from metrics.extractors.rounding import has_bfloat16, rounded_weights
+from metrics.extractors.rounding import RoundedConvolution, has_bfloat16, is_rounded
 
 
 class Inception:
     """Pool features of uint8 images. Weights are constants on the device that was current when it was made.
 
     Args:
-        weights: "NAME/kernel" [kh, kw, in, out], "NAME/bias" [out] and "NAME/mean_output" [out] of every layer, batch norm
-            folded in.
+        weights: "NAME/kernel" [kh, kw, in, out] and "NAME/bias" [out] of every layer, batch norm folded in.
         resize: name of the way to 299x299 (`RESIZES`).
-        precision: "float32", or "bfloat16" for the convolutions (features come out as float32 all the same). A processor
-            without such arithmetic computes in float32 and rounds what each layer takes: the numbers of one that has it.
+        precision: "float32", or "bfloat16" for the convolutions behind the stem (features come out as float32 all the same). A
+            processor without such arithmetic computes in float32 and rounds what each layer takes and gives: the numbers of
+            one that has it, up to the order of sums.
 
     Source: Szegedy et al. 2015, as the frozen graph of 2015-12-05 that FID is defined with.
     """
 
     def __init__(self, weights: Mapping[str, np.ndarray], *, resize: str = "legacy_tensorflow", precision: str = "float32"):
         self.resize = RESIZES[resize]
-        is_rounded = precision == "bfloat16"
-        weights = rounded_weights(weights) if is_rounded else weights
-        # TensorFlow's fallback for such a processor adds up in bfloat16, too: FID was off by 1 %.
-        self.is_emulated = is_rounded and not has_bfloat16()
-        self.dtype = tf.bfloat16 if is_rounded and not self.is_emulated else tf.float32
-        self._kernels = {name: tf.constant(weights[f"{name}/kernel"], self.dtype) for name in INCEPTION_LAYERS}
-        self._biases = {name: tf.constant(weights[f"{name}/bias"], self.dtype) for name in INCEPTION_LAYERS}
+        is_emulated = not has_bfloat16()
+        self._convolutions = {}
+        for name in INCEPTION_LAYERS:
+            kernel, bias = weights[f"{name}/kernel"], weights[f"{name}/bias"]
+            if precision == "bfloat16" and is_rounded(name):
+                self._convolutions[name] = RoundedConvolution(kernel, bias, is_emulated=is_emulated)
+            else:
+                self._convolutions[name] = _Convolution(kernel, bias)
         self._run = tf.function(self._forward, input_signature=[tf.TensorSpec([None, None, None, None], tf.uint8)])
 
     def __call__(self, images) -> tf.Tensor:
@@ -40,8 +41,7 @@ class Inception:
 
     def _forward(self, images):
         images = self.resize(_three_channels(images))
-        x = tf.cast((images - 128) / 128, self.dtype)
-        x = self._stem(x)
+        x = self._stem((images - 128) / 128)
         for name in ("mixed", "mixed_1", "mixed_2"):
             x = self._block_a(x, name)
         x = self._block_b(x, "mixed_3")
@@ -50,14 +50,10 @@ class Inception:
         x = self._block_d(x, "mixed_8")
         x = self._block_e(x, "mixed_9", pool=_average_pool)
         x = self._block_e(x, "mixed_10", pool=_max_pool_same)  # the last block takes the maximum: a quirk of that graph
-        return tf.reduce_mean(tf.cast(self._as_stored(x), tf.float32), axis=[1, 2])
+        return tf.reduce_mean(tf.cast(x, tf.float32), axis=[1, 2])
 
     def _conv(self, x, name: str, *, stride: int = 1, padding: str = "SAME"):
-        x = tf.nn.conv2d(self._as_stored(x), self._kernels[name], stride, padding)
-        return tf.nn.relu(tf.nn.bias_add(x, self._biases[name]))
-
-    def _as_stored(self, x):
-        return tf.cast(tf.cast(x, tf.bfloat16), tf.float32) if self.is_emulated else x
+        return tf.nn.relu(self._convolutions[name](x, stride, padding))
 
     def _tower(self, x, *names: str):
         for name in names:
@@ -132,6 +128,14 @@ class Inception:
         )
 
 
+class _Convolution:
+    def __init__(self, kernel: np.ndarray, bias: np.ndarray):
+        self._kernel, self._bias = tf.constant(kernel), tf.constant(bias)
+
+    def __call__(self, x, stride: int, padding: str) -> tf.Tensor:
+        return tf.nn.bias_add(tf.nn.conv2d(x, self._kernel, stride, padding), self._bias)
+
+
 def _three_channels(images):
     """Grey images are shown to the network as RGB."""
     return images if images.shape[-1] == 3 else tf.cond(tf.shape(images)[-1] == 1, lambda: tf.repeat(images, 3, -1), lambda: images)
@@ -146,4 +150,5 @@ def _max_pool_same(x):
 
 
 def _average_pool(x):
-    return tf.nn.avg_pool2d(x, 3, 1, "SAME")  # the border counts only pixels that exist
+    """The border counts only pixels that exist. Adds up in float32, which not every processor does for bfloat16."""
+    return tf.cast(tf.nn.avg_pool2d(tf.cast(x, tf.float32), 3, 1, "SAME"), x.dtype)

@@ -1,37 +1,57 @@
-"""Rounds Inception's weights to bfloat16 so that what its layers give on average stays where it was."""
+"""Inception's convolutions in bfloat16, with weights that lose nothing by it."""
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from metrics.extractors.inception_layers import INCEPTION_LAYERS
-
-_BFLOAT16 = tf.bfloat16.as_numpy_dtype
-_IMAGE_MEAN = 0.1  # of (x - 128) / 128, any small number: the three colours share it
-_PASSED_ON = ("mixed_3", "mixed_8")  # blocks that hand on their input beside their own features
+# Part of the protocol of every score in bfloat16: other ways to round give other numbers.
+ROUNDING = "bfloat16 with weights in two parts, float32 stem"
 
 
-def rounded_weights(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Kernels and biases whose numbers bfloat16 can hold.
+def is_rounded(layer: str) -> bool:
+    """Whether a layer of Inception may see rounded images or features: all but the five of the stem.
 
-    Rounding each weight to the nearest shifts a layer's mean output, as its inputs are all positive, and 94 shifts add up:
-    FID of 600 leaves against 600 was off by 0.40 %. Here the error of each weight, times the mean of the input it will
-    be multiplied with, is carried over to the next (error diffusion), so that the sum over a layer stays near 0.
+    Smooth areas, rounded, become steps, and layers that look for edges find them: alone they move features by 2.1 %, the
+    89 layers behind them by 0.7 % together, and in directions that differ from image to image.
+    """
+    return "/" in layer
+
+
+class RoundedConvolution:
+    """A convolution that takes and gives bfloat16 and adds up in float32.
+
+    Each weight is the sum of two bfloat16 numbers (16 bits, where one number has 8): the input, beside itself, meets the
+    first parts and the second parts in one convolution. The bias comes in as the weights of two channels of ones, so that
+    the sum is rounded once.
 
     Args:
-        weights: as `Inception` takes them, with "NAME/mean_output" [out], the mean of each layer's output over natural images.
+        kernel: float32 [kh, kw, in, out], kh and kw odd.
+        bias: float32 [out].
+        is_emulated: convolve in float32, which gives the same numbers where TensorFlow has no such arithmetic: its fallback
+            adds up in bfloat16, too, and moved FID by 1 %.
     """
-    inputs = _input_means({name: weights[f"{name}/mean_output"] for name in INCEPTION_LAYERS})
-    result = dict(weights)
-    for name in INCEPTION_LAYERS:
-        kernel, bias = weights[f"{name}/kernel"], weights[f"{name}/bias"]
-        rounded_bias = _rounded(bias)
-        result[f"{name}/bias"] = rounded_bias
-        result[f"{name}/kernel"] = _diffused(kernel, inputs[name], carry=np.float64(bias) - rounded_bias)
-    return result
+
+    def __init__(self, kernel: np.ndarray, bias: np.ndarray, *, is_emulated: bool):
+        height, width, _, features_out = kernel.shape
+        of_ones = np.zeros((height, width, 1, features_out), np.float32)
+        of_ones[height // 2, width // 2, 0] = bias  # the middle never lies in the padding
+        parts = [*two_parts(kernel), *two_parts(of_ones)]
+        self._kernel = tf.constant(np.concatenate(parts, axis=2), tf.float32 if is_emulated else tf.bfloat16)
+
+    def __call__(self, x, stride: int, padding: str) -> tf.Tensor:
+        """Any float [N, H, W, in] -> bfloat16 [N, H', W', out]."""
+        x = tf.cast(tf.cast(x, tf.bfloat16), self._kernel.dtype)
+        x = tf.concat([x, x, tf.ones_like(x[..., :2])], axis=-1)
+        return tf.cast(tf.nn.conv2d(x, self._kernel, stride, padding), tf.bfloat16)
+
+
+def two_parts(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Two float32 arrays of numbers that bfloat16 can hold, whose sum is `values` to 2^-17 of each."""
+    values = np.asarray(values, np.float32)
+    first = _nearest(values)
+    return first, _nearest(values - first)
 
 
 def has_bfloat16() -> bool:
@@ -45,54 +65,5 @@ def has_bfloat16() -> bool:
     return bool(flags & {"avx512f", "bf16"})
 
 
-def _rounded(values: np.ndarray) -> np.ndarray:
-    return np.asarray(values, np.float32).astype(_BFLOAT16).astype(np.float32)
-
-
-def _diffused(kernel: np.ndarray, input_means: np.ndarray, carry: np.ndarray) -> np.ndarray:
-    """[kh, kw, in, out] rounded; `carry` [out] is the error to make up for, in units of the output."""
-    height, width, features_in, features_out = kernel.shape
-    order = np.argsort(-input_means, kind="stable")  # the strongest inputs first: the weak ones leave the smallest rest
-    rows = kernel.transpose(2, 0, 1, 3)[order].reshape(-1, features_out).astype(np.float64)
-    means = np.repeat(np.maximum(input_means[order], 1e-3), height * width)
-    rounded = np.empty_like(rows)
-    for index, (row, mean) in enumerate(zip(rows, means, strict=True)):
-        reach = np.abs(row) * 2**-8 + 1e-12  # no weight moves by more than one step
-        rounded[index] = _rounded(row + np.clip(carry / mean, -reach, reach))
-        carry = carry + (row - rounded[index]) * mean
-    result = np.empty((features_in, height, width, features_out), np.float32)
-    result[order] = rounded.reshape(features_in, height, width, features_out)
-    return np.ascontiguousarray(result.transpose(1, 2, 0, 3))
-
-
-def _input_means(outputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Mean of every input channel of every layer; pooling is taken to leave means as they are."""
-    inputs: dict[str, np.ndarray] = {"conv": np.full(3, _IMAGE_MEAN)}
-    block, block_input = "", inputs["conv"]
-    for name in INCEPTION_LAYERS:
-        if "/" in name and name.split("/")[0] != block:
-            block_input = outputs["conv_4"] if not block else _block_output(block, outputs, block_input)
-            block = name.split("/")[0]
-        before = _layer_before(name)
-        inputs.setdefault(name, block_input if before is None else outputs[before])
-    return inputs
-
-
-def _layer_before(name: str) -> str | None:
-    """The layer whose output goes into this one, None for the input of the block."""
-    folder, _, last = name.rpartition("/")
-    if folder.endswith("/mixed"):  # two layers side by side at the end of a tower
-        tower = folder.removesuffix("mixed")
-        return [other for other in INCEPTION_LAYERS if other.startswith(tower) and "/mixed/" not in other][-1]
-    number = int(last.removeprefix("conv").removeprefix("_") or 0)
-    if number == 0:
-        return None
-    return f"{folder}/" * bool(folder) + ("conv" if number == 1 else f"conv_{number - 1}")
-
-
-def _block_output(block: str, outputs: Mapping[str, np.ndarray], block_input: np.ndarray) -> np.ndarray:
-    """Means of the concatenated output of a block: of its layers that no other one takes."""
-    layers = [name for name in INCEPTION_LAYERS if name.startswith(f"{block}/")]
-    taken = {_layer_before(name) for name in layers}
-    parts = [outputs[name] for name in layers if name not in taken]
-    return np.concatenate(parts + [block_input] * (block in _PASSED_ON))
+def _nearest(values: np.ndarray) -> np.ndarray:
+    return values.astype(tf.bfloat16.as_numpy_dtype).astype(np.float32)

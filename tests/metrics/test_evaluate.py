@@ -10,6 +10,7 @@ import tensorflow as tf
 import stylegan_tf
 from metrics import evaluate, program, registry, report
 from metrics.bench import Bench
+from metrics.extractors.rounding import ROUNDING
 from metrics.feature_stats import moments_of
 from metrics.frechet import frechet_distance
 from metrics.generated import CHUNK
@@ -58,6 +59,12 @@ def test_each_result_is_a_line_of_text_a_line_of_json_and_a_point(snapshot_netwo
     (events,) = tmp_path.glob("events.*.metrics")
     points = [v for event in tf.compat.v1.train.summary_iterator(str(events)) for v in event.summary.value]
     assert {point.tag for point in points} == {"Metrics/fid40", "Metrics/fid40/low", "Metrics/fid40/high"}
+
+
+def test_the_way_of_rounding_is_part_of_protocol_and_cache_keys(snapshot_networks):
+    dataset = data.open_dataset(snapshot_networks.dataset["path"])
+    protocol = Bench(snapshot_networks, dataset, Options(precision="bfloat16")).feature_protocol()
+    assert protocol["precision"] == ROUNDING  # scores of another rounding under the same name would be mixed with these
 
 
 def test_a_score_that_is_there_is_not_taken_again(snapshot_networks, tmp_path, stand_in):
