@@ -1,8 +1,9 @@
 """Scores networks: one snapshot, every snapshot of a run, or each one as training writes it."""
 
+import contextlib
 import dataclasses
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -62,11 +63,26 @@ def evaluate(
         request = request_of(bench, metric)
         found = None if again or folder is None else report.find(folder, metric.name, request)
         if found is None:
-            found = _score(bench, metric, networks, request, folder, to_tensorboard)
+            with _whole_float32():
+                found = _score(bench, metric, networks, request, folder, to_tensorboard)
         results.append(found)
         on_result(found)
     bench.clear()
     return results
+
+
+@contextlib.contextmanager
+def _whole_float32() -> Iterator[None]:
+    """Float32 products in float32: TensorFlow cuts their factors to TF32's 10 bits on GPUs from Ampere on, and the score with them."""
+    import tensorflow as tf
+
+    precision = tf.config.experimental
+    before = precision.tensor_float_32_execution_enabled()
+    precision.enable_tensor_float_32_execution(False)
+    try:
+        yield
+    finally:
+        precision.enable_tensor_float_32_execution(before)
 
 
 def _score(bench, metric: Metric, networks, request: str, folder: Path | None, to_tensorboard: bool) -> Result:

@@ -44,6 +44,16 @@ def test_repeatable_by_seed_and_different_with_another(snapshot_networks):
     assert first != scored(snapshot_networks, "fid40,kid40,pr40_3", seed=1)
 
 
+def test_float32_is_not_cut_to_tf32(snapshot_networks, monkeypatch):
+    seen, is_cut = [], tf.config.experimental.tensor_float_32_execution_enabled
+    features = Bench.all_generated_features
+    monkeypatch.setattr(Bench, "all_generated_features", lambda self, *args: seen.append(is_cut()) or features(self, *args))
+    before = is_cut()
+    scored(snapshot_networks, "kid40")
+    assert seen == [False]
+    assert is_cut() == before
+
+
 def test_each_result_is_a_line_of_text_a_line_of_json_and_a_point(snapshot_networks, tmp_path):
     scored(snapshot_networks, "fid40", tmp_path)
     text = (tmp_path / "metric-fid40.txt").read_text()
