@@ -110,22 +110,22 @@ def test_generator_loss_equals_the_originals(G32, D32, recorded, name, lod):
 @pytest.mark.parametrize("lod", LODS)
 @pytest.mark.parametrize("name", D_LOSSES)
 def test_discriminator_loss_equals_the_originals(G32, D32, recorded, name, lod):
-    gradients, statistics = discriminator_step(G32, D32, recorded, lod, **D_LOSSES[name])
+    gradients, statistics = discriminator_step((G32, D32), recorded, lod, **D_LOSSES[name])
     key = f"D_{name}/lod{lod}"
     assert_close(statistics["Loss/D"], recorded[f"{key}/loss"].mean(dtype=np.float64), LOSS_TOLERANCE)
     compare_gradients(recorded, "D", key, gradients)
 
 
-def discriminator_step(G, D, recorded, lod, gamma=10.0, is_regularised=True, **settings):
+def discriminator_step(networks, recorded, lod, gamma=10.0, is_regularised=True, **settings):
     """Gradients by name and statistics."""
-    compute = gradients_of(G, D, LossSettings(**settings))
+    compute = gradients_of(*networks, LossSettings(**settings))
     gradients, statistics, _ = compute.for_discriminator(part_of(recorded, lod), split_lod(lod), gamma, 1.0, is_regularised)
     return gradients, {name: float(value) for name, value in statistics.items()}
 
 
 def test_r2_beside_r1_has_a_weight_of_its_own(G32, D32, recorded):
     def loss(gamma=10.0, **settings):
-        return discriminator_step(G32, D32, recorded, 1.5, gamma, **settings)[1]["Loss/D"]
+        return discriminator_step((G32, D32), recorded, 1.5, gamma, **settings)[1]["Loss/D"]
 
     plain = loss(regulariser=None)
     expected = loss(regulariser="r1") + loss(gamma=2.0, regulariser="r2") - plain
@@ -133,10 +133,10 @@ def test_r2_beside_r1_has_a_weight_of_its_own(G32, D32, recorded):
 
 
 def test_lazy_penalties_are_rare_and_strong(G32, D32, recorded):
-    _, plain = discriminator_step(G32, D32, recorded, 1.5, regulariser=None)
-    _, every = discriminator_step(G32, D32, recorded, 1.5)
-    _, without = discriminator_step(G32, D32, recorded, 1.5, lazy_interval=16, is_regularised=False)
-    _, strong = discriminator_step(G32, D32, recorded, 1.5, lazy_interval=16)
+    _, plain = discriminator_step((G32, D32), recorded, 1.5, regulariser=None)
+    _, every = discriminator_step((G32, D32), recorded, 1.5)
+    _, without = discriminator_step((G32, D32), recorded, 1.5, lazy_interval=16, is_regularised=False)
+    _, strong = discriminator_step((G32, D32), recorded, 1.5, lazy_interval=16)
     assert without["Loss/D"] == plain["Loss/D"]
     assert strong["Loss/penalty"] == 16 * every["Loss/penalty"]
     assert_close(strong["Loss/D"], plain["Loss/D"] + 16 * (every["Loss/D"] - plain["Loss/D"]), LOSS_TOLERANCE)
