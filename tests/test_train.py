@@ -88,6 +88,8 @@ def test_a_run_goes_on_where_it_was(run, capsys):
     code, printed, _ = run("--resume", "latest", "--total-kimg", "0.128", "--set", "G.fmap_max=8", "--set", "loss.gamma=3", capsys=capsys)
     assert code == 0
     assert "Going on at kimg 0.1" in printed
+    snapshots = sorted(path.name for path in (run.results / "00000-sgan-tiny-1gpu").glob("network-*.pkl"))
+    assert snapshots == ["network-final.pkl", "network-snapshot-000000-nimg32.pkl", "network-snapshot-000000-nimg64.pkl"]
     assert "G.fmap_max: 4 in the run, 8 asked for: kept as the run began" in printed
     assert "in the run, 3.0 asked for: takes effect from here on" in printed
     folder = run.results / "00000-sgan-tiny-1gpu"

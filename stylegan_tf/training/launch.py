@@ -67,6 +67,8 @@ def resume(
 ) -> int:
     """Goes on with a run where `state` was taken; `report` says what is different in its configuration."""
     dropped = resuming.drop_newer(run_dir, state)
+    if state["position"]["nimg"] < settings.schedule.total_kimg * 1000:
+        resuming.number_final(run_dir, state["position"]["nimg"])
     (run_dir / ABORT_NAME).unlink(missing_ok=True)  # it has been obeyed
     write_config(settings, run_dir, dataset, devices, _first_command(run_dir))
     position = state["position"]["nimg"] / 1000

@@ -9,7 +9,8 @@ from typing import Any
 from stylegan_tf import networks, settings_text, snapshot
 from stylegan_tf.errors import UserError
 from stylegan_tf.settings import TrainingSettings
-from stylegan_tf.training.run_dir import RunDir, nimg_of
+from stylegan_tf.training.run_dir import FINAL_NAME, RunDir, nimg_of
+from stylegan_tf.training.snapshots import snapshot_name
 
 STATE_VERSION = 1
 # Files that only grow: what is newer than the state is cut off when a run goes on.
@@ -113,6 +114,21 @@ def drop_newer(run_dir: RunDir, state: dict[str, Any]) -> list[str]:
     for path in run_dir.path.glob(".*.partial*"):
         path.unlink()
     return dropped + _cut_events(run_dir.path, nimg)
+
+
+def number_final(run_dir: RunDir, nimg: int) -> None:
+    """Gives network-final.pkl of a run that goes on from `nimg` images the number of its own: it is the last one no longer.
+
+    Without this it would hide every later snapshot. One that is newer than the state goes: it will be written again.
+    """
+    path = run_dir / FINAL_NAME
+    if not path.exists():
+        return
+    of_final = snapshot.load_networks(path).nimg
+    if of_final > nimg:
+        path.unlink()
+    else:
+        os.replace(path, run_dir / snapshot_name(of_final, is_short=of_final < 1000, is_last=False))
 
 
 def _cut_events(folder: Path, nimg: int) -> list[str]:
