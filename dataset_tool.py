@@ -56,9 +56,7 @@ def _add_makers(command: Callable) -> None:
     leaves.add_argument("--seed", type=int, default=0, help="another seed, other leaves")
     add_output(leaves, shuffle=None)  # the table of factors has the order of the records
 
-    images = command(
-        create_from_images, "make a dataset of any folder, zip or tar of images", _TARGET, ("image_dir", "folder, zip or tar")
-    )
+    images = command(create_from_images, "make a dataset of any folder, zip or tar of images", _TARGET, ("image_dir", "folder, zip or tar"))
     add_preparation(images)
     add_output(images)
 
@@ -72,15 +70,11 @@ def _add_makers(command: Callable) -> None:
     add_preparation(tfds)
     add_output(tfds)
 
-    hdf5 = command(
-        create_from_hdf5, "make a dataset of a HDF5 file with data... [n, C, H, W]", _TARGET, ("hdf5_filename", "HDF5 file")
-    )
+    hdf5 = command(create_from_hdf5, "make a dataset of a HDF5 file with data... [n, C, H, W]", _TARGET, ("hdf5_filename", "HDF5 file"))
     add_preparation(hdf5)
     add_output(hdf5)
 
-    convert_ = command(
-        convert, "copy a dataset into another encoding", _TARGET, ("source_dir", "dataset folder, ours or the original's")
-    )
+    convert_ = command(convert, "copy a dataset into another encoding", _TARGET, ("source_dir", "dataset folder, ours or the original's"))
     add_output(convert_, shuffle=None)
 
 
@@ -109,16 +103,12 @@ def _add_wellknown(command: Callable) -> None:
 
     lsun = command(create_lsun, "make a dataset of one LSUN category, cropped to squares", _TARGET, ("lmdb_dir", "LMDB folder"))
     lsun.add_argument("--resolution", type=int, default=256, help="side in pixels")
-    wide = command(
-        create_lsun_wide, "make a dataset of one LSUN category, with bars above and below", _TARGET, ("lmdb_dir", "LMDB folder")
-    )
+    wide = command(create_lsun_wide, "make a dataset of one LSUN category, with bars above and below", _TARGET, ("lmdb_dir", "LMDB folder"))
     wide.add_argument("--width", type=int, default=512, help="of the picture, and side of the square")
     wide.add_argument("--height", type=int, default=384, help="of the picture between the bars")
     for maker in (lsun, wide):
         maker.add_argument("--max-images", type=int, metavar="N", help="take the first N; else all")
-    celeba = command(
-        create_celeba, "make a dataset of aligned CelebA, 128x128", _TARGET, ("celeba_dir", "folder of img_align_celeba")
-    )
+    celeba = command(create_celeba, "make a dataset of aligned CelebA, 128x128", _TARGET, ("celeba_dir", "folder of img_align_celeba"))
     celeba.add_argument("--cx", type=int, default=89, help="column of the crop's centre")
     celeba.add_argument("--cy", type=int, default=121, help="row of the crop's centre")
     for maker in (mnist, cifar10, cifar100, svhn, celeba):
@@ -159,10 +149,12 @@ def _add_lookers(command: Callable) -> None:
 
 def _build(open_source: Callable, args: argparse.Namespace, **more) -> None:
     """Checks options and target first: opening a large source takes a while."""
-    from stylegan_tf.data.prepare import build_dataset, ready_target
+    from stylegan_tf.data.build import build_dataset, ready_target
+    from stylegan_tf.data.kept_memory import keep_freed_memory
 
     options = prepare_options(args, **more)
     ready_target(args.tfrecord_dir, args.overwrite)
+    keep_freed_memory()
     with open_source() as source:
         build_dataset(source, args.tfrecord_dir, options, made_by={"command": args.command_line})
 

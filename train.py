@@ -14,6 +14,7 @@ from stylegan_tf import command_line, settings_text
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.settings import TrainingSettings
 from stylegan_tf.training import run_dir as run_dirs
+from stylegan_tf.training import stopping
 
 EXAMPLES = """examples:
   python train.py --preset demo --data datasets/leaves32
@@ -157,9 +158,7 @@ def metrics_callback(options: argparse.Namespace, dataset: Any, folder: Path) ->
     from metrics import evaluate
 
     budget_sec = None if options.metric_minutes is None else options.metric_minutes * 60
-    return evaluate.on_snapshot(
-        options.metrics, dataset.path, folder, num_images=options.metric_images, time_budget_sec=budget_sec
-    )
+    return evaluate.on_snapshot(options.metrics, dataset.path, folder, num_images=options.metric_images, time_budget_sec=budget_sec)
 
 
 def read_config(folder: Path) -> TrainingSettings:
@@ -188,4 +187,5 @@ def print_estimate(settings: TrainingSettings, dataset: Any) -> int:
 
 
 if __name__ == "__main__":
+    stopping.obey_while_starting()
     sys.exit(command_line.run(main))

@@ -14,14 +14,18 @@ def ceiling_tflops(workload: Workload, *, repeats: int = 5) -> dict[str, float]:
         `conv`: the 3x3 convolution (forward) of the resolution that takes most of the workload's operations;
         `matmul`: a product of the same number of operations; `ceiling`: the larger one.
     """
-    dtype = tf.bfloat16 if "bfloat16" in workload.precision else tf.float16 if "float16" in workload.precision else tf.float32
     side = max(workload.sides(), key=lambda side: side**2 * workload.features(side) ** 2)
-    maps = workload.features(side)
-    x = tf.cast(tf.random.normal([workload.batch, side, side, maps]), dtype)
+    return tflops_at(workload.batch, side, workload.features(side), workload.precision, repeats=repeats)
+
+
+def tflops_at(batch: int, side: int, maps: int, precision: str, *, repeats: int = 5) -> dict[str, float]:
+    """The same for images [batch, side, side, maps]."""
+    dtype = tf.bfloat16 if "bfloat16" in precision else tf.float16 if "float16" in precision else tf.float32
+    x = tf.cast(tf.random.normal([batch, side, side, maps]), dtype)
     kernel = tf.cast(tf.random.normal([3, 3, maps, maps]), dtype)
-    rows = tf.cast(tf.random.normal([workload.batch * side**2, maps]), dtype)
+    rows = tf.cast(tf.random.normal([batch * side**2, maps]), dtype)
     columns = tf.cast(tf.random.normal([maps, 9 * maps]), dtype)
-    flops = 2.0 * workload.batch * side**2 * 9 * maps**2
+    flops = 2.0 * batch * side**2 * 9 * maps**2
     found = {
         "conv": flops / _best_sec(lambda: tf.nn.conv2d(x, kernel, 1, "SAME"), repeats) / 1e12,
         "matmul": flops / _best_sec(lambda: tf.matmul(rows, columns), repeats) / 1e12,
@@ -30,7 +34,7 @@ def ceiling_tflops(workload: Workload, *, repeats: int = 5) -> dict[str, float]:
 
 
 def _best_sec(operation, repeats: int) -> float:
-    run = tf.function(operation)
+    run = tf.function(operation, autograph=False)
     _wait_for(run())
     seconds = []
     for _ in range(repeats):

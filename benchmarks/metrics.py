@@ -1,82 +1,97 @@
-"""Speed and memory of scores: features, path lengths, Fréchet distance, neighbours; prints one JSON line and asserts nothing.
+"""Speed and memory of scores: features, path lengths, Fréchet distance, neighbours.
 
-    python benchmarks/metrics.py
-    python benchmarks/metrics.py --only frechet
+    python -m benchmarks.metrics
+    python -m benchmarks.metrics --only frechet
+
+Prints one JSON line; asserts nothing.
 """
 
 import argparse
-import json
-import os
-import resource
 import statistics
-import sys
-import time
 from collections.abc import Callable
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
 from stylegan_tf import command_line
 
 FEATURES = 2048
+INCEPTION_FLOPS = 11.4e9  # an image at 299x299, 2 a multiply-add
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", help=f"one case: {', '.join(CASES)}")
+    parser.add_argument("--only", choices=list(CASES), help="one case")
     parser.add_argument("--resolution", type=int, default=64, help="of the images")
-    parser.add_argument("--num-images", type=int, default=128, help="images a timed run")
-    parser.add_argument("--repeats", type=int, default=3, help="timed runs of each case; the median is printed")
-    arguments = parser.parse_args()
+    parser.add_argument("--num-images", type=int, default=64, help="images a timed run")
+    parser.add_argument("--repeats", type=int, default=8, help="timed runs of each case after the warm-up")
+    parser.add_argument("--profile", action="store_true", help="print the ten heaviest operations of the features")
+    options = parser.parse_args()
     command_line.import_tensorflow()
-    results = {"cores": os.cpu_count(), "resolution": arguments.resolution, "num_images": arguments.num_images}
+    from benchmarks import measure
+
+    results = {"resolution": options.resolution, "num_images": options.num_images}
     for name, case in CASES.items():
-        if arguments.only in (None, name):
-            results |= case(arguments)
-    results["peak_rss_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    print(json.dumps(results))
+        if options.only in (None, name):
+            results[name] = case(options)
+    measure.print_result(results)
 
 
-def median_sec(function: Callable[[], object], repeats: int) -> float:
-    """Median time of some runs after one that is not counted."""
-    function()
-    times = []
-    for _ in range(repeats):
-        start = time.monotonic()
-        function()
-        times.append(time.monotonic() - start)
-    return statistics.median(times)
+def seconds(run: Callable[[], object], options) -> dict[str, float]:
+    """Median, smallest and largest time."""
+    from benchmarks import measure
+
+    found = measure.repeat(run, repeats=options.repeats, warmup=1)
+    return {"sec": round(statistics.median(found), 3), "sec_min": round(min(found), 3), "sec_max": round(max(found), 3)}
 
 
-def images(arguments) -> np.ndarray:
-    side = arguments.resolution
-    return np.random.default_rng(0).integers(0, 256, (arguments.num_images, side, side, 3), np.uint8)
+def rates(run: Callable[[], object], options, count: int) -> dict[str, float]:
+    """Median, smallest and largest number a second."""
+    from benchmarks import measure
+
+    found = measure.summary(measure.repeat(run, repeats=options.repeats, warmup=1), count)
+    return {name: round(value, 2) for name, value in found.items()}
 
 
-def features(arguments, precision: str) -> dict:
+def images(options) -> np.ndarray:
+    side = options.resolution
+    return np.random.default_rng(0).integers(0, 256, (options.num_images, side, side, 3), np.uint8)
+
+
+def features(options, precision: str) -> dict:
+    from benchmarks import ceiling, measure
     from metrics import weights
     from metrics.extractors.inception import Inception
 
     network = Inception(weights.load_inception(), precision=precision)
-    batches = np.array_split(images(arguments), max(1, arguments.num_images // 32))
-    sec = median_sec(lambda: [network(batch).numpy() for batch in batches], arguments.repeats)
-    return {f"features_{precision}_per_sec": round(arguments.num_images / sec, 1)}
+    batches = np.array_split(images(options), max(1, options.num_images // 32))
+
+    def run():
+        for batch in batches:
+            network(batch).numpy()
+
+    found = rates(run, options, options.num_images)
+    if options.profile:
+        measure.print_profile(run)
+    reached = ceiling.tflops_at(32, 35, 192, precision)
+    share = found["images_per_sec"] * INCEPTION_FLOPS / 1e12 / reached["ceiling"]
+    return {
+        **found,
+        "nominal_flops_per_image": INCEPTION_FLOPS,
+        "ceiling_tflops": round(reached["ceiling"], 4),
+        "share_of_ceiling": round(share, 3),
+    }
 
 
-def paths(arguments) -> dict:
+def paths(options) -> dict:
     from metrics import weights
     from metrics.extractors.lpips import Lpips
 
     distance = Lpips(weights.load_lpips())
-    batch = images(arguments)[:32].astype(np.float32) / 127.5 - 1
-    sec = median_sec(lambda: distance(batch, batch[::-1]).numpy(), arguments.repeats)
-    return {"lpips_pairs_per_sec": round(len(batch) / sec, 1)}
+    batch = images(options)[:32].astype(np.float32) / 127.5 - 1
+    return rates(lambda: distance(batch, batch[::-1]).numpy(), options, len(batch))
 
 
-def frechet(arguments) -> dict:
+def frechet(options) -> dict:
     from metrics.feature_stats import moments_of
     from metrics.frechet import frechet_distance
 
@@ -84,25 +99,25 @@ def frechet(arguments) -> dict:
     mixing = rng.normal(size=(FEATURES, FEATURES)).astype(np.float32) / 45
     first, second = (rng.normal(size=(4096, FEATURES)).astype(np.float32) @ mixing for _ in range(2))
     moments = [moments_of([first]), moments_of([second])]
-    sec = median_sec(lambda: frechet_distance(*moments), arguments.repeats)
-    add_sec = median_sec(lambda: moments_of([first]), arguments.repeats)
-    return {"frechet_sec": round(sec, 2), "moments_per_sec": round(len(first) / add_sec)}
+    return {
+        "distance": seconds(lambda: frechet_distance(*moments), options),
+        "moments_of_4096": seconds(lambda: moments_of([first]), options),
+    }
 
 
-def neighbours(arguments) -> dict:
+def neighbours(options) -> dict:
     from metrics.kernel_inception_distance import kernel_distance
     from metrics.precision_recall import manifold_samples
 
     rng = np.random.default_rng(0)
     reals, fakes = rng.normal(size=(2, 4000, FEATURES)).astype(np.float32)
-    pr_sec = median_sec(lambda: manifold_samples(reals, fakes, 3), arguments.repeats)
-    kid_sec = median_sec(lambda: kernel_distance(fakes, reals), arguments.repeats)
-    return {"pr_4k_sec": round(pr_sec, 2), "kid_4k_sec": round(kid_sec, 2)}
+    of_precision = seconds(lambda: manifold_samples(reals, fakes, 3), options)
+    return {"precision_recall_4000": of_precision, "kernel_distance_4000": seconds(lambda: kernel_distance(fakes, reals), options)}
 
 
 CASES = {
-    "float32": lambda arguments: features(arguments, "float32"),
-    "bfloat16": lambda arguments: features(arguments, "bfloat16"),
+    "float32": lambda options: features(options, "float32"),
+    "bfloat16": lambda options: features(options, "bfloat16"),
     "paths": paths,
     "frechet": frechet,
     "neighbours": neighbours,

@@ -1,7 +1,9 @@
-"""Speed and memory of making datasets and of feeding them to training; prints one JSON line and asserts nothing.
+"""Speed and memory of writing records and of feeding them to training.
 
-    python benchmarks/pipeline.py
-    python benchmarks/pipeline.py --images ~/photographs --resolution 256 --repeats 8
+    python -m benchmarks.pipeline
+    python -m benchmarks.pipeline --images ~/photographs --resolution 256
+
+Prints one JSON line; asserts nothing.
 """
 
 import argparse
@@ -9,14 +11,10 @@ import json
 import os
 import resource
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import cv2
 import numpy as np
@@ -42,6 +40,7 @@ def main() -> None:
         for case, measure in cases(arguments, images, Path(folder)).items():
             if arguments.only in (None, case):
                 results[case] = measure()
+    results["peak_rss_gb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 3)
     print(json.dumps(results))
 
 
@@ -123,8 +122,8 @@ def reading_speed(arguments: argparse.Namespace, images: np.ndarray, folder: Pat
 
 
 def summary(speeds: list[float]) -> dict:
-    values = {"median": statistics.median(speeds), "min": min(speeds), "max": max(speeds)}
-    return {f"{name}_images_per_sec": round(value, 1) for name, value in values.items()}
+    values = {"images_per_sec": statistics.median(speeds), "images_per_sec_min": min(speeds), "images_per_sec_max": max(speeds)}
+    return {name: round(value, 1) for name, value in values.items()}
 
 
 def cpu_per_image(start_cpu: float, num_images: int) -> dict:

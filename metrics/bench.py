@@ -90,9 +90,7 @@ class Bench:
 
     def select_reals(self, num_images: int | None, *, repeat: bool = False) -> real_images.RealSelection:
         """Real images of a score; see `real_images.select`."""
-        return real_images.select(
-            self.dataset.num_images, num_images, is_mirrored=self.is_mirrored, seed=self.options.seed, repeat=repeat
-        )
+        return real_images.select(self.dataset.num_images, num_images, is_mirrored=self.is_mirrored, seed=self.options.seed, repeat=repeat)
 
     def real_moments(self, selection: real_images.RealSelection) -> Moments:
         """Moments of real images, from the cache where the same images were asked for before."""
@@ -104,25 +102,31 @@ class Bench:
                 moments.add(features, selection.counts[start : start + len(features)])
             return moments
 
-        return cached_moments(self.cache, self._real_protocol(selection), make)
+        return cached_moments(self.cache, self._real_protocol(selection, self.dataset), make)
 
-    def real_features(self, selection: real_images.RealSelection) -> Iterator[tuple[int, np.ndarray]]:
-        """Yields (first row of the selection, float32 features [n, 2048]); kept for later evaluations."""
-        store = FeatureStore(self.cache / f"reals-{key_of(self._real_protocol(selection))}")
+    def real_features(self, selection: real_images.RealSelection, of: data.Dataset | None = None) -> Iterator[tuple[int, np.ndarray]]:
+        """Yields (first row of the selection, float32 features [n, 2048]); kept for later evaluations.
+
+        Args:
+            selection: of images.
+            of: another dataset than the one that is scored against.
+        """
+        dataset = of or self.dataset
+        store = FeatureStore(self.cache / f"reals-{key_of(self._real_protocol(selection, dataset))}")
 
         def task(worker, chunk, count):
             rows = slice(chunk * CHUNK, chunk * CHUNK + count)
-            return worker.features(real_images.read(self.dataset, selection, rows, self.G.resolution))
+            return worker.features(real_images.read(dataset, selection, rows, self.G.resolution))
 
-        yield from self._stored(store, len(selection.indices), task, "reals")
+        yield from self._stored(store, len(selection.indices), task, "reals" if of is None else "held-out reals")
 
     def all_real_features(self, selection: real_images.RealSelection) -> np.ndarray:
         """float32 [n, 2048], one row for each row of the selection."""
         return _collected(self.real_features(selection), len(selection.indices))
 
-    def _real_protocol(self, selection: real_images.RealSelection) -> dict[str, Any]:
+    def _real_protocol(self, selection: real_images.RealSelection, dataset: data.Dataset) -> dict[str, Any]:
         return {
-            "dataset": self.dataset.digest, "resolution": self.G.resolution, "selection": selection.digest, **self.feature_protocol(),
+            "dataset": dataset.digest, "resolution": self.G.resolution, "selection": selection.digest, **self.feature_protocol(),
         }  # fmt: skip
 
     # --- storage

@@ -71,8 +71,6 @@ def nearness(fakes: np.ndarray, others: np.ndarray, *, seed: int) -> Estimate:
         equal = len(sorted_others) - np.searchsorted(sorted_others, sample, side="left") - above
         return float(np.mean(above + equal / 2) / len(sorted_others))
 
-    draws = [
-        probability(rng.choice(fakes, len(fakes)), np.sort(rng.choice(others, len(others)))) for _ in range(_RESAMPLES)
-    ]
+    draws = [probability(rng.choice(fakes, len(fakes)), np.sort(rng.choice(others, len(others)))) for _ in range(_RESAMPLES)]
     low, high = np.quantile(draws, [0.025, 0.975])
     return Estimate(probability(fakes, others), float(low), float(high), f"bootstrap of both sets, {_RESAMPLES:,} draws")

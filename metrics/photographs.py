@@ -56,13 +56,20 @@ def generated(bench, num_images: int) -> Photographs:
 
 def held_out(bench, num_images: int) -> Photographs:
     """Photographs that training has not seen; without a held-out dataset, some of the training set, each to be left out."""
+    dataset, own_numbers = bench.dataset, None
     if bench.options.held_out:
         dataset = data.open_dataset(bench.options.held_out)
         if dataset.digest == bench.dataset.digest:
             raise UserError(f"{dataset.path} is the training set itself. Held-out images must be others.")
-        return _real(bench, dataset, _spread(dataset.num_images, num_images), None, f"{dataset.name}/{dataset.digest}")
-    chosen = _spread(bench.dataset.num_images, num_images)
-    return _real(bench, bench.dataset, chosen, chosen, "leave one out")
+        chosen, origin = _spread(dataset.num_images, num_images), f"{dataset.name}/{dataset.digest}"
+        features = np.concatenate([rows for _, rows in bench.real_features(_each_once(chosen), dataset)])
+    else:
+        own_numbers = chosen = _spread(dataset.num_images, num_images)
+        origin = "leave one out"  # their features are among those of the training set, which are needed anyway
+        features = np.concatenate([rows[np.isin(numbers, chosen)] for numbers, rows in training(bench, "features", is_mirrored=False)])
+    parts = [chosen[start : start + CHUNK] for start in range(0, len(chosen), CHUNK)]
+    pixels = np.concatenate([small_pixels(data.read_images(dataset, part, bench.G.resolution)) for part in parts])
+    return Photographs(features, pixels, own_numbers, origin)
 
 
 def _spread(num_in_dataset: int, num_images: int) -> np.ndarray:
@@ -70,18 +77,15 @@ def _spread(num_in_dataset: int, num_images: int) -> np.ndarray:
     return np.unique(np.linspace(0, num_in_dataset - 1, min(num_images, num_in_dataset)).astype(np.int64))
 
 
-def _real(bench, dataset: data.Dataset, chosen: np.ndarray, own_numbers, origin: str) -> Photographs:
-    resolution = bench.G.resolution
-    parts = [data.read_images(dataset, chosen[start : start + CHUNK], resolution) for start in range(0, len(chosen), CHUNK)]
-    worker = bench.workers[0]
-    features = np.concatenate([worker.features(part) for part in parts])
-    return Photographs(features, np.concatenate([small_pixels(part) for part in parts]), own_numbers, origin)
+def _each_once(numbers: np.ndarray, is_mirrored: bool = False) -> real_images.RealSelection:
+    count = len(numbers)
+    return real_images.RealSelection(numbers, np.full(count, is_mirrored), np.ones(count, int), count)
 
 
 def training(bench, kind: str, *, is_mirrored: bool) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yields (rows, numbers) of the whole training set, as features or as pixels."""
     count = bench.dataset.num_images
-    selection = real_images.RealSelection(np.arange(count), np.full(count, is_mirrored), np.ones(count, int), count)
+    selection = _each_once(np.arange(count), is_mirrored)
     if kind == "features":
         chunks = bench.real_features(selection)
     else:

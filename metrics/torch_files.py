@@ -14,9 +14,9 @@ import numpy as np
 from metrics.torch_tensors import Storage, TorchNames, arrays_of, storage_of
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.safe_pickle import Record, read_next
+from stylegan_tf.zip_directory import MAX_DIRECTORY_BYTES, directory_bytes
 
 MAX_PICKLE_BYTES = 16 << 20  # the program part of a weights file is small: Inception's is 28 kB
-MAX_DIRECTORY_BYTES = 1 << 20
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 
 
@@ -55,11 +55,9 @@ def _is_zip(path: Path) -> bool:
 def _read_zip(path: Path, storages: dict[str, Storage]) -> Any:
     """The object in data.pkl of a zip archive, storages mapped from its data/ folder."""
     with open(path, "rb") as file:
-        file.seek(max(path.stat().st_size - (1 << 16) - 22, 0))
-        end = file.read()
-        place = end.rfind(b"PK\x05\x06")
-        if place < 0 or int.from_bytes(end[place + 12 : place + 16], "little") > MAX_DIRECTORY_BYTES:
-            raise UserError(f"{path} is cut, or lists more files than PyTorch writes.")
+        num_bytes = directory_bytes(file)
+    if num_bytes is None or num_bytes > MAX_DIRECTORY_BYTES:
+        raise UserError(f"{path} is cut, or lists more files than PyTorch writes.")
     with zipfile.ZipFile(path) as archive:
         programs = [name for name in archive.namelist() if name.endswith("/data.pkl") and name.count("/") == 1]
         if len(programs) != 1:

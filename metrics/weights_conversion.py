@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 import numpy as np
-import scipy.special
 
 from metrics.extractors.inception_layers import INCEPTION_LAYERS
 from stylegan_tf.errors import UserError
@@ -21,8 +20,7 @@ def inception_arrays(arrays: Mapping[str, np.ndarray], *, kernels: str) -> dict[
         kernels: "OIHW" (PyTorch) or "HWIO" (TensorFlow).
 
     Returns:
-        "NAME/kernel" [kh, kw, in, out], "NAME/bias" [out] and "NAME/mean_output" [out] (over natural images) for every layer,
-        and "logits/kernel" [2048, classes] where there is one.
+        "NAME/kernel" [kh, kw, in, out] and "NAME/bias" [out] for every layer, and "logits/kernel" [2048, classes] where there is one.
     """
     groups = _groups([(name, array) for name, array in arrays.items() if not name.startswith("AuxLogits")])
     if len(groups) != len(INCEPTION_LAYERS):
@@ -35,18 +33,10 @@ def inception_arrays(arrays: Mapping[str, np.ndarray], *, kernels: str) -> dict[
         scale = vectors.get("gamma", 1.0) / np.sqrt(vectors["variance"].astype(np.float64) + _BATCH_NORM_EPSILON)
         folded[f"{name}/kernel"] = (kernel * scale).astype(np.float32)
         folded[f"{name}/bias"] = (vectors["beta"] - vectors["mean"] * scale).astype(np.float32)
-        folded[f"{name}/mean_output"] = _mean_after_relu(vectors["beta"], np.abs(vectors.get("gamma", 1.0))).astype(np.float32)
     for array in arrays.values():
         if array.ndim == 2 and 2048 in array.shape and min(array.shape) >= 1000:
             folded["logits/kernel"] = np.ascontiguousarray(array if array.shape[0] == 2048 else array.T, np.float32)
     return folded
-
-
-def _mean_after_relu(mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
-    """Mean of max(x, 0) for a Gaussian x: batch norm tells mean and deviation of what goes into a ReLU."""
-    ratio = mean / deviation
-    density = np.exp(-(ratio**2) / 2) / np.sqrt(2 * np.pi)
-    return deviation * density + mean * scipy.special.ndtr(ratio)
 
 
 def _groups(items: list[tuple[str, np.ndarray]]) -> list[tuple[np.ndarray, dict[str, np.ndarray]]]:

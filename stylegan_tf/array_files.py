@@ -14,15 +14,14 @@ from typing import BinaryIO, Literal
 import numpy as np
 
 from stylegan_tf.errors import MissingFileError, UserError
+from stylegan_tf.zip_directory import MAX_DIRECTORY_BYTES, directory_bytes
 
 MAX_BYTES = 1 << 30
 MAX_HEADER_BYTES = 10_000  # NumPy's own limit
-MAX_DIRECTORY_BYTES = 1 << 20  # of a zip archive: some ten thousand members
 _HEADER = re.compile(
     r"\{'descr': *'(?P<dtype>[<>=|]?[biuf]\d{1,2})', *'fortran_order': *(?P<order>True|False), *"
     r"'shape': *\((?P<shape>(\d{1,13}L?(, *|(?=\))))*)\),? *\} *\n?"  # Python 2 wrote 3L
 )
-_ZIP_END = struct.Struct("<4s4H2LH")
 
 
 def read_npy(path: str | os.PathLike, *, max_bytes: int = MAX_BYTES, is_mapped: bool = False) -> np.ndarray:
@@ -152,14 +151,9 @@ def _members(file: BinaryIO, path: Path) -> dict[str, zipfile.ZipInfo]:
 
 
 def _check_directory(file: BinaryIO, path: Path) -> None:
-    """Refuses a directory of millions of members: each would become an object."""
-    size = file.seek(0, os.SEEK_END)
-    file.seek(max(size - _ZIP_END.size - 65_535, 0))
-    tail = file.read()
-    place = tail.rfind(b"PK\x05\x06")
-    if place < 0 or len(tail) - place < _ZIP_END.size:
+    """Refuses a directory of millions of members."""
+    num_bytes = directory_bytes(file)
+    if num_bytes is None:
         raise UserError(f"{path} is not an .npz file of NumPy arrays.")
-    *_, directory_bytes, _, _ = _ZIP_END.unpack_from(tail, place)
-    # Archives above 4 GiB, or of more than 65,535 members, keep their directory elsewhere.
-    if directory_bytes > MAX_DIRECTORY_BYTES or tail[max(place - 20, 0) :][:4] == b"PK\x06\x07":
+    if num_bytes > MAX_DIRECTORY_BYTES:
         raise UserError(f"{path} lists more arrays than any file of this project.")

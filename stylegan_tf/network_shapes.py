@@ -95,6 +95,4 @@ def _sides(options: Mapping[str, Any]) -> list[int]:
 
 def _features(options: Mapping[str, Any], side: int) -> int:
     stage = growth.log2(side) - 1
-    return growth.num_features(
-        stage, fmap_base=options["fmap_base"], fmap_decay=options["fmap_decay"], fmap_max=options["fmap_max"]
-    )
+    return growth.num_features(stage, fmap_base=options["fmap_base"], fmap_decay=options["fmap_decay"], fmap_max=options["fmap_max"])

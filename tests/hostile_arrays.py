@@ -86,6 +86,14 @@ def many_members(count: int) -> bytes:
     return directory + end_record(min(count, 65535), len(directory), 0)
 
 
+def many_members_64(count: int) -> bytes:
+    """The same with a modest end record: zipfile believes the 64-bit record in front of it."""
+    directory = many_members(count)[:-22]
+    record = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, count, count, len(directory), 0)
+    locator = struct.pack("<4sLQL", b"PK\x06\x07", 0, len(directory), 1)
+    return directory + record + locator + end_record(1, 47, 0)
+
+
 def changed(content: bytes, offset: int, replacement: bytes, every: bool = False) -> bytes:
     """Bytes of the first directory entry (or of each) replaced."""
     first, *entries = content.split(b"PK\x01\x02")
@@ -117,6 +125,7 @@ def npz_files() -> dict[str, bytes]:
         "claim of gigabytes": with_claim(good, 2**32 - 2),
         "array larger than its member": npz({"z.npy": npy(shape="(1073741824,)")}),
         "million members": many_members(1_000_000),
+        "million members behind a 64-bit record": many_members_64(1_000_000),
         "directory that is not there": end_record(5, 1000, 2**31),
         "directory elsewhere": good[:-22] + b"PK\x06\x07" + bytes(16) + good[-22:],
         "encrypted": encrypted(good),

@@ -127,9 +127,7 @@ def test_what_the_original_failed_on_gives_right_images_or_a_clear_refusal(case,
         return
     assert code == 0, text
     dataset = open_dataset(tmp_path / "set")
-    sound = [
-        content for content in contents if isinstance(content, Image.Image) or (isinstance(content, bytes) and len(content) > 500)
-    ]
+    sound = [content for content in contents if isinstance(content, Image.Image) or (isinstance(content, bytes) and len(content) > 500)]
     assert (dataset.num_images, dataset.channels) == (len(sound), channels)
     if case == "gray16_all":  # scaled, not clipped
         assert [int(image[0, 0, 0]) for image in read_images(dataset, [0, 1])] == [1, 200]

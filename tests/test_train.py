@@ -1,6 +1,7 @@
 """The command line of training. Steps are faked, everything around them is real."""
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -132,3 +133,25 @@ def test_dry_run_trains_nothing(run, capsys):
     assert "parameters        G " in printed
     assert "total             about" in printed
     assert not run.results.exists()
+
+
+def test_damage_that_training_meets_ends_it_with_file_and_record(run, capsys, tmp_path, tiny_dataset):  # noqa: F811
+    """One bit of record 17 flipped: nothing to see when the run starts, and no weights are spoilt by it."""
+    from stylegan_tf import data
+
+    damaged = tmp_path / "damaged"
+    shutil.copytree(tiny_dataset, damaged)
+    level = data.open_dataset(damaged).level(8)
+    record, path = bytes(level.read_data(17)), level.files[0].path
+    content = bytearray(path.read_bytes())
+    assert content.count(record) == 1
+    content[content.index(record) + len(record) // 2] ^= 1
+    path.write_bytes(content)
+    code, _, errors = run(*run.new, "--data", str(damaged), capsys=capsys)
+    assert code == 2
+    assert len(errors.splitlines()) == 1
+    assert path.name in errors
+    assert "record 17" in errors
+    assert "dataset_tool.py check" in errors
+    (folder,) = run.results.iterdir()
+    assert (folder / "training-state.pkl").exists()  # of the moments before

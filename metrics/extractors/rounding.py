@@ -1,8 +1,5 @@
 """Inception's convolutions in bfloat16, with weights that lose nothing by it."""
 
-import re
-from pathlib import Path
-
 import numpy as np
 import tensorflow as tf
 
@@ -52,17 +49,6 @@ def two_parts(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     values = np.asarray(values, np.float32)
     first = _nearest(values)
     return first, _nearest(values - first)
-
-
-def has_bfloat16() -> bool:
-    """Whether TensorFlow multiplies bfloat16 here and adds up in float32: on GPUs, and on processors with AVX-512 or ARM's bf16."""
-    if tf.config.list_logical_devices("GPU"):
-        return True
-    try:
-        flags = set(re.findall(r"\w+", Path("/proc/cpuinfo").read_text(encoding="utf-8")))
-    except OSError:
-        return False
-    return bool(flags & {"avx512f", "bf16"})
 
 
 def _nearest(values: np.ndarray) -> np.ndarray:

@@ -66,9 +66,7 @@ class CheckedImages:
         self.unusable += [(int(self.indices[place]), reason, message(int(place))) for place in places]
         keep = np.ones(len(self.indices), bool)
         keep[places] = False
-        self.indices, self.heights, self.widths, self.kinds = (
-            a[keep] for a in (self.indices, self.heights, self.widths, self.kinds)
-        )
+        self.indices, self.heights, self.widths, self.kinds = (a[keep] for a in (self.indices, self.heights, self.widths, self.kinds))
         if self.prints:
             self.prints = [kept for kept, is_kept in zip(self.prints, keep, strict=True) if is_kept]
 

@@ -82,7 +82,5 @@ def _first_of_classes(dataset: Dataset, columns: int) -> dict[str, list[int]]:
         return {}
     classes = labels.argmax(axis=1)
     names = dataset.class_names or tuple(map(str, range(dataset.label_size)))
-    rows = {
-        names[number]: np.flatnonzero(classes == number)[:columns].tolist() for number in range(min(len(names), _MAX_CLASS_ROWS))
-    }
+    rows = {names[number]: np.flatnonzero(classes == number)[:columns].tolist() for number in range(min(len(names), _MAX_CLASS_ROWS))}
     return {name: indices for name, indices in rows.items() if indices}

@@ -105,4 +105,3 @@ def _crc32c_short(string: bytes) -> int:
         for _ in range(8):
             crc = (crc >> 1) ^ (_POLYNOMIAL if crc & 1 else 0)
     return crc ^ 0xFFFFFFFF
-

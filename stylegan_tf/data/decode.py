@@ -231,9 +231,9 @@ def _standard_mode(picture) -> tuple:
     if mode == "LAB":
         from PIL import ImageCms
 
-        return ImageCms.profileToProfile(
-            picture, ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), outputMode="RGB"
-        ), ["Lab converted"]
+        return ImageCms.profileToProfile(picture, ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), outputMode="RGB"), [
+            "Lab converted"
+        ]
     return picture.convert("RGB"), [f"{mode} converted"]
 
 

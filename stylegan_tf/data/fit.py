@@ -27,9 +27,7 @@ def fit_image(image: np.ndarray, resolution: int, fit: str, *, fill: tuple[int, 
     """
     height, width, channels = image.shape
     if fit == "exact" and (height != width or height % resolution or not is_power_of_two(height // resolution)):
-        raise UnusableImage(
-            "size does not fit", f"{width}x{height} is neither {resolution}x{resolution} nor a power-of-two multiple of it"
-        )
+        raise UnusableImage("size does not fit", f"{width}x{height} is neither {resolution}x{resolution} nor a power-of-two multiple of it")
     if fit in ("center-crop", "exact"):
         return _resized(_crop(image, 1.0), resolution, resolution)
     if fit == "stretch":

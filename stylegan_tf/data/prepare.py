@@ -1,36 +1,23 @@
-"""From a source of images to a dataset: find, check, decide, estimate, write, report."""
+"""The first pass over a source of images: find, check, decide. Writes nothing."""
 
 import dataclasses
-import errno
-import functools
-import os
-import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from stylegan_tf.data.check_images import CheckedImages, assume_checked, check_images, from_array
 from stylegan_tf.data.decode import Decoded, decode_image_file, to_channels
 from stylegan_tf.data.dedupe import find_duplicates
-from stylegan_tf.data.disk import check_disk
-from stylegan_tf.data.encoding import Encoder, Item
+from stylegan_tf.data.encoding import Item
 from stylegan_tf.data.fit import fit_image
 from stylegan_tf.data.labels import Labels, count_classes, describe_imbalance, find_labels
-from stylegan_tf.data.partial import clear_leftovers
 from stylegan_tf.data.plan import Plan, decide
 from stylegan_tf.data.prepare_options import PrepareOptions
-from stylegan_tf.data.report import Report, write_report
-from stylegan_tf.data.sources import Source, UnusableImage
+from stylegan_tf.data.sources import Source
 from stylegan_tf.data.sources.base import printable
-from stylegan_tf.data.writer import DatasetWriter
 from stylegan_tf.errors import UserError
-from stylegan_tf.files import write_text
-from stylegan_tf.progress_bar import Progress, format_sec
 
 SHUFFLE_SEED = 123  # the original's
-_NUM_SAMPLES = 12  # images that disk and time are measured on before writing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,34 +48,6 @@ class Prepared:
         image = fit_image(pixels, plan.resolution, options.fit, fill=fill, wide_height=options.wide_height)
         passes = decoded.is_plain and image.shape == decoded.pixels.shape and decoded.size == image.shape[:2]
         return Item(image, self.labels.of(index), content if passes else None)
-
-
-def build_dataset(source: Source, target_dir: str | Path, options: PrepareOptions, *, made_by: dict[str, Any], say=print) -> Report:
-    """Makes a dataset of a source.
-
-    Args:
-        source: of the images.
-        target_dir: see `DatasetWriter`.
-        options: what is wanted.
-        made_by: goes into the manifest, such as the command line.
-        say: gets lines for the user.
-
-    Raises:
-        UserError: nothing usable, an unusable image with on_error "stop", an existing target, or a disk too small. Nothing
-            is left behind.
-    """
-    ready_target(target_dir, options.overwrite, say=say)
-    prepared = prepare(source, options, say=say)
-    indices = writing_order(prepared.checked.indices, options.shuffle)
-    plan = prepared.plan
-    size, seconds = estimate(prepared, indices)
-    shape = f"{plan.resolution}x{plan.resolution}x{plan.channels}"
-    say(f"{len(indices)} images of {shape} as {options.encoding}: about {max(size / 1e6, 1):.0f} MB, {format_sec(seconds)}.")
-    check_disk(Path(target_dir), int(1.1 * size))
-
-    report = _write(prepared, indices, target_dir, made_by)
-    say(f"{report.num_written} images in {target_dir}; what became of every file: {Path(target_dir) / 'report.html'}")
-    return report
 
 
 def prepare(source: Source, options: PrepareOptions, *, say=print) -> Prepared:
@@ -134,14 +93,6 @@ def writing_order(indices: np.ndarray, shuffle: bool) -> np.ndarray:
     return np.asarray(indices)[order]
 
 
-def ready_target(target_dir: str | Path, overwrite: bool, *, say=print) -> None:
-    """Clears what killed builds left; raises UserError for an existing target, before hours are spent on checking."""
-    for sentence in clear_leftovers(Path(target_dir)):
-        say(sentence)
-    if Path(target_dir).exists() and not overwrite:
-        raise UserError(f"{target_dir} exists. Take another name, or --overwrite to replace it.")
-
-
 def describe_source(source: Source, labels: Labels) -> str:
     """One sentence on what was found."""
     text = f"{source.title}: {len(source)} images"
@@ -151,79 +102,6 @@ def describe_source(source: Source, labels: Labels) -> str:
         return f"{text}, no labels."
     size = f"{len(labels.class_names)} classes" if labels.class_names else f"vectors of {labels.values.shape[1]}"
     return f"{text}; labels from {labels.origin}: {size}."
-
-
-def estimate(prepared: Prepared, indices: np.ndarray) -> tuple[float, float]:
-    """Bytes on disk and seconds that writing will take, measured on a few images."""
-    encoder = _encoder(prepared)
-    workers = prepared.options.workers or os.cpu_count() or 1
-    samples = indices[np.linspace(0, len(indices) - 1, min(len(indices), _NUM_SAMPLES)).astype(int)]
-    start, size, count = time.monotonic(), 0, 0
-    for place, index in enumerate([samples[0], *samples]):
-        if place == 1:  # once for nothing: the first image waits for what is imported and cached on the way
-            start, size, count = time.monotonic(), 0, 0
-        try:
-            levels = encoder.encode([prepared.load(int(index))])
-        except UnusableImage:
-            continue
-        size += sum(len(record) for level in levels for record in level.framed)
-        count += 1
-    share = len(indices) / max(count, 1)
-    labels = prepared.labels
-    label_size = labels.values.shape[1] if labels.values is not None and labels.values.ndim == 2 else len(labels.class_names)
-    index_bytes = 8 * len(encoder.resolutions) * len(indices)
-    return size * share + 4 * label_size * len(indices) + index_bytes, (time.monotonic() - start) * share / workers
-
-
-def _write(prepared: Prepared, indices: np.ndarray, target_dir: str | Path, made_by: dict) -> Report:
-    """The second pass: loads and writes images, then the report, before the dataset gets its name."""
-    start = time.monotonic()
-    lost: list[tuple[int, str, str]] = []
-    options, plan = prepared.options, prepared.plan
-    class_names = prepared.labels.class_names
-    writer = DatasetWriter(
-        target_dir,
-        resolution=plan.resolution,
-        channels=plan.channels,
-        encoding=options.encoding,
-        quality=options.quality,
-        class_names=class_names or None,
-        num_shards=options.num_shards,
-        overwrite=options.overwrite,
-        made_by=made_by,
-    )
-
-    def load(index: int) -> Item | None:
-        progress.advance()
-        try:
-            return prepared.load(index)
-        except UnusableImage as problem:
-            name = printable(prepared.source.names[index])
-            if options.on_error == "stop":
-                raise UserError(f"{name}: {problem} (it changed since it was checked). Nothing was written.") from None
-            lost.append((index, problem.reason, f"{problem} (changed since it was checked)"))
-            return None
-
-    try:
-        with writer:
-            with Progress(len(indices), "Writing") as progress:
-                writer.add_many((functools.partial(load, int(index)) for index in indices), options.workers)
-            if not writer.num_images:
-                raise UserError("No image could be read again for writing. Nothing was written.")
-            dataset = writer.complete()
-            missing = {index for index, _, _ in lost}
-            written = [int(index) for index in indices if int(index) not in missing]
-            report = Report.of(prepared, Path(target_dir).name, written, lost, time.monotonic() - start)
-            write_report(report, prepared, dataset)
-            for name, text in prepared.source.tables().items():
-                write_text(dataset.path / name, text)
-            return report
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise
-        raise UserError(
-            f"{target_dir} cannot be written: {error.strerror}. Nothing was left behind; make room and start again."
-        ) from None
 
 
 def _drop_duplicates(checked: CheckedImages, source: Source, options: PrepareOptions) -> None:
@@ -251,9 +129,7 @@ def _report_unusable(checked: CheckedImages, source: Source, options: PrepareOpt
     if not len(checked.indices):
         raise UserError(f"None of the {total} images of {source.title} can be used:{listing}")
     if faults and options.on_error == "stop":
-        raise UserError(
-            f"{len(faults)} of {total} images cannot be used, nothing was written (--on-error skip leaves them out):{listing}"
-        )
+        raise UserError(f"{len(faults)} of {total} images cannot be used, nothing was written (--on-error skip leaves them out):{listing}")
     if faults:
         say(f"{len(faults)} of {total} images cannot be used and are skipped:{listing}")
     if duplicates := len(checked.unusable) - len(faults):
@@ -278,11 +154,6 @@ def _renamed(labels: Labels, class_names: Sequence[str]) -> Labels:
     if len(class_names) != size:
         raise UserError(f"{len(class_names)} class names were given for {size} classes.")
     return dataclasses.replace(labels, class_names=tuple(class_names))
-
-
-def _encoder(prepared: Prepared) -> Encoder:
-    plan, options = prepared.plan, prepared.options
-    return Encoder(resolution=plan.resolution, channels=plan.channels, encoding=options.encoding, quality=options.quality)
 
 
 def _fill(channels: int, background: tuple[int, int, int]) -> tuple[int, ...]:

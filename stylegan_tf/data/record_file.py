@@ -59,10 +59,7 @@ class RecordFile:
         if len(frame) != size:
             raise UserError(f"{self.path} is cut in record {row}. {COPY_AGAIN}")
         if struct.unpack_from("<Q", frame)[0] != size - FRAME_BYTES:
-            raise UserError(
-                f"{self.path}: record {row} is damaged (its length does not fit its place in the file). "
-                f"{COPY_AGAIN}"
-            )
+            raise UserError(f"{self.path}: record {row} is damaged (its length does not fit its place in the file). {COPY_AGAIN}")
         return memoryview(frame)[HEADER_BYTES:-FOOTER_BYTES]
 
     @contextlib.contextmanager
@@ -140,8 +137,7 @@ def scan_offsets(path: Path) -> np.ndarray:
     damaged = np.flatnonzero(masked_crc32c(np.ascontiguousarray(words[:, :2]).view(np.uint8)) != words[:, 2])
     if len(damaged):
         raise UserError(
-            f"{path}: record {damaged[0]} is damaged (the checksum of its length is wrong), or this is not a TFRecord file. "
-            f"{COPY_AGAIN}"
+            f"{path}: record {damaged[0]} is damaged (the checksum of its length is wrong), or this is not a TFRecord file. {COPY_AGAIN}"
         )
     if offsets[-1] != num_bytes:
         cut = len(headers) - (offsets[-1] > num_bytes)

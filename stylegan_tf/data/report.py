@@ -48,9 +48,7 @@ class Report:
     seconds: float = 0.0
 
     @classmethod
-    def of(
-        cls, prepared: "Prepared", target: str, written: list[int], lost: list[tuple[int, str, str]], seconds: float
-    ) -> "Report":
+    def of(cls, prepared: "Prepared", target: str, written: list[int], lost: list[tuple[int, str, str]], seconds: float) -> "Report":
         """Sums up a dataset that was written (or, for a check, would be)."""
         source, checked, plan = prepared.source, prepared.checked, prepared.plan
         skipped = sorted([*checked.unusable, *lost])
@@ -71,9 +69,7 @@ class Report:
             notes=dict(checked.notes.most_common()),
             sizes={f"{width}x{height}": count for (width, height), count in sizes.most_common(30)},
             skipped_counts=dict(Counter(reason for _, reason, _ in skipped).most_common()),
-            skipped=[
-                {"name": printable(source.names[index]), "reason": reason, "message": message} for index, reason, message in skipped
-            ],
+            skipped=[{"name": printable(source.names[index]), "reason": reason, "message": message} for index, reason, message in skipped],
             strangers={"counts": source.strangers.counts, "examples": source.strangers.examples},
             options=dataclasses.asdict(prepared.options),
             seconds=round(seconds, 2),
@@ -121,9 +117,7 @@ def render_html(report: Report, sheet: np.ndarray, pairs: np.ndarray | None = No
     if report.skipped:
         rows = "".join(f"<tr><td>{_text(row['name'])}<td>{_text(row['message'])}" for row in report.skipped[:_MAX_LISTED])
         more = len(report.skipped) - _MAX_LISTED
-        parts.append(
-            f"<h2>Every image left out</h2><table>{rows}</table>" + (f"<p>and {more} more in report.json</p>" if more > 0 else "")
-        )
+        parts.append(f"<h2>Every image left out</h2><table>{rows}</table>" + (f"<p>and {more} more in report.json</p>" if more > 0 else ""))
     head = f"<meta charset=utf-8><title>{_text(report.target)}</title><style>{_STYLE}</style>"
     return f"<!DOCTYPE html><html lang=en>{head}{''.join(parts)}</html>\n"
 
@@ -143,8 +137,7 @@ def _bars(counts: dict[str, int]) -> str:
     """A table of counts with a bar each."""
     largest = max(max(counts.values()), 1)
     rows = (
-        f"<tr><td>{_text(name)}<td class=n>{count}<td><i style='width:{300 * count / largest:.0f}px'></i>"
-        for name, count in counts.items()
+        f"<tr><td>{_text(name)}<td class=n>{count}<td><i style='width:{300 * count / largest:.0f}px'></i>" for name, count in counts.items()
     )
     return f"<table>{''.join(rows)}</table>"
 

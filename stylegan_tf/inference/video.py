@@ -102,9 +102,7 @@ def _write_pillow(path: Path, frames: Iterator[np.ndarray], fps: float, suffix: 
     stream = pictures()
     options = {"quality": 90} if suffix == ".webp" else {}
     milliseconds = max(round(1000 / fps), 20 if suffix == ".gif" else 1)  # viewers slow down anything below 20 ms
-    next(stream).save(
-        path, format=suffix[1:].upper(), save_all=True, append_images=stream, duration=milliseconds, loop=0, **options
-    )
+    next(stream).save(path, format=suffix[1:].upper(), save_all=True, append_images=stream, duration=milliseconds, loop=0, **options)
     return count
 
 

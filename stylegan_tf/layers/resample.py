@@ -5,7 +5,8 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from stylegan_tf.layers.convolution import conv2d
+from stylegan_tf.layers.bfloat16 import summed_in_float32
+from stylegan_tf.layers.convolution import conv2d, conv2d_down, conv2d_up
 
 
 def blur2d(x: tf.Tensor, blur_filter: tuple[float, ...] = (1, 2, 1), *, normalize: bool = True) -> tf.Tensor:
@@ -22,7 +23,7 @@ def blur2d(x: tf.Tensor, blur_filter: tuple[float, ...] = (1, 2, 1), *, normaliz
     Source: the original release; see docs/architecture.md on even filters, whose SAME padding is one-sided.
     """
     kernel = _blur_kernel(tuple(blur_filter), normalize)
-    return _symmetric_blur(x, kernel)
+    return summed_in_float32(lambda inputs: _symmetric_blur(inputs, kernel), x)
 
 
 @functools.cache
@@ -75,10 +76,7 @@ def upscale2d_conv2d(x: tf.Tensor, kernel: tf.Tensor, *, is_fused: bool) -> tf.T
     """
     if not is_fused:
         return conv2d(upscale2d(x), kernel)
-    _, height, width, _ = x.shape
-    kernel = tf.transpose(_spread_kernel(kernel, is_turned=True), [0, 1, 3, 2])  # [4, 4, out, in]
-    output_shape = [tf.shape(x)[0], height * 2, width * 2, kernel.shape[2]]
-    return tf.nn.conv2d_transpose(x, kernel, output_shape, strides=2, padding="SAME")
+    return conv2d_up(x, tf.transpose(_spread_kernel(kernel, is_turned=True), [0, 1, 3, 2]))
 
 
 def conv2d_downscale2d(x: tf.Tensor, kernel: tf.Tensor, *, is_fused: bool) -> tf.Tensor:
@@ -94,13 +92,13 @@ def conv2d_downscale2d(x: tf.Tensor, kernel: tf.Tensor, *, is_fused: bool) -> tf
     """
     if not is_fused:
         return downscale2d(conv2d(x, kernel))
-    return tf.nn.conv2d(x, _spread_kernel(kernel, scale=0.25), strides=2, padding="SAME")
+    return conv2d_down(x, _spread_kernel(kernel, scale=0.25))
 
 
 def _spread_kernel(kernel: tf.Tensor, *, is_turned: bool = False, scale: float = 1.0) -> tf.Tensor:
     """Sums the four 1-shifts of a 3x3 kernel, turned by 180 degrees where asked, into a 4x4 one: [3, 3, a, b] to [4, 4, a, b]."""
     taps = tf.reshape(kernel, [9, -1])
-    spread = tf.matmul(tf.constant(_spreading(is_turned) * scale, kernel.dtype), taps)
+    spread = summed_in_float32(tf.matmul, tf.constant(_spreading(is_turned) * scale, kernel.dtype), taps)
     return tf.reshape(spread, [4, 4, *kernel.shape[2:]])
 
 

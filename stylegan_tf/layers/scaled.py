@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from stylegan_tf.layers import resample
+from stylegan_tf.layers.bfloat16 import summed_in_float32
 from stylegan_tf.layers.convolution import conv2d
 
 RELU_GAIN = math.sqrt(2)  # He initialisation before a (leaky) ReLU
@@ -80,7 +81,7 @@ class EqualizedDense(EqualizedLayer):
     def call(self, x):
         if len(x.shape) > 2:
             x = tf.reshape(x, [-1, math.prod(x.shape[1:])])
-        return self.add_bias(tf.matmul(x, self.scaled_kernel()))
+        return self.add_bias(summed_in_float32(tf.matmul, x, self.scaled_kernel()))
 
     def get_config(self):
         return {**super().get_config(), "units": self.units}

@@ -1,6 +1,6 @@
 """The original's network pickles, read without running what is inside them.
 
-    python -m stylegan_tf.legacy convert karras2019stylegan-ffhq-1024x1024.pkl ffhq.pkl
+python -m stylegan_tf.legacy convert karras2019stylegan-ffhq-1024x1024.pkl ffhq.pkl
 """
 
 import os

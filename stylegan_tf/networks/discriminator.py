@@ -1,6 +1,5 @@
 """The discriminator: an image at any level of detail to one logit."""
 
-
 import keras
 import tensorflow as tf
 

@@ -113,9 +113,7 @@ class SynthesisNetwork(keras.Model):
         self.blocks = [self._make_block(2**exponent) for exponent in range(2, growth.log2(resolution) + 1)]
 
     def _make_block(self, side):
-        filters = growth.num_features(
-            growth.log2(side) - 1, fmap_base=self.fmap_base, fmap_decay=self.fmap_decay, fmap_max=self.fmap_max
-        )
+        filters = growth.num_features(growth.log2(side) - 1, fmap_base=self.fmap_base, fmap_decay=self.fmap_decay, fmap_max=self.fmap_max)
         epilogue = {name: getattr(self, name) for name in ("use_styles", "use_noise", "nonlinearity", "use_pixel_norm",
                                                            "use_instance_norm", "use_wscale")}  # fmt: skip
         return SynthesisBlock(side, filters, self.channels, const_input=self.const_input, blur_filter=self.blur_filter,

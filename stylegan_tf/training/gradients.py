@@ -65,9 +65,7 @@ class PartGradients:
         loss += 0.5 * weighted
         if self.loss.D.endswith("_gp"):
             mixed = part.reals + (fakes - part.reals) * part.mixing_factors[:, None, None, None]
-            penalty = losses.mixed_image_penalty(
-                critic, mixed, target=self.loss.gp_target, lod_floor=lod.floor, loss_scale=loss_scale
-            )
+            penalty = losses.mixed_image_penalty(critic, mixed, target=self.loss.gp_target, lod_floor=lod.floor, loss_scale=loss_scale)
             loss += penalty * self.loss.gp_lambda
         per_sample = {
             "Loss/D": loss,

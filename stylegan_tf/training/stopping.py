@@ -14,6 +14,16 @@ PATIENCE_SEC = 2.0  # what tracing, scoring and writing may take: the rest is fo
 LOOK_SEC = 0.5  # between two looks for abort.txt
 
 
+def obey_while_starting() -> None:
+    """Until a `StopRequest` listens, in imports and checks: SIGTERM ends the process with exit code 0, as nothing is trained yet."""
+
+    def leave(number: int, _frame) -> None:
+        print(f"Stopped by {signal.Signals(number).name} before training began; nothing has changed.", flush=True)
+        raise SystemExit(0)
+
+    signal.signal(signal.SIGTERM, leave)
+
+
 class StopRequest:
     """Listens while it is entered; `reason` says who asked, or is None.
 

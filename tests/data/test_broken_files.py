@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from stylegan_tf.data import open_dataset, read_images
-from stylegan_tf.data.prepare import build_dataset, prepare
+from stylegan_tf.data.build import build_dataset
+from stylegan_tf.data.prepare import prepare
 from stylegan_tf.data.prepare_options import PrepareOptions
 from stylegan_tf.data.sources import open_images
 from stylegan_tf.data.sources.base import printable
@@ -35,9 +36,7 @@ def test_every_file_gets_its_verdict(broken):
     checked = prepare(source, PrepareOptions(resolution=SIDE, channels=3, labels="none"), say=lambda text: None).checked
     found = {source.names[index]: OK for index in checked.indices}
     found.update((source.names[index], reason) for index, reason, _ in checked.unusable)
-    wrong = {
-        name: (found[name], wanted) for name, wanted in expected.items() if found[name] != wanted and (wanted or found[name] == OK)
-    }
+    wrong = {name: (found[name], wanted) for name, wanted in expected.items() if found[name] != wanted and (wanted or found[name] == OK)}
     assert not wrong
 
 

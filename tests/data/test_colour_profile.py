@@ -1,6 +1,7 @@
 """Colours of pictures with an ICC profile: converted to sRGB where it is another, left alone where it is the same or broken."""
 
 import io
+import struct
 
 import numpy as np
 import pytest
@@ -80,6 +81,43 @@ def test_profiles_of_other_colours_are_ignored():
     assert result.pixels[9, 9].tolist() == [255, 0, 0]
     assert result.notes == (IGNORED, "CMYK converted")
     assert decoded(leaf().convert("L"), "PNG", SWAPPED).notes == ()  # greys have no colours
+
+
+def cmyk_profile(lab_of_ink):
+    """A printer's profile by hand, as ICC.1:2010 lays it out: a table of two points a channel from CMYK to Lab.
+
+    Args:
+        lab_of_ink: function of four zeros and ones to (L 0 to 100, a, b).
+    """
+    corners = [[index >> shift & 1 for shift in (3, 2, 1, 0)] for index in range(16)]
+    labs = [lab_of_ink(*inks) for inks in corners]
+    table = b"".join(bytes([round(lightness * 2.55), a + 128, b + 128]) for lightness, a, b in labs)
+    ramp = bytes(range(256))
+    identity = struct.pack(">9i", *(65536 * one for one in (1, 0, 0, 0, 1, 0, 0, 0, 1)))
+    lut = b"mft1" + bytes(4) + bytes([4, 3, 2, 0]) + identity + 4 * ramp + table + 3 * ramp
+    lut += bytes(-len(lut) % 4)
+    white = b"XYZ " + bytes(4) + struct.pack(">3i", 63190, 65536, 54061)
+    tags = struct.pack(">I", 2) + struct.pack(">4sII", b"A2B0", 156, len(lut)) + struct.pack(">4sII", b"wtpt", 156 + len(lut), len(white))
+    size = 156 + len(lut) + len(white)
+    header = struct.pack(">I4sI4s4s4s", size, b"lcms", 0x02400000, b"prtr", b"CMYK", b"Lab ") + bytes(12) + b"acsp"
+    return header.ljust(68, b"\0") + struct.pack(">3i", 63190, 65536, 54061).ljust(60, b"\0") + tags + lut + white
+
+
+def test_inks_look_as_their_profile_says():
+    """In this press the cyan ink is red: sRGB's red is (53.2, 80, 67) in Lab (of D65; 54, 81, 70 adapted to D50)."""
+
+    def lab(cyan, magenta, yellow, black):
+        return (0, 0, 0) if black else (54, 81, 70) if cyan else (100, 0, 0)
+
+    inks = Image.new("CMYK", (32, 32), (255, 0, 0, 0))
+    inks.paste((0, 0, 0, 0), (0, 0, 8, 32))
+    inks.paste((0, 0, 0, 255), (24, 0, 32, 32))
+    result = decoded(inks, "TIFF", cmyk_profile(lab))
+    assert CONVERTED in result.notes
+    assert result.pixels[9, 16].tolist() == pytest.approx([255, 0, 0], abs=12)
+    assert result.pixels[9, 2].tolist() == pytest.approx([255, 255, 255], abs=3)
+    assert result.pixels[9, 30].tolist() == pytest.approx([0, 0, 0], abs=3)
+    assert decoded(inks, "TIFF", None).pixels[9, 16].tolist() == [0, 255, 255]  # without it cyan is cyan
 
 
 def test_damaged_profiles_never_spoil_a_picture():

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from stylegan_tf.data import open_dataset, read_images
+from stylegan_tf.data.build import build_dataset
 from stylegan_tf.data.labels import describe_imbalance, find_labels
-from stylegan_tf.data.prepare import build_dataset
 from stylegan_tf.data.prepare_options import PrepareOptions
 from stylegan_tf.data.sources import open_images
 from stylegan_tf.errors import UserError

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from stylegan_tf.data import open_dataset, read_images
+from stylegan_tf.data.build import build_dataset, estimate
 from stylegan_tf.data.leaves import draw_leaf
-from stylegan_tf.data.prepare import build_dataset, estimate, prepare
+from stylegan_tf.data.prepare import prepare
 from stylegan_tf.data.prepare_options import PrepareOptions
 from stylegan_tf.data.sources import ArraySource, open_images
 from stylegan_tf.errors import UserError
@@ -94,7 +95,7 @@ def test_the_time_told_leaves_out_what_only_the_first_image_costs(tmp_path, monk
         return read(index)
 
     monkeypatch.setattr(source, "read", read_in_time)
-    monkeypatch.setattr("stylegan_tf.data.prepare.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("stylegan_tf.data.build.time.monotonic", lambda: clock[0])
     _, seconds = estimate(prepared, np.arange(20))
     assert seconds == 20
 

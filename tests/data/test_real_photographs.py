@@ -7,9 +7,9 @@ import pytest
 
 from stylegan_tf.data import DatasetWriter, open_dataset
 from stylegan_tf.data.arguments import add_output, prepare_options
+from stylegan_tf.data.build import build_dataset
 from stylegan_tf.data.codecs import JPEG_QUALITY
 from stylegan_tf.data.describe import describe_dataset
-from stylegan_tf.data.prepare import build_dataset
 from stylegan_tf.data.prepare_options import PrepareOptions
 from stylegan_tf.data.sources import open_images
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from stylegan_tf.layers import convolution
 from stylegan_tf.layers.convolution import _conv2d_for_cpu, kernel_gradient
 from tests.closeness import assert_close
 
@@ -36,6 +37,22 @@ def test_first_and_second_gradients_equal_tensorflows(size, is_graph):
     compute = tf.function(gradients) if is_graph else gradients
     for ours, theirs in zip(compute(_conv2d_for_cpu, x, kernel, cotangent), gradients(plain, x, kernel, cotangent), strict=True):
         assert_close(ours, theirs, TOLERANCE)
+
+
+@pytest.mark.parametrize("direction", ["down", "up"])
+@pytest.mark.parametrize("is_graph", [False, True])
+def test_strided_gradients_equal_tensorflows(direction, is_graph):
+    """The plain operations carry TensorFlow's own gradients."""
+    ours, theirs = {
+        "down": (convolution._down_for_cpu, convolution._strided),
+        "up": (convolution._up_for_cpu, convolution._transposed),
+    }[direction]
+    shapes = ([2, 8, 4, 3], [4, 4, 3, 5], [2, 4, 2, 5]) if direction == "down" else ([2, 4, 2, 3], [4, 4, 5, 3], [2, 8, 4, 5])
+    random = np.random.RandomState(4)
+    x, kernel, cotangent = (tf.constant(random.normal(0, 0.5, shape), tf.float32) for shape in shapes)
+    compute = tf.function(gradients) if is_graph else gradients
+    for found, expected in zip(compute(ours, x, kernel, cotangent), gradients(theirs, x, kernel, cotangent), strict=True):
+        assert_close(found, expected, TOLERANCE)
 
 
 def test_gradient_by_the_kernel_of_an_unknown_batch():

@@ -34,8 +34,12 @@ _TORCH_BRANCHES = {
           "branch3x3dbl_1": "tower_1/conv", "branch3x3dbl_2": "tower_1/conv_1", "branch3x3dbl_3a": "tower_1/mixed/conv",
           "branch3x3dbl_3b": "tower_1/mixed/conv_1", "branch_pool": "tower_2/conv"},
 }  # fmt: skip
-TORCH_LAYERS = {f"Conv2d_{name}": layer for name, layer in
-                zip(("1a_3x3", "2a_3x3", "2b_3x3", "3b_1x1", "4a_3x3"), ("conv", "conv_1", "conv_2", "conv_3", "conv_4"), strict=True)}
+TORCH_LAYERS = {
+    f"Conv2d_{name}": layer
+    for name, layer in zip(
+        ("1a_3x3", "2a_3x3", "2b_3x3", "3b_1x1", "4a_3x3"), ("conv", "conv_1", "conv_2", "conv_3", "conv_4"), strict=True
+    )
+}
 TORCH_LAYERS |= {
     f"{module}.{branch}": f"{block}/{layer}"
     for module, (block, kind) in _TORCH_BLOCKS.items() for branch, layer in _TORCH_BRANCHES[kind].items()

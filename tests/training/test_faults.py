@@ -49,9 +49,7 @@ def state_in(path):
     ("statistics", "message"),
     [({"Loss/D": float("nan")}, "Loss/D is nan"), ({"Loss/scores/fake": -2e6}, r"Loss/scores/fake is -2e\+06, beyond run.max_logit")],
 )
-def test_divergence_stops_within_a_look_and_is_not_saved(
-    tiny_settings, start_run, fake_steps, tmp_path_factory, statistics, message
-):
+def test_divergence_stops_within_a_look_and_is_not_saved(tiny_settings, start_run, fake_steps, tmp_path_factory, statistics, message):
     fake_steps(lambda trainer, step: statistics if step["nimg"] >= 72 else None)
     with pytest.raises(UserError, match=rf"diverged at kimg 0.1: {message}.*run.on_nan=rollback"):
         start_run(full_size(tiny_settings))

@@ -84,6 +84,24 @@ def test_sigterm_ends_within_ten_seconds_with_a_state(tmp_path, tiny_dataset):
     assert (path / "training-state.pkl").stat().st_mtime_ns > before
 
 
+STARTING = """
+import runpy, time
+from stylegan_tf import command_line
+command_line.import_tensorflow = lambda: (print("importing", flush=True), time.sleep(60))
+runpy.run_path("train.py", run_name="__main__")
+"""
+
+
+def test_sigterm_while_starting(tmp_path, tiny_dataset):
+    run = start("--preset", "demo", "--data", tiny_dataset, "--outdir", tmp_path / "runs", program=STARTING)
+    assert wait_for(run, "importing")
+    run.send_signal(signal.SIGTERM)
+    printed, errors = run.communicate(timeout=10)
+    assert run.returncode == 0, errors
+    assert printed == "Stopped by SIGTERM before training began; nothing has changed.\n"
+    assert not (tmp_path / "runs").exists()
+
+
 HANGING = """
 from stylegan_tf.training.outputs import Outputs
 def hang():

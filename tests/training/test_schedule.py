@@ -79,21 +79,15 @@ def test_ticks_end_and_optimizers_reset_where_the_originals_do(case):
     assert resets == recorded["opt_resets_nimg_lod"]
 
 
-@pytest.mark.parametrize(
-    ("kimg", "lod"), [(0, 2), (10, 2), (15, 1.5), (20, 1), (119, 1), (120, 1), (121, 0.75), (124, 0), (10**6, 0)]
-)
+@pytest.mark.parametrize(("kimg", "lod"), [(0, 2), (10, 2), (15, 1.5), (20, 1), (119, 1), (120, 1), (121, 0.75), (124, 0), (10**6, 0)])
 def test_durations_by_resolution(kimg, lod):  # 8x8 for 10 kimg, 16x16 fades in for 10; 100 kimg; 32x32 fades in for 4
-    settings = ScheduleSettings(
-        steady_kimg=10, fade_kimg=10, steady_kimg_by_resolution={16: 100}, fade_kimg_by_resolution={32: 4}
-    )
+    settings = ScheduleSettings(steady_kimg=10, fade_kimg=10, steady_kimg_by_resolution={16: 100}, fade_kimg_by_resolution={32: 4})
     assert TrainingSchedule(settings, 32).lod(kimg) == pytest.approx(lod)
 
 
 @pytest.mark.parametrize(("lod", "kimg"), [(2, 0), (1.5, 15), (1, 20), (0.75, 121), (0, 124)])
 def test_start_at_a_level_of_detail(lod, kimg):
-    settings = ScheduleSettings(
-        steady_kimg=10, fade_kimg=10, steady_kimg_by_resolution={16: 100}, fade_kimg_by_resolution={32: 4}
-    )
+    settings = ScheduleSettings(steady_kimg=10, fade_kimg=10, steady_kimg_by_resolution={16: 100}, fade_kimg_by_resolution={32: 4})
     schedule = TrainingSchedule(settings, 32)
     assert schedule.kimg_at(lod) == pytest.approx(kimg)
     assert schedule.lod(schedule.kimg_at(lod)) == pytest.approx(lod)

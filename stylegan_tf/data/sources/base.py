@@ -101,9 +101,7 @@ class ArraySource(Source):
 
     is_checked = True
 
-    def __init__(
-        self, title: str, images: Sequence, *, labels: np.ndarray | None = None, class_names: Sequence[str] = (), pad: int = 0
-    ):
+    def __init__(self, title: str, images: Sequence, *, labels: np.ndarray | None = None, class_names: Sequence[str] = (), pad: int = 0):
         super().__init__()
         self.title, self.images, self.labels, self.class_names, self.pad = title, images, labels, tuple(class_names), pad
         self.names = _Numbered(len(images))

@@ -32,9 +32,7 @@ class Hdf5Source(Source):
             )
         self._images = max(found, key=lambda images: images.shape[3])
         if self._images.dtype != np.uint8 or self._images.shape[1] not in (1, 3, 4):
-            raise UserError(
-                f"{path}: images must be bytes [n, 1, 3 or 4, H, W]. Received: {self._images.dtype} {list(self._images.shape)}"
-            )
+            raise UserError(f"{path}: images must be bytes [n, 1, 3 or 4, H, W]. Received: {self._images.dtype} {list(self._images.shape)}")
         self.title = f"{self._images.name.lstrip('/')} in {path}"
         self.names = [f"img{index:08d}" for index in range(len(self._images))]
         self.labels = _labels_beside(path, len(self.names))

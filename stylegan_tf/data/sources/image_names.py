@@ -32,9 +32,7 @@ def image_endings() -> frozenset[str]:
 
     Image.init()
     formats = set(readable_formats())
-    return frozenset(ending for ending, kind in Image.registered_extensions().items() if kind in formats) - frozenset(
-        _NEEDS_CONVERSION
-    )
+    return frozenset(ending for ending, kind in Image.registered_extensions().items() if kind in formats) - frozenset(_NEEDS_CONVERSION)
 
 
 def stranger_reason(name: str) -> str | None:

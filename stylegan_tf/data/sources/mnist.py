@@ -29,12 +29,8 @@ def open_mnist(folder: str | Path, *, split: str = "train") -> ArraySource:
     images = read_idx(_find(Path(folder), f"{prefix}-images-idx3-ubyte"))
     labels = read_idx(_find(Path(folder), f"{prefix}-labels-idx1-ubyte"))
     if images.ndim != 3 or images.shape[1:] != (28, 28) or labels.shape != images.shape[:1]:
-        raise UserError(
-            f"{folder}: images should be [n, 28, 28] with n labels. Received: {list(images.shape)} and {list(labels.shape)}"
-        )
-    return ArraySource(
-        f"MNIST in {folder}", images[:, :, :, None], labels=labels.astype(np.int64), class_names=range_names(10), pad=_PAD
-    )
+        raise UserError(f"{folder}: images should be [n, 28, 28] with n labels. Received: {list(images.shape)} and {list(labels.shape)}")
+    return ArraySource(f"MNIST in {folder}", images[:, :, :, None], labels=labels.astype(np.int64), class_names=range_names(10), pad=_PAD)
 
 
 class StackedDigits(Source):

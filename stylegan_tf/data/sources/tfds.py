@@ -92,7 +92,5 @@ def _only_image(features: Any, name: str) -> str:
 
     found = [key for key, feature in features.items() if isinstance(feature, tfds.features.Image)]
     if len(found) != 1:
-        raise UserError(
-            f"{name} has {'several' if found else 'no'} image features. Choose with --image-key among: {', '.join(features)}"
-        )
+        raise UserError(f"{name} has {'several' if found else 'no'} image features. Choose with --image-key among: {', '.join(features)}")
     return found[0]
