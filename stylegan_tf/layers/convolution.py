@@ -11,6 +11,8 @@ import tensorflow as tf
 
 from stylegan_tf.layers.bfloat16 import summed_in_float32
 
+_WIDE_FEATURES = 256  # from here on products are twice as fast as TensorFlow's gradient of stride 2, below it is
+
 
 def conv2d(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     """Convolves with an odd kernel and SAME padding; [N, H, W, in] and [k, k, in, out] to [N, H, W, out]."""
@@ -56,7 +58,7 @@ def kernel_gradient(x: tf.Tensor, upstream: tf.Tensor, size: int) -> tf.Tensor:
         def gradient(kernel):
             return conv2d(outputs, _turned(kernel)), conv2d(inputs, kernel)
 
-        return _sum_over_pixels(inputs, outputs, size // 2), gradient
+        return _sum_over_pixels(inputs, outputs, size, 1), gradient
 
     return apply(x, upstream)
 
@@ -91,9 +93,15 @@ def _strided_kernel_gradient(x, upstream):
         def gradient(kernel):
             return _up_for_cpu(outputs, kernel), _down_for_cpu(inputs, kernel)
 
-        return _sum_over_blocks(inputs, outputs), gradient
+        is_wide = min(inputs.shape[-1], outputs.shape[-1]) >= _WIDE_FEATURES
+        return _sum_over_pixels(inputs, outputs, 4, 2) if is_wide else _strided_sum_of_tensorflow(inputs, outputs), gradient
 
     return apply(x, upstream)
+
+
+def _strided_sum_of_tensorflow(x, upstream):
+    sizes = [4, 4, x.shape[-1], upstream.shape[-1]]
+    return tf.raw_ops.Conv2DBackpropFilter(input=x, filter_sizes=sizes, out_backprop=upstream, strides=[1, 2, 2, 1], padding="SAME")
 
 
 def _strided(x, kernel):
@@ -106,30 +114,22 @@ def _transposed(x, kernel):
     return tf.nn.conv2d_transpose(x, kernel, output_shape, strides=2, padding="SAME")
 
 
-# Functions of their own: one node of the graph for each use, traced once for each shape. A stage has dozens of uses.
+# A function of its own: one node of the graph for each use, traced once for each shape. A stage has dozens of uses.
 @tf.function(autograph=False)
-def _sum_over_pixels(x, upstream, around):
-    """Stride 1: x with a border of `around` zeros against `upstream`."""
-    return _products(tf.pad(x, [[0, 0], [around, around], [around, around], [0, 0]]), upstream)
+def _sum_over_pixels(x, upstream, size, stride):
+    """Sum of x [N, sH, sW, in], seen through each tap of a kernel, times upstream [N, H, W, out]: [size, size, in, out].
 
-
-@tf.function(autograph=False)
-def _sum_over_blocks(x, upstream):
-    """Stride 2: blocks of 2x2 pixels become one pixel of four times the features, and the 4x4 kernel a 2x2 one of stride 1."""
-    channels, filters = x.shape[-1], upstream.shape[-1]
-    blocks = tf.nn.space_to_depth(tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]]), 2)
-    taps = tf.reshape(_products(blocks, upstream), [2, 2, 2, 2, channels, filters])  # block row and column, row and column inside
-    return tf.reshape(tf.transpose(taps, [0, 2, 1, 3, 4, 5]), [4, 4, channels, filters])
-
-
-def _products(padded, upstream):
-    """Sum over pixels of padded [N, H + k - 1, W + k - 1, in] at each tap times upstream [N, H, W, out]: [k, k, in, out].
-
-    A product for each row of taps: wide matrices reach what the machine can, and one for all taps would copy x k^2 times at once.
+    A product for each row of taps: wide matrices reach what the machine can, and one for all taps would copy x size^2 times at once.
     """
     _, height, width, filters = upstream.shape
-    size, channels = padded.shape[1] - height + 1, padded.shape[-1]
-    columns = tf.concat([padded[:, :, tap : tap + width] for tap in range(size)], axis=-1) if size > 1 else padded
+    channels, around = x.shape[-1], (size - 1) // 2
+    padded = tf.pad(x, [[0, 0], [around, around], [around, around], [0, 0]]) if around else x
+    # Rows and pixels of one step together: slices with a step would be copied number by number.
+    padded = tf.reshape(padded, [-1, padded.shape[1], padded.shape[2] // stride, stride * channels])
+    columns = tf.concat([padded[:, :, tap : tap + width] for tap in range(size // stride)], axis=-1) if size > 1 else padded
+    columns = tf.reshape(columns, [-1, padded.shape[1] // stride, stride, width, size * channels])
     pixels = tf.reshape(upstream, [-1, filters])  # [N H W, out]
-    rows = [tf.matmul(tf.reshape(columns[:, tap : tap + height], [-1, size * channels]), pixels, transpose_a=True) for tap in range(size)]
+    taps = [divmod(tap, stride) for tap in range(size)]
+    rows = [tf.reshape(columns[:, step : step + height, row], [-1, size * channels]) for step, row in taps]
+    rows = [tf.matmul(row, pixels, transpose_a=True) for row in rows]
     return tf.reshape(tf.stack(rows), [size, size, channels, filters])

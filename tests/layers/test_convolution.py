@@ -41,8 +41,10 @@ def test_first_and_second_gradients_equal_tensorflows(size, is_graph):
 
 @pytest.mark.parametrize("direction", ["down", "up"])
 @pytest.mark.parametrize("is_graph", [False, True])
-def test_strided_gradients_equal_tensorflows(direction, is_graph):
+@pytest.mark.parametrize("wide", [1, 256], ids=["as products", "as convolutions"])
+def test_strided_gradients_equal_tensorflows(direction, is_graph, wide, monkeypatch):
     """The plain operations carry TensorFlow's own gradients."""
+    monkeypatch.setattr(convolution, "_WIDE_FEATURES", wide)
     ours, theirs = {
         "down": (convolution._down_for_cpu, convolution._strided),
         "up": (convolution._up_for_cpu, convolution._transposed),
