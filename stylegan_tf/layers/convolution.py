@@ -129,7 +129,9 @@ def _sum_over_pixels(x, upstream, size, stride):
     columns = tf.concat([padded[:, :, tap : tap + width] for tap in range(size // stride)], axis=-1) if size > 1 else padded
     columns = tf.reshape(columns, [-1, padded.shape[1] // stride, stride, width, size * channels])
     pixels = tf.reshape(upstream, [-1, filters])  # [N H W, out]
-    taps = [divmod(tap, stride) for tap in range(size)]
-    rows = [tf.reshape(columns[:, step : step + height, row], [-1, size * channels]) for step, row in taps]
-    rows = [tf.matmul(row, pixels, transpose_a=True) for row in rows]
+    rows = []
+    for step, row in (divmod(tap, stride) for tap in range(size)):
+        with tf.control_dependencies(rows[-1:]):  # one copy of the image at a time
+            seen = tf.reshape(columns[:, step : step + height, row], [-1, size * channels])
+        rows.append(tf.matmul(seen, pixels, transpose_a=True))
     return tf.reshape(tf.stack(rows), [size, size, channels, filters])
