@@ -19,6 +19,7 @@ test-slow: $(VENV)/.ready-for-tests
 
 lint: $(VENV)/.ready-for-tests
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 
 $(VENV)/.ready: setup.py constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || { \

@@ -11,6 +11,7 @@ import pytest
 
 from metrics.torch_files import read_torch_file
 from stylegan_tf.errors import MissingFileError, UserError
+from tests import hostile_arrays
 
 
 def _global(module: str, name: str) -> bytes:
@@ -117,6 +118,10 @@ def test_other_files_are_refused(tmp_path):
         read_torch_file(tmp_path / "other.pt")
     with pytest.raises(MissingFileError):
         read_torch_file(tmp_path / "absent.pth")
+    for many_members in (hostile_arrays.many_members, hostile_arrays.many_members_64):
+        (tmp_path / "many.pth").write_bytes(b"PK\x03\x04" + many_members(100_000))
+        with pytest.raises(UserError, match="lists more files"):
+            read_torch_file(tmp_path / "many.pth")
     ordinary = io.BytesIO()
     pickle.dump(OrderedDict(a=1), ordinary)
     (tmp_path / "ordinary.pth").write_bytes(ordinary.getvalue())
