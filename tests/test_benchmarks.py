@@ -1,9 +1,16 @@
 """What the benchmarks count, against figures worked out by hand or stated by the original release."""
 
+import json
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from benchmarks import paper_run
 from benchmarks.workload import Workload
+
+ROOT = Path(__file__).parents[1]
 
 
 def test_full_width_at_64_is_276_gflop_an_image():
@@ -18,3 +25,27 @@ def test_operations_do_not_depend_on_batch_or_precision():
 def test_model_of_the_papers_run_meets_the_originals_own_times(resolution):
     counted = paper_run.hours(paper_run.V100_FLOAT32, paper_run.run_totals(resolution), paper_run.ACCESSES)
     assert counted == pytest.approx(paper_run.ORIGINAL_HOURS[resolution], rel=0.12)
+
+
+NETWORK = {"images_per_sec", "images_per_sec_min", "images_per_sec_max", "share_of_ceiling", "nominal_flops_per_image",
+           "executed_flops_per_image", "ceiling_tflops", "peak_rss_gb", "first_step_sec"}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("command", "keys"),
+    [
+        ("train_step --resolution 8 --fmap-max 8 --batch 4 --repeats 1 --profile", NETWORK),
+        ("train_step --resolution 8 --fmap-max 8 --batch 4 --repeats 1 --precision mixed_bfloat16", NETWORK),
+        ("inference --resolution 16 --fmap-max 8 --repeats 1", NETWORK),
+        (
+            "pipeline --resolution 16 --num-images 8 --batch-size 4 --repeats 1",
+            {"write_png", "write_raw", "raw", "png", "jpeg", "peak_rss_gb"},
+        ),
+        ("dataset_tool --num-images 4 --repeats 1", {"pass through", "encode anew", "jpeg to jpeg", "raw"}),
+        ("metrics --only frechet --repeats 1", {"frechet", "peak_rss_gb"}),
+    ],
+)
+def test_every_benchmark_prints_its_line(command, keys):
+    done = subprocess.run([sys.executable, "-m", *f"benchmarks.{command}".split()], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert keys <= json.loads(done.stdout.splitlines()[-1]).keys()

@@ -6,6 +6,7 @@ G_lrate, D_lrate and gamma hold from then on (null: the schedule's or the config
 done once and taken out of the file.
 """
 
+import contextlib
 import json
 import math
 from dataclasses import dataclass, field
@@ -51,7 +52,14 @@ class Control:
         self.orders = {name for name in ORDERS if asked.get(name)}
         if self.orders:
             run_dir.log(f"{FILE_NAME}: {', '.join(sorted(self.orders))}")
-            run_dir.write_json(FILE_NAME, {name: value for name, value in asked.items() if name not in ORDERS})
+
+    def settle(self, run_dir: RunDir) -> None:
+        """Takes the orders out of control.json once the tick that obeys them is written: one that is cut off has them still."""
+        path = run_dir / FILE_NAME
+        with contextlib.suppress(OSError, ValueError):  # gone, or being edited: the next look tells
+            asked = json.loads(path.read_text(encoding="utf-8")) if self.orders else {}
+            if isinstance(asked, dict) and asked.keys() & self.orders:
+                run_dir.write_json(FILE_NAME, {name: value for name, value in asked.items() if name not in self.orders})
 
     def _set(self, name: str, value: float | None, run_dir: RunDir) -> None:
         if value is None:

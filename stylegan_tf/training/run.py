@@ -176,6 +176,7 @@ class Run:
             self._check_weights()
             outputs.write_snapshot(self.bundle(), is_short, self.is_done)
         outputs.write_report()
+        self.control.settle(self.run_dir)
 
     @property
     def _is_snapshot_due(self) -> bool:

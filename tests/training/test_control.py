@@ -24,6 +24,8 @@ def test_values_hold_and_orders_are_done_once(folder, capsys):
     ask(folder, {"G_lrate": 0.0005, "snapshot": True})
     control.read(folder)
     assert (control.values, control.orders) == ({"G_lrate": 0.0005}, {"snapshot"})
+    control.settle(folder)
+    assert json.loads((folder / "control.json").read_text()) == {"G_lrate": 0.0005}
     control.read(folder)
     assert (control.values, control.orders) == ({"G_lrate": 0.0005}, set())
     ask(folder, {"G_lrate": None, "gamma": 5})
@@ -55,3 +57,22 @@ def test_what_cannot_be_obeyed_is_moved_away_and_changes_nothing(folder, capsys,
     assert message in capsys.readouterr().out
     assert not (folder / "control.json").exists()
     assert (folder / "control-refused.json").exists()
+
+
+def test_an_order_that_was_cut_off_is_done_by_the_next_process(folder):
+    ask(folder, {"snapshot": True})
+    Control().read(folder)  # killed before the snapshot was written
+    again = Control()
+    again.read(folder)
+    assert again.orders == {"snapshot"}
+
+
+@pytest.mark.parametrize("edited", ["[1]", "{", None])
+def test_a_file_that_is_edited_meanwhile_is_left_alone(folder, edited):
+    control = Control()
+    ask(folder, {"snapshot": True})
+    control.read(folder)
+    path = folder / "control.json"
+    path.unlink() if edited is None else path.write_text(edited)
+    control.settle(folder)
+    assert (path.read_text() if path.exists() else None) == edited
