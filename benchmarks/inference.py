@@ -34,7 +34,7 @@ def main() -> None:
     found = ceiling.ceiling_tflops(workload)
     nominal = workload.synthesis_flops()
     if options.profile:
-        measure.print_profile(run)
+        measure.print_profile(run, options.profile)
     measure.print_result({
         **vars(workload), "xla": options.xla, **result, "nominal_flops_per_image": nominal,
         "executed_flops_per_image": measure.executed_flops(draw.get_concrete_function(z)) / workload.batch,

@@ -8,7 +8,6 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import psutil
 import tensorflow as tf
@@ -45,22 +44,24 @@ def executed_flops(concrete_function) -> float:
     return float(model_analyzer.profile(concrete_function.graph, options=options).total_float_ops)
 
 
-def print_profile(run: Callable[[], object], count: int = 10) -> None:
-    """Prints the operations that one run spends most time in, from a TensorFlow profile."""
+def print_profile(run: Callable[[], object], folder: str, count: int = 10) -> None:
+    """Writes a TensorFlow profile of one run, and prints the operations that it spends most time in."""
     from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
-    with TemporaryDirectory() as folder:
-        with tf.profiler.experimental.Profile(folder):
-            run()
-        space = xplane_pb2.XSpace.FromString(next(Path(folder).rglob("*.xplane.pb")).read_bytes())
+    with tf.profiler.experimental.Profile(folder):
+        run()
+    newest = max(Path(folder).rglob("*.xplane.pb"), key=lambda path: path.stat().st_mtime)
+    space = xplane_pb2.XSpace.FromString(newest.read_bytes())
     totals: Counter = Counter()
     for plane in space.planes:
         for line in plane.lines:
             for event in line.events:
                 name, _, operation = plane.event_metadata[event.metadata_id].name.rpartition(":")
-                if name and not name.endswith(":"):  # "scope/name:Operation"; C++ scopes have two colons
+                is_operation = name and not name.endswith(":") and not operation.startswith("__inference")
+                if is_operation:  # "scope/name:Operation"; C++ scopes have two colons, and a traced function holds the others
                     totals[operation] += event.duration_ps / 1e9
     everything = sum(totals.values())
+    print(f"Profile in {newest.parent}. Operations, several of which may run at once:")
     for operation, milliseconds in totals.most_common(count):
         print(f"{operation:44s} {milliseconds:10.1f} ms {100 * milliseconds / everything:5.1f} %")
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from benchmarks.options import add_profile
 from stylegan_tf import command_line
 
 FEATURES = 2048
@@ -24,7 +25,7 @@ def main() -> None:
     parser.add_argument("--resolution", type=int, default=64, help="of the images")
     parser.add_argument("--num-images", type=int, default=64, help="images a timed run")
     parser.add_argument("--repeats", type=int, default=8, help="timed runs of each case after the warm-up")
-    parser.add_argument("--profile", action="store_true", help="print the ten heaviest operations of the features")
+    add_profile(parser)  # of the features
     options = parser.parse_args()
     command_line.import_tensorflow()
     from benchmarks import measure
@@ -71,7 +72,7 @@ def features(options, precision: str) -> dict:
 
     found = rates(run, options, options.num_images)
     if options.profile:
-        measure.print_profile(run)
+        measure.print_profile(run, options.profile)
     reached = ceiling.tflops_at(32, 35, 192, precision)
     share = found["images_per_sec"] * INCEPTION_FLOPS / 1e12 / reached["ceiling"]
     return {

@@ -18,9 +18,15 @@ def parse(description: str, *, resolution: int, fmap_max: int, batch: int) -> tu
     parser.add_argument("--precision", choices=PRECISIONS, default="float32")
     parser.add_argument("--repeats", type=int, default=8, help="timed runs after the warm-up")
     parser.add_argument("--xla", action="store_true", help="compile with XLA")
-    parser.add_argument("--profile", action="store_true", help="print the ten heaviest operations")
+    add_profile(parser)
     options = parser.parse_args()
     command_line.import_tensorflow()
     workload = Workload(resolution=options.resolution, fmap_base=options.fmap_base, fmap_max=options.fmap_max, batch=options.batch,
                         precision=options.precision)  # fmt: skip
     return workload, options
+
+
+def add_profile(parser: argparse.ArgumentParser) -> None:
+    """--profile, with a folder or without."""
+    parser.add_argument("--profile", nargs="?", const="profiles", metavar="DIR",
+                        help="write a TensorFlow profile into DIR (profiles) and print the ten heaviest operations")  # fmt: skip

@@ -41,7 +41,7 @@ def main() -> None:
     found = ceiling.ceiling_tflops(workload)
     nominal = workload.training_flops()
     if options.profile:
-        measure.print_profile(step)
+        measure.print_profile(step, options.profile)
     measure.print_result({
         **vars(workload), "xla": options.xla, **result, "nominal_flops_per_image": nominal,
         "executed_flops_per_image": measure.executed_flops(trainer.trace_round(batches, **numbers)) / workload.batch,
