@@ -57,7 +57,7 @@ def print_profile(run: Callable[[], object], folder: str, count: int = 10) -> No
         for line in plane.lines:
             for event in line.events:
                 name, _, operation = plane.event_metadata[event.metadata_id].name.rpartition(":")
-                is_operation = name and not name.endswith(":") and not operation.startswith("__inference")
+                is_operation = name and not name.endswith(":") and "__inference" not in operation
                 if is_operation:  # "scope/name:Operation"; C++ scopes have two colons, and a traced function holds the others
                     totals[operation] += event.duration_ps / 1e9
     everything = sum(totals.values())
