@@ -8,18 +8,28 @@ from benchmarks.workload import Workload
 
 
 def ceiling_tflops(workload: Workload, *, repeats: int = 5) -> dict[str, float]:
-    """Best of several runs in TFLOP/s, for the precision of the workload.
+    """Best of several runs in TFLOP/s at the size of the resolution that takes most of the workload's operations.
 
     Returns:
-        `conv`: the 3x3 convolution (forward) of the resolution that takes most of the workload's operations;
-        `matmul`: a product of the same number of operations; `ceiling`: the larger one.
+        Keys of a benchmark's line: `ceiling_tflops` in the workload's precision, the larger one of `ceiling_conv_tflops` (the 3x3
+        convolution, forward) and `ceiling_matmul_tflops` (a product of as many operations); and the same maximum in both
+        precisions, `ceiling_float32_tflops` and `ceiling_bfloat16_tflops`.
     """
     side = max(workload.sides(), key=lambda side: side**2 * workload.features(side) ** 2)
-    return tflops_at(workload.batch, side, workload.features(side), workload.precision, repeats=repeats)
+    precisions = {"float32", "mixed_bfloat16", workload.precision}
+    found = {name: tflops_at(workload.batch, side, workload.features(side), name, repeats=repeats) for name in precisions}
+    own = found[workload.precision]
+    return {
+        "ceiling_tflops": own["ceiling"],
+        "ceiling_conv_tflops": own["conv"],
+        "ceiling_matmul_tflops": own["matmul"],
+        "ceiling_float32_tflops": found["float32"]["ceiling"],
+        "ceiling_bfloat16_tflops": found["mixed_bfloat16"]["ceiling"],
+    }
 
 
 def tflops_at(batch: int, side: int, maps: int, precision: str, *, repeats: int = 5) -> dict[str, float]:
-    """The same for images [batch, side, side, maps]."""
+    """`conv`, `matmul` and the larger one, `ceiling`, for images [batch, side, side, maps]."""
     dtype = tf.bfloat16 if "bfloat16" in precision else tf.float16 if "float16" in precision else tf.float32
     x = tf.cast(tf.random.normal([batch, side, side, maps]), dtype)
     kernel = tf.cast(tf.random.normal([3, 3, maps, maps]), dtype)

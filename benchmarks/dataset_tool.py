@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from stylegan_tf import command_line
 from stylegan_tf.data.leaves import draw_leaf
 
 ROOT = Path(__file__).parents[1]
@@ -103,4 +104,4 @@ def run_once(source: Path, target: Path, flags: list[str]) -> tuple[float, float
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(command_line.run(lambda _: main()))

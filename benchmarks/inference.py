@@ -6,7 +6,10 @@
 Prints one JSON line; asserts nothing.
 """
 
+import sys
+
 from benchmarks.options import parse
+from stylegan_tf import command_line
 
 DESCRIPTION = __doc__
 
@@ -38,10 +41,10 @@ def main() -> None:
     measure.print_result({
         **vars(workload), "xla": options.xla, **result, "nominal_flops_per_image": nominal,
         "executed_flops_per_image": measure.executed_flops(draw.get_concrete_function(z)) / workload.batch,
-        "ceiling_tflops": found["ceiling"], "ceiling_conv_tflops": found["conv"], "ceiling_matmul_tflops": found["matmul"],
-        "share_of_ceiling": result["images_per_sec"] * nominal / 1e12 / found["ceiling"], "first_step_sec": first_step_sec,
+        **found,
+        "share_of_ceiling": result["images_per_sec"] * nominal / 1e12 / found["ceiling_tflops"], "first_step_sec": first_step_sec,
     })  # fmt: skip
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(command_line.run(lambda _: main()))

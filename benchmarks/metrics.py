@@ -8,6 +8,7 @@ Prints one JSON line; asserts nothing.
 
 import argparse
 import statistics
+import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -125,4 +126,4 @@ CASES = {
 }
 
 if __name__ == "__main__":
-    main()
+    sys.exit(command_line.run(lambda _: main()))

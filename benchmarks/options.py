@@ -4,11 +4,14 @@ import argparse
 
 from benchmarks.workload import Workload
 from stylegan_tf import command_line
+from stylegan_tf import resolution as growth
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
-def parse(description: str, *, resolution: int, fmap_max: int, batch: int) -> tuple[Workload, argparse.Namespace]:
+def parse(
+    description: str, *, resolution: int, fmap_max: int, batch: int, is_training: bool = False
+) -> tuple[Workload, argparse.Namespace]:
     """The workload asked for, and the other options."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--resolution", type=int, default=resolution)
@@ -19,7 +22,10 @@ def parse(description: str, *, resolution: int, fmap_max: int, batch: int) -> tu
     parser.add_argument("--repeats", type=int, default=8, help="timed runs after the warm-up")
     parser.add_argument("--xla", action="store_true", help="compile with XLA")
     add_profile(parser)
+    if is_training:
+        parser.add_argument("--stage-change", action="store_true", help="time the first step of another stage of growth, too")
     options = parser.parse_args()
+    growth.check_resolution(options.resolution)
     command_line.import_tensorflow()
     workload = Workload(resolution=options.resolution, fmap_base=options.fmap_base, fmap_max=options.fmap_max, batch=options.batch,
                         precision=options.precision)  # fmt: skip

@@ -11,6 +11,7 @@ import json
 import os
 import resource
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -84,14 +85,14 @@ def writing_speed(arguments: argparse.Namespace, folder: Path, files: list[bytes
         return image, None, file if pass_through else None
 
     speeds, start_cpu = [], time.process_time()
-    for _ in range(arguments.repeats):
+    for _ in range(arguments.repeats + 1):
         start = time.perf_counter()
         with DatasetWriter(folder / "written", resolution=arguments.resolution, channels=3, encoding=encoding, overwrite=True) as writer:
             writer.add_many(((lambda file=file: item(file)) for file in files), workers=arguments.workers)
         speeds.append(len(files) / (time.perf_counter() - start))
-    cpu = cpu_per_image(start_cpu, arguments.repeats * len(files))
+    cpu = cpu_per_image(start_cpu, len(speeds) * len(files))
     size = sum(path.stat().st_size for path in (folder / "written").iterdir())
-    return {**summary(speeds), **cpu, "bytes_per_raw_byte": round(size / (len(files) * arguments.resolution**2 * 3 * 4 / 3), 3)}
+    return {**summary(speeds[1:]), **cpu, "bytes_per_raw_byte": round(size / (len(files) * arguments.resolution**2 * 3 * 4 / 3), 3)}
 
 
 def reading_speed(arguments: argparse.Namespace, images: np.ndarray, folder: Path, encoding: str) -> dict:
@@ -140,4 +141,4 @@ def resident_mb() -> float:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(command_line.run(lambda _: main()))

@@ -2,20 +2,24 @@
 
     python -m benchmarks.train_step
     python -m benchmarks.train_step --resolution 32 --fmap-max 128 --batch 16
-    python -m benchmarks.train_step --precision mixed_bfloat16 --profile
+    python -m benchmarks.train_step --precision mixed_bfloat16 --profile --stage-change
 
 Prints one JSON line; asserts nothing.
 """
 
+import sys
+import time
+
 import numpy as np
 
 from benchmarks.options import parse
+from stylegan_tf import command_line
 
 DESCRIPTION = __doc__
 
 
 def main() -> None:
-    workload, options = parse(DESCRIPTION, resolution=64, fmap_max=512, batch=8)
+    workload, options = parse(DESCRIPTION, resolution=64, fmap_max=512, batch=8, is_training=True)
     import tensorflow as tf
 
     from benchmarks import ceiling, measure
@@ -37,6 +41,7 @@ def main() -> None:
 
     step()
     first_step_sec = measure.process_age_sec()
+    stage_change = {"stage_change_sec": seconds_of_new_stage(trainer, batches, numbers)} if options.stage_change else {}
     result = measure.summary(measure.repeat(step, repeats=options.repeats), workload.batch)
     found = ceiling.ceiling_tflops(workload)
     nominal = workload.training_flops()
@@ -45,10 +50,19 @@ def main() -> None:
     measure.print_result({
         **vars(workload), "xla": options.xla, **result, "nominal_flops_per_image": nominal,
         "executed_flops_per_image": measure.executed_flops(trainer.trace_round(batches, **numbers)) / workload.batch,
-        "ceiling_tflops": found["ceiling"], "ceiling_conv_tflops": found["conv"], "ceiling_matmul_tflops": found["matmul"],
-        "share_of_ceiling": result["images_per_sec"] * nominal / 1e12 / found["ceiling"], "first_step_sec": first_step_sec,
+        **found,
+        "share_of_ceiling": result["images_per_sec"] * nominal / 1e12 / found["ceiling_tflops"], "first_step_sec": first_step_sec,
+        **stage_change,
     })  # fmt: skip
 
 
+def seconds_of_new_stage(trainer, batches, numbers: dict) -> float:
+    """From the last step of a stage to the first of the next one, that step included: here the fade into this resolution."""
+    start = time.perf_counter()
+    trainer.forget_rounds()
+    float(trainer.run_round(batches, **{**numbers, "lod": 0.5})["Loss/G"])
+    return time.perf_counter() - start
+
+
 if __name__ == "__main__":
-    main()
+    sys.exit(command_line.run(lambda _: main()))
