@@ -173,6 +173,10 @@ def test_export(network, tmp_path, capsys):
         (["images"], "one of --seeds LIST, --latents FILE or --w FILE"),
         (["images", "--seeds", "1", "--w", "x.npy"], "one of --seeds LIST"),
         (["images", "--seeds", "9-1"], "runs backwards"),
+        (["images", "--seeds", ""], "seeds must look like"),  # once a traceback, as the next two
+        (["images", "--latents", ""], "is not a file"),
+        (["images", "--w", ""], "is not a file"),
+        (["images", "--w", "/dev/null"], "is not a file"),
         (["images", "--seeds", "1", "--network", "none.pkl"], "none.pkl does not exist"),
         (["images", "--seeds", "1", "--batch", "0"], "--batch must be from 1"),
         (["images", "--seeds", "1", "--lod", "9"], "--lod must be from 0"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from stylegan_tf.array_files import npz_names, read_npy, read_npz
-from stylegan_tf.errors import MissingFileError, UserError
+from stylegan_tf.errors import UserError
 from stylegan_tf.files import atomic_path
 
 
@@ -31,8 +31,6 @@ def load_latents(path: str | os.PathLike, name: str) -> np.ndarray:
         UserError: not such a file, or the array has another shape or numbers that are not finite.
     """
     path = Path(path)
-    if not path.is_file():
-        raise MissingFileError(f"{path} does not exist (latents are read from .npy or .npz files).")
     array = _only_array(path, name) if path.suffix == ".npz" else read_npy(path)
     ranks = (2,) if name == "z" else (2, 3)
     if array.ndim not in ranks or array.dtype.kind not in "fiu" or array.size == 0:

@@ -42,13 +42,14 @@ def run(args: argparse.Namespace, report: Callable[[str], None]) -> None:
     """Does the command."""
     if sum(source is not None for source in (args.seeds, args.latents, args.w)) != 1:
         raise UserError("Say what to draw with one of --seeds LIST, --latents FILE or --w FILE.")
-    seeds = parse_seeds(args.seeds) if args.seeds else None
-    given = latents.load_latents(args.latents or args.w, "z" if args.latents else "w") if seeds is None else None
+    name, path = ("z", args.latents) if args.latents is not None else ("w", args.w)
+    seeds = parse_seeds(args.seeds) if args.seeds is not None else None
+    given = latents.load_latents(path, name) if seeds is None else None
     count = len(seeds if given is None else given)
     sheet = _sheet(args.grid, count)
     facts = check_network(args)
     if given is not None:
-        check_latents(given, args.latents or args.w, facts, "z" if args.latents else "w")
+        check_latents(given, path, facts, name)
     outdir = make_outdir(args.outdir)
 
     session = Session(args, facts=facts)
@@ -73,7 +74,7 @@ def _draw(session: Session, args, numbers: list[int], given: np.ndarray | None, 
     for start in range(0, len(numbers), _CHUNK):
         part = numbers[start : start + _CHUNK]
         z = None
-        if args.w:
+        if args.w is not None:
             ws = session.broadcast_ws(given[start : start + _CHUNK])
         else:
             z = session.z(part) if given is None else given[start : start + _CHUNK]
