@@ -8,14 +8,14 @@ import tensorflow as tf
 
 from metrics.classifier import Classifier, shrink, trained_classifier
 from metrics.generated import CHUNK
+from metrics.labels import check_classes
 from stylegan_tf.errors import MissingFileError, UserError
 
 
 def class_logits(bench, num_images: int) -> tuple[np.ndarray, str]:
     """Logits [num_images, classes] of the classifier trained on the dataset's labels, and its name."""
+    check_classes(bench.dataset)
     classifier = trained_classifier(bench.dataset, seed=bench.options.seed, cache=bench.cache)
-    if not classifier.is_one_hot:
-        raise UserError(f"The labels of {bench.dataset.path} are attributes, not classes: there is no Inception Score by them.")
     return _outputs(bench, classifier.logits, classifier.origin, num_images), classifier.origin
 
 

@@ -14,10 +14,10 @@ from metrics.feature_stats import Moments
 from metrics.feature_store import FeatureStore, key_of
 from metrics.generated import CHUNK
 from metrics.options import Options
+from metrics.sources import check_fit
 from metrics.stats_cache import cached_moments
 from metrics.workers import make_workers, run_in_order
 from stylegan_tf import data
-from stylegan_tf.errors import UserError
 from stylegan_tf.progress_bar import track
 
 
@@ -36,17 +36,8 @@ class Bench:
         self.cache = (cache or weights.cache_folder()) / "metrics"
         self.lod = float(networks.lod or 0)
         self.is_mirrored = bool((networks.dataset or {}).get("mirror")) if options.mirror is None else options.mirror
-        self._check()
+        check_fit(self.G, dataset)  # what cannot work fails before anything slow
         self._stores: list[FeatureStore] = []
-
-    def _check(self) -> None:
-        """What cannot work fails before anything slow."""
-        G, dataset = self.G, self.dataset
-        if dataset.channels != G.channels:
-            raise UserError(f"{dataset.path} has {dataset.channels} channels, the network draws {G.channels}.")
-        if G.label_size and dataset.label_size != G.label_size:
-            raise UserError(f"The network takes labels of {G.label_size} numbers, {dataset.path} has labels of {dataset.label_size}.")
-        dataset.level(G.resolution)
 
     @functools.cached_property
     def digest(self) -> str:

@@ -8,9 +8,9 @@ import numpy as np
 import tensorflow as tf
 
 from metrics.feature_store import key_of
+from metrics.labels import check_labels, is_attributes
 from stylegan_tf import data
 from stylegan_tf.array_files import read_npz
-from stylegan_tf.errors import UserError
 from stylegan_tf.files import atomic_path
 from stylegan_tf.progress_bar import track
 
@@ -57,13 +57,9 @@ def trained_classifier(dataset: data.Dataset, *, seed: int, cache: Path) -> Clas
     Raises:
         UserError: a dataset without labels, or with a single class.
     """
-    if dataset.label_size < 2 and not _is_attributes(dataset):
-        raise UserError(
-            f"{dataset.path} has no labels to train a classifier on. Make it from one folder a class (dataset_tool.py "
-            "create_from_images --labels folders), or name a classifier of your own: --classifier model.keras"
-        )
+    check_labels(dataset)
     side = min(dataset.resolution, MAX_SIDE)
-    is_one_hot = not _is_attributes(dataset)
+    is_one_hot = not is_attributes(dataset)
     protocol = {"dataset": dataset.digest, "side": side, "steps": _STEPS, "seed": seed}
     path = cache / f"classifier-{key_of(protocol)}.npz"
     model = _build(side, dataset.channels, dataset.label_size)
@@ -79,12 +75,6 @@ def trained_classifier(dataset: data.Dataset, *, seed: int, cache: Path) -> Clas
             np.savez(temporary, accuracy=accuracy, **{f"w{index}": array for index, array in enumerate(model.get_weights())})
     origin = f"classifier trained on the labels of {dataset.name} ({100 * accuracy:.1f} % correct)"
     return Classifier(model, side, is_one_hot, accuracy, origin)
-
-
-def _is_attributes(dataset: data.Dataset) -> bool:
-    """Whether labels are several yes-or-no attributes rather than one class of many."""
-    labels = np.asarray(dataset.labels[:10_000])
-    return dataset.label_size > 0 and not np.array_equal(labels.sum(axis=1), np.ones(len(labels)))
 
 
 def _build(side: int, channels: int, outputs: int) -> keras.Model:

@@ -7,28 +7,46 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from metrics import registry, report, weights
+from metrics import inception_score, labels, registry, report, sources, weights
 from metrics.feature_store import key_of
 from metrics.options import Options
 from metrics.registry import Metric
 from metrics.result import Result
-from stylegan_tf.errors import UserError
+from stylegan_tf import data
+from stylegan_tf.errors import MissingFileError
 
 _PATHS = "perceptual_path_length"
 _WITHOUT_INCEPTION = (_PATHS, "linear_separability")
 
 
-def prepare(metrics: Iterable[Metric], options: Options) -> None:
-    """Makes sure that every metric network is there, before anything slow.
+def prepare(metrics: Iterable[Metric], options: Options, dataset: data.Dataset | None = None) -> None:
+    """Makes sure that everything a score needs is there, before anything slow; without TensorFlow.
+
+    Args:
+        metrics: from `registry.parse_list`.
+        options: of the protocol.
+        dataset: real images, None where they are checked later.
 
     Raises:
-        UserError: one is not, and cannot be fetched; the message lists the ways to get it.
+        UserError: a metric network is not there and cannot be fetched (the message lists the ways to get it), a classifier
+            or the held-out images are missing, or a metric needs labels or logits that there are not.
     """
-    for metric in metrics:
-        if metric.module == _PATHS:
-            weights.load_lpips(options.lpips)
-        elif metric.module not in _WITHOUT_INCEPTION and metric.variant != "labels":
-            weights.load_inception(options.inception)
+    for path in options.classifier:
+        if not Path(path).is_file():
+            raise MissingFileError(f"{path} does not exist. Expected a Keras model (.keras) as attribute classifier.")
+    if options.held_out:
+        sources.open_held_out(options.held_out, dataset)
+    modules = {metric.module for metric in metrics if metric.variant != "labels"}
+    if dataset is not None and "linear_separability" in modules and not options.classifier:
+        labels.check_labels(dataset)
+    if dataset is not None and any(metric.variant == "labels" for metric in metrics):
+        labels.check_classes(dataset)
+    if _PATHS in modules:
+        weights.load_lpips(options.lpips)
+    if modules - set(_WITHOUT_INCEPTION):
+        arrays = weights.load_inception(options.inception)
+        if "inception_score" in modules:
+            inception_score.last_layer(arrays)
 
 
 def evaluate(
@@ -54,9 +72,8 @@ def evaluate(
         on_result: called with every result, old or new.
     """
     from metrics.bench import Bench
-    from stylegan_tf import data
 
-    dataset = data.open_dataset(_dataset_path(networks, dataset_path))
+    dataset = data.open_dataset(sources.find_dataset(networks.source, networks.dataset, dataset_path))
     bench = Bench(networks, dataset, options)
     results = []
     for metric in metrics:
@@ -113,13 +130,6 @@ def request_of(bench, metric: Metric) -> str:
     return key_of({"metric": metric.name, "data": bench.dataset.digest, "mirror": bench.is_mirrored, **options, **bench.common_protocol()})
 
 
-def _dataset_path(networks, path: str | Path | None) -> Path:
-    found = path or (networks.dataset or {}).get("path")
-    if not found:
-        raise UserError(f"{networks.source or 'This network'} does not say what it was trained on. Name the dataset: --data FOLDER")
-    return Path(found)
-
-
 def on_snapshot(
     metric_names: Iterable[str] | str,
     dataset_path: str | Path,
@@ -147,13 +157,11 @@ def on_snapshot(
         UserError: at once, for an unknown name, a dataset that is not there, or a network that cannot be fetched.
     """
     from metrics.time_budget import sized
-    from stylegan_tf import data
 
     options = options or Options()
     names = metric_names if isinstance(metric_names, str) else ",".join(metric_names)
     metrics = registry.parse_list(names, num_images)
-    data.open_dataset(dataset_path)
-    prepare(metrics, options)
+    prepare(metrics, options, data.open_dataset(dataset_path))
     folder = Path(run_dir)
 
     def score_snapshot(path: Any, networks: Any, nimg: int) -> dict[str, float]:

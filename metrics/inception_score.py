@@ -9,6 +9,8 @@ if __name__ == "__main__":  # run by its path: the checkout is what must be impo
 
     sys.exit(run_metric("is50k", __doc__))
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from metrics.intervals import of_parts
@@ -36,16 +38,25 @@ def score(bench, metric: Metric) -> Score:
     return Score({metric.name: of_parts(split_scores(logits, NUM_PARTS), "generated images")}, protocol)
 
 
-def _inception_logits(bench, num_images: int) -> np.ndarray:
-    """float32 [num_images, 1008], without the bias as the score is defined, where the weights hold the last layer."""
-    from metrics import weights
+def last_layer(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Kernel [2048, 1008] from pool features to logits, of the arrays of `weights.load_inception`.
 
-    last = weights.load_inception(bench.options.inception).get("logits/kernel")
-    if last is None:
+    Raises:
+        UserError: the file they came from ends at the pool features.
+    """
+    if "logits/kernel" not in arrays:
         raise UserError(
             "This file of Inception ends at the pool features: it has no logits, which the Inception Score needs. Either name a "
             "file that has them (--inception pt_inception-2015-12-05-6726825d.pth), or score by the dataset's own classes (is50k_labels)."
         )
+    return arrays["logits/kernel"]
+
+
+def _inception_logits(bench, num_images: int) -> np.ndarray:
+    """float32 [num_images, 1008], without the bias as the score is defined."""
+    from metrics import weights
+
+    last = last_layer(weights.load_inception(bench.options.inception))
     return np.concatenate([features @ last for _, features in bench.generated_features(num_images)])
 
 

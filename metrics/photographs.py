@@ -9,8 +9,8 @@ from PIL import Image, ImageDraw, ImageFont
 from metrics import real_images
 from metrics.generated import CHUNK
 from metrics.pairwise import NearestSearch
+from metrics.sources import open_held_out
 from stylegan_tf import data
-from stylegan_tf.errors import UserError
 
 NUM_SHOWN = 3  # neighbours a row of the figure, by pixels and by features
 PIXEL_SIDE = 32  # pixels are compared at this size: a shift by one pixel must not hide a copy
@@ -58,9 +58,7 @@ def held_out(bench, num_images: int) -> Photographs:
     """Photographs that training has not seen; without a held-out dataset, some of the training set, each to be left out."""
     dataset, own_numbers = bench.dataset, None
     if bench.options.held_out:
-        dataset = data.open_dataset(bench.options.held_out)
-        if dataset.digest == bench.dataset.digest:
-            raise UserError(f"{dataset.path} is the training set itself. Held-out images must be others.")
+        dataset = open_held_out(bench.options.held_out, bench.dataset)
         chosen, origin = _spread(dataset.num_images, num_images), f"{dataset.name}/{dataset.digest}"
         features = np.concatenate([rows for _, rows in bench.real_features(_each_once(chosen), dataset)])
     else:

@@ -108,7 +108,7 @@ def _score(parsed: argparse.Namespace, metrics: list, options: Options) -> int:
     from metrics import evaluate, report
     from stylegan_tf.loading import find_snapshot, snapshots_of
 
-    evaluate.prepare(metrics, options)
+    evaluate.prepare(metrics, options, _open_dataset(network, parsed))
     command_line.import_tensorflow()
     if not (parsed.all or parsed.watch):
         folder = _score_one(find_snapshot(network), parsed, metrics, options)
@@ -129,6 +129,17 @@ def _score(parsed: argparse.Namespace, metrics: list, options: Options) -> int:
     for path in report.write_overview(folder):
         print(f"wrote {path}")
     return 0
+
+
+def _open_dataset(network: Path, parsed: argparse.Namespace):
+    """The real images, held against the newest snapshot; None where --watch has neither yet."""
+    from metrics.sources import check_snapshot
+    from stylegan_tf import data
+    from stylegan_tf.loading import snapshots_of
+
+    if parsed.watch and not snapshots_of(network):
+        return data.open_dataset(parsed.data) if parsed.data else None
+    return check_snapshot(network, parsed.data)
 
 
 def _score_one(path: Path, parsed: argparse.Namespace, metrics: list, options: Options) -> Path:
