@@ -1,10 +1,12 @@
-"""How every command-line program ends: 0 when done, 2 with one clear message for bad input, 130 when interrupted, 141 unheard."""
+"""How every command-line program begins and ends: outputs checked first; 0 done, 2 bad input, 130 interrupted, 141 unheard."""
 
 import contextlib
 import os
 import select
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TextIO
 
 from stylegan_tf.errors import UserError
@@ -102,3 +104,25 @@ def silenced_stderr() -> Iterator[None]:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
+
+
+def check_output(path: str | os.PathLike) -> Path:
+    """Refuses, before anything slow, a file that could not be written.
+
+    Raises:
+        UserError: its folder does not exist or takes no files, or `path` is a folder or a device.
+    """
+    path = Path(path)
+    try:
+        if path.is_dir():
+            raise UserError(f"{path} is a folder. Expected the name of a file to write.")
+        if path.exists() and not path.is_file():  # such as /dev/null, which the finished file would replace
+            raise UserError(f"{path} is no ordinary file. Expected the name of a file to write.")
+        if not path.parent.is_dir():
+            raise UserError(f"The folder {path.parent} does not exist.")
+        # Permissions do not tell: root may write everywhere, but not in /proc. The name is as long as that of `atomic_path`.
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.stem}-", suffix=f".partial{path.suffix}"):
+            pass
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error
+    return path

@@ -96,3 +96,21 @@ def test_a_reader_that_is_gone_ends_a_program_quietly(size, stream, end, unbuffe
     with open(kept_read, "rb") as kept:
         assert kept.read() == b""
     assert code == 141
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        (".", "is a folder"),
+        ("/dev/null", "no ordinary file"),  # a finished file is renamed onto it
+        ("none/a.gif", "The folder none does not exist"),
+        ("/proc/a.gif", "cannot be written"),
+        ("a" * 250 + ".gif", "cannot be written"),  # a name for the finished file, not for the unfinished one
+    ],
+)
+def test_files_that_cannot_be_written_are_said_beforehand(tmp_path, monkeypatch, path, message):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=message):
+        command_line.check_output(path)
+    command_line.check_output("a.gif")
+    assert list(tmp_path.iterdir()) == []

@@ -186,6 +186,10 @@ def test_export(network, tmp_path, capsys):
         (["images", "--seeds", "0-9999", "--grid"], "at most 1024"),
         (["images", "--seeds", "1", "--grid", "2by3"], "columns x rows"),
         (["images", "--seeds", "1", "--outdir", "/dev/null/x"], "cannot be made"),
+        (["images", "--seeds", "1", "--outdir", "/proc"], "cannot be written"),
+        (["images", "--seeds", "1", "--save-latents", "none/x.npz"], "none does not exist"),
+        (["images", "--seeds", "1", "--save-latents", ""], "writes z and w as .npz"),
+        (["images", "--seeds", "1", "--save-latents", "x.npy"], "writes z and w as .npz"),
         (["style-mixing", "--rows", "x"], "must look like"),
         (["style-mixing", "--styles", "4-2"], "runs backwards"),
         (["truncation", "--psis", "a"], "psis must be numbers"),
@@ -194,6 +198,7 @@ def test_export(network, tmp_path, capsys):
         (["interpolate", "--seeds", "1"], "cannot be dealt"),
         (["interpolate", "--seeds", "0-2", "--grid", "2x1"], "cannot be dealt"),
         (["interpolate", "--output", "walk.avi"], ".mp4, .gif, .webp"),
+        (["interpolate", "--output", "/proc/w.gif"], "/proc/w.gif cannot be written"),  # root has every permission there
         (["interpolate", "--frames", "0"], "--frames must be at least 1"),
         (["project", "--target", "none.jpg"], "none.jpg does not exist"),
         (["project", "--target", __file__], "cannot be read as a picture"),

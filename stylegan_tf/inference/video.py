@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from stylegan_tf.command_line import check_output
 from stylegan_tf.errors import UserError
 from stylegan_tf.files import atomic_path
 
@@ -17,13 +18,12 @@ def check_video_path(path: str | os.PathLike) -> Path:
     """Refuses, before anything slow, a file that could not be written.
 
     Raises:
-        UserError: another suffix, no such folder, or the package that writes .mp4 is not installed.
+        UserError: another suffix, no place for a file, or the package that writes .mp4 is not installed.
     """
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
         raise UserError(f"Videos are written as {', '.join(SUFFIXES)}. Received: {path}")
-    if not path.parent.is_dir():
-        raise UserError(f"The folder {path.parent} does not exist.")
+    check_output(path)
     if path.suffix.lower() == ".mp4":
         _ffmpeg()
     return path

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stylegan_tf import command_line
-from stylegan_tf.errors import MissingFileError, UserError
+from stylegan_tf.errors import UserError
+from stylegan_tf.legacy.arrays import read_official
 
 EXAMPLES = """examples:
   python -m stylegan_tf.legacy info karras2019stylegan-ffhq-1024x1024.pkl
@@ -41,18 +42,17 @@ def main(argv: Sequence[str]) -> None:
 
 def convert(options: argparse.Namespace) -> None:
     """Writes a snapshot."""
-    if not Path(options.official).is_file():
-        raise MissingFileError(f"{options.official} does not exist. Expected a network pickle of the original.")
     ours = Path(options.ours)
     if ours.resolve() == Path(options.official).resolve():
         raise UserError(f"{ours} would replace the official pickle. Choose another name.")
-    if not ours.absolute().parent.is_dir():
-        raise UserError(f"The folder {ours.parent} does not exist.")
+    command_line.check_output(ours)
+    official = read_official(options.official)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from stylegan_tf.legacy.official import load_official
+    command_line.import_tensorflow()  # takes seconds: wrong files do not wait for it
+    from stylegan_tf.legacy.official import make_networks
     from stylegan_tf.snapshot import save_networks
 
-    networks = load_official(options.official)
+    networks = make_networks(official, source=str(options.official))
     save_networks(ours, networks)
     print(f"{ours}: {networks.G_ema.resolution}x{networks.G_ema.resolution}, {ours.stat().st_size / 1e6:.1f} MB, lod {networks.lod:g}")
 

@@ -2,7 +2,7 @@
 
 import os
 
-from stylegan_tf.legacy.arrays import NetworkArrays, read_official
+from stylegan_tf.legacy.arrays import NetworkArrays, OfficialArrays, read_official
 from stylegan_tf.networks import Discriminator, Generator, assign_weights
 from stylegan_tf.snapshot import Networks
 
@@ -21,12 +21,16 @@ def load_official(path: str | os.PathLike, *, dtype: str | None = None) -> Netwo
         MissingFileError: there is no such file.
         UserError: not such a pickle, damaged, of another program, or its options and arrays disagree.
     """
-    official = read_official(path)
+    return make_networks(read_official(path), source=str(path), dtype=dtype)
+
+
+def make_networks(official: OfficialArrays, *, source: str, dtype: str | None = None) -> Networks:
+    """Networks of arrays that were read from the file `source`; see `load_official`."""
     G = _make(Generator, official.G, "G", dtype)
     D = _make(Discriminator, official.D, "D", dtype)
     G_ema = _make(Generator, official.G_ema, "G_ema", dtype)
     dataset = {"label_size": official.G_ema.options["label_size"], "class_names": []}
-    return Networks(G, D, G_ema, nimg=0, lod=official.lod, dataset=dataset, config={}, source=str(path))
+    return Networks(G, D, G_ema, nimg=0, lod=official.lod, dataset=dataset, config={}, source=source)
 
 
 def _make(kind: type, arrays: NetworkArrays, name: str, dtype: str | None) -> Generator | Discriminator:

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from stylegan_tf.command_line import check_output
 from stylegan_tf.errors import UserError
 from stylegan_tf.inference.commands.session import Session, add_network_options, check_network
 
@@ -29,8 +30,7 @@ def run(args: argparse.Namespace, report: Callable[[str], None]) -> None:
             raise UserError("A Keras file keeps the network as it is: --images uint8 and --batch-size are for --format savedmodel.")
     if path.exists():
         raise UserError(f"{path} exists already. Choose another --output or remove it.")
-    if not path.absolute().parent.is_dir():
-        raise UserError(f"The folder {path.parent} does not exist.")
+    check_output(path)
     if args.batch_size is not None and not 1 <= args.batch_size <= 4096:
         raise UserError(f"--batch-size must be from 1 to 4096. Received: {args.batch_size}")
     session = Session(args, facts=check_network(args))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from stylegan_tf.command_line import check_output
 from stylegan_tf.errors import UserError
 from stylegan_tf.images import make_grid, save_png
 from stylegan_tf.inference import latents
@@ -35,7 +36,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--w", metavar="FILE", help="draw the w of an .npy or .npz file instead: not mapped, not truncated")
     add("--outdir", default="out", metavar="DIR", help="folder for the pictures (default: %(default)s)")
     add("--grid", nargs="?", const="auto", metavar="CxR", help="sheets of so many columns and rows instead of one file each")
-    add("--save-latents", metavar="FILE", help="write z and w as .npz")
+    add("--save-latents", metavar="FILE", help="write z and w as .npz (of --w, .npy too)")
 
 
 def run(args: argparse.Namespace, report: Callable[[str], None]) -> None:
@@ -47,6 +48,8 @@ def run(args: argparse.Namespace, report: Callable[[str], None]) -> None:
     given = latents.load_latents(path, name) if seeds is None else None
     count = len(seeds if given is None else given)
     sheet = _sheet(args.grid, count)
+    if args.save_latents is not None:
+        _check_saved(args.save_latents, is_w_alone=args.w is not None)
     facts = check_network(args)
     if given is not None:
         check_latents(given, path, facts, name)
@@ -55,13 +58,13 @@ def run(args: argparse.Namespace, report: Callable[[str], None]) -> None:
     session = Session(args, facts=facts)
     numbers = seeds if seeds is not None else list(range(count))
     kept: list[tuple[np.ndarray | None, np.ndarray]] = []
-    pictures = _draw(session, args, numbers, given, kept if args.save_latents else None)
+    pictures = _draw(session, args, numbers, given, kept if args.save_latents is not None else None)
     pictures = track(pictures, total=count, label="Drawing")
     if sheet:
         written = _write_sheets(outdir, pictures, sheet, count)
     else:
         written = _write_pictures(outdir, pictures, _names(session, numbers, is_seed=seeds is not None))
-    if args.save_latents:
+    if args.save_latents is not None:
         arrays = {"w": np.concatenate([w for _, w in kept])}
         if kept[0][0] is not None:
             arrays["z"] = np.concatenate([z for z, _ in kept])
@@ -83,6 +86,14 @@ def _draw(session: Session, args, numbers: list[int], given: np.ndarray | None, 
             kept.append((z, ws))
         for batch in session.painter.batches(ws, part):
             yield from batch
+
+
+def _check_saved(path: str, *, is_w_alone: bool) -> None:
+    """Refuses a --save-latents that could not be written, or not be read again."""
+    suffixes = (".npz", ".npy") if is_w_alone else (".npz",)
+    if Path(path).suffix not in suffixes:
+        raise UserError(f"--save-latents writes {'w' if is_w_alone else 'z and w'} as {' or '.join(suffixes)}. Received: {path!r}")
+    check_output(path)
 
 
 def _sheet(grid: str | None, count: int) -> tuple[int, int] | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from stylegan_tf.command_line import import_tensorflow
+from stylegan_tf.command_line import check_output, import_tensorflow
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.inference import latents
 from stylegan_tf.inference.network_facts import NetworkFacts, read_facts
@@ -47,8 +47,7 @@ def make_outdir(path: str) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"The folder {folder} cannot be made: {error.strerror}.") from error
-    if not os.access(folder, os.W_OK):
-        raise UserError(f"The folder {folder} cannot be written to.")
+    check_output(folder / "picture.png")
     return folder
 
 
