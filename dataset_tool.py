@@ -46,6 +46,10 @@ def parser() -> argparse.ArgumentParser:
 
 _TARGET = ("tfrecord_dir", "dataset folder to make; its last part becomes the dataset's name")
 _DATASET = ("tfrecord_dir", "dataset folder")
+_SOURCES = (  # arguments that name what images and labels are read from
+    *("image_dir", "mnist_dir", "cifar10_dir", "cifar100_dir", "svhn_dir", "lmdb_dir", "celeba_dir"),
+    *("hdf5_filename", "data_dir", "labels", "mask_dir"),
+)
 
 
 def _add_makers(command: Callable) -> None:
@@ -149,14 +153,16 @@ def _add_lookers(command: Callable) -> None:
 
 def _build(open_source: Callable, args: argparse.Namespace, **more) -> None:
     """Checks options and target first: opening a large source takes a while."""
-    from stylegan_tf.data.build import build_dataset, ready_target
+    from stylegan_tf.data.build import build_dataset
     from stylegan_tf.data.kept_memory import keep_freed_memory
+    from stylegan_tf.data.target import ready_target
 
     options = prepare_options(args, **more)
-    ready_target(args.tfrecord_dir, args.overwrite)
+    sources = [value for name in _SOURCES if (value := getattr(args, name, None))]
+    ready_target(args.tfrecord_dir, args.overwrite, sources=sources)
     keep_freed_memory()
     with open_source() as source:
-        build_dataset(source, args.tfrecord_dir, options, made_by={"command": args.command_line})
+        build_dataset(source, args.tfrecord_dir, options, made_by={"command": args.command_line}, sources=sources)
 
 
 def create_leaves(args: argparse.Namespace) -> None:

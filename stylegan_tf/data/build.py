@@ -4,6 +4,7 @@ import errno
 import functools
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,12 @@ import numpy as np
 
 from stylegan_tf.data.disk import check_disk
 from stylegan_tf.data.encoding import Encoder, Item
-from stylegan_tf.data.partial import clear_leftovers
 from stylegan_tf.data.prepare import Prepared, prepare, writing_order
 from stylegan_tf.data.prepare_options import PrepareOptions
 from stylegan_tf.data.report import Report, write_report
 from stylegan_tf.data.sources import Source, UnusableImage
 from stylegan_tf.data.sources.base import printable
+from stylegan_tf.data.target import ready_target
 from stylegan_tf.data.writer import DatasetWriter
 from stylegan_tf.errors import UserError
 from stylegan_tf.files import write_text
@@ -25,7 +26,9 @@ from stylegan_tf.progress_bar import Progress, format_sec
 _NUM_SAMPLES = 12  # images that disk and time are measured on before writing
 
 
-def build_dataset(source: Source, target_dir: str | Path, options: PrepareOptions, *, made_by: dict[str, Any], say=print) -> Report:
+def build_dataset(
+    source: Source, target_dir: str | Path, options: PrepareOptions, *, made_by: dict[str, Any], sources: Sequence[str] = (), say=print
+) -> Report:
     """Makes a dataset of a source.
 
     Args:
@@ -33,13 +36,14 @@ def build_dataset(source: Source, target_dir: str | Path, options: PrepareOption
         target_dir: see `DatasetWriter`.
         options: what is wanted.
         made_by: goes into the manifest, such as the command line.
+        sources: files and folders that the images come from: never overwritten.
         say: gets lines for the user.
 
     Raises:
         UserError: nothing usable, an unusable image with on_error "stop", an existing target, or a disk too small. Nothing
             is left behind.
     """
-    ready_target(target_dir, options.overwrite, say=say)
+    ready_target(target_dir, options.overwrite, sources=sources, say=say)
     prepared = prepare(source, options, say=say)
     indices = writing_order(prepared.checked.indices, options.shuffle)
     plan = prepared.plan
@@ -51,14 +55,6 @@ def build_dataset(source: Source, target_dir: str | Path, options: PrepareOption
     report = _write(prepared, indices, target_dir, made_by)
     say(f"{report.num_written} images in {target_dir}; what became of every file: {Path(target_dir) / 'report.html'}")
     return report
-
-
-def ready_target(target_dir: str | Path, overwrite: bool, *, say=print) -> None:
-    """Clears what killed builds left; raises UserError for an existing target, before hours are spent on checking."""
-    for sentence in clear_leftovers(Path(target_dir)):
-        say(sentence)
-    if Path(target_dir).exists() and not overwrite:
-        raise UserError(f"{target_dir} exists. Take another name, or --overwrite to replace it.")
 
 
 def estimate(prepared: Prepared, indices: np.ndarray) -> tuple[float, float]:

@@ -6,8 +6,8 @@ from typing import Any
 
 from stylegan_tf.data.dataset import Dataset
 from stylegan_tf.data.encoding import Item
-from stylegan_tf.data.partial import clear_leftovers
 from stylegan_tf.data.records import decode_record
+from stylegan_tf.data.target import ready_target
 from stylegan_tf.data.writer import DatasetWriter
 from stylegan_tf.progress_bar import Progress
 
@@ -28,8 +28,7 @@ def convert_dataset(
     Raises:
         UserError: a damaged record, an existing target, or a disk too small; nothing is left behind.
     """
-    for sentence in clear_leftovers(Path(target_dir)):
-        say(sentence)
+    ready_target(target_dir, output.get("overwrite", False), sources=[dataset.path], say=say)
     level = dataset.level(dataset.resolution)
     writer = DatasetWriter(
         target_dir,

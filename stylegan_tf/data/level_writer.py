@@ -10,6 +10,15 @@ import numpy as np
 from stylegan_tf.data.encoding import Records
 from stylegan_tf.data.record_file import save_index
 from stylegan_tf.data.tfrecords import file_name
+from stylegan_tf.errors import UserError
+
+_MAX_SHARDS = 99_999  # five digits in the names of files
+
+
+def check_shards(num_shards: int) -> None:
+    """Raises UserError for a number of shards that cannot be."""
+    if not 1 <= num_shards <= _MAX_SHARDS:
+        raise UserError(f"The number of shards must be from 1 to {_MAX_SHARDS}. Received: {num_shards}")
 
 
 class LevelWriter:

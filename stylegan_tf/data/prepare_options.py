@@ -6,6 +6,7 @@ from pathlib import Path
 from stylegan_tf.data.codecs import JPEG_QUALITY, check_encoding
 from stylegan_tf.data.decode import parse_colour
 from stylegan_tf.data.fit import FITS
+from stylegan_tf.data.level_writer import check_shards
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.resolution import check_resolution
 
@@ -72,6 +73,7 @@ class PrepareOptions:
         if self.channels not in (None, 1, 3, 4):
             raise UserError(f"channels must be 1, 3 or 4. Received: {self.channels}")
         check_encoding(self.encoding, self.channels or 1, self.quality)
+        check_shards(self.num_shards)
         for name in ("min_size", "max_images", "workers", "wide_height"):
             value = getattr(self, name)
             if value is not None and value < 1:

@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 
 from stylegan_tf.data.codecs import JPEG_QUALITY, check_encoding
-from stylegan_tf.data.dataset import PARTIAL_SUFFIX, Dataset, open_folder
+from stylegan_tf.data.dataset import Dataset, open_folder
 from stylegan_tf.data.disk import check_disk, estimate_bytes
 from stylegan_tf.data.encoding import Encoder, Item, Records
 from stylegan_tf.data.label_writer import LabelWriter
-from stylegan_tf.data.level_writer import LevelWriter
+from stylegan_tf.data.level_writer import LevelWriter, check_shards
 from stylegan_tf.data.manifest import Manifest, content_digest, write_manifest
 from stylegan_tf.data.partial import PartialFolder
+from stylegan_tf.data.target import check_target
 from stylegan_tf.data.tfrecords import labels_name
 from stylegan_tf.errors import UserError
 from stylegan_tf.resolution import check_resolution
@@ -45,11 +46,11 @@ class DatasetWriter:
         expected_images: if given, the disk is checked for so many before anything is written.
         class_names: names of the classes; labels may then be class numbers.
         num_shards: record files a resolution; image i is in shard i % num_shards. The original reads only 1.
-        overwrite: replace an existing dataset, once the new one is whole.
+        overwrite: replace an existing dataset, once the new one is whole; anything else that is there is never touched.
         made_by: what the manifest says about how this dataset came about; any JSON object.
 
     Raises:
-        UserError: wrong values, an existing target without `overwrite`, or a disk too small.
+        UserError: wrong values, an existing target without `overwrite` or that is no dataset, or a disk too small.
     """
 
     def __init__(
@@ -68,8 +69,7 @@ class DatasetWriter:
     ):
         check_resolution(resolution)
         check_encoding(encoding, channels, quality)
-        if not 1 <= num_shards <= 99_999:
-            raise UserError(f"The number of shards must be from 1 to 99999. Received: {num_shards}")
+        check_shards(num_shards)
         self.target_dir = Path(os.path.abspath(target_dir))
         self.name = self.target_dir.name
         self.num_images = 0  # written; images just added may wait for company
@@ -79,7 +79,7 @@ class DatasetWriter:
         self._chunk_size = min(256, max(1, _CHUNK_BYTES // self._encoder.image_bytes))
         self._waiting: list[Item] = []
         self._overwrite, self._made_by = overwrite, dict(made_by or {})
-        self._check_target()
+        check_target(self.target_dir, overwrite)
         if expected_images is not None:
             size = estimate_bytes(expected_images, resolution=resolution, channels=channels, encoding=encoding)
             check_disk(self.target_dir, size)
@@ -91,17 +91,18 @@ class DatasetWriter:
     def __enter__(self) -> "DatasetWriter":
         try:
             self._partial.make()
+            for resolution in self._encoder.resolutions:
+                self._levels.append(LevelWriter(self._partial.path, self.name, resolution, self._num_shards))
         except OSError as error:
+            self._partial.remove()
             raise UserError(f"{self.target_dir} cannot be made: {error.strerror}") from error
-        for resolution in self._encoder.resolutions:
-            self._levels.append(LevelWriter(self._partial.path, self.name, resolution, self._num_shards))
         return self
 
     def __exit__(self, error_type: type | None, error: BaseException | None, traceback: Any) -> None:
         try:
             if error_type is None:
                 self.complete()
-                self._check_target()
+                check_target(self.target_dir, self._overwrite)
                 self._partial.publish()
         except OSError as late_error:
             error = late_error
@@ -162,12 +163,6 @@ class DatasetWriter:
     def set_labels(self, labels: np.ndarray) -> None:
         """Sets the labels of all images at once, float [num_images, label_size], instead of one with every image."""
         self._labels.set_all(labels)
-
-    def _check_target(self) -> None:
-        if not self.name or self.name.startswith(".") or self.name.endswith(PARTIAL_SUFFIX):
-            raise UserError(f"{self.target_dir} is no name for a dataset. Take one like datasets/cats")
-        if self.target_dir.exists() and not self._overwrite:
-            raise UserError(f"{self.target_dir} exists. Take another name, or --overwrite to replace it.")
 
     def _flush(self) -> None:
         """Writes the images that `add` keeps until they are worth the work."""
