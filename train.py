@@ -57,6 +57,9 @@ def overridden(settings: TrainingSettings, options: argparse.Namespace) -> Train
         "run.seed": options.seed,
         "data.mirror": options.mirror,
         "run.num_gpus": options.gpus,
+        "run.metrics": options.metrics,
+        "run.metric_images": options.metric_images,
+        "run.metric_minutes": options.metric_minutes,
         "transfer.init_from": options.init_from,
     }
     assignments = [f"{name}={value}" for name, value in flags.items() if value is not None]
@@ -81,13 +84,15 @@ def start(settings: TrainingSettings, options: argparse.Namespace, source: Path 
     if options.dry_run:
         return print_estimate(settings, dataset)
     from stylegan_tf.training import devices as device_choice
-    from stylegan_tf.training import launch
+    from stylegan_tf.training import launch, settings_check
 
-    check_metrics(options, settings)
+    check_metrics(settings)
+    check_source(settings.transfer.init_from)
     devices = device_choice.open_devices(settings.run)
+    settings_check.check_devices(settings, devices.num_devices)
     name = run_name(dataset.name, devices.num_devices)
     folder = run_dirs.create(options.outdir, name) if devices.is_chief else run_dirs.scratch()
-    on_snapshot = metrics_callback(options, dataset, folder.path)
+    on_snapshot = metrics_callback(settings, dataset, folder.path)
     return launch.start(settings, folder, dataset, devices, command=sys.argv, source=source, on_snapshot=on_snapshot)
 
 
@@ -97,18 +102,19 @@ def resume_run(path: Path, options: argparse.Namespace) -> int:
     base = dataclasses.replace(config.preset(options.preset)) if options.preset else saved
     wanted = overridden(base, options)
     from stylegan_tf.training import devices as device_choice
-    from stylegan_tf.training import launch, resume
+    from stylegan_tf.training import launch, resume, settings_check
 
     settings, report = resume.merged(saved, wanted)
     dataset, settings = checked(settings)
     if options.dry_run:
         print("\n".join(report))
         return print_estimate(settings, dataset)
-    check_metrics(options, settings)
+    check_metrics(settings)
     devices = device_choice.open_devices(settings.run)
+    settings_check.check_devices(settings, devices.num_devices)
     folder = run_dirs.RunDir(path) if devices.is_chief else run_dirs.scratch()
     state = resume.read(path / run_dirs.STATE_NAME)
-    on_snapshot = metrics_callback(options, dataset, path)
+    on_snapshot = metrics_callback(settings, dataset, path)
     return launch.resume(settings, folder, dataset, devices, state=state, report=report, on_snapshot=on_snapshot)
 
 
@@ -132,33 +138,41 @@ def checked(settings: TrainingSettings) -> tuple[Any, TrainingSettings]:
     return dataset, settings
 
 
-def check_metrics(options: argparse.Namespace, settings: TrainingSettings) -> None:
+def check_source(init_from: str | None) -> None:
+    """Refuses a network to start from that is not there, before a run folder is made."""
+    if init_from is not None and not Path(init_from).exists():
+        raise MissingFileError(f"--init-from {init_from}: no such snapshot, run folder or official pickle.")
+
+
+def check_metrics(settings: TrainingSettings) -> None:
     """Refuses unknown metrics, and metric networks that are not there, before a run folder is made."""
-    best = settings.run.best_metric
-    if not options.metrics:
+    run = settings.run
+    best = run.best_metric
+    if not run.metrics:
         if best:
             raise UserError(f"run.best_metric is {best}, but --metrics asks for none. Add --metrics {best}.")
         return
     from metrics import evaluate, registry
     from metrics.options import Options
 
-    metrics = registry.parse_list(options.metrics, options.metric_images)
+    metrics = registry.parse_list(run.metrics, run.metric_images)
     names = [metric.name for metric in metrics]
     if best and not any(best == name or best.startswith(f"{name}_") for name in names):
         raise UserError(f"run.best_metric is {best}, but --metrics asks for {', '.join(names)} (written in full). Name one of these.")
-    if best and options.metric_minutes is not None:
+    if best and run.metric_minutes is not None:
         raise UserError("run.best_metric needs a name that stays, and --metric-minutes changes its number. Use --metric-images N instead.")
     evaluate.prepare(metrics, Options())
 
 
-def metrics_callback(options: argparse.Namespace, dataset: Any, folder: Path) -> Any:
+def metrics_callback(settings: TrainingSettings, dataset: Any, folder: Path) -> Any:
     """What training calls after each snapshot, None where no metric was asked for."""
-    if not options.metrics:
+    run = settings.run
+    if not run.metrics:
         return None
     from metrics import evaluate
 
-    budget_sec = None if options.metric_minutes is None else options.metric_minutes * 60
-    return evaluate.on_snapshot(options.metrics, dataset.path, folder, num_images=options.metric_images, time_budget_sec=budget_sec)
+    budget_sec = None if run.metric_minutes is None else run.metric_minutes * 60
+    return evaluate.on_snapshot(run.metrics, dataset.path, folder, num_images=run.metric_images, time_budget_sec=budget_sec)
 
 
 def read_config(folder: Path) -> TrainingSettings:

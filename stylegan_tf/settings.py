@@ -142,7 +142,10 @@ class RunSettings:
     state_ticks: int = 10  # ticks between two training states, from which a run can go on
     state_minutes: float = 10.0  # minutes after which a training state is written whatever the ticks
     keep_snapshots: int | None = None  # newest network snapshots kept, None for all; the best and the final one always stay
-    best_metric: str | None = None  # metric (a name given to --metrics) whose best snapshot is kept
+    metrics: str | None = None  # scores of every snapshot, such as fid5k,kid5k_full (--metrics)
+    metric_images: int | None = None  # images of every score, instead of the number in its name (--metric-images)
+    metric_minutes: float | None = None  # time that scoring a snapshot may take, None for no limit (--metric-minutes)
+    best_metric: str | None = None  # one of these metrics, in full, whose best snapshot is kept
     on_nan: Literal["stop", "rollback"] = "stop"  # weights or losses not finite: stop, or go back to the last state
     max_rollbacks: int = 3  # times a run may go back
     max_logit: float = 1e6  # mean absolute logit above which training counts as run away

@@ -57,12 +57,18 @@ def test_help_is_fast_and_needs_no_tensorflow():
         (["--data", "nowhere"], "no dataset nowhere"),
         (["--resume", "latest"], "--resume latest: no run in"),
         (["--seed", "-1"], "run.seed must not be below 0"),
+        (["--gpus", "-1"], "run.num_gpus must not be below 0"),
+        (["--init-from", "nowhere.pkl"], "--init-from nowhere.pkl: no such snapshot"),
+        (["--set", "transfer.start_lod=5"], "A start at lod 5 is outside of the schedule"),
+        (["--set", "run.grid_columns=-1"], "run.grid_columns must be at least 1"),
+        (["--set", "schedule.G_lrate_by_resolution.8=-1"], "G_lrate_by_resolution.8 must not be below 0"),
+        (["--set", "transfer.min_share=2"], "transfer.min_share must be from 0 to 1"),
         (["--gpus", "1"], "there is none: leave --gpus out"),
         (["--set", "run.best_metric=fid5k"], "run.best_metric is fid5k, but --metrics asks for none"),
         (["--metrics", "fid5k", "--set", "run.best_metric=fid"], "run.best_metric is fid, but --metrics asks for fid5k"),
         (["--metrics", "fid5k", "--metric-images", "500", "--set", "run.best_metric=fid5k"], "but --metrics asks for fid500"),
         (["--metrics", "fid5k", "--metric-minutes", "1", "--set", "run.best_metric=fid5k"], "Use --metric-images N instead"),
-        (["--metrics", "fid5k", "--metric-images", "3"], "A score needs 10 images or more"),
+        (["--metrics", "fid5k", "--metric-images", "3"], "A score takes from 10"),
     ],
 )
 def test_bad_input_is_one_message_and_exit_code_2(run, capsys, arguments, message):
@@ -155,3 +161,15 @@ def test_damage_that_training_meets_ends_it_with_file_and_record(run, capsys, tm
     assert "dataset_tool.py check" in errors
     (folder,) = run.results.iterdir()
     assert (folder / "training-state.pkl").exists()  # of the moments before
+
+
+def test_a_resumed_run_goes_on_scoring(run, capsys, monkeypatch):
+    """A run that was pre-empted is resumed by a script that knows no more than --resume latest."""
+    from metrics import evaluate
+
+    asked = []
+    monkeypatch.setattr(evaluate, "prepare", lambda metrics, options: None)
+    monkeypatch.setattr(evaluate, "on_snapshot", lambda names, *_, **options: asked.append((names, options)) or (lambda *_: {}))
+    assert run(*run.new, "--metrics", "fid5k", "--metric-images", "100", capsys=capsys)[0] == 0
+    assert run("--resume", "latest", "--total-kimg", "0.096", capsys=capsys)[0] == 0
+    assert asked == [("fid5k", {"num_images": 100, "time_budget_sec": None})] * 2

@@ -40,8 +40,8 @@ class Control:
         try:
             asked = json.loads(path.read_text(encoding="utf-8"))
             problem = _problem(asked)
-        except (OSError, ValueError) as error:
-            asked, problem = {}, f"it is not JSON ({error})"
+        except (OSError, ValueError, OverflowError, RecursionError) as error:
+            asked, problem = {}, f"it is not JSON of plain numbers ({error})"
         if problem:
             path.replace(run_dir / "control-refused.json")
             run_dir.log(f"{FILE_NAME} is refused: {problem}. It was moved to control-refused.json; nothing has changed.")

@@ -2,6 +2,7 @@
 
 import errno
 import math
+import os
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from stylegan_tf.errors import UserError
 DISK_ERRORS = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is used up",
+    errno.EFBIG: "a file is larger than this disk or user may have",
     errno.EROFS: "the disk is read-only",
     errno.EACCES: "no permission to write",
     errno.EIO: "the disk gives errors",
@@ -56,6 +58,12 @@ def diverged_message(error: DivergedError, run: Any) -> str:
 def explained(error: Exception, run: Any) -> Exception:
     """A UserError for a fault that a user can do something about; `error` itself for any other."""
     stage = run.stage
+    go_on = f"--resume {run.run_dir.path}"
+    if reason := _disk_fault(error):
+        return UserError(
+            f"Cannot write to {run.run_dir.path}: {reason}. Older files are whole; the last training state is good. "
+            f"Make room (run.keep_snapshots limits what a run keeps), then {go_on}."
+        )
     if isinstance(error, tf.errors.ResourceExhaustedError | MemoryError):
         part = stage.max_minibatch_per_device or -(-stage.minibatch // run.devices.num_devices)
         smaller = max(part // 2, 1)
@@ -63,17 +71,21 @@ def explained(error: Exception, run: Any) -> Exception:
             f"Out of memory at {stage.resolution}x{stage.resolution} (lod {stage.lod:.2f}), {part} images a device at once, "
             f"minibatch {stage.minibatch}. Try --set schedule.max_minibatch_per_device_by_resolution.{stage.resolution}={smaller} "
             f"(same results, gradients are accumulated), a smaller fmap_max of G and D, or run.precision=mixed_bfloat16. "
-            "The last training state is good: add --resume latest."
+            f"The last training state is good: add {go_on}."
         )
     if isinstance(error, tf.errors.OpError) and _is_of_data(error):
         found = pipeline_fault(error.message, run.dataset_identity["path"])
-        return UserError(f"{found}. Put the dataset back, then --resume latest: the last training state is good.")
-    if isinstance(error, OSError) and not isinstance(error, UserError) and error.errno in DISK_ERRORS:
-        return UserError(
-            f"Cannot write to {run.run_dir.path}: {DISK_ERRORS[error.errno]}. Older files are whole; the last training state is good. "
-            "Make room (run.keep_snapshots limits what a run keeps), then --resume latest."
-        )
+        return UserError(f"{found}. Put the dataset back, then {go_on}: the last training state is good.")
     return error
+
+
+def _disk_fault(error: Exception) -> str | None:
+    """What is wrong with the disk, None for another error. TensorBoard's writer has TensorFlow's errors, with the system's words."""
+    if isinstance(error, tf.errors.ResourceExhaustedError):
+        return next((told for code, told in DISK_ERRORS.items() if os.strerror(code) in error.message), None)
+    if isinstance(error, OSError) and not isinstance(error, UserError):
+        return DISK_ERRORS.get(error.errno)
+    return None
 
 
 def _is_of_data(error: tf.errors.OpError) -> bool:

@@ -66,6 +66,7 @@ def resume(
     on_snapshot: OnSnapshot | None = None,
 ) -> int:
     """Goes on with a run where `state` was taken; `report` says what is different in its configuration."""
+    resuming.check_dataset(state, identity_of(dataset, settings), run_dir.path)  # before anything is dropped or rewritten
     dropped = resuming.drop_newer(run_dir, state)
     if state["position"]["nimg"] < settings.schedule.total_kimg * 1000:
         resuming.number_final(run_dir, state["position"]["nimg"])

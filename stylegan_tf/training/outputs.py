@@ -56,8 +56,8 @@ class Outputs:
             self.run_dir.log(f"report.html failed: {type(error).__name__}: {error}. Training goes on.")
 
     def write_tick(self, record: dict[str, Any]) -> None:
-        """Prints the tick's line and writes its numbers."""
-        self.run_dir.log(progress.tick_line(record))
+        """Prints the tick's lines and writes its numbers."""
+        self.run_dir.log(f"{progress.tick_line(record)}\n{progress.detail_line(record)}")
         self._append(record)
         self.events.scalars(progress.tags(record), record["nimg"])
 

@@ -1,4 +1,4 @@
-"""What a tick says: one aligned line, one line of JSON, and the same numbers for TensorBoard."""
+"""What a tick says: two lines of text, one line of JSON, and the same numbers for TensorBoard."""
 
 import json
 import math
@@ -179,6 +179,28 @@ def tick_line(record: dict[str, Any]) -> str:
         f"sec/kimg {record['sec_per_kimg']:<7.2f} maintenance {record['maintenance_sec']:<6.1f} gpumem {record['gpumem_gb']:<4.1f}  "
         f"data {record['data_sec']:<6.1f} D {record['D_sec']:<7.1f} G {record['G_sec']:<7.1f}"
     ).rstrip()
+
+
+def detail_line(record: dict[str, Any]) -> str:
+    """What stands below it: the numbers of the losses, the rates, speed, memory and the time that is left."""
+
+    def pair(label: str, first: str, second: str, form: str) -> str:
+        values = [record.get(name) for name in (first, second)]
+        return f"{label} {' '.join('-' if value is None else format(value, form) for value in values)}"
+
+    parts = [
+        pair("logits", "Loss/scores/real", "Loss/scores/fake", "+.2f"),
+        pair("signs", "Loss/signs/real", "Loss/signs/fake", "+.2f"),
+        pair("loss G D", "Loss/G", "Loss/D", ".3f"),
+        f"penalty {record.get('Loss/penalty', 0.0):.3g}",
+        pair("gradients G D", "Gradients/G_norm", "Gradients/D_norm", ".3g"),
+        pair("rates", "G_lrate", "D_lrate", "g"),
+        f"{record['images_per_sec']:.1f} images/s",
+        f"memory {record['hostmem_gb']:.1f} GB",
+        f"other {record['other_sec']:.1f}",
+        f"{format_sec(record['eta_sec'])} left",
+    ]
+    return "           " + "   ".join(parts)
 
 
 def json_line(record: dict[str, Any]) -> str:

@@ -63,17 +63,22 @@ def collect_place(run: Any) -> dict[str, Any]:
     }
 
 
+def check_dataset(state: dict[str, Any], identity: dict[str, Any], path: Path) -> None:
+    """Raises UserError where the state in the run folder `path` was trained on another dataset than the one at hand."""
+    if state["dataset"]["digest"] != identity["digest"]:
+        raise UserError(
+            f"The state of {path} was trained on {state['dataset']['name']} with other content than {identity['path']}. "
+            "Resume with the same --data, or start a new run from one of its snapshots."
+        )
+
+
 def restore(run: Any, state: dict[str, Any]) -> None:
     """Puts a state that `collect` made into a `run.Run` of the same networks.
 
     Raises:
         UserError: the state belongs to other networks or another dataset.
     """
-    if state["dataset"]["digest"] != run.dataset_identity["digest"]:
-        raise UserError(
-            f"The state of {run.run_dir.path} was trained on {state['dataset']['name']} with other content than "
-            f"{run.dataset_identity['path']}. Resume with the same --data, or start a new run from one of its snapshots."
-        )
+    check_dataset(state, run.dataset_identity, run.run_dir.path)
     try:
         for name, network in run.networks.items():
             networks.assign_weights(network, state["weights"][name])

@@ -43,7 +43,7 @@ class TrainingSchedule:
         lod = self.lod(kimg)
         resolution = self.resolution >> int(lod)
         ramp = min(kimg / s.lrate_rampup_kimg, 1.0) if s.lrate_rampup_kimg > 0 else 1.0
-        minibatch, limit = self._minibatch(resolution)
+        minibatch, limit = self.minibatch_at(resolution)
         return Stage(
             lod=lod,
             resolution=resolution,
@@ -99,7 +99,7 @@ class TrainingSchedule:
             resolution *= 2
         return total
 
-    def _minibatch(self, resolution: int) -> tuple[int, int | None]:
+    def minibatch_at(self, resolution: int) -> tuple[int, int | None]:
         """Minibatch and the largest part a device computes at once."""
         s = self.settings
         minibatch = s.minibatch_by_resolution.get(resolution, s.minibatch_base)

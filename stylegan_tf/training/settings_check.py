@@ -28,7 +28,19 @@ def check(settings: TrainingSettings, dataset: Any = None) -> TrainingSettings:
     _check_labels(settings, dataset)
     settings = _with_growth(settings)
     _check_minibatches(settings)
+    if settings.transfer.start_lod:
+        TrainingSchedule(settings.schedule, settings.data.resolution).kimg_at(settings.transfer.start_lod)
     return settings
+
+
+def check_devices(settings: TrainingSettings, num_devices: int) -> None:
+    """Refuses minibatches that the devices cannot share, once their number is known.
+
+    Raises:
+        UserError: `minibatch_follows_devices` leaves nothing of a minibatch, or no whole groups of minibatch statistics.
+    """
+    if settings.schedule.minibatch_follows_devices:
+        _check_minibatches(settings, num_devices)
 
 
 def _require(condition: bool, message: str) -> None:
@@ -65,10 +77,24 @@ def _check_numbers(settings: TrainingSettings) -> None:
         "loss.gamma": settings.loss.gamma,
         "loss.r2_gamma": settings.loss.r2_gamma or 0.0,
         "run.seed": run.seed,
+        "run.num_gpus": run.num_gpus or 0,
+        "run.max_rollbacks": run.max_rollbacks,
+        "transfer.frozen_layers": settings.transfer.frozen_layers,
+        "transfer.start_lod": settings.transfer.start_lod or 0.0,
     }
+    for field in dataclasses.fields(schedule):
+        if field.name.endswith(("lrate_by_resolution", "kimg_by_resolution")):
+            not_negative |= {f"schedule.{field.name}.{r}": value for r, value in getattr(schedule, field.name).items()}
     not_negative |= {f"loss.gamma_by_resolution.{r}": gamma for r, gamma in settings.loss.gamma_by_resolution.items()}
     for name, value in not_negative.items():
         _require(value >= 0, f"{name} must not be below 0. Received: {value}")
+    for name, value in {
+        "transfer.min_share": settings.transfer.min_share,
+        "G.style_mixing_prob": settings.G.style_mixing_prob or 0.0,
+    }.items():
+        _require(0 <= value <= 1, f"{name} must be from 0 to 1. Received: {value}")
+    for name, value in {"run.grid_columns": run.grid_columns, "run.grid_rows": run.grid_rows}.items():
+        _require(value is None or value >= 1, f"{name} must be at least 1, or none. Received: {value}")
     for name, value in {"optimizer.beta1": optimizer.beta1, "optimizer.beta2": optimizer.beta2}.items():
         _require(0 <= value < 1, f"{name} must be in [0, 1). Received: {value}")
     _require(run.keep_snapshots is None or run.keep_snapshots >= 1, "run.keep_snapshots must be at least 1, or none for all.")
@@ -146,20 +172,21 @@ def _with_growth(settings: TrainingSettings) -> TrainingSettings:
     return dataclasses.replace(settings, schedule=rescaled(schedule, resolution))
 
 
-def _check_minibatches(settings: TrainingSettings) -> None:
+def _check_minibatches(settings: TrainingSettings, num_devices: int = 1) -> None:
     """The statistics of a minibatch are taken over whole groups: a batch must hold whole groups, or be one smaller group."""
     schedule, group = settings.schedule, settings.D.mbstd_group_size
+    dealt = TrainingSchedule(schedule, settings.data.resolution, num_devices)
+    devices = f" on {num_devices} devices" if num_devices > 1 else ""
     resolution = schedule.start_resolution
     while resolution <= settings.data.resolution:
-        minibatch = schedule.minibatch_by_resolution.get(resolution, schedule.minibatch_base)
-        _require(minibatch >= 1, f"The minibatch at {resolution}x{resolution} must be at least 1. Received: {minibatch}")
+        minibatch, limit = dealt.minibatch_at(resolution)
+        _require(minibatch >= 1, f"The minibatch at {resolution}x{resolution}{devices} must be at least 1. Received: {minibatch}")
         _require(
             group <= 1 or minibatch <= group or minibatch % group == 0,
-            f"The minibatch of {minibatch} at {resolution}x{resolution} is not a multiple of D.mbstd_group_size = {group}. "
+            f"The minibatch of {minibatch} at {resolution}x{resolution}{devices} is not a multiple of D.mbstd_group_size = {group}. "
             f"Possible: {minibatch // group * group} or {(minibatch // group + 1) * group} "
             f"(--set schedule.minibatch_by_resolution.{resolution}={minibatch // group * group}), or another group size.",
         )
-        limit = schedule.max_minibatch_per_device_by_resolution.get(resolution, schedule.max_minibatch_per_device)
         least = min(max(group, 1), minibatch)
         _require(
             limit is None or limit >= least,

@@ -15,13 +15,14 @@ LOOK_SEC = 0.5  # between two looks for abort.txt
 
 
 def obey_while_starting() -> None:
-    """Until a `StopRequest` listens, in imports and checks: SIGTERM ends the process with exit code 0, as nothing is trained yet."""
+    """Until a `StopRequest` listens, in imports and checks: a signal ends the process with exit code 0, as nothing is trained yet."""
 
     def leave(number: int, _frame) -> None:
-        print(f"Stopped by {signal.Signals(number).name} before training began; nothing has changed.", flush=True)
+        print(f"Stopped by {signal.Signals(number).name} before training began; nothing is lost.", flush=True)
         raise SystemExit(0)
 
-    signal.signal(signal.SIGTERM, leave)
+    for number in SIGNALS:
+        signal.signal(number, leave)
 
 
 class StopRequest:
@@ -35,13 +36,21 @@ class StopRequest:
         log: takes the message of such an early end.
         asked: who asks beside the signals, None for nobody; called twice a second.
         grace_sec: how long to wait for the step that is running, None for GRACE_SEC.
+        how_to_go_on: flag of train.py, for the message.
     """
 
     reason: str | None = None
 
-    def __init__(self, log: Callable[[str], None], asked: Callable[[], str | None] = lambda: None, grace_sec: float | None = None):
+    def __init__(
+        self,
+        log: Callable[[str], None],
+        asked: Callable[[], str | None] = lambda: None,
+        grace_sec: float | None = None,
+        how_to_go_on: str = "--resume latest",
+    ):
         self._log = log
         self._asked = asked
+        self._how_to_go_on = how_to_go_on
         self._grace_sec = GRACE_SEC if grace_sec is None else grace_sec
         self._is_finished = threading.Event()
         self._saving = threading.Lock()
@@ -112,7 +121,7 @@ class StopRequest:
         if self._save is not None:
             try:
                 self._save()
-                message = f"Stopped by {who} between two steps; the training state is saved. Go on: --resume latest"
+                message = f"Stopped by {who} between two steps; the training state is saved. Go on: {self._how_to_go_on}"
             except Exception as error:
                 message = f"Stopped by {who}; the state could not be written ({type(error).__name__}: {error}): the last one counts."
         self._log(message)

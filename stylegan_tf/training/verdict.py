@@ -13,6 +13,7 @@ RISE = 1.5  # growth of G's loss, against the window before, that goes with a co
 POOR_DIVERSITY = 0.25  # spread of the fakes against that of the reals
 SMALL_GAIN = 0.02  # share by which the best score must improve to count
 WORSE = 0.10  # share above the best score that three measurements in a row must lie
+NOISE = 1e-3  # and at least so much: KID goes through 0
 
 
 class Verdict(NamedTuple):
@@ -66,7 +67,8 @@ def _by_scores(metric: str | None, scores: Sequence[tuple[float, float]]) -> Ver
     best = max(values) if is_higher_better(metric) else min(values)
     best_at = values.index(best)
     since = len(values) - 1 - best_at
-    limit = best * (1 - WORSE) if is_higher_better(metric) else best * (1 + WORSE)
+    margin = max(WORSE * abs(best), NOISE)
+    limit = best - margin if is_higher_better(metric) else best + margin
     if since >= 3 and all(is_better(metric, limit, value) for value in values[-3:]):
         return Verdict(
             "overfitting",

@@ -47,6 +47,8 @@ def test_values_hold_and_orders_are_done_once(folder, capsys):
         ({"stop": 1}, "stop must be true or false"),
         ([1], "expected an object"),
         ("{", "it is not JSON"),
+        (f'{{"gamma": 1{"0" * 400}}}', "it is not JSON of plain numbers"),
+        ("[" * 100_000, "it is not JSON of plain numbers"),
     ],
 )
 def test_what_cannot_be_obeyed_is_moved_away_and_changes_nothing(folder, capsys, asked, message):

@@ -102,6 +102,12 @@ def test_out_of_memory_says_which_stage_and_what_to_lower(tiny_settings, start_r
         start_run(full_size(tiny_settings))
 
 
+def test_tensorboards_full_disk_is_no_lack_of_memory(tiny_settings, start_run, fake_steps):
+    fake_steps(raise_at(40, tf.errors.ResourceExhaustedError(None, None, "events.out.tfevents.1; No space left on device Failed to flush")))
+    with pytest.raises(UserError, match=r"the disk is full.*then --resume .*tiny"):
+        start_run(full_size(tiny_settings))
+
+
 def test_a_dataset_that_is_gone_is_named(tiny_settings, start_run, fake_steps, tiny_dataset):
     inside = "FileNotFoundError: tiny-r03.tfrecords is gone\n\t [[{{node PyFunc}}]] [Op:IteratorGetNext]"
     fake_steps(raise_at(40, tf.errors.UnknownError(None, None, inside)))
@@ -171,5 +177,7 @@ def test_resume_from_other_data_is_refused(tiny_settings, start_run, resume_run,
     with DatasetWriter(tmp_path / "other", resolution=8, channels=3) as writer:
         for _ in range(4):
             writer.add(np.zeros((8, 8, 3), np.uint8))
+    before = {file.name: file.read_bytes() for file in path.iterdir() if file.name != ".lock"}
     with pytest.raises(UserError, match="was trained on tiny with other content"):
         resume_run(path, full_size(tiny_settings, data={"path": str(tmp_path / "other")}))
+    assert before == {file.name: file.read_bytes() for file in path.iterdir() if file.name != ".lock"}  # a refusal touches nothing

@@ -92,13 +92,14 @@ runpy.run_path("train.py", run_name="__main__")
 """
 
 
-def test_sigterm_while_starting(tmp_path, tiny_dataset):
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_signals_while_starting(tmp_path, tiny_dataset, name):
     run = start("--preset", "demo", "--data", tiny_dataset, "--outdir", tmp_path / "runs", program=STARTING)
     assert wait_for(run, "importing")
-    run.send_signal(signal.SIGTERM)
+    run.send_signal(getattr(signal, name))
     printed, errors = run.communicate(timeout=10)
     assert run.returncode == 0, errors
-    assert printed == "Stopped by SIGTERM before training began; nothing has changed.\n"
+    assert printed == f"Stopped by {name} before training began; nothing is lost.\n"
     assert not (tmp_path / "runs").exists()
 
 

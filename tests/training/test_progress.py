@@ -21,6 +21,18 @@ def test_tick_line_has_the_columns_of_the_original_and_the_parts_of_the_time():
     )
 
 
+def test_the_second_line_has_the_numbers_of_the_losses():
+    meter = progress.TickMeter(total_kimg=10)
+    of_losses = {"Loss/scores/real": 0.5, "Loss/scores/fake": -0.25, "Loss/signs/real": 1.0, "Loss/signs/fake": -1.0, "Loss/G": 0.7}
+    meter.add({**of_losses, "Loss/D": 1.2, "Loss/penalty": 0.031, "Gradients/G_norm": 12.0, "Gradients/D_norm": 3.5})
+    record = {**meter.finish_tick(1000, STAGE, MEMORY), "images_per_sec": 4.0, "other_sec": 0.5, "eta_sec": 3720.0}
+    assert progress.detail_line(record).strip().split("   ") == [
+        "logits +0.50 -0.25", "signs +1.00 -1.00", "loss G D 0.700 1.200", "penalty 0.031", "gradients G D 12 3.5", "rates 0.001 0.001",
+        "4.0 images/s", "memory 1.0 GB", "other 0.5", "1h 02m 00s left",
+    ]  # fmt: skip
+    assert "logits - -" in progress.detail_line({**record, "Loss/scores/real": None, "Loss/scores/fake": None})
+
+
 def test_a_tick_holds_the_mean_of_its_rounds():
     meter = progress.TickMeter(total_kimg=10)
     for loss in (1.0, 2.0, 6.0):

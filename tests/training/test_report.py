@@ -38,6 +38,7 @@ FALLING = [(k, 100.0 - 5 * k) for k in range(1, 10)]
         (ticks_of(9), "fid5k", FALLING, "improving"),
         (ticks_of(9), "fid5k", FALLING[:4] + [(k, 79.9) for k in range(5, 11)], "plateau"),
         (ticks_of(9), "fid5k", [*FALLING, (10, 70.0), (11, 72.0), (12, 75.0)], "overfitting"),
+        (ticks_of(9), "kid5k", [(1, 0.01), (2, -0.0001), (3, 0.00001), (4, -0.00009), (5, -0.0001)], "improving"),
         (ticks_of(9), "is5k", [(1, 2.0), (2, 3.0), (3, 4.0)], "improving"),
         (ticks_of(9), "is5k", [(1, 2.0), (2, 4.0), (3, 3.0), (4, 3.0), (5, 3.0)], "overfitting"),
         (ticks_of(9, Pictures__diversity=0.05), "fid5k", FALLING, "collapsing"),

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from stylegan_tf.errors import UserError
-from stylegan_tf.settings import ScheduleSettings
+from stylegan_tf.settings import DataSettings, ScheduleSettings, TrainingSettings
 from stylegan_tf.training.schedule import TrainingSchedule, needs_new_optimizers, rescaled
+from stylegan_tf.training.settings_check import check_devices
 
 GOLDEN = Path(__file__).parents[2].parent / "shared" / "golden"
 CASES = [
@@ -105,3 +106,17 @@ def test_rescaled_growth_leaves_the_full_resolution_its_share():
     schedule = TrainingSchedule(settings, 32)
     assert schedule.growth_kimg() == pytest.approx(240)  # 2 x (60 + 60), then 60 steady
     assert rescaled(ScheduleSettings(total_kimg=25000), 32).steady_kimg == 600
+
+
+@pytest.mark.parametrize(
+    ("devices", "message"), [(3, "30 at 8x8 on 3 devices is not a multiple"), (64, "8x8 on 64 devices must be at least 1")]
+)
+def test_minibatches_that_the_devices_cannot_share_are_refused_before_the_run(devices, message):
+    settings = TrainingSettings(
+        "x",
+        data=DataSettings(resolution=8),
+        schedule=ScheduleSettings(start_resolution=8, minibatch_base=32, minibatch_by_resolution={}, minibatch_follows_devices=True),
+    )
+    check_devices(settings, 2)
+    with pytest.raises(UserError, match=message):
+        check_devices(settings, devices)
