@@ -5,8 +5,10 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 
+import config
 from stylegan_tf import command_line
 from stylegan_tf.inference.commands import export, figures, images, interpolate, project
+from stylegan_tf.inference.network_facts import newest_run
 
 EXAMPLES = """examples:
   python generate.py images --network results/00000-sgan-leaves32-1gpu --seeds 0-63 --grid
@@ -39,13 +41,18 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (help_line, add_options, _) in COMMANDS.items():
-        add_options(commands.add_parser(name, help=help_line, description=f"{help_line[0].upper()}{help_line[1:]}."))
+        description = f"{help_line[0].upper()}{help_line[1:]}."
+        default = f"Without --network, the newest run folder below {config.RESULTS_DIR}/ that holds a snapshot is drawn with."
+        add_options(commands.add_parser(name, help=help_line, description=description, epilog=default))
     return parser
 
 
 def main(argv: Sequence[str]) -> None:
     """Runs the command line."""
     options = parser().parse_args(argv)
+    if options.network is None:
+        options.network = str(newest_run(config.RESULTS_DIR))
+        print(f"--network {options.network}", flush=True)
     run = COMMANDS[options.command][2]
     if options.command == "project":
         run = partial(run, make_distance=make_distance)

@@ -114,6 +114,21 @@ def test_official_pickles_and_run_folders(network, tmp_path):
     assert names(tmp_path / "out") == names(tmp_path / "folder") == ["seed0000.png"]
 
 
+def test_without_a_network_the_newest_run_is_drawn_with(network, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert "Say which network: --network" in refused(capsys, "images", "--seeds", "0")
+    for name in ("00001-old", "00002-new", "00003-begun", "notes"):
+        (tmp_path / "results" / name).mkdir(parents=True)
+    assert "Say which network: --network" in refused(capsys, "images", "--seeds", "0")
+    for name in ("00001-old", "00002-new", "notes"):
+        (tmp_path / "results" / name / "network-snapshot-000010.pkl").write_bytes(Path(network).read_bytes())
+    capsys.readouterr()
+    assert command_line.run(generate.main, ["images", "--seeds", "0", "--lod", "2"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == f"--network {Path('results', '00002-new')}\n"
+    assert "beyond 4x4" in captured.err  # it was read
+
+
 def test_figures(network, tmp_path):
     run("style-mixing", "--network", network, "--rows", "1,2", "--cols", "3,4,5", "--styles", "0-1", "2-3", "--outdir", tmp_path / "mix")
     assert {"style-mixing-0-1.png", "style-mixing-2-3.png", "seed0002-styles2-3-of-seed0005.png"} <= set(names(tmp_path / "mix"))

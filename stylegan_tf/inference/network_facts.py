@@ -2,10 +2,11 @@
 
 import dataclasses
 import os
+import re
 from pathlib import Path
 
 from stylegan_tf import resolution as growth
-from stylegan_tf.errors import UserError
+from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.inference import latents
 
 
@@ -43,6 +44,22 @@ class NetworkFacts:
         if self.resolution >> int(lod) < 4 or (lod > int(lod) and self.resolution >> int(lod) < 8):
             raise UserError(f"--lod {lod} is beyond 4x4 for a {self.resolution}x{self.resolution} network.")
         return lod
+
+
+def newest_run(results_dir: str | os.PathLike) -> Path:
+    """The newest run folder below `results_dir` that holds a snapshot.
+
+    Raises:
+        MissingFileError: there is none.
+    """
+    from stylegan_tf.loading import snapshots_of
+
+    folder = Path(results_dir)
+    runs = [path for path in folder.iterdir() if re.match(r"\d{5}-", path.name) and path.is_dir()] if folder.is_dir() else []
+    for run in sorted(runs, key=lambda path: path.name, reverse=True):
+        if snapshots_of(run):
+            return run
+    raise MissingFileError(f"No run folder below {folder} holds a snapshot to draw with. Say which network: --network PKL.")
 
 
 def read_facts(path: str | os.PathLike) -> NetworkFacts:

@@ -19,7 +19,7 @@ PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 def add_network_options(parser: argparse.ArgumentParser, *, noise: str | None = "const") -> None:
     """Options of every command: the network, and how it is run."""
     add = parser.add_argument
-    add("--network", required=True, metavar="PKL", help="snapshot, run folder (its newest snapshot) or official pickle")
+    add("--network", metavar="PKL", help="snapshot, run folder (its newest snapshot) or official pickle (default: the newest run's)")
     add("--batch", type=int, default=8, metavar="N", help="images drawn at once (default: %(default)s)")
     add("--precision", choices=PRECISIONS, default="float32", help="numbers the network computes in (default: %(default)s)")
     add("--device", metavar="NAME", help="such as cpu or gpu:0 (default: the first GPU, else the CPU)")
