@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from stylegan_tf import command_line
-from stylegan_tf.data.arguments import HelpFormatter, add_output, add_preparation, prepare_options
+from stylegan_tf.data.arguments import HelpFormatter, add_output, add_preparation, count, prepare_options, seed
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -56,8 +56,8 @@ def _add_makers(command: Callable) -> None:
     """Datasets of drawn leaves and of any images."""
     leaves = command(create_leaves, "draw the embedded dataset: leaves of eight species, with labels and factors", _TARGET)
     leaves.add_argument("--resolution", type=int, default=64, help="side in pixels, a power of two from 4 to 1024")
-    leaves.add_argument("--num-images", type=int, default=2000, help="how many")
-    leaves.add_argument("--seed", type=int, default=0, help="another seed, other leaves")
+    leaves.add_argument("--num-images", type=count, default=2000, help="how many")
+    leaves.add_argument("--seed", type=seed, default=0, help="another seed, other leaves")
     add_output(leaves, shuffle=None)  # the table of factors has the order of the records
 
     images = command(create_from_images, "make a dataset of any folder, zip or tar of images", _TARGET, ("image_dir", "folder, zip or tar"))
@@ -97,8 +97,8 @@ def _add_wellknown(command: Callable) -> None:
         _TARGET,
         ("mnist_dir", "folder of train-images-idx3-ubyte.gz"),
     )
-    rgb.add_argument("--num-images", type=int, default=1_000_000, help="how many")
-    rgb.add_argument("--random-seed", type=int, default=123, help="of the choice of digits")
+    rgb.add_argument("--num-images", type=count, default=1_000_000, help="how many")
+    rgb.add_argument("--random-seed", type=seed, default=123, help="of the choice of digits")
     cifar10 = command(create_cifar10, "make a dataset of CIFAR-10", _TARGET, ("cifar10_dir", "folder of data_batch_1"))
     cifar100 = command(create_cifar100, "make a dataset of CIFAR-100", _TARGET, ("cifar100_dir", "folder of the file `train`"))
     svhn = command(create_svhn, "make a dataset of SVHN", _TARGET, ("svhn_dir", "folder of train_32x32.mat or train_1.pkl"))
@@ -108,10 +108,10 @@ def _add_wellknown(command: Callable) -> None:
     lsun = command(create_lsun, "make a dataset of one LSUN category, cropped to squares", _TARGET, ("lmdb_dir", "LMDB folder"))
     lsun.add_argument("--resolution", type=int, default=256, help="side in pixels")
     wide = command(create_lsun_wide, "make a dataset of one LSUN category, with bars above and below", _TARGET, ("lmdb_dir", "LMDB folder"))
-    wide.add_argument("--width", type=int, default=512, help="of the picture, and side of the square")
-    wide.add_argument("--height", type=int, default=384, help="of the picture between the bars")
+    wide.add_argument("--width", type=count, default=512, help="of the picture, and side of the square")
+    wide.add_argument("--height", type=count, default=384, help="of the picture between the bars")
     for maker in (lsun, wide):
-        maker.add_argument("--max-images", type=int, metavar="N", help="take the first N; else all")
+        maker.add_argument("--max-images", type=count, metavar="N", help="take the first N; else all")
     celeba = command(create_celeba, "make a dataset of aligned CelebA, 128x128", _TARGET, ("celeba_dir", "folder of img_align_celeba"))
     celeba.add_argument("--cx", type=int, default=89, help="column of the crop's centre")
     celeba.add_argument("--cy", type=int, default=121, help="row of the crop's centre")
@@ -125,13 +125,13 @@ def _add_lookers(command: Callable) -> None:
     """Commands that read datasets."""
     show = command(display, "draw a contact sheet of a dataset", _DATASET)
     show.add_argument("--output", metavar="PNG", help="file to write; else NAME-contact-sheet.png here")
-    show.add_argument("--columns", type=int, default=12, help="images in a row")
-    show.add_argument("--rows", type=int, default=8, help="rows; with labels one row a class")
+    show.add_argument("--columns", type=count, default=12, help="images in a row")
+    show.add_argument("--rows", type=count, default=8, help="rows; with labels one row a class")
     show.add_argument("--cell", type=int, default=96, help="side of an image on the sheet, in pixels")
     show.add_argument("--open", action="store_true", help="open it in the viewer of the desktop")
 
     out = command(extract, "write the images of a dataset to PNG files", _DATASET, ("output_dir", "new folder"))
-    out.add_argument("--workers", type=int, metavar="N", help="threads; else one for each processor")
+    out.add_argument("--workers", type=count, metavar="N", help="threads; else one for each processor")
     versus = command(
         compare,
         "compare two datasets image by image; exit code 1 where they differ",
@@ -139,7 +139,7 @@ def _add_lookers(command: Callable) -> None:
         ("tfrecord_dir_b", "dataset"),
     )
     versus.add_argument("--ignore-labels", type=int, nargs="?", const=1, default=0, help="1 compares images only")
-    versus.add_argument("--workers", type=int, metavar="N", help="threads; else one for each processor")
+    versus.add_argument("--workers", type=count, metavar="N", help="threads; else one for each processor")
     facts = command(info, "tell what a dataset is: shape, counts, labels, disk, digest", _DATASET)
     facts.add_argument("--json", action="store_true", help="for programs")
     verify = command(
@@ -147,7 +147,7 @@ def _add_lookers(command: Callable) -> None:
         "read all of a dataset, or of images; write nothing",
         ("path", "dataset folder, image folder, zip or tar"),
     )
-    verify.add_argument("--workers", type=int, metavar="N", help="threads; else one for each processor")
+    verify.add_argument("--workers", type=count, metavar="N", help="threads; else one for each processor")
     add_preparation(verify)
 
 
@@ -266,16 +266,22 @@ def display(args: argparse.Namespace) -> None:
     """Draws a contact sheet."""
     from stylegan_tf.data import open_dataset
     from stylegan_tf.data.contact_sheet import contact_sheet
-    from stylegan_tf.errors import UserError
+    from stylegan_tf.errors import MissingFileError, UserError
     from stylegan_tf.images import save_png
 
-    if min(args.columns, args.rows) < 1 or not 8 <= args.cell <= 1024:
-        raise UserError("A contact sheet has one column and one row or more, and cells of 8 to 1024 pixels.")
+    if not 8 <= args.cell <= 1024:
+        raise UserError(f"The cells of a contact sheet have 8 to 1024 pixels. Received: {args.cell}")
     dataset = open_dataset(args.tfrecord_dir)
     path = Path(args.output or f"{dataset.name}-contact-sheet.png")
     if path.suffix.lower() != ".png":
         raise UserError(f"The contact sheet is a PNG. Received: {path}")
-    save_png(path, contact_sheet(dataset, columns=args.columns, rows=args.rows, cell=args.cell))
+    if not path.parent.is_dir():
+        raise MissingFileError(f"There is no folder {path.parent} for the contact sheet.")
+    sheet = contact_sheet(dataset, columns=args.columns, rows=args.rows, cell=args.cell)
+    try:
+        save_png(path, sheet)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}") from None
     print(f"Contact sheet of {dataset.num_images} images: {path}")
     if args.open:
         from PIL import Image

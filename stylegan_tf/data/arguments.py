@@ -18,6 +18,27 @@ class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
         return action.help if is_silent else super()._get_help_string(action)
 
 
+def count(text: str) -> int:
+    """What argparse takes for numbers of things: whole, 1 or more."""
+    return _whole(text, 1, None)
+
+
+def seed(text: str) -> int:
+    """What argparse takes for seeds: whole, 0 to 4294967295 as NumPy has them."""
+    return _whole(text, 0, 2**32 - 1)
+
+
+def _whole(text: str, least: int, most: int | None) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None
+    if value < least or (most is not None and value > most):
+        wanted = f"{least} or more" if most is None else f"from {least} to {most}"
+        raise argparse.ArgumentTypeError(f"must be {wanted}. Received: {value}")
+    return value
+
+
 def add_preparation(parser: argparse.ArgumentParser) -> None:
     """How images of all kinds become squares of one size."""
     group = parser.add_argument_group("preparation")
@@ -35,8 +56,8 @@ def add_preparation(parser: argparse.ArgumentParser) -> None:
         metavar="COLOUR",
         help="behind transparency and around padded images; else white (black bars with --fit wide)",
     )
-    add("--min-size", type=int, metavar="PIXELS", help="smaller images are left out; else half the resolution")
-    add("--max-images", type=int, metavar="N", help="take no more")
+    add("--min-size", type=count, metavar="PIXELS", help="smaller images are left out; else half the resolution")
+    add("--max-images", type=count, metavar="N", help="take no more")
     add(
         "--on-error",
         default="skip",
@@ -59,8 +80,8 @@ def add_output(parser: argparse.ArgumentParser, *, shuffle: int | None = 1) -> N
         add("--shuffle", type=int, default=shuffle, choices=(0, 1), help="write in the original's shuffled order")
     add("--encoding", default="png", choices=("png", "raw", "jpeg"), help="png is lossless; raw is what the original reads")
     add("--quality", type=int, default=JPEG_QUALITY, help="of jpeg, 1 to 100")
-    add("--shards", type=int, default=1, metavar="N", help="record files a resolution; the original reads only 1")
-    add("--workers", type=int, metavar="N", help="threads; else one for each processor")
+    add("--shards", type=count, default=1, metavar="N", help="record files a resolution; the original reads only 1")
+    add("--workers", type=count, metavar="N", help="threads; else one for each processor")
     add("--overwrite", action="store_true", help="replace an existing dataset, once the new one is whole")
 
 

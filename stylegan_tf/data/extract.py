@@ -26,16 +26,23 @@ def extract_images(dataset: Dataset, output_dir: str | os.PathLike, workers: int
         How many images were written.
 
     Raises:
-        UserError: the folder holds files already, or a record is damaged.
+        UserError: the folder holds files already or cannot be written, or a record is damaged.
     """
     folder = Path(output_dir)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(f"{folder} is not empty. Give a new folder.")
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise UserError(f"{folder} is not empty. Give a new folder.")
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be made: {error.strerror}") from None
     level = dataset.level(dataset.resolution)
 
     def extract(index: int) -> None:
-        save_png(folder / image_name(index), decode_record(level, index))
+        image = decode_record(level, index)
+        try:
+            save_png(folder / image_name(index), image)
+        except OSError as error:
+            raise UserError(f"{folder / image_name(index)} cannot be written: {error.strerror}") from None
 
     for _ in track(parallel_map(extract, range(dataset.num_images), workers), dataset.num_images, "Extracting"):
         pass

@@ -24,7 +24,8 @@ _IMBALANCE = 10  # the largest class against the smallest, from where on it is p
 class Labels:
     """Labels of the items of a source.
 
-    `values` is int64 [n] class numbers (NO_CLASS where there is none), float32 [n, label_size], or None without labels.
+    `values` is int64 [n] class numbers (NO_CLASS where there is none), float32 [n, label_size] (rows of NaN where there is none),
+    or None without labels.
     `origin` says where they came from, in words for the report.
     """
 
@@ -34,7 +35,15 @@ class Labels:
 
     def has(self, index: int) -> bool:
         """True where item `index` has a label."""
-        return self.values is None or self.values.ndim == 2 or self.values[index] != NO_CLASS
+        if self.values is None:
+            return True
+        return not np.isnan(self.values[index]).any() if self.values.ndim == 2 else self.values[index] != NO_CLASS
+
+    def has_all(self) -> bool:
+        """True where every item has a label, or none is to have one."""
+        if self.values is None:
+            return True
+        return not (np.isnan(self.values) if self.values.ndim == 2 else self.values == NO_CLASS).any()
 
     def of(self, index: int):
         """What the dataset writer takes for item `index`."""
@@ -109,13 +118,22 @@ def describe_imbalance(counts: dict[str, int]) -> str | None:
 
 
 def _from_source(source: Source) -> Labels:
-    values = np.asarray(source.labels)
-    values = values.astype(np.float32) if values.ndim == 2 else values.astype(np.int64)
-    size = values.shape[1] if values.ndim == 2 else int(values.max(initial=-1)) + 1
+    labels = _from_array(np.asarray(source.labels), f"The labels of {source.title}")
+    size = labels.values.shape[1] if labels.values.ndim == 2 else len(labels.class_names)
     names = tuple(source.class_names)
-    if values.ndim == 1 and len(names) < size:
-        names = tuple(map(str, range(size)))
-    return Labels(values, names, "the source itself")
+    if labels.values.ndim == 1 and len(names) < size:
+        names = labels.class_names
+    return Labels(labels.values, names, "the source itself")
+
+
+def _from_array(values: np.ndarray, where: str) -> Labels:
+    """Class numbers [n], or numbers [n, label_size]."""
+    if values.ndim == 1:
+        return _numbered(values, where)
+    vectors = values.astype(np.float32)
+    if not np.isfinite(vectors).all():
+        raise UserError(f"{where} holds labels that are no numbers (NaN or infinity).")
+    return Labels(vectors, (), where)
 
 
 def _from_folders(names: Sequence[str]) -> Labels:
@@ -184,11 +202,7 @@ def _from_npy(names: Sequence[str], content: bytes, where: str) -> Labels:
             f"{where} should hold {len(names)} labels, one for each image in sorted order: [n] class numbers or [n, label_size]. "
             f"Received: {values.dtype} {list(values.shape)}"
         )
-    if values.ndim == 2:
-        if not np.isfinite(values).all():
-            raise UserError(f"{where} holds labels that are no numbers (NaN or infinity).")
-        return Labels(values.astype(np.float32), (), where)
-    return _numbered(list(values), where)
+    return _from_array(values, where)
 
 
 def _by_name(names: Sequence[str]) -> dict[str, int]:
@@ -200,7 +214,7 @@ def _by_name(names: Sequence[str]) -> dict[str, int]:
 
 
 def _matched(names: Sequence[str], pairs: list[tuple], where: str) -> Labels:
-    """Labels in the order of `names`; images without one keep NO_CLASS, which the check reports."""
+    """Labels in the order of `names`; images without one keep NO_CLASS or NaN, which the check reports."""
     places = _by_name(names)
     found = {
         places[name]: value
@@ -218,18 +232,26 @@ def _matched(names: Sequence[str], pairs: list[tuple], where: str) -> Labels:
     if any(isinstance(value, list | dict) or value is None for value in found.values()):
         raise UserError(f"{where} must give every image a class or every image a vector of the same length.")
     if all(_is_integer(value) for value in found.values()):
-        return _numbered([int(found[index]) if index in found else NO_CLASS for index in range(len(names))], where)
+        if any(len(str(value)) > 15 for value in found.values()):
+            raise UserError(f"{where} holds class numbers of more than 15 digits.")
+        return _numbered(np.array([int(found.get(index, NO_CLASS)) for index in range(len(names))]), where)
     return _classes([str(found[index]) if index in found else None for index in range(len(names))], where)
 
 
 def _vectors(count: int, found: dict[int, list], where: str) -> Labels:
     sizes = {len(vector) for vector in found.values()}
-    if len(sizes) != 1 or 0 in sizes or len(found) != count:
-        raise UserError(
-            f"{where} must give each of the {count} images a vector of the same length. It has {len(found)} of lengths {sorted(sizes)}."
-        )
-    values = np.array([found[index] for index in range(count)], np.float32)
-    if not np.isfinite(values).all():
+    if len(sizes) != 1 or 0 in sizes:
+        raise UserError(f"{where} must give each image a vector of the same length. It has lengths {sorted(sizes)}.")
+    wrong = next((cell for vector in found.values() for cell in vector if not isinstance(cell, int | float)), None)
+    if wrong is not None:
+        raise UserError(f"{where} must give each image a vector of numbers. Received: {str(wrong)[:60]!r}")
+    values = np.full((count, sizes.pop()), np.nan, np.float32)
+    try:
+        for index, vector in found.items():
+            values[index] = vector
+    except OverflowError:
+        raise UserError(f"{where} holds a number that is too large for a label.") from None
+    if not np.isfinite(values[list(found)]).all():
         raise UserError(f"{where} holds labels that are no numbers (NaN or infinity).")
     return Labels(values, (), where)
 
@@ -240,12 +262,15 @@ def _is_integer(value: object) -> bool:
     return isinstance(value, int | np.integer) or (isinstance(value, float | np.floating) and float(value).is_integer())
 
 
-def _numbered(values: list, where: str) -> Labels:
+def _numbered(values: np.ndarray, where: str) -> Labels:
     """Labels that are class numbers already; classes are named by their number."""
-    if not all(_is_integer(value) and (0 <= int(value) < _MAX_CLASSES or value == NO_CLASS) for value in values):
-        wrong = next(value for value in values if not (_is_integer(value) and 0 <= int(value) < _MAX_CLASSES))
-        raise UserError(f"{where}: class numbers are whole and from 0 to {_MAX_CLASSES - 1}. Received: {wrong}")
-    numbers = np.array([int(value) for value in values], np.int64)
+    values = np.asarray(values, np.float64)
+    is_right = (values == np.floor(values)) & (values >= NO_CLASS) & (values < _MAX_CLASSES)
+    if not is_right.all():
+        raise UserError(f"{where}: class numbers are whole and from 0 to {_MAX_CLASSES - 1}. Received: {values[~is_right][0]:g}")
+    numbers = values.astype(np.int64)
+    if (numbers == NO_CLASS).all():
+        raise UserError(f"{where}: not one image has a class (all are {NO_CLASS}).")
     return Labels(numbers, tuple(map(str, range(int(numbers.max(initial=-1)) + 1))), where)
 
 

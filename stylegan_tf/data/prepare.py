@@ -64,7 +64,7 @@ def prepare(source: Source, options: PrepareOptions, *, say=print) -> Prepared:
     crop = source.crop or _crop_function(options)
     indices = candidates(len(source), options)
     with_prints = options.dedupe != "none"
-    if source.is_checked and not crop and not with_prints:
+    if source.is_checked and not crop and not with_prints and labels.has_all():
         checked = assume_checked(source, indices)
     else:
         checked = check_images(source, indices, labels, crop=crop, with_prints=with_prints, workers=options.workers)

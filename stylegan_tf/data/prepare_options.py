@@ -78,6 +78,10 @@ class PrepareOptions:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UserError(f"{name} must be 1 or more. Received: {value}")
+        if self.wide_height is not None and (self.fit != "wide" or self.wide_height > (self.resolution or 0)):
+            raise UserError(
+                f"The height of wide pictures is at most the side of their square ({self.resolution}). Received: {self.wide_height}"
+            )
         if not 0 <= self.dedupe_distance <= MAX_DISTANCE:
             raise UserError(f"dedupe_distance must be from 0 to {MAX_DISTANCE} bits. Received: {self.dedupe_distance}")
         if not 0 <= self.margin <= 2:

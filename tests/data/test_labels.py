@@ -101,7 +101,8 @@ def test_npy_is_in_sorted_order(folder, tmp_path):
         ("labels.json", b'{"labels": [["zebra.png", 1]]}', "names none of the images"),
         ("labels.json", b'{"labels": [["0.png", -3], ["1.png", 1]]}', "class numbers are whole"),
         ("labels.json", b'{"labels": [["0.png", 1], ["1.png", [2]]]}', "every image a class or every image a vector"),
-        ("labels.json", b'{"labels": [["0.png", [1, 2]]]}', "each of the 4 images"),
+        ("labels.json", b'{"labels": [["0.png", [1, 2]], ["1.png", [1]]]}', "same length"),
+        ("labels.json", b'{"labels": [["0.png", 10000000000000000000000000]]}', "15 digits"),
         ("labels.csv", b"0.png\n1.png\n", "rows of the same length"),
         ("labels.csv", b"\xff\xfe\x00", "not UTF-8"),
         ("labels.csv", b"0.png,1,x\n1.png,1,2\n2.png,1,2\n3.png,1,2\n", "all must be numbers"),
@@ -137,6 +138,15 @@ def test_labels_stay_with_their_images_when_others_are_skipped(folder, tmp_path)
     for image, label in zip(images, dataset.labels.argmax(axis=1), strict=True):
         assert (image == np.asarray(leaf(int(label)))).all()
     assert report.class_counts == {"0": 1, "1": 1, "2": 1, "3": 1}
+
+
+def test_an_image_without_a_vector_is_left_out_as_one_without_a_class(folder, tmp_path):
+    """One missing row refused the whole build, where the documentation says that the image is left out."""
+    (tmp_path / "labels.csv").write_text("name,x,y\n0.png,0,0.5\n1.png,1,0.5\n3.png,3,0.5\n")
+    options = PrepareOptions(labels=str(tmp_path / "labels.csv"), shuffle=False)
+    report = build_dataset(open_images(folder), tmp_path / "set", options, made_by={}, say=lambda text: None)
+    assert [(row["name"], row["reason"]) for row in report.skipped] == [("b/2.png", "no label")]
+    assert open_dataset(tmp_path / "set").labels.tolist() == [[0, 0.5], [1, 0.5], [3, 0.5]]
 
 
 def test_imbalance_is_pointed_out():

@@ -30,7 +30,11 @@ def open_images(path: str | os.PathLike) -> Source:
         from stylegan_tf.data.sources.zip_file import ZipSource
 
         return ZipSource(path)
-    if tarfile.is_tarfile(path):
+    try:
+        is_tar = tarfile.is_tarfile(path)
+    except Exception as error:  # it lets through whatever inflating a damaged file raises
+        raise UserError(f"{path} is a damaged archive: {error}. Copy it again.") from None
+    if is_tar:
         from stylegan_tf.data.sources.tar_file import TarSource
 
         return TarSource(path)
