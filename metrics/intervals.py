@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 
 import numpy as np
-import scipy.stats
+import scipy.special
 
 LEVEL = 0.95
 
@@ -47,13 +47,13 @@ def jackknife(value: float, without_part: Sequence[float], what: str) -> Estimat
     parts = len(without_part)
     deviations = np.asarray(without_part) - np.mean(without_part)
     error = np.sqrt((parts - 1) / parts * np.sum(deviations**2))
-    reach = float(scipy.stats.t.ppf((1 + LEVEL) / 2, parts - 1) * error)
+    reach = float(scipy.special.stdtrit(parts - 1, (1 + LEVEL) / 2) * error)
     return Estimate(value, value - reach, value + reach, f"jackknife over {parts} parts of the {what}")
 
 
 def of_parts(values: Sequence[float], what: str) -> Estimate:
     """Mean of a statistic over parts, with Student's t interval of that mean."""
     parts = len(values)
-    reach = float(scipy.stats.t.ppf((1 + LEVEL) / 2, parts - 1) * np.std(values, ddof=1) / np.sqrt(parts))
+    reach = float(scipy.special.stdtrit(parts - 1, (1 + LEVEL) / 2) * np.std(values, ddof=1) / np.sqrt(parts))
     mean = float(np.mean(values))
     return Estimate(mean, mean - reach, mean + reach, f"{parts} parts of the {what}")

@@ -41,14 +41,16 @@ class _Family:
     what: str
 
 
-_NUMBER = r"(?P<num>\d+k?)?"
+MIN_IMAGES = 10
+MAX_IMAGES = 10_000_000  # 200 times the original's: more is a slip of the finger
+_NUMBER = r"(?P<num>\d{1,20}k?)?"
 FAMILIES = (
     _Family(rf"fid{_NUMBER}(?P<full>_full)?", "frechet_inception_distance", 50_000, "fid50k, fid50k_full, fid5k",
             "Fréchet Inception distance; _full: against each real image once"),
     _Family(rf"kid{_NUMBER}(?P<full>_full)?", "kernel_inception_distance", 50_000, "kid50k_full, kid5k", "Kernel Inception distance"),
     _Family(rf"is{_NUMBER}(?P<variant>_labels)?", "inception_score", 50_000, "is50k, is50k_labels",
             "Inception Score; _labels: by a classifier trained on the dataset's labels"),
-    _Family(rf"pr{_NUMBER}_?(?P<variant>\d*)(?P<full>_full)?", "precision_recall", 50_000, "pr50k3, pr5k_3_full",
+    _Family(rf"pr{_NUMBER}_?(?P<variant>\d{{0,20}})(?P<full>_full)?", "precision_recall", 50_000, "pr50k3, pr5k_3_full",
             "improved precision and recall, density and coverage, k nearest neighbours (3)"),
     _Family(rf"ppl{_NUMBER}_(?P<variant>[zw](full|end))", "perceptual_path_length", 100_000, "ppl_zfull, ppl_wfull, ppl_zend, ppl_wend",
             "perceptual path length in z or w"),
@@ -87,16 +89,19 @@ def parse_list(names: str, num_images: int | None = None) -> list[Metric]:
 
 
 def _from_match(family: _Family, parts: dict, num_images: int | None) -> Metric:
-    number = num_images or (_count(parts["num"]) if parts["num"] else family.default_num)
-    if number < 10:
-        raise UserError(f"A score needs 10 images or more. Received: {number}")
+    asked = _count(parts["num"]) if parts["num"] else family.default_num
+    number = asked if num_images is None else num_images
+    if not MIN_IMAGES <= number <= MAX_IMAGES:
+        raise UserError(f"A score takes from {MIN_IMAGES} to {MAX_IMAGES:,} images. Received: {number}")
     is_full, variant = bool(parts.get("full")), parts.get("variant") or ""
     stem = family.module
     size = short_count(number)
     if stem == "precision_recall":
+        if not variant and re.fullmatch(r"\d{3,}", parts["num"] or ""):
+            raise UserError(f"pr{parts['num']} does not say where k begins. Write pr{number}_3 for {number} images and k = 3.")
         variant = variant or "3"
-        if int(variant) < 1:
-            raise UserError(f"Precision and recall need k of 1 or more. Received: {variant}")
+        if not 1 <= int(variant) < number:
+            raise UserError(f"Precision and recall need k of 1 or more, and more than k images. Received: k = {variant}, {number} images")
         # Without a thousands sign k would run into the number: pr500_3, pr50k3.
         name = f"pr{size}{'' if size.endswith('k') else '_'}{variant}"
     elif stem == "perceptual_path_length":

@@ -69,7 +69,11 @@ def _load(name: str, path: str | None, convert, fetch, ways: str) -> dict[str, n
     """The canonical arrays: of a local file, of the cache, or fetched, converted, checked and then cached."""
     cached = cache_folder() / "weights" / f"{name}.npz"
     if path:
-        return _checked(convert(path), name, path)
+        try:
+            arrays = convert(path)
+        except UserError as error:
+            raise type(error)(f"{path} is no file of {name}: {error}\n{ways}") from error
+        return _checked(arrays, name, path)
     if cached.is_file():
         return _checked(_read_npz(cached), name, str(cached))
     cached.parent.mkdir(parents=True, exist_ok=True)

@@ -18,6 +18,7 @@ _CHECKOUT = Path(__file__).resolve().parents[2]
 _WITHOUT_TENSORFLOW = """
 import sys
 sys.modules["tensorflow"] = sys.modules["keras"] = None
+sys.modules["scipy.stats"] = None  # 12 s on a busy machine, for one quantile
 from metrics import program, weights
 weights.load_inception = weights.load_lpips = lambda *_: {}
 for arguments in ARGUMENTS:

