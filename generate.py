@@ -60,15 +60,29 @@ def main(argv: Sequence[str]) -> None:
 
 
 def make_distance(name: str, weights_path: str | None) -> Callable:
-    """The distance that `project` makes small; the library knows no metrics, so it is plugged in here."""
-    if name == "pixels":
-        from stylegan_tf.inference.projection import pixel_distance
+    """What makes the distance that `project` makes small; the library knows no metrics, so it is plugged in here.
 
+    Weights are read at once, without TensorFlow: a wrong file is said before the network is opened.
+    """
+    if name == "pixels":
         return pixel_distance
     from metrics import weights
+
+    return partial(lpips_distance, weights.load_lpips(weights_path))
+
+
+def pixel_distance() -> Callable:
+    """The distance that needs no other network."""
+    from stylegan_tf.inference import projection
+
+    return projection.pixel_distance
+
+
+def lpips_distance(arrays: dict) -> Callable:
+    """LPIPS with these weights."""
     from metrics.extractors.lpips import Lpips
 
-    return Lpips(weights.load_lpips(weights_path))
+    return Lpips(arrays)
 
 
 if __name__ == "__main__":

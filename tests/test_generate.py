@@ -107,6 +107,13 @@ def test_half_grown_networks_draw_where_training_stood(tmp_path):
     assert Image.open(tmp_path / "full/seed0000.png").size == (8, 8)
 
 
+def test_half_grown_networks_are_no_keras_files(tmp_path, capsys):  # loaded again, they drew through layers that were never trained
+    path = save(tmp_path / "half.pkl", lod=1.0)
+    message = refused(capsys, "export", "--network", path, "--format", "keras", "--output", tmp_path / "model")
+    assert "stands at lod 1" in message
+    assert "--format savedmodel" in message
+
+
 def test_official_pickles_and_run_folders(network, tmp_path):
     (tmp_path / "official.pkl").write_bytes(official_bytes())
     run("images", "--network", tmp_path / "official.pkl", "--seeds", "0", "--outdir", tmp_path / "out")
@@ -165,13 +172,27 @@ def test_a_plugged_in_distance_is_asked_for_by_name(network, tmp_path, monkeypat
 
     def make_distance(name, path):
         asked.append((name, path))
-        return lambda first, second: (first - second) ** 2
+        return lambda: lambda first, second: (first - second) ** 2
 
     monkeypatch.setattr(generate, "make_distance", make_distance)
     run("images", "--network", network, "--seeds", "7", "--outdir", tmp_path)
     run("project", "--network", network, "--target", tmp_path / "seed0007.png", "--distance", "pixels", "--lpips", "f", "--steps", "1",
         "--video", "none", "--outdir", tmp_path / "proj")  # fmt: skip
     assert asked == [("pixels", "f")]
+
+
+def test_wrong_weights_of_lpips_are_said_before_anything_is_written(tmp_path, monkeypatch, capsys):
+    from stylegan_tf import loading
+
+    path = save(tmp_path / "network.pkl", resolution=16)
+    Image.new("RGB", (16, 16)).save(tmp_path / "photo.png")
+    (tmp_path / "wrong.npz").write_text("hello")
+    monkeypatch.setattr(loading, "load", lambda *_, **__: pytest.fail("the network was loaded"))
+    outdir = tmp_path / "proj"
+    wish = ["project", "--network", path, "--target", tmp_path / "photo.png", "--lpips", tmp_path / "wrong.npz", "--outdir", outdir]
+    assert command_line.run(generate.main, [str(argument) for argument in wish]) == 2
+    assert "wrong.npz" in capsys.readouterr().err  # and the ways to get the right ones
+    assert not outdir.exists()
 
 
 def test_export(network, tmp_path, capsys):
@@ -192,6 +213,8 @@ def test_export(network, tmp_path, capsys):
         (["images", "--latents", ""], "is not a file"),
         (["images", "--w", ""], "is not a file"),
         (["images", "--w", "/dev/null"], "is not a file"),
+        (["images", "--w", "x.npy", "--trunc", "0.5"], "leave out --trunc,"),
+        (["images", "--w", "x.npy", "--trunc-cutoff", "2", "--class", "1"], "leave out --trunc-cutoff and --class,"),
         (["images", "--seeds", "1", "--network", "none.pkl"], "none.pkl does not exist"),
         (["images", "--seeds", "1", "--batch", "0"], "--batch must be from 1"),
         (["images", "--seeds", "1", "--lod", "9"], "--lod must be from 0"),
@@ -216,9 +239,12 @@ def test_export(network, tmp_path, capsys):
         (["interpolate", "--output", "/proc/w.gif"], "/proc/w.gif cannot be written"),  # root has every permission there
         (["interpolate", "--frames", "0"], "--frames must be at least 1"),
         (["project", "--target", "none.jpg"], "none.jpg does not exist"),
+        (["project", "--target", "/dev/null"], "/dev/null is not a file"),
         (["project", "--target", __file__], "cannot be read as a picture"),
         (["project", "--target", "x", "--steps", "0"], "--steps must be"),
         (["export", "--format", "keras", "--images", "uint8"], "for --format savedmodel"),
+        (["export", "--format", "keras", "--lod", "1"], "--lod is for --format savedmodel"),  # had no effect
+        (["export", "--format", "keras", "--noise", "random"], "--noise random is for --format savedmodel"),  # had no effect
         (["export", "--output", "."], "exists already"),
         (["export", "--output", "none/model"], "does not exist"),
     ],
@@ -261,7 +287,7 @@ def test_wrong_wishes_do_not_wait_for_tensorflow(conditional, tmp_path):  # its 
         ["images", "--seeds", "9-1"], ["images", "--seeds", "1", "--class", "7"], ["images", "--seeds", "1", "--lod", "2"],
         ["images", "--w", "none.npy"], ["style-mixing", "--styles", "0-9"], ["style-mixing", "--styles", "3-1"],
         ["truncation", "--class", "sock"], ["interpolate", "--seeds", "1", "--output", "a.gif"], ["noise", "--class", "4"],
-        ["project", "--target", "none.jpg"], ["figures", "--class", "9"], ["export", "--class", "9"],
+        ["project", "--target", "none.jpg"], ["figures", "--class", "9"], ["export", "--format", "keras", "--lod", "0"],
         ["images", "--seeds", "1", "--network", "none.pkl"], ["images", "--seeds", "1", "--network", __file__],
     ]  # fmt: skip
     code = (

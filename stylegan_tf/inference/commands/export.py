@@ -11,7 +11,7 @@ from stylegan_tf.inference.commands.session import Session, add_network_options,
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    add_network_options(parser)
+    add_network_options(parser, has_classes=False)
     add = parser.add_argument
     add("--format", choices=("savedmodel", "keras"), default="savedmodel", help="what to write (default: %(default)s)")
     add("--output", default="generator", metavar="PATH", help="folder or .keras file; must not exist (default: %(default)s)")
@@ -26,14 +26,22 @@ def run(args: argparse.Namespace, report: Callable[[str], None]) -> None:
     path = Path(args.output)
     if args.format == "keras":
         path = path if path.suffix == ".keras" else path.with_name(path.name + ".keras")
-        if args.images == "uint8" or args.batch_size:
-            raise UserError("A Keras file keeps the network as it is: --images uint8 and --batch-size are for --format savedmodel.")
+        wishes = {"--images uint8": args.images == "uint8", "--batch-size": args.batch_size is not None, "--lod": args.lod is not None}
+        wishes[f"--noise {args.noise}"] = args.noise != "const"
+        if any(wishes.values()):
+            refused = " and ".join(name for name, is_asked in wishes.items() if is_asked)
+            raise UserError(
+                f"A Keras file keeps the network as it is (lod and noise are arguments of its call): {refused} is for --format savedmodel."
+            )
     if path.exists():
         raise UserError(f"{path} exists already. Choose another --output or remove it.")
     check_output(path)
     if args.batch_size is not None and not 1 <= args.batch_size <= 4096:
         raise UserError(f"--batch-size must be from 1 to 4096. Received: {args.batch_size}")
-    session = Session(args, facts=check_network(args))
+    facts = check_network(args)
+    if args.format == "keras" and facts.lod > 0:  # called without a lod, it would draw through layers that were never trained
+        raise UserError(f"{facts.path} stands at lod {facts.lod:g}, which a Keras file does not keep. Use --format savedmodel.")
+    session = Session(args, facts=facts)
     from stylegan_tf.inference import export
 
     psi, cutoff = session.truncation()

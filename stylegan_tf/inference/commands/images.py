@@ -18,6 +18,7 @@ from stylegan_tf.inference.commands.session import (
     check_latents,
     check_network,
     make_outdir,
+    refuse_beside_w,
 )
 from stylegan_tf.inference.number_lists import parse_grid, parse_seeds
 from stylegan_tf.progress_bar import track
@@ -43,6 +44,8 @@ def run(args: argparse.Namespace, report: Callable[[str], None]) -> None:
     """Does the command."""
     if sum(source is not None for source in (args.seeds, args.latents, args.w)) != 1:
         raise UserError("Say what to draw with one of --seeds LIST, --latents FILE or --w FILE.")
+    if args.w is not None:
+        refuse_beside_w(args)
     name, path = ("z", args.latents) if args.latents is not None else ("w", args.w)
     seeds = parse_seeds(args.seeds) if args.seeds is not None else None
     given = latents.load_latents(path, name) if seeds is None else None

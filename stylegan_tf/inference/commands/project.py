@@ -40,7 +40,8 @@ def run(args: argparse.Namespace, report: Callable[[str], None], make_distance: 
     Args:
         args: the options.
         report: takes lines of text.
-        make_distance: ("lpips" or "pixels", file of weights or None) -> function of two batches of images.
+        make_distance: ("lpips" or "pixels", file of weights or None) -> function without arguments, called once the network is
+            open -> function of two batches of images. The first call reads the weights, before anything is written.
     """
     if not 1 <= args.steps <= 1_000_000:
         raise UserError(f"--steps must be from 1 to 1000000. Received: {args.steps}")
@@ -51,6 +52,7 @@ def run(args: argparse.Namespace, report: Callable[[str], None], make_distance: 
     side = resolution_at(facts.resolution, facts.check_lod(args.lod))
     if args.distance == "lpips" and side < 16:
         raise UserError(f"LPIPS needs pictures of at least 16x16; this network draws {side}x{side}. Use --distance pixels.")
+    distance = make_distance(args.distance, args.lpips)
     outdir = make_outdir(args.outdir)
     film = _film_path(args.video, outdir)
 
@@ -58,7 +60,7 @@ def run(args: argparse.Namespace, report: Callable[[str], None], make_distance: 
     G = session.G
     target = fit(photograph, side, G.channels)
     save_png(outdir / "target.png", target)
-    steps = _search(session, args, target, make_distance(args.distance, args.lpips))
+    steps = _search(session, args, target, distance())
     last = steps[-1]
     final = session.painter.pictures(last.ws[None])[0]
     save_png(outdir / "projected.png", final)
@@ -94,8 +96,10 @@ def open_photograph(path: str) -> Image.Image:
         MissingFileError: there is none.
         UserError: not a picture, or one of absurd size.
     """
-    if not Path(path).is_file():
+    if not Path(path).exists():
         raise MissingFileError(f"--target {path} does not exist.")
+    if not Path(path).is_file():
+        raise UserError(f"--target {path} is not a file.")
     try:
         image = Image.open(path)
         if image.width * image.height > MAX_PIXELS:

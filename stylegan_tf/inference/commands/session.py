@@ -16,15 +16,24 @@ from stylegan_tf.inference.network_facts import NetworkFacts, read_facts
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
-def add_network_options(parser: argparse.ArgumentParser, *, noise: str | None = "const") -> None:
+def add_network_options(parser: argparse.ArgumentParser, *, noise: str | None = "const", has_classes: bool = True) -> None:
     """Options of every command: the network, and how it is run."""
     add = parser.add_argument
     add("--network", metavar="PKL", help="snapshot, run folder (its newest snapshot) or official pickle (default: the newest run's)")
-    add("--batch", type=int, default=8, metavar="N", help="images drawn at once (default: %(default)s)")
+    add(
+        "--batch",
+        type=int,
+        default=8,
+        metavar="N",
+        help="images drawn at once, one with --noise random; not for export (default: %(default)s)",
+    )
     add("--precision", choices=PRECISIONS, default="float32", help="numbers the network computes in (default: %(default)s)")
     add("--device", metavar="NAME", help="such as cpu or gpu:0 (default: the first GPU, else the CPU)")
     add("--lod", type=float, metavar="LOD", help="level of detail, 0 is full size (default: where training stood)")
-    add("--class", dest="class_name", metavar="CLASS", help="number or name, for conditional networks (default: drawn from each seed)")
+    if has_classes:
+        add("--class", dest="class_name", metavar="CLASS", help="number or name, for conditional networks (default: drawn from each seed)")
+    else:
+        parser.set_defaults(class_name=None)
     if noise:
         add("--noise", choices=("const", "random", "none"), default=noise, help="noise inputs (default: %(default)s)")
 
@@ -74,6 +83,14 @@ def check_network(args: argparse.Namespace) -> NetworkFacts:
     facts.find_class(args.class_name)
     facts.check_lod(args.lod)
     return facts
+
+
+def refuse_beside_w(args: argparse.Namespace) -> None:
+    """Refuses options that have no effect on the w of a file, which is neither mapped nor truncated."""
+    wishes = {"--trunc": args.trunc, "--trunc-cutoff": args.trunc_cutoff, "--class": args.class_name}
+    refused = [name for name, value in wishes.items() if value is not None]
+    if refused:
+        raise UserError(f"--w draws w as it is: leave out {' and '.join(refused)}, or draw the z with --latents.")
 
 
 def check_latents(array: np.ndarray, path: str, facts: NetworkFacts, name: str) -> None:
