@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from stylegan_tf import command_line
-from stylegan_tf.data.arguments import HelpFormatter, add_output, add_preparation, count, prepare_options, seed
+from stylegan_tf.data.arguments import HelpFormatter, add_output, add_preparation, count, prepare_options, refuse_preparation, seed
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -254,9 +254,13 @@ def create_celeba(args: argparse.Namespace) -> None:
 def convert(args: argparse.Namespace) -> None:
     """Copies a dataset into another encoding."""
     from stylegan_tf.data import open_dataset
+    from stylegan_tf.data.codecs import JPEG_QUALITY
     from stylegan_tf.data.convert import convert_dataset
+    from stylegan_tf.data.prepare_options import jpeg_quality
 
-    output = {"encoding": args.encoding, "quality": args.quality, "num_shards": args.shards, "overwrite": args.overwrite}
+    quality = jpeg_quality(args.encoding, args.quality)
+    quality = JPEG_QUALITY if quality is None else quality
+    output = {"encoding": args.encoding, "quality": quality, "num_shards": args.shards, "overwrite": args.overwrite}
     dataset = open_dataset(args.source_dir)
     convert_dataset(dataset, args.tfrecord_dir, made_by={"command": args.command_line}, workers=args.workers, **output)
     print(f"{dataset.num_images} images in {args.tfrecord_dir}")
@@ -330,27 +334,28 @@ def check(args: argparse.Namespace) -> None:
     """Reads everything, writes nothing."""
     path = Path(args.path)
     if path.is_dir() and next(path.glob("*.tfrecords"), None):
-        _check_dataset(path)
+        refuse_preparation(args)
+        _check_dataset(path, args.workers)
         return
     from stylegan_tf.data.prepare import prepare
     from stylegan_tf.data.sources import open_images
 
     options = prepare_options(args)
     with open_images(path) as source:
-        prepared = prepare(source, options)
+        prepared = prepare(source, options, max_listed=None)
     plan = prepared.plan
     shape = f"{plan.resolution}x{plan.resolution}x{plan.channels}"
     print(f"{len(prepared.checked.indices)} of {len(source)} images are sound; they would become {shape}.")
 
 
-def _check_dataset(path: Path) -> None:
+def _check_dataset(path: Path, workers: int | None) -> None:
     from stylegan_tf.data import open_dataset
     from stylegan_tf.data.verify import check_records
     from stylegan_tf.progress_bar import Progress
 
     dataset = open_dataset(path)
     with Progress(dataset.num_images * len(dataset.resolutions), "Checking", unit="records") as progress:
-        check_records(dataset, lambda done, total: progress.advance(done - progress.done))
+        check_records(dataset, lambda done, total: progress.advance(done - progress.done), workers=workers)
     print(f"{path} is sound: {dataset.num_images} images, {len(dataset.resolutions)} levels.")
 
 

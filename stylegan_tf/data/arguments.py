@@ -5,9 +5,13 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from stylegan_tf.data.codecs import JPEG_QUALITY
+from stylegan_tf.errors import UserError
 
 if TYPE_CHECKING:
     from stylegan_tf.data.prepare_options import PrepareOptions
+
+MARGIN = 0.1  # of the longer side
+DEDUPE_DISTANCE = 4  # bits
 
 
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
@@ -66,10 +70,10 @@ def add_preparation(parser: argparse.ArgumentParser) -> None:
     )
     add("--labels", default="auto", metavar="FROM", help="auto, none, folders, or a dataset.json, .csv or .npy file")
     add("--dedupe", default="none", choices=("none", "exact", "near"), help="leave out repeated images")
-    add("--dedupe-distance", type=int, default=4, metavar="BITS", help="of 64, for --dedupe near")
+    add("--dedupe-distance", type=int, metavar="BITS", help=f"of 64, for --dedupe near; else {DEDUPE_DISTANCE}")
     add("--crop", default="none", choices=("none", "segment"), help="cut out the one object on a plain ground")
     add("--mask-dir", metavar="DIR", help="masks by image name, for --crop segment")
-    add("--margin", type=float, default=0.1, metavar="PART", help="ground kept around the object, as part of its longer side")
+    add("--margin", type=float, metavar="PART", help=f"ground kept around the object, as part of its longer side; else {MARGIN}")
 
 
 def add_output(parser: argparse.ArgumentParser, *, shuffle: int | None = 1) -> None:
@@ -79,10 +83,19 @@ def add_output(parser: argparse.ArgumentParser, *, shuffle: int | None = 1) -> N
     if shuffle is not None:
         add("--shuffle", type=int, default=shuffle, choices=(0, 1), help="write in the original's shuffled order")
     add("--encoding", default="png", choices=("png", "raw", "jpeg"), help="png is lossless; raw is what the original reads")
-    add("--quality", type=int, default=JPEG_QUALITY, help="of jpeg, 1 to 100")
+    add("--quality", type=int, help=f"of jpeg, 1 to 100; else {JPEG_QUALITY}")
     add("--shards", type=count, default=1, metavar="N", help="record files a resolution; the original reads only 1")
     add("--workers", type=count, metavar="N", help="threads; else one for each processor")
     add("--overwrite", action="store_true", help="replace an existing dataset, once the new one is whole")
+
+
+def refuse_preparation(args: argparse.Namespace) -> None:
+    """Raises UserError where a flag of `add_preparation` was given; for commands on what is prepared already."""
+    defaults = argparse.ArgumentParser()
+    add_preparation(defaults)
+    given = [name for name, value in vars(defaults.parse_args([])).items() if getattr(args, name) != value]
+    if given:
+        raise UserError(f"--{given[0].replace('_', '-')} has a meaning for images only, and this is a dataset.")
 
 
 def prepare_options(args: argparse.Namespace, **more: Any) -> "PrepareOptions":

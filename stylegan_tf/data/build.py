@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from stylegan_tf.data.codecs import JPEG_QUALITY
 from stylegan_tf.data.disk import check_disk
 from stylegan_tf.data.encoding import Encoder, Item
 from stylegan_tf.data.prepare import Prepared, prepare, writing_order
@@ -90,7 +91,7 @@ def _write(prepared: Prepared, indices: np.ndarray, target_dir: str | Path, made
         resolution=plan.resolution,
         channels=plan.channels,
         encoding=options.encoding,
-        quality=options.quality,
+        quality=options.quality or JPEG_QUALITY,
         class_names=class_names or None,
         num_shards=options.num_shards,
         overwrite=options.overwrite,
@@ -130,4 +131,4 @@ def _write(prepared: Prepared, indices: np.ndarray, target_dir: str | Path, made
 
 def _encoder(prepared: Prepared) -> Encoder:
     plan, options = prepared.plan, prepared.options
-    return Encoder(resolution=plan.resolution, channels=plan.channels, encoding=options.encoding, quality=options.quality)
+    return Encoder(resolution=plan.resolution, channels=plan.channels, encoding=options.encoding, quality=options.quality or JPEG_QUALITY)

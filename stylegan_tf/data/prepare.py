@@ -50,8 +50,14 @@ class Prepared:
         return Item(image, self.labels.of(index), content if passes else None)
 
 
-def prepare(source: Source, options: PrepareOptions, *, say=print) -> Prepared:
+def prepare(source: Source, options: PrepareOptions, *, max_listed: int | None = 10, say=print) -> Prepared:
     """The first pass: labels, check of every image, duplicates, channels, resolution; writes nothing.
+
+    Args:
+        source: of the images.
+        options: what is wanted.
+        max_listed: unusable images that are told by name; None tells all.
+        say: gets lines for the user.
 
     Raises:
         UserError: nothing usable, or an unusable image with on_error "stop".
@@ -70,7 +76,7 @@ def prepare(source: Source, options: PrepareOptions, *, say=print) -> Prepared:
         checked = check_images(source, indices, labels, crop=crop, with_prints=with_prints, workers=options.workers)
     _drop_duplicates(checked, source, options)
     plan = decide(checked, options)
-    _report_unusable(checked, source, options, say)
+    _report_unusable(checked, source, options, say, max_listed)
     if imbalance := describe_imbalance(count_classes(labels, checked.indices)):
         say(f"Note: {imbalance}")
     for sentence in plan.remarks:
@@ -119,11 +125,11 @@ def _drop_duplicates(checked: CheckedImages, source: Source, options: PrepareOpt
     checked.prints = []
 
 
-def _report_unusable(checked: CheckedImages, source: Source, options: PrepareOptions, say) -> None:
+def _report_unusable(checked: CheckedImages, source: Source, options: PrepareOptions, say, max_listed: int | None) -> None:
     """Says what cannot be used; with on_error "stop", refuses."""
     faults = [entry for entry in checked.unusable if entry[1] != "duplicate"]
-    lines = [f"{printable(source.names[index])}: {message}" for index, _, message in sorted(faults)[:10]]
-    more = f"\n  and {len(faults) - 10} more" if len(faults) > 10 else ""
+    lines = [f"{printable(source.names[index])}: {message}" for index, _, message in sorted(faults)[:max_listed]]
+    more = f"\n  and {len(faults) - len(lines)} more" if len(faults) > len(lines) else ""
     listing = "\n  ".join(["", *lines]) + more
     total = len(checked.indices) + len(checked.unusable)  # fewer than in the source with `max_images`
     if not len(checked.indices):

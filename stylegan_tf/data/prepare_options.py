@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+from stylegan_tf.data.arguments import DEDUPE_DISTANCE, MARGIN
 from stylegan_tf.data.codecs import JPEG_QUALITY, check_encoding
 from stylegan_tf.data.decode import parse_colour
 from stylegan_tf.data.fit import FITS
@@ -14,6 +15,15 @@ ON_ERROR = ("skip", "stop")
 DEDUPES = ("none", "exact", "near")
 CROPS = ("none", "segment")
 MAX_DISTANCE = 16  # bits of 64; unrelated pictures differ in 20 and more
+
+
+def jpeg_quality(encoding: str, quality: int | None) -> int | None:
+    """The quality that was asked for or the default, None where there is none; raises UserError where it would do nothing."""
+    if encoding == "jpeg":
+        return JPEG_QUALITY if quality is None else quality
+    if quality is not None:
+        raise UserError(f"quality has a meaning only with encoding jpeg. Received: {quality} with {encoding}")
+    return None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,12 +43,13 @@ class PrepareOptions:
         labels: see `labels.find_labels`.
         class_names: in place of those that come with the labels; () keeps them.
         dedupe: "none", "exact" (the same pixels) or "near" (perceptual hashes within `dedupe_distance` bits of 64).
-        dedupe_distance: for "near", 0 to 16.
+        dedupe_distance: for "near", 0 to 16; None is 4.
         crop: "none", or "segment" to cut out the one object on a plain ground.
         mask_dir: folder with a mask for every image, by name, for crop "segment".
-        margin: ground kept around a segmented object, as part of its longer side.
+        margin: ground kept around a segmented object, as part of its longer side; None is 0.1.
         workers: threads; None takes one for each processor.
-        encoding, quality, num_shards, overwrite: see `writer.DatasetWriter`.
+        encoding, num_shards, overwrite: see `writer.DatasetWriter`.
+        quality: of JPEG, 1 to 100; None takes the default there.
     """
 
     resolution: int | None = None
@@ -53,13 +64,13 @@ class PrepareOptions:
     labels: str = "auto"
     class_names: tuple[str, ...] = ()
     dedupe: str = "none"
-    dedupe_distance: int = 4
+    dedupe_distance: int | None = None
     crop: str = "none"
     mask_dir: str | None = None
-    margin: float = 0.1
+    margin: float | None = None
     workers: int | None = None
     encoding: str = "png"
-    quality: int = JPEG_QUALITY
+    quality: int | None = None
     num_shards: int = 1
     overwrite: bool = False
 
@@ -72,7 +83,12 @@ class PrepareOptions:
             check_resolution(self.resolution)
         if self.channels not in (None, 1, 3, 4):
             raise UserError(f"channels must be 1, 3 or 4. Received: {self.channels}")
-        check_encoding(self.encoding, self.channels or 1, self.quality)
+        self._check_partners()
+        object.__setattr__(self, "quality", jpeg_quality(self.encoding, self.quality))
+        check_encoding(self.encoding, self.channels or 1, JPEG_QUALITY if self.quality is None else self.quality)
+        if len(set(self.class_names)) < len(self.class_names):
+            repeated = next(name for name in self.class_names if self.class_names.count(name) > 1)
+            raise UserError(f"Every class has a name of its own. Received twice: {repeated!r}")
         check_shards(self.num_shards)
         for name in ("min_size", "max_images", "workers", "wide_height"):
             value = getattr(self, name)
@@ -82,15 +98,26 @@ class PrepareOptions:
             raise UserError(
                 f"The height of wide pictures is at most the side of their square ({self.resolution}). Received: {self.wide_height}"
             )
-        if not 0 <= self.dedupe_distance <= MAX_DISTANCE:
+        if self.dedupe_distance is not None and not 0 <= self.dedupe_distance <= MAX_DISTANCE:
             raise UserError(f"dedupe_distance must be from 0 to {MAX_DISTANCE} bits. Received: {self.dedupe_distance}")
-        if not 0 <= self.margin <= 2:
+        if self.margin is not None and not 0 <= self.margin <= 2:
             raise UserError(f"margin must be from 0 to 2 times the object's longer side. Received: {self.margin}")
-        if self.mask_dir is not None and self.crop != "segment":
-            raise UserError("mask_dir has a meaning only with crop segment.")
         if self.mask_dir is not None and not Path(self.mask_dir).is_dir():
             raise MissingFileError(f"There is no mask folder {self.mask_dir}.")
         self.background_rgb()
+
+    def _check_partners(self) -> None:
+        """Options that do nothing without another are refused without it, and have their default with it."""
+        for name, partner, wanted, default in (
+            ("mask_dir", "crop", "segment", None),
+            ("margin", "crop", "segment", MARGIN),
+            ("dedupe_distance", "dedupe", "near", DEDUPE_DISTANCE),
+        ):
+            if getattr(self, partner) == wanted:
+                if getattr(self, name) is None:
+                    object.__setattr__(self, name, default)
+            elif getattr(self, name) is not None:
+                raise UserError(f"{name} has a meaning only with {partner} {wanted}.")
 
     def background_rgb(self) -> tuple[int, int, int]:
         """Colour behind transparency, RGB."""

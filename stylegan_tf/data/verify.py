@@ -1,5 +1,6 @@
 """Reads a whole dataset and looks for damage: checksums, decoding, shapes, labels, and the digest."""
 
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,12 +16,13 @@ from stylegan_tf.errors import UserError
 _CHUNK_BYTES = 4 << 20
 
 
-def check_records(dataset: Dataset, on_progress: Callable[[int, int], None] | None = None) -> None:
+def check_records(dataset: Dataset, on_progress: Callable[[int, int], None] | None = None, *, workers: int | None = None) -> None:
     """Reads every record of every level; returns where all is well.
 
     Args:
         dataset: from `open_dataset`.
         on_progress: called now and then with the records checked so far and all there are.
+        workers: threads; None takes one for each processor.
 
     Raises:
         UserError: the first damage found; names file and record.
@@ -31,7 +33,7 @@ def check_records(dataset: Dataset, on_progress: Callable[[int, int], None] | No
         for file in level.files:
             if not np.array_equal(scan_offsets(file.path), file.offsets):
                 raise UserError(f"{file.path}: the index beside it belongs to another file. Delete the index.")
-        with ThreadPoolExecutor(2) as pool:
+        with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
             for count in pool.map(lambda rows, level=level: _check_rows(level, *rows), _row_ranges(level)):
                 done += count
                 if on_progress:

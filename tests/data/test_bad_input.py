@@ -11,6 +11,7 @@ import pytest
 
 import dataset_tool
 from stylegan_tf import command_line
+from stylegan_tf.data import verify
 from tests.data.broken_files import encoded, leaf
 
 
@@ -67,6 +68,10 @@ REFUSED = [
     "create_from_images X src --labels nested.json",
     "create_from_images X src --labels huge.json",
     "create_from_hdf5 X minus.h5",
+    "check D --fit pad",
+    "check D --labels none",
+    "convert X D --quality 90",
+    "create_mnist X mnist --class-names a,b,c,d,e,f,g,h,i,a",
     "create_from_hdf5 X nan.h5",
     "create_from_hdf5 X vectors.h5",
 ]
@@ -79,6 +84,19 @@ def test_bad_input_ends_with_2_and_one_message(place, line, capsys, monkeypatch)
     assert run(*line.split()) == 2
     assert capsys.readouterr().err.count("error: ") == 1
     assert sorted(os.listdir()) == before
+
+
+def test_check_names_every_broken_image(place, monkeypatch, tmp_path, capsys):
+    """Ten were named, and no option showed the others."""
+    for number in range(14):
+        (tmp_path / f"{number:02d}.png").write_bytes(b"broken")
+    assert run("check", tmp_path) == 2
+    assert capsys.readouterr().err.count("no image") == 14
+    monkeypatch.chdir(place)
+    pool, threads = verify.ThreadPoolExecutor, []
+    monkeypatch.setattr(verify, "ThreadPoolExecutor", lambda workers: threads.append(workers) or pool(workers))
+    assert run("check", "D", "--workers", 3) == 0
+    assert set(threads) == {3}
 
 
 def test_an_array_without_a_label_is_left_out_as_a_file_is(place, monkeypatch, capsys):

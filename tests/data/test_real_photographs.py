@@ -47,5 +47,5 @@ def test_one_quality_is_the_default_everywhere():
 
     parser = argparse.ArgumentParser()
     add_output(parser)
-    assert prepare_options(parser.parse_args([])).quality == PrepareOptions().quality == JPEG_QUALITY
+    assert prepare_options(parser.parse_args(["--encoding", "jpeg"])).quality == PrepareOptions(encoding="jpeg").quality == JPEG_QUALITY
     assert inspect.signature(DatasetWriter).parameters["quality"].default == JPEG_QUALITY
