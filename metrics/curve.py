@@ -12,13 +12,13 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 90, 30, 60, 70
 _INK, _GRID, _LINE, _BEST = (40, 40, 40), (222, 222, 222), (31, 90, 160), (200, 60, 30)
 
 
-def draw_curve(name: str, results: Sequence[Result], best: Result) -> Image.Image:
+def draw_curve(name: str, results: Sequence[Result], best: Result | None) -> Image.Image:
     """Draws values over kimg.
 
     Args:
         name: of the value.
         results: two or more, in order of training.
-        best: the one to mark.
+        best: the one to mark, or None.
     """
     kimg = np.array([result.nimg / 1000 for result in results])
     estimates = [result.values[name] for result in results]
@@ -38,8 +38,8 @@ def draw_curve(name: str, results: Sequence[Result], best: Result) -> Image.Imag
     for (x, y), result in zip(points, results, strict=True):
         size, colour = (8, _BEST) if result is best else (5, _LINE)
         draw.ellipse([x - size, y - size, x + size, y + size], colour)
-    title = f"{name}   best {best.values[name].value:.4g} at {best.nimg / 1000:.1f} kimg ({best.snapshot})"
-    draw.text((_LEFT, 20), title, _INK, ImageFont.load_default(20))
+    mark = f"   best {best.values[name].value:.4g} at {best.nimg / 1000:.1f} kimg ({best.snapshot})" if best else ""
+    draw.text((_LEFT, 20), name + mark, _INK, ImageFont.load_default(20))
     draw.text((_WIDTH - _RIGHT, _HEIGHT - 12), "kimg; bars: 95 % intervals", _INK, ImageFont.load_default(15), anchor="rs")
     return image
 

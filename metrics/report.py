@@ -7,9 +7,7 @@ from metrics.curve import draw_curve
 from metrics.result import Result
 from stylegan_tf.files import atomic_path, write_text
 from stylegan_tf.images import save_png
-
-# Where more is better; everything else is a distance.
-_MORE_IS_BETTER = ("is", "pr")
+from stylegan_tf.training.best import has_best, is_higher_better
 
 
 def write(result: Result, folder: Path, picture=None, *, to_tensorboard: bool = True) -> None:
@@ -35,12 +33,19 @@ def _write_tensorboard(result: Result, folder: Path) -> None:
 
     writer = tf.summary.create_file_writer(str(folder), filename_suffix=".metrics")
     with writer.as_default():
-        for name, estimate in result.values.items():
-            tf.summary.scalar(f"Metrics/{name}", estimate.value, step=result.nimg)
-            if estimate.low is not None:
-                tf.summary.scalar(f"Metrics/{name}/low", estimate.low, step=result.nimg)
-                tf.summary.scalar(f"Metrics/{name}/high", estimate.high, step=result.nimg)
+        for name, value in points(result).items():
+            tf.summary.scalar(f"Metrics/{name}", value, step=result.nimg)
     writer.close()
+
+
+def points(result: Result) -> dict[str, float]:
+    """Values by name, with "NAME/low" and "NAME/high" where there is an interval."""
+    found = {}
+    for name, estimate in result.values.items():
+        found[name] = estimate.value
+        if estimate.low is not None:
+            found |= {f"{name}/low": estimate.low, f"{name}/high": estimate.high}
+    return found
 
 
 def read(folder: Path, metric: str | None = None) -> list[Result]:
@@ -61,14 +66,11 @@ def find(folder: Path, metric: str, request: str) -> Result | None:
     return found[-1] if found else None
 
 
-def is_better_higher(metric: str) -> bool:
-    """Whether a larger value is a better one."""
-    return metric.startswith(_MORE_IS_BETTER)
-
-
-def best(results: Iterable[Result], name: str) -> Result:
-    """The result with the best value of a name."""
-    choose = max if is_better_higher(name) else min
+def best(results: Iterable[Result], name: str) -> Result | None:
+    """The result with the best value of a name, None where no value is the best."""
+    if not has_best(name):
+        return None
+    choose = max if is_higher_better(name) else min
     return choose(results, key=lambda result: result.values[name].value)
 
 
@@ -92,7 +94,7 @@ def write_overview(folder: Path) -> list[Path]:
             found = [result for result in results if result.snapshot == snapshot]
             cells.append(_cell(found[-1], name, is_best=found[-1] is bests[name]) if found else "")
         lines.append("| " + " | ".join(cells) + " |")
-    notes = [f"- {name}: best {bests[name].snapshot}, {_protocol_line(bests[name])}" for name in columns]
+    notes = [_note(name, bests[name], results[-1]) for name, results in columns.items()]
     write_text(folder / "metrics.md", "\n".join([*lines, "", "Best in bold; 95 % intervals in brackets.", "", *notes]) + "\n")
     files = [folder / "metrics.md"]
     for name, results in columns.items():
@@ -125,6 +127,12 @@ def _cell(result: Result, name: str, *, is_best: bool) -> str:
     estimate = result.values[name]
     value = f"**{estimate.value:.4g}**" if is_best else f"{estimate.value:.4g}"
     return value if estimate.low is None else f"{value} [{estimate.low:.4g}, {estimate.high:.4g}]"
+
+
+def _note(name: str, best: Result | None, latest: Result) -> str:
+    """The best snapshot and the protocol of a column."""
+    best_is = f"best {best.snapshot}" if best else "no value is the best"
+    return f"- {name}: {best_is}, {_protocol_line(best or latest)}"
 
 
 def _protocol_line(result: Result) -> str:

@@ -4,10 +4,12 @@ import json
 import math
 from typing import Any
 
+from stylegan_tf.errors import UserError
 from stylegan_tf.training.run_dir import RunDir
 
 # Scores of these families are better when they are higher; distances (FID, KID, path length, separability) when lower.
 HIGHER_IS_BETTER = ("precision", "recall", "density", "coverage", "accuracy")
+NO_BEST = ("memorisation",)
 
 
 class BestSnapshot:
@@ -16,9 +18,14 @@ class BestSnapshot:
     Args:
         run_dir: the run.
         metric: name of the metric, None to keep none.
+
+    Raises:
+        UserError: a metric of which no value is the best.
     """
 
     def __init__(self, run_dir: RunDir, metric: str | None):
+        if metric is not None and not has_best(metric):
+            raise UserError(f"run.best_metric is {metric}, of which no value is the best one: copies and noise lie at its two ends.")
         self.metric = metric
         self.name: str | None = None
         self.value = math.nan
@@ -34,8 +41,13 @@ class BestSnapshot:
 
 
 def is_better(metric: str, new: float, old: float) -> bool:
-    """True where `new` beats `old`."""
-    return new > old if is_higher_better(metric) else new < old
+    """True where `new` beats `old`; never, where no value is the best."""
+    return has_best(metric) and (new > old if is_higher_better(metric) else new < old)
+
+
+def has_best(metric: str) -> bool:
+    """Whether a value can be the best: copies have the highest memorisation, and networks far from the data the lowest."""
+    return not metric.removeprefix("Metrics/").startswith(NO_BEST)
 
 
 def is_higher_better(metric: str) -> bool:

@@ -14,6 +14,7 @@ from stylegan_tf.training.run_dir import RunDir, numbered
 from stylegan_tf.training.tensorboard import EventWriter
 
 OnSnapshot = Callable[[Any, Any, int], dict[str, float]]
+INTERVAL = ("/low", "/high")  # ends of a score's interval: points of TensorBoard, no scores of their own in statistics and report
 
 
 class Outputs:
@@ -21,7 +22,8 @@ class Outputs:
 
     Args:
         settings, run_dir, dataset: of the run.
-        on_snapshot: called with (path, networks, nimg) after each network snapshot; returns values by metric name.
+        on_snapshot: called with (path, networks, nimg) after each network snapshot; returns values by metric name, and
+            "NAME/low" and "NAME/high" where they have an interval.
     """
 
     def __init__(self, settings: TrainingSettings, run_dir: RunDir, dataset: Any, on_snapshot: OnSnapshot | None = None):
@@ -104,7 +106,8 @@ class Outputs:
         record = {f"Metrics/{name}": value for name, value in values.items()}
         if record:
             self.events.scalars(record, networks.nimg)
-            self._append({"nimg": networks.nimg, "snapshot": path.name, **record})
+            scores = {name: value for name, value in record.items() if not name.endswith(INTERVAL)}
+            self._append({"nimg": networks.nimg, "snapshot": path.name, **scores})
             self.best.see(path.name, values)
 
     def _append(self, record: dict[str, Any]) -> None:
