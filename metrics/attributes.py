@@ -1,31 +1,34 @@
 """What a classifier says of generated images, and the latents and styles that those images came from."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from metrics.classifier import Classifier, shrink, trained_classifier
+from metrics.digests import classifier_digest
 from metrics.generated import CHUNK
 from metrics.labels import check_classes
-from stylegan_tf.errors import MissingFileError, UserError
+from stylegan_tf.errors import UserError
 
 
 def class_logits(bench, num_images: int) -> tuple[np.ndarray, str]:
     """Logits [num_images, classes] of the classifier trained on the dataset's labels, and its name."""
     check_classes(bench.dataset)
     classifier = trained_classifier(bench.dataset, seed=bench.options.seed, cache=bench.cache)
-    return _outputs(bench, classifier.logits, classifier.origin, num_images), classifier.origin
+    return _outputs(bench, classifier.logits, _key(bench, classifier), num_images), classifier.origin
 
 
 def attribute_logits(bench, num_images: int) -> tuple[np.ndarray, str]:
     """Logits [num_images, attributes], positive for yes, and where they come from."""
     if bench.options.classifier:
-        found = [_of_users_file(bench, path, num_images) for path in bench.options.classifier]
-        return np.concatenate(found, axis=1), ", ".join(bench.options.classifier)
+        origins = [f"{Path(path).name}/{classifier_digest(path)}" for path in bench.options.classifier]
+        found = [_of_users_file(bench, path, origin, num_images) for path, origin in zip(bench.options.classifier, origins, strict=True)]
+        return np.concatenate(found, axis=1), ", ".join(origins)
     classifier: Classifier = trained_classifier(bench.dataset, seed=bench.options.seed, cache=bench.cache)
-    outputs = _outputs(bench, classifier.logits, classifier.origin, num_images)
+    outputs = _outputs(bench, classifier.logits, _key(bench, classifier), num_images)
     return (_each_against_the_rest(outputs) if classifier.is_one_hot else outputs), classifier.origin
 
 
@@ -34,24 +37,27 @@ def latents_and_styles(bench, chosen: np.ndarray) -> Iterator[np.ndarray]:
     generated = bench.workers[0].generated
     chunks = [(chunk, chosen[chosen // CHUNK == chunk] % CHUNK) for chunk in np.unique(chosen // CHUNK)]
     yield np.concatenate([generated.latents(chunk)[rows] for chunk, rows in chunks])
-    mapping = tf.function(lambda z, labels: generated.G.mapping(z, labels)[:, 0], reduce_retracing=True)
+    mapping = tf.function(lambda z, labels: generated.G.mapping(z, labels)[:, 0], autograph=False, reduce_retracing=True)
     yield np.concatenate([mapping(generated.latents(chunk), generated.labels(chunk)).numpy()[rows] for chunk, rows in chunks])
 
 
-def _outputs(bench, logits, origin: str, num_images: int) -> np.ndarray:
-    """float32 [num_images, k] of a function of uint8 images on the device."""
+def _key(bench, classifier: Classifier) -> dict[str, str]:
+    """What tells a classifier that was trained here from all others."""
+    return {"classifier": classifier.origin, "trained_on": bench.dataset.digest}
+
+
+def _outputs(bench, logits, key: dict[str, str], num_images: int) -> np.ndarray:
+    """float32 [num_images, k] of a function of uint8 images on the device, kept under a key that stands for the function."""
 
     def task(worker, chunk, count):
         return np.concatenate([logits(images) for _, images in worker.generated.batches(chunk, count)])
 
-    chunks = bench.stored_chunks("logits", {"classifier": origin}, num_images, task, "classified")
+    chunks = bench.stored_chunks("logits", key, num_images, task, "classified")
     return np.concatenate([values for _, values in chunks])
 
 
-def _of_users_file(bench, path: str, num_images: int) -> np.ndarray:
+def _of_users_file(bench, path: str, origin: str, num_images: int) -> np.ndarray:
     """Attributes by a Keras model: images [N, S, S, C] in [-1, 1] to one logit an attribute (two or more: classes)."""
-    if not tf.io.gfile.exists(path):
-        raise MissingFileError(f"{path} does not exist. Expected a Keras model (.keras) as attribute classifier.")
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except (ValueError, OSError) as error:
@@ -63,7 +69,7 @@ def _of_users_file(bench, path: str, num_images: int) -> np.ndarray:
     def logits(images):
         return model(shrink(tf.cast(images, tf.float32) / 127.5 - 1, side), training=False)
 
-    outputs = _outputs(bench, logits, path, num_images)
+    outputs = _outputs(bench, logits, {"classifier": origin}, num_images)
     return outputs if outputs.shape[1] == 1 else _each_against_the_rest(outputs)
 
 

@@ -14,7 +14,7 @@ from metrics.feature_stats import Moments
 from metrics.feature_store import FeatureStore, key_of
 from metrics.generated import CHUNK
 from metrics.options import Options
-from metrics.sources import check_fit
+from metrics.sources import check_fit, open_held_out
 from metrics.stats_cache import cached_moments
 from metrics.workers import make_workers, run_in_order
 from stylegan_tf import data
@@ -37,12 +37,19 @@ class Bench:
         self.lod = float(networks.lod or 0)
         self.is_mirrored = bool((networks.dataset or {}).get("mirror")) if options.mirror is None else options.mirror
         check_fit(self.G, dataset)  # what cannot work fails before anything slow
-        self._stores: list[FeatureStore] = []
+        self._stores: list[FeatureStore] = []  # of generated images
+        self._for_moments: list[FeatureStore] = []  # of real images, made here for moments that are cached by themselves
+        self._needed: set[Path] = set()  # folders of real features that a metric takes one by one
 
     @functools.cached_property
     def digest(self) -> str:
         """Stands for the weights and the form of the generator."""
         return network_digest(self.G, self.lod)
+
+    @functools.cached_property
+    def held_out(self) -> data.Dataset | None:
+        """The dataset that was kept out of training, None where none was named."""
+        return open_held_out(self.options.held_out, self.dataset) if self.options.held_out else None
 
     @functools.cached_property
     def workers(self) -> list:
@@ -88,7 +95,10 @@ class Bench:
 
         def make() -> Moments:
             moments = None
-            for start, features in self.real_features(selection):
+            store = self._real_store(selection, self.dataset)
+            if not store.folder.exists():
+                self._for_moments.append(store)
+            for start, features in self._real_features(store, selection, self.dataset, "reals"):
                 moments = moments or Moments(features.shape[1])
                 moments.add(features, selection.counts[start : start + len(features)])
             return moments
@@ -102,14 +112,19 @@ class Bench:
             selection: of images.
             of: another dataset than the one that is scored against.
         """
-        dataset = of or self.dataset
-        store = FeatureStore(self.cache / f"reals-{key_of(self._real_protocol(selection, dataset))}")
+        store = self._real_store(selection, of or self.dataset)
+        self._needed.add(store.folder)
+        yield from self._real_features(store, selection, of or self.dataset, "reals" if of is None else "held-out reals")
 
+    def _real_features(self, store: FeatureStore, selection, dataset: data.Dataset, label: str) -> Iterator[tuple[int, np.ndarray]]:
         def task(worker, chunk, count):
             rows = slice(chunk * CHUNK, chunk * CHUNK + count)
             return worker.features(real_images.read(dataset, selection, rows, self.G.resolution))
 
-        yield from self._stored(store, len(selection.indices), task, "reals" if of is None else "held-out reals")
+        yield from self._stored(store, len(selection.indices), task, label)
+
+    def _real_store(self, selection: real_images.RealSelection, dataset: data.Dataset) -> FeatureStore:
+        return FeatureStore(self.cache / f"reals-{key_of(self._real_protocol(selection, dataset))}")
 
     def all_real_features(self, selection: real_images.RealSelection) -> np.ndarray:
         """float32 [n, 2048], one row for each row of the selection."""
@@ -143,8 +158,8 @@ class Bench:
             yield chunk * CHUNK, values
 
     def clear(self) -> None:
-        """Deletes what was kept of the generated images, once all scores are written."""
-        for store in self._stores:
+        """Deletes what nobody needs once all scores are written: of the generated images, and of real ones whose moments suffice."""
+        for store in [*self._stores, *(store for store in self._for_moments if store.folder not in self._needed)]:
             store.remove()
 
 

@@ -1,9 +1,12 @@
-"""What stands for a network in a protocol: a digest of its weights and of the form that gives them meaning."""
+"""What stands for a network in a protocol: a digest of its weights and of the form that gives them meaning, or of its file."""
 
 import hashlib
 import json
+import os
 
 import numpy as np
+
+from stylegan_tf.errors import MissingFileError
 
 # Defaults at use or choices of speed: they do not change what a network draws for a score.
 _NO_PART = ("name", "trainable", "dtype", "truncation_psi", "truncation_cutoff", "style_mixing_prob", "w_avg_beta", "fused_scale")
@@ -19,3 +22,15 @@ def network_digest(G, lod: float) -> str:
         digest.update(name.encode())
         digest.update(np.ascontiguousarray(variable.numpy()).tobytes())
     return digest.hexdigest()[:24]
+
+
+def classifier_digest(path: str | os.PathLike) -> str:
+    """SHA-256 of the file of an attribute classifier, 24 hexadecimal digits: another file under the same path is another network.
+
+    Raises:
+        MissingFileError: no such file.
+    """
+    if not os.path.isfile(path):
+        raise MissingFileError(f"{path} does not exist. Expected a Keras model (.keras) as attribute classifier.")
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:24]

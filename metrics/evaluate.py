@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from metrics import inception_score, labels, registry, report, sources, weights
+from metrics.digests import classifier_digest
 from metrics.feature_store import key_of
 from metrics.options import Options
 from metrics.registry import Metric
 from metrics.result import Result
 from stylegan_tf import data
-from stylegan_tf.errors import MissingFileError
 
 _PATHS = "perceptual_path_length"
 _WITHOUT_INCEPTION = (_PATHS, "linear_separability")
@@ -32,8 +32,7 @@ def prepare(metrics: Iterable[Metric], options: Options, dataset: data.Dataset |
             or the held-out images are missing, or a metric needs labels or logits that there are not.
     """
     for path in options.classifier:
-        if not Path(path).is_file():
-            raise MissingFileError(f"{path} does not exist. Expected a Keras model (.keras) as attribute classifier.")
+        classifier_digest(path)
     if options.held_out:
         sources.open_held_out(options.held_out, dataset)
     modules = {metric.module for metric in metrics if metric.variant != "labels"}
@@ -123,8 +122,10 @@ def _score(bench, metric: Metric, networks, request: str, folder: Path | None, t
 
 
 def request_of(bench, metric: Metric) -> str:
-    """Key of everything a score depends on."""
+    """Key of everything a score depends on; files of the user's by their content, wherever they lie."""
     options = dataclasses.asdict(bench.options)
+    options["classifier"] = [classifier_digest(path) for path in bench.options.classifier]
+    options["held_out"] = bench.held_out.digest if bench.held_out else None
     for name in ("inception", "lpips", "batch_size"):
         options.pop(name)  # where the same weights lie, and what stands in the metric's name or in the protocol
     return key_of({"metric": metric.name, "data": bench.dataset.digest, "mirror": bench.is_mirrored, **options, **bench.common_protocol()})
@@ -151,7 +152,8 @@ def on_snapshot(
         options: of the protocol.
 
     Returns:
-        f(path, networks, nimg) -> values by name. TensorBoard is left to the caller.
+        f(path, networks, nimg) -> values by name, with "NAME/low" and "NAME/high" where there is an interval. TensorBoard
+        is left to the caller.
 
     Raises:
         UserError: at once, for an unknown name, a dataset that is not there, or a network that cannot be fetched.
@@ -169,6 +171,6 @@ def on_snapshot(
         chosen = metrics if time_budget_sec is None else sized(metrics, networks, dataset_path, options, time_budget_sec, folder)
         results = evaluate(networks, chosen, options, dataset_path=dataset_path, folder=folder, to_tensorboard=False)
         report.write_overview(folder)
-        return {name: estimate.value for result in results for name, estimate in result.values.items()}
+        return {name: value for result in results for name, value in report.points(result).items()}
 
     return score_snapshot

@@ -41,10 +41,16 @@ class FeatureStore:
         if kept is not None and len(kept) >= count:
             return kept[:count]
         made = np.asarray(make(), np.float32)
+        try:
+            self._keep(path, made)
+        except FileNotFoundError:  # another process that scores the same network has just removed the folder
+            self._keep(path, made)
+        return made
+
+    def _keep(self, path: Path, made: np.ndarray) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         with atomic_path(path) as temporary:
             np.save(temporary, made)
-        return made
 
     def remove(self) -> None:
         """Deletes everything of this kind."""

@@ -9,7 +9,6 @@ from PIL import Image, ImageDraw, ImageFont
 from metrics import real_images
 from metrics.generated import CHUNK
 from metrics.pairwise import NearestSearch
-from metrics.sources import open_held_out
 from stylegan_tf import data
 
 NUM_SHOWN = 3  # neighbours a row of the figure, by pixels and by features
@@ -57,8 +56,8 @@ def generated(bench, num_images: int) -> Photographs:
 def held_out(bench, num_images: int) -> Photographs:
     """Photographs that training has not seen; without a held-out dataset, some of the training set, each to be left out."""
     dataset, own_numbers = bench.dataset, None
-    if bench.options.held_out:
-        dataset = open_held_out(bench.options.held_out, bench.dataset)
+    if bench.held_out:
+        dataset = bench.held_out
         chosen, origin = _spread(dataset.num_images, num_images), f"{dataset.name}/{dataset.digest}"
         features = np.concatenate([rows for _, rows in bench.real_features(_each_once(chosen), dataset)])
     else:

@@ -3,7 +3,6 @@
 import argparse
 import os
 import sys
-import time
 from pathlib import Path
 
 from metrics import registry
@@ -18,7 +17,6 @@ _EXAMPLES = """examples:
   python -m metrics kid50k_full,pr50k3 --network results/00003-sgan-leaves-1gpu --all
   python metrics/frechet_inception_distance.py --network network-snapshot-000140.pkl --data datasets/leaves --num-images 5000
 """
-_WATCH_SEC = 30.0
 
 
 def run_all(argv=None) -> int:
@@ -56,7 +54,7 @@ def _parser(default: str | None, description: str) -> argparse.ArgumentParser:
     add("names", nargs="?", default=default, help="metrics, separated by commas; --list shows them" + (f" ({default})" if default else ""))
     add("--network", metavar="PATH", help="a snapshot (.pkl), ours or official, or a run folder: its latest snapshot")
     add("--all", action="store_true", help="every snapshot of the run folder; those scored before are not scored again")
-    add("--watch", action="store_true", help="as --all, and go on with each snapshot that training writes, until the final one")
+    add("--watch", action="store_true", help="as --all, and go on with each snapshot, until the final one or the end of training")
     add("--data", metavar="PATH", help="dataset of real images (default: what the network was trained on)")
     add("--num-images", type=int, metavar="N", help="images (pairs for ppl) instead of the number in the names")
     add("--outdir", metavar="PATH", help="where results go (default: beside the snapshot)")
@@ -106,6 +104,7 @@ def _score(parsed: argparse.Namespace, metrics: list, options: Options) -> int:
     if (parsed.all or parsed.watch) and not network.is_dir():
         raise UserError(f"--all and --watch take a run folder. {network} is a file.")
     from metrics import evaluate, report
+    from metrics.watch import snapshots_as_they_come
     from stylegan_tf.loading import find_snapshot, snapshots_of
 
     evaluate.prepare(metrics, options, _open_dataset(network, parsed))
@@ -114,16 +113,11 @@ def _score(parsed: argparse.Namespace, metrics: list, options: Options) -> int:
         folder = _score_one(find_snapshot(network), parsed, metrics, options)
         report.write_overview(folder)
         return 0
-    done: set[Path] = set()
-    while True:
-        new = [path for path in snapshots_of(network) if path not in done]
-        for path in new:
-            report.write_overview(_score_one(path, parsed, metrics, options))
-            done.add(path)
-        if not parsed.watch or any(path.name == "network-final.pkl" for path in done):
-            break
-        time.sleep(_WATCH_SEC)
-    if not done:
+    num_scored = 0
+    for path in snapshots_as_they_come(network) if parsed.watch else snapshots_of(network):
+        report.write_overview(_score_one(path, parsed, metrics, options))
+        num_scored += 1
+    if not num_scored:
         raise UserError(f"{network} holds no network snapshot (network-snapshot-*.pkl).")
     folder = Path(parsed.outdir) if parsed.outdir else network
     for path in report.write_overview(folder):

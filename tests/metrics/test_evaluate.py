@@ -8,13 +8,15 @@ import pytest
 import tensorflow as tf
 
 import stylegan_tf
-from metrics import evaluate, program, registry, report
+from metrics import evaluate, feature_store, program, registry, report
 from metrics.bench import Bench
 from metrics.extractors.rounding import ROUNDING
 from metrics.feature_stats import moments_of
 from metrics.frechet import frechet_distance
 from metrics.generated import CHUNK
+from metrics.intervals import Estimate
 from metrics.options import Options
+from metrics.result import Result
 from stylegan_tf import data
 from stylegan_tf.errors import UserError
 from stylegan_tf.snapshot import save_networks
@@ -118,6 +120,28 @@ def test_metrics_share_one_pass_and_leave_nothing_of_the_fakes(snapshot_networks
     assert stand_in.calls - calls <= 2  # the real ones come from the cache
 
 
+def test_real_features_go_where_moments_suffice(snapshot_networks, tmp_path):
+    cache = tmp_path / "cache" / "metrics"
+    scored(snapshot_networks, "fid40")  # 410 MB for 50,000 images stayed for ever
+    assert (len(list(cache.glob("reals-*"))), len(list(cache.glob("moments-*")))) == (0, 1)
+    scored(snapshot_networks, "fid40_full,kid40_full")
+    assert len(list(cache.glob("reals-*"))) == 1
+
+
+def test_a_store_that_another_process_removes_is_made_again(tmp_path, monkeypatch):
+    store = feature_store.FeatureStore(tmp_path / "fakes")
+    save, fails = np.save, [True]
+
+    def save_in_a_removed_folder(path, values):
+        if fails.pop() if fails else False:
+            store.remove()
+        save(path, values)
+
+    monkeypatch.setattr(feature_store.np, "save", save_in_a_removed_folder)
+    assert store.get(0, 3, lambda: np.ones((3, 2))).shape == (3, 2)
+    assert (tmp_path / "fakes" / "00000.npy").exists()
+
+
 def test_real_statistics_follow_the_content_of_the_data(snapshot_networks, tmp_path, leaves_path):
     other = tmp_path / "leaves"  # the same name, other pixels
     with data.DatasetWriter(other, resolution=8, channels=3, class_names=["a", "b"]) as writer:
@@ -176,13 +200,25 @@ def test_command_line_scores_every_snapshot_and_marks_the_best(snapshot_networks
     assert (run / "metric-fid20.txt").read_text().startswith("network-snapshot-000014")
 
 
+def test_no_snapshot_is_the_best_by_memorisation(tmp_path):
+    # The lowest value was in bold: that of the network farthest from the data.
+    shared = {"protocol": {}, "dataset": {"name": "leaves", "digest": "d", "num_images": 1}, "request": "", "elapsed_sec": 1.0}
+    for kimg, value in ((7, 0.1), (14, 0.5)):
+        estimates = {name: Estimate(value) for name in ("memorisation_features", "fid40", "pr40_3_recall")}
+        report.write(Result("all", estimates, f"s{kimg}", kimg * 1000, **shared), tmp_path, to_tensorboard=False)
+    report.write_overview(tmp_path)
+    rows = [line for line in (tmp_path / "metrics.md").read_text().splitlines() if line.startswith(("| 7", "| 14"))]
+    assert rows == ["| 7.0 | s7 | **0.1** | 0.1 | 0.1 |", "| 14.0 | s14 | 0.5 | 0.5 | **0.5** |"]
+    assert (tmp_path / "metric-curve-memorisation_features.png").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["fid", "--network", "nowhere"], "nowhere: no such file"),
         (["fidelity", "--network", "nowhere"], "There is no metric 'fidelity'"),
         (["fid", "--network", "nowhere", "--seed", "-1"], "seed must be 0 or more"),
-        (["fid5", "--network", "nowhere"], "10 images or more"),
+        (["fid5", "--network", "nowhere"], "from 10 to 10,000,000 images"),
     ],
 )
 def test_bad_arguments_end_in_one_message(arguments, message, capsys):
@@ -200,7 +236,8 @@ def test_another_kind_of_data_is_refused(snapshot_networks, tmp_path):
 def test_callback_of_training(snapshot_networks, tmp_path, leaves_path):
     callback = evaluate.on_snapshot(["fid50k", "kid50k_full"], leaves_path, tmp_path, num_images=40)
     values = callback(tmp_path / "network-snapshot-000007.pkl", snapshot_networks, 7000)
-    assert set(values) == {"fid40", "kid40_full"}
+    assert set(values) == {name + end for name in ("fid40", "kid40_full") for end in ("", "/low", "/high")}
+    assert values["fid40/low"] < values["fid40"] < values["fid40/high"]
     assert not list(tmp_path.glob("events.*"))  # training writes its own points
     assert (tmp_path / "metric-fid40.jsonl").exists()
 

@@ -1,6 +1,7 @@
 """The scores that need more than features, end to end on a tiny network: path lengths, separability, classes, memorisation."""
 
 import dataclasses
+import shutil
 import threading
 
 import keras
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from metrics import classifier, evaluate, linear_separability, registry, workers
+from metrics import attributes, classifier, evaluate, linear_separability, registry, workers
 from metrics.bench import Bench
 from metrics.inception_score import score as inception_score
 from metrics.options import Options
@@ -73,6 +74,34 @@ def test_separability_by_the_users_classifier(snapshot_networks, tmp_path):
         bench = bench_of(snapshot_networks, classifier=(str(tmp_path / name),))
         with pytest.raises((UserError, MissingFileError), match=message):
             linear_separability.score(bench, registry.parse("ls40"))
+
+
+def test_another_file_under_the_same_path_is_another_score(snapshot_networks, tmp_path):
+    # Requests and kept logits were keyed by the path alone: another classifier under it gave the first one's score.
+    path = tmp_path / "bright.keras"
+    seen = []
+    for bias in (-3.0, 3.0):
+        model = keras.Sequential([keras.layers.Input((8, 8, 3)), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(1)])
+        model.layers[-1].set_weights([np.zeros((3, 1), np.float32), np.float32([bias])])
+        model.save(path)
+        bench = bench_of(snapshot_networks, classifier=(str(path),))
+        logits, origin = attributes.attribute_logits(bench, 40)
+        np.testing.assert_allclose(logits, bias)
+        seen.append((evaluate.request_of(bench, registry.parse("ls40")), origin))
+    assert seen[0][0] != seen[1][0]
+    assert seen[0][1] != seen[1][1]
+    assert seen[1][1].startswith("bright.keras/")
+
+
+def test_other_held_out_images_are_another_request(snapshot_networks, tmp_path):
+    requests = set()
+    for value in (0, 1, 1):
+        folder = tmp_path / "new"
+        shutil.rmtree(folder, ignore_errors=True)
+        with data.DatasetWriter(folder, resolution=8, channels=3) as writer:
+            writer.add(np.full((8, 8, 3), value, np.uint8))
+        requests.add(evaluate.request_of(bench_of(snapshot_networks, held_out=str(folder)), registry.parse("memorisation40")))
+    assert len(requests) == 2
 
 
 def test_path_lengths_of_a_network(snapshot_networks, monkeypatch):

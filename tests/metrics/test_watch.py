@@ -1,0 +1,61 @@
+"""Watching a run that is being trained."""
+
+import pytest
+
+from metrics import watch
+from stylegan_tf.training import run_dir
+
+
+@pytest.fixture
+def run(tmp_path):
+    folder = run_dir.create(tmp_path, "sgan")
+    (folder / "network-snapshot-000007.pkl").touch()
+    yield folder
+    folder.close()
+
+
+def names(run):
+    return [path.name for path in watch.snapshots_as_they_come(run.path)]
+
+
+def test_watching_ends_with_the_training(run, monkeypatch, capsys):
+    # It waited for network-final.pkl alone, which a run that is killed never writes.
+    def sleep(seconds):
+        (run / "network-snapshot-000014.pkl").touch()
+        run.close()
+
+    monkeypatch.setattr(watch.time, "sleep", sleep)
+    assert names(run) == ["network-snapshot-000007.pkl", "network-snapshot-000014.pkl"]
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["waiting", str(run.path)]
+    assert "not being trained any more" in lines[1]
+
+
+def test_watching_ends_with_the_final_network(run, monkeypatch, capsys):
+    waited = []
+
+    def sleep(seconds):
+        waited.append(seconds)
+        if len(waited) == 2:
+            (run / "network-final.pkl").touch()
+
+    monkeypatch.setattr(watch.time, "sleep", sleep)
+    assert names(run) == ["network-snapshot-000007.pkl", "network-final.pkl"]
+    assert len(waited) == 2
+    assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+def test_a_snapshot_that_training_removed_is_passed_over(run):
+    (run / "network-snapshot-000014.pkl").touch()
+    (run / "network-final.pkl").touch()
+    found = watch.snapshots_as_they_come(run.path)
+    assert next(found).name == "network-snapshot-000007.pkl"
+    (run / "network-snapshot-000014.pkl").unlink()
+    assert [path.name for path in found] == ["network-final.pkl"]
+
+
+def test_the_lock_stays_free_for_training(run):
+    assert watch.is_being_written(run.path)
+    run.close()
+    assert not watch.is_being_written(run.path)
+    run_dir.RunDir(run.path).close()
