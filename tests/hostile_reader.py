@@ -36,6 +36,10 @@ def reader_named(name):
         if name == "map_npy":
             return lambda path: array_files.read_npy(path, is_mapped=True)
         return getattr(array_files, name)
+    if name == "torch":
+        from metrics.torch_files import read_torch_file
+
+        return read_torch_file
     if name == "weights":
         from metrics.packages import LPIPS
         from metrics.weights import read_weights_file

@@ -145,6 +145,7 @@ def whole_files(tmp_path_factory):
     from stylegan_tf import snapshot
     from tests.inference.small_network import small_discriminator, small_generator
     from tests.legacy.official_files import official_bytes
+    from tests.metrics.weights_files import TorchWriter
 
     folder = tmp_path_factory.mktemp("whole")
     G = small_generator()
@@ -154,6 +155,10 @@ def whole_files(tmp_path_factory):
         (folder / f"official{protocol}.pkl").write_bytes(official_bytes(protocol=protocol))
     latents.save_latents(folder / "latents.npz", z=np.ones((2, 3), np.float32))
     latents.save_latents(folder / "latents.npy", z=np.ones((2, 3), np.float32))
+    weights = {"conv.weight": np.ones((2, 3, 3, 3), np.float32), "conv.bias": np.zeros(2, np.float32), "count": np.array(0, np.int64)}
+    TorchWriter(weights).write_zip(folder / "weights.pth")
+    TorchWriter(weights).write_legacy(folder / "old.pth")
+    np.savez(folder / "weights.npz", **weights)
     return folder
 
 
@@ -170,6 +175,9 @@ def whole_files(tmp_path_factory):
         ("load", "official4.pkl", 300),
         ("latents", "latents.npz", 2000),
         ("latents", "latents.npy", 2000),
+        ("torch", "weights.pth", 3000),
+        ("torch", "old.pth", 3000),
+        ("read_npz", "weights.npz", 2000),
     ],
 )
 def test_damaged_copies_do_nothing(whole_files, tmp_path, reader, name, count):
