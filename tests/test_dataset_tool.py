@@ -197,6 +197,30 @@ def test_extract_display_compare_info_convert_check(tmp_path, capsys):
     assert "Identical images: 7 / 8" in capsys.readouterr().out
 
 
+def test_names_counts_and_factors_stay_with_the_images(tmp_path, capsys):
+    """`extract` lost the names of classes, `convert` the factors, and the manifest had no counts."""
+    assert run("create_leaves", tmp_path / "set", "--resolution", 8, "--num-images", 10) == 0
+    dataset = open_dataset(tmp_path / "set")
+    assert list(dataset.manifest.class_counts.values()) == [2, 2, 1, 1, 1, 1, 1, 1]
+    assert tuple(dataset.manifest.class_counts) == dataset.class_names
+    assert run("extract", tmp_path / "set", tmp_path / "files") == 0
+    assert run("create_from_images", tmp_path / "again", tmp_path / "files", "--shuffle", 0) == 0
+    again = open_dataset(tmp_path / "again")
+    assert again.class_names == dataset.class_names
+    assert run("compare", tmp_path / "set", tmp_path / "again") == 0
+    capsys.readouterr()
+    assert run("convert", tmp_path / "raw", tmp_path / "set", "--encoding", "raw") == 0
+    assert "10 images of 8x8x3 as raw: about 1 MB" in capsys.readouterr().out
+    assert (tmp_path / "raw" / "factors.csv").read_text() == (tmp_path / "set" / "factors.csv").read_text()
+    path = tmp_path / "raw" / "dataset.json"
+    values = json.loads(path.read_text())
+    path.write_text(json.dumps({key: value for key, value in values.items() if key != "class_counts"}))  # of an earlier version
+    assert run("info", tmp_path / "raw", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["classes"] == dataset.manifest.class_counts
+    path.write_text(json.dumps({**values, "class_counts": {"oak": -1}}))
+    assert run("info", tmp_path / "raw") == 2
+
+
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
 def test_killed_in_the_middle_nothing_looks_like_a_dataset(tmp_path, capsys):
     command = [sys.executable, str(ROOT / "dataset_tool.py"), "create_leaves", str(tmp_path / "set")]

@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from stylegan_tf.data.dataset import Dataset
+from stylegan_tf.data.disk import estimate_bytes
 from stylegan_tf.data.encoding import Item
 from stylegan_tf.data.records import decode_record
-from stylegan_tf.data.target import ready_target
+from stylegan_tf.data.target import FACTORS_NAME, ready_target
 from stylegan_tf.data.writer import DatasetWriter
+from stylegan_tf.files import write_text
 from stylegan_tf.progress_bar import Progress
 
 
@@ -39,15 +41,23 @@ def convert_dataset(
         made_by=made_by,
         **output,
     )
+    encoding = output.get("encoding", "png")
+    facts = {"resolution": dataset.resolution, "channels": dataset.channels, "encoding": encoding, "label_size": dataset.label_size}
+    size = estimate_bytes(dataset.num_images, **facts)
+    shape = f"{dataset.resolution}x{dataset.resolution}x{dataset.channels}"
+    say(f"{dataset.num_images} images of {shape} as {encoding}: about {max(size / 1e6, 1):.0f} MB.")
     with writer, Progress(dataset.num_images, "Converting") as progress:
 
         def load(index: int) -> Callable[[], Item]:
             def item() -> Item:
                 progress.advance()
-                encoded = bytes(level.read_data(index)) if dataset.encoding == output.get("encoding", "png") else None
+                encoded = bytes(level.read_data(index)) if dataset.encoding == encoding else None
                 label = dataset.labels[index] if dataset.label_size else None
                 return Item(decode_record(level, index), label, encoded)
 
             return item
 
         writer.add_many(map(load, range(dataset.num_images)), workers)
+        target = writer.complete().path
+        if (dataset.path / FACTORS_NAME).is_file():
+            write_text(target / FACTORS_NAME, (dataset.path / FACTORS_NAME).read_text(encoding="utf-8"))

@@ -3,11 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from stylegan_tf.data.dataset import Dataset
-
-_SCANNED = 1_000_000  # labels counted
+from stylegan_tf.data.manifest import count_labels
 
 
 def describe_dataset(dataset: Dataset) -> dict[str, Any]:
@@ -42,11 +39,9 @@ def class_counts(dataset: Dataset) -> dict[str, int]:
     """Images of every class; {} without labels."""
     if not dataset.label_size:
         return {}
-    names = dataset.class_names or tuple(map(str, range(dataset.label_size)))
-    counts = np.zeros(dataset.label_size)
-    for first in range(0, min(dataset.num_images, _SCANNED), 4096):
-        counts += np.asarray(dataset.labels[first : first + 4096]).sum(axis=0, dtype=np.float64)
-    return {name: round(float(count)) for name, count in zip(names, counts, strict=True)}
+    if dataset.manifest and dataset.manifest.class_counts:
+        return dataset.manifest.class_counts
+    return count_labels(dataset.labels, dataset.class_names or tuple(map(str, range(dataset.label_size))))
 
 
 def format_facts(facts: dict[str, Any]) -> str:

@@ -20,7 +20,8 @@ LABELS_NAME = "dataset.json"
 def extract_images(dataset: Dataset, output_dir: str | os.PathLike, workers: int | None = None) -> int:
     """Writes img00000000.png, img00000001.png, ... in the order of the records, and dataset.json with labels.
 
-    The labels have the form of stylegan2-ada, so that `create_from_images` makes the same dataset of the folder.
+    The labels have the form of stylegan2-ada, with `class_names` beside them, so that `create_from_images --shuffle 0` makes
+    the same dataset of the folder.
 
     Returns:
         How many images were written.
@@ -48,7 +49,8 @@ def extract_images(dataset: Dataset, output_dir: str | os.PathLike, workers: int
         pass
     if dataset.label_size:
         labels = [[image_name(index), _plain(label)] for index, label in enumerate(dataset.labels)]
-        write_text(folder / LABELS_NAME, json.dumps({"labels": labels}) + "\n")
+        content = {"labels": labels, **({"class_names": dataset.class_names} if dataset.class_names else {})}
+        write_text(folder / LABELS_NAME, json.dumps(content, ensure_ascii=False) + "\n")
     return dataset.num_images
 
 

@@ -157,13 +157,27 @@ def _from_folders(names: Sequence[str]) -> Labels:
 def _from_json(names: Sequence[str], content: bytes, where: str) -> Labels | None:
     """The form of stylegan2-ada: {"labels": [["00000/img00000000.png", 6], ...]}, a vector in place of 6, or null."""
     try:
-        rows = json.loads(content)["labels"]
+        parsed = json.loads(content)
+        rows = parsed["labels"]
         pairs = None if rows is None else [(str(name), value) for name, value in rows]
     except (ValueError, TypeError, KeyError, RecursionError):
         if where.endswith("/dataset.json"):
             return None  # some other dataset.json that happens to lie beside the images
         raise UserError(f'{where} should read {{"labels": [["name.png", 6], ...]}} as stylegan2-ada writes it.') from None
-    return None if pairs is None else _matched(names, pairs, where)
+    return None if pairs is None else _named(_matched(names, pairs, where), parsed.get("class_names"), where)
+
+
+def _named(labels: Labels, class_names: object, where: str) -> Labels:
+    """Labels with the class names that `extract` writes beside them; there may be classes without an image."""
+    if class_names is None:
+        return labels
+    size = labels.values.shape[1] if labels.values.ndim == 2 else len(labels.class_names)
+    is_list = isinstance(class_names, list) and all(isinstance(name, str) for name in class_names)
+    if not is_list or len(set(class_names)) < len(class_names) or len(class_names) < size:
+        raise UserError(f"{where}: `class_names` should be {size} names or more, each another. Received: {str(class_names)[:80]}")
+    if labels.values.ndim == 2 and len(class_names) != size:
+        raise UserError(f"{where}: {len(class_names)} class names for labels of {size} numbers.")
+    return dataclasses.replace(labels, class_names=tuple(class_names))
 
 
 def _from_csv(names: Sequence[str], content: bytes, where: str) -> Labels:

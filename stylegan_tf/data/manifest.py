@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ class Manifest:
     """Facts about a dataset.
 
     `label_shape` is (label_size,), or () without labels; `files` maps every file to its size in bytes; `made_by` says how
-    the dataset came about (any JSON object); `digest` stands for images and labels, see `content_digest`.
+    the dataset came about (any JSON object); `class_counts` are images by class name, {} without classes and in manifests of
+    earlier versions; `digest` stands for images and labels, see `content_digest`.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Manifest:
     num_shards: int
     files: dict[str, int]
     made_by: dict[str, Any]
+    class_counts: dict[str, int] = dataclasses.field(default_factory=dict)
 
     @property
     def label_size(self) -> int:
@@ -92,6 +95,16 @@ def content_digest(*, channels: int, resolution: int, encoding: str, checksums: 
     return f"sha256:{digest.hexdigest()}"
 
 
+def count_labels(labels: np.ndarray, names: Sequence[str]) -> dict[str, int]:
+    """Images of every class from [num_images, label_size], which may be mapped from disk; {} without names."""
+    if not names:
+        return {}
+    counts = np.zeros(len(names))
+    for first in range(0, len(labels), 4096):
+        counts += np.asarray(labels[first : first + 4096]).sum(axis=0, dtype=np.float64)
+    return {name: round(float(count)) if np.isfinite(count) else 0 for name, count in zip(names, counts, strict=True)}
+
+
 def _checked(values: dict[str, Any], path: Path) -> Manifest:
     """Manifest from parsed JSON, every value of the type it should have."""
 
@@ -114,6 +127,9 @@ def _checked(values: dict[str, Any], path: Path) -> Manifest:
     for key, is_valid in checks.items():
         if not is_valid(values.get(key)):
             raise UserError(f"{path}: `{key}` is missing or wrong. Received: {str(values.get(key))[:80]}")
+    counts = values.get("class_counts", {})
+    if not isinstance(counts, dict) or not all(map(is_count, counts.values())) or (counts and set(counts) != set(values["class_names"])):
+        raise UserError(f"{path}: `class_counts` is wrong. Received: {str(counts)[:80]}")
     check_resolution(values["resolution"])
-    known = {key: values[key] for key in checks}
+    known = {key: values[key] for key in checks} | {"class_counts": counts}
     return Manifest(**{**known, "label_shape": tuple(values["label_shape"]), "class_names": tuple(values["class_names"])})

@@ -17,7 +17,7 @@ from stylegan_tf.data.disk import check_disk, estimate_bytes
 from stylegan_tf.data.encoding import Encoder, Item, Records
 from stylegan_tf.data.label_writer import LabelWriter
 from stylegan_tf.data.level_writer import LevelWriter, check_shards
-from stylegan_tf.data.manifest import Manifest, content_digest, write_manifest
+from stylegan_tf.data.manifest import Manifest, content_digest, count_labels, write_manifest
 from stylegan_tf.data.partial import PartialFolder
 from stylegan_tf.data.target import check_target
 from stylegan_tf.data.tfrecords import labels_name
@@ -209,6 +209,7 @@ class DatasetWriter:
             digest=content_digest(checksums=top.checksums(), labels=labels, **facts),
             num_shards=self._num_shards,
             files=files,
+            class_counts={} if labels is None else count_labels(labels, self.class_names),
             made_by={**self._made_by, **({"quality": self._encoder.quality} if encoding == "jpeg" else {})},
             **facts,
         )
