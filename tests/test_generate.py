@@ -237,6 +237,8 @@ def test_export(network, tmp_path, capsys):
         (["interpolate", "--seeds", "0-2", "--grid", "2x1"], "cannot be dealt"),
         (["interpolate", "--output", "walk.avi"], ".mp4, .gif, .webp"),
         (["interpolate", "--output", "/proc/w.gif"], "/proc/w.gif cannot be written"),  # root has every permission there
+        (["interpolate", "--seeds", "0-999999", "--frames", "100000"], "at most 100,000 frames and seeds"),
+        (["interpolate", "--seeds", "0-9999", "--grid", "50x50"], "1,024 pictures in a frame"),
         (["interpolate", "--frames", "0"], "--frames must be at least 1"),
         (["project", "--target", "none.jpg"], "none.jpg does not exist"),
         (["project", "--target", "/dev/null"], "/dev/null is not a file"),

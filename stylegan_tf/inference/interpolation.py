@@ -1,6 +1,6 @@
 """Paths through latent space: from key point to key point, straight, along the sphere or along a spline."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -9,8 +9,8 @@ from stylegan_tf.errors import UserError
 METHODS = ("linear", "slerp", "spline")
 
 
-def interpolate(keys: np.ndarray, num_frames: int, *, method: str, is_loop: bool = True) -> np.ndarray:
-    """Points of a path through key points.
+def interpolate(keys: np.ndarray, num_frames: int, *, method: str, is_loop: bool = True) -> Iterator[np.ndarray]:
+    """Points of a path through key points, one by one: a long walk takes no more memory than a short one.
 
     Args:
         keys: [K, ...] key points.
@@ -19,7 +19,7 @@ def interpolate(keys: np.ndarray, num_frames: int, *, method: str, is_loop: bool
         is_loop: come back to the first key point; the frame after the last is the first again.
 
     Returns:
-        float32 [K * num_frames, ...] for a loop, [(K - 1) * num_frames + 1, ...] otherwise.
+        K * num_frames points for a loop, (K - 1) * num_frames + 1 otherwise; each is float32 [...].
 
     Raises:
         UserError: fewer than two key points, or no frames.
@@ -29,9 +29,8 @@ def interpolate(keys: np.ndarray, num_frames: int, *, method: str, is_loop: bool
     if num_frames < 1:
         raise UserError(f"At least one frame from seed to seed. Received: {num_frames}")
     segments = len(keys) if is_loop else len(keys) - 1
-    times = np.arange(segments * num_frames + (not is_loop)) / num_frames
     path = _PATHS[method](keys.astype(np.float64), is_loop)
-    return np.stack([path(time) for time in times]).astype(np.float32)
+    return (path(number / num_frames).astype(np.float32) for number in range(segments * num_frames + (not is_loop)))
 
 
 def slerp(first: np.ndarray, second: np.ndarray, share: float) -> np.ndarray:

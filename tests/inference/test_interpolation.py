@@ -7,6 +7,11 @@ from stylegan_tf.errors import UserError
 from stylegan_tf.inference.interpolation import METHODS, interpolate, slerp
 
 
+def whole_path(*arguments, **options):
+    """[frames, ...]."""
+    return np.stack(list(interpolate(*arguments, **options)))
+
+
 @pytest.fixture
 def keys():
     return np.random.default_rng(0).standard_normal((4, 2, 8))
@@ -14,17 +19,17 @@ def keys():
 
 @pytest.mark.parametrize("method", METHODS)
 def test_paths_pass_through_every_key(keys, method):
-    path = interpolate(keys, 5, method=method)
+    path = whole_path(keys, 5, method=method)
     assert path.shape == (20, 2, 8)
     np.testing.assert_allclose(path[::5], keys, atol=1e-6)
-    open_path = interpolate(keys, 5, method=method, is_loop=False)
+    open_path = whole_path(keys, 5, method=method, is_loop=False)
     assert open_path.shape == (16, 2, 8)
     np.testing.assert_allclose(open_path[::5], keys, atol=1e-6)
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_loops_have_no_jump(keys, method):
-    path = interpolate(keys, 50, method=method)
+    path = whole_path(keys, 50, method=method)
     steps = np.linalg.norm(np.diff(np.concatenate([path, path[:1]]), axis=0), axis=-1)
     assert steps.max() < 10 * np.median(steps)
 
@@ -37,8 +42,12 @@ def test_slerp_stays_on_the_sphere():
 
 
 def test_splines_have_no_corners(keys):
-    bends = [np.abs(np.diff(interpolate(keys, 100, method=method), n=2, axis=0)).max() for method in ("linear", "spline")]
+    bends = [np.abs(np.diff(whole_path(keys, 100, method=method), n=2, axis=0)).max() for method in ("linear", "spline")]
     assert bends[1] < bends[0] / 10
+
+
+def test_a_long_walk_takes_no_memory(keys):  # all of it was made at once: these would be 16 TB
+    assert next(interpolate(keys, 10**10, method="slerp")).shape == (2, 8)
 
 
 def test_too_little_for_a_walk():

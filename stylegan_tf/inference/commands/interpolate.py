@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Iterator
+from itertools import islice
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from stylegan_tf.inference.commands.session import Session, add_network_options,
 from stylegan_tf.inference.number_lists import parse_grid, parse_seeds
 from stylegan_tf.inference.sheets import enlarged
 from stylegan_tf.progress_bar import track
+
+MAX_FRAMES = 100_000  # an hour at 30 frames a second
+MAX_CELLS = 1024  # pictures of one frame, as of a sheet
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -39,12 +43,17 @@ def run(args: argparse.Namespace, report: Callable[[str], None]) -> None:
         )
     if not 1 <= args.frames <= 100_000 or not 0 < args.fps <= 1000:
         raise UserError(f"--frames must be at least 1 and --fps above 0. Received: --frames {args.frames} --fps {args.fps}")
+    num_frames = (len(seeds) // cells - args.no_loop) * args.frames + args.no_loop
+    if max(num_frames, len(seeds)) > MAX_FRAMES or cells > MAX_CELLS:
+        raise UserError(
+            f"A walk has at most {MAX_FRAMES:,} frames and seeds, and {MAX_CELLS:,} pictures in a frame. Received: {num_frames:,} frames, "
+            f"{len(seeds):,} seeds, {cells:,} pictures in a frame. Try fewer --seeds, fewer --frames from seed to seed or a smaller --grid."
+        )
     method = args.method or ("slerp" if args.space == "z" else "spline")
     facts = check_network(args)
     video.check_video_path(args.output)
 
     session = Session(args, facts=facts)
-    num_frames = (len(seeds) // cells - args.no_loop) * args.frames + args.no_loop
     frames = _frames(session, args, np.array(seeds).reshape(cells, -1), method, columns)
     count = video.write_video(args.output, track(frames, total=num_frames, label="Drawing", unit="frames"), fps=args.fps)
     report(f"{args.output}: {count} frames, {count / args.fps:.1f} s, {method} in {args.space}")
@@ -59,8 +68,8 @@ def _frames(session: Session, args: argparse.Namespace, seeds: np.ndarray, metho
     path = interpolation.interpolate(keys, args.frames, method=method, is_loop=not args.no_loop)
     cells = len(seeds)
     per_chunk = max(session.args.batch // cells, 1) * 8
-    for start in range(0, len(path), per_chunk):
-        part = path[start : start + per_chunk]  # [frames, cells, features]
+    while points := list(islice(path, per_chunk)):
+        part = np.stack(points)  # [frames, cells, features]
         flat = part.reshape(-1, part.shape[2])
         if args.space == "w":
             ws = np.repeat(flat[:, None], session.G.num_ws, axis=1)
