@@ -156,6 +156,19 @@ def test_walks(network, tmp_path, space):
         assert (video.n_frames, video.size) == (6, (256, 128))
 
 
+def test_a_walk_from_file_to_file(network, tmp_path):
+    for seed in (3, 4):
+        run("images", "--network", network, "--seeds", seed, "--outdir", tmp_path, "--save-latents", tmp_path / f"{seed}.npz")
+    output = tmp_path / "walk.webp"
+    run("interpolate", "--network", network, "--w", tmp_path / "3.npz", tmp_path / "4.npz", "--frames", "2", "--output", output)
+    with Image.open(output) as video:
+        assert video.n_frames == 4
+        for frame, seed in ((0, 3), (2, 4)):
+            video.seek(frame)
+            drawn = np.asarray(video.convert("RGB").resize((8, 8), Image.Resampling.BOX)).astype(int)
+            assert np.abs(drawn - np.asarray(Image.open(tmp_path / f"seed{seed:04d}.png"))).mean() < 20  # .webp loses a little
+
+
 def test_project(network, tmp_path, capsys):
     run("images", "--network", network, "--seeds", "7", "--outdir", tmp_path)
     run("project", "--network", network, "--target", tmp_path / "seed0007.png", "--distance", "pixels", "--steps", "5", "--video", "gif",
@@ -239,6 +252,9 @@ def test_export(network, tmp_path, capsys):
         (["interpolate", "--output", "/proc/w.gif"], "/proc/w.gif cannot be written"),  # root has every permission there
         (["interpolate", "--seeds", "0-999999", "--frames", "100000"], "at most 100,000 frames and seeds"),
         (["interpolate", "--seeds", "0-9999", "--grid", "50x50"], "1,024 pictures in a frame"),
+        (["interpolate", "--w", "x.npy", "--seeds", "0-7"], "leave out --seeds"),
+        (["interpolate", "--w", "x.npy", "--trunc", "1"], "leave out --trunc,"),
+        (["interpolate", "--w", "none.npy"], "none.npy does not exist"),
         (["interpolate", "--frames", "0"], "--frames must be at least 1"),
         (["project", "--target", "none.jpg"], "none.jpg does not exist"),
         (["project", "--target", "/dev/null"], "/dev/null is not a file"),
@@ -267,6 +283,7 @@ def test_what_cannot_be_is_said_before_the_network_is_loaded(network, tmp_path, 
         (["images", "--seeds", "1", "--class", "1"], "without classes"),
         (["style-mixing", "--styles", "0-4"], "layers 0 to 3"),
         (["images", "--latents", "wide.npy"], "latents of 9 features; the network takes 4"),
+        (["interpolate", "--output", "a.gif", "--w", "deep.npy", "deep.npy"], "w for 9 layers; the network has 4"),
         (["images", "--w", "deep.npy"], "w for 9 layers; the network has 4"),
     ],
 )
