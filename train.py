@@ -86,7 +86,7 @@ def start(settings: TrainingSettings, options: argparse.Namespace, source: Path 
     from stylegan_tf.training import devices as device_choice
     from stylegan_tf.training import launch, settings_check
 
-    check_metrics(settings)
+    check_metrics(settings, dataset)
     check_source(settings.transfer.init_from)
     devices = device_choice.open_devices(settings.run)
     settings_check.check_devices(settings, devices.num_devices)
@@ -109,7 +109,7 @@ def resume_run(path: Path, options: argparse.Namespace) -> int:
     if options.dry_run:
         print("\n".join(report))
         return print_estimate(settings, dataset)
-    check_metrics(settings)
+    check_metrics(settings, dataset)
     devices = device_choice.open_devices(settings.run)
     settings_check.check_devices(settings, devices.num_devices)
     folder = run_dirs.RunDir(path) if devices.is_chief else run_dirs.scratch()
@@ -144,7 +144,7 @@ def check_source(init_from: str | None) -> None:
         raise MissingFileError(f"--init-from {init_from}: no such snapshot, run folder or official pickle.")
 
 
-def check_metrics(settings: TrainingSettings) -> None:
+def check_metrics(settings: TrainingSettings, dataset: Any) -> None:
     """Refuses unknown metrics, and metric networks that are not there, before a run folder is made."""
     run = settings.run
     best = run.best_metric
@@ -154,14 +154,17 @@ def check_metrics(settings: TrainingSettings) -> None:
         return
     from metrics import evaluate, registry
     from metrics.options import Options
+    from stylegan_tf.training.best import has_best
 
     metrics = registry.parse_list(run.metrics, run.metric_images)
     names = [metric.name for metric in metrics]
     if best and not any(best == name or best.startswith(f"{name}_") for name in names):
         raise UserError(f"run.best_metric is {best}, but --metrics asks for {', '.join(names)} (written in full). Name one of these.")
+    if best and not has_best(best):
+        raise UserError(f"run.best_metric is {best}, of which no value is the best. Name another metric.")
     if best and run.metric_minutes is not None:
         raise UserError("run.best_metric needs a name that stays, and --metric-minutes changes its number. Use --metric-images N instead.")
-    evaluate.prepare(metrics, Options())
+    evaluate.prepare(metrics, Options(), dataset)
 
 
 def metrics_callback(settings: TrainingSettings, dataset: Any, folder: Path) -> Any:

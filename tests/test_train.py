@@ -67,6 +67,7 @@ def test_help_is_fast_and_needs_no_tensorflow():
         (["--set", "run.best_metric=fid5k"], "run.best_metric is fid5k, but --metrics asks for none"),
         (["--metrics", "fid5k", "--set", "run.best_metric=fid"], "run.best_metric is fid, but --metrics asks for fid5k"),
         (["--metrics", "fid5k", "--metric-images", "500", "--set", "run.best_metric=fid5k"], "but --metrics asks for fid500"),
+        (["--metrics", "memorisation", "--set", "run.best_metric=memorisation_pixels"], "of which no value is the best"),
         (["--metrics", "fid5k", "--metric-minutes", "1", "--set", "run.best_metric=fid5k"], "Use --metric-images N instead"),
         (["--metrics", "fid5k", "--metric-images", "3"], "A score takes from 10"),
     ],
@@ -168,7 +169,7 @@ def test_a_resumed_run_goes_on_scoring(run, capsys, monkeypatch):
     from metrics import evaluate
 
     asked = []
-    monkeypatch.setattr(evaluate, "prepare", lambda metrics, options: None)
+    monkeypatch.setattr(evaluate, "prepare", lambda *_: None)
     monkeypatch.setattr(evaluate, "on_snapshot", lambda names, *_, **options: asked.append((names, options)) or (lambda *_: {}))
     assert run(*run.new, "--metrics", "fid5k", "--metric-images", "100", capsys=capsys)[0] == 0
     assert run("--resume", "latest", "--total-kimg", "0.096", capsys=capsys)[0] == 0

@@ -17,7 +17,7 @@ class Inception:
     Args:
         weights: "NAME/kernel" [kh, kw, in, out] and "NAME/bias" [out] of every layer, batch norm folded in.
         resize: name of the way to 299x299 (`RESIZES`).
-        precision: "float32", or "bfloat16" for the convolutions behind the stem (features come out as float32 all the same). A
+        precision: "float32", or "bfloat16" for the convolutions behind the blocks at 35x35 (features come out as float32 all the same). A
             processor without such arithmetic computes in float32 and rounds what each layer takes and gives: the numbers of
             one that has it, up to the order of sums.
 

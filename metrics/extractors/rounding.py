@@ -4,16 +4,16 @@ import numpy as np
 import tensorflow as tf
 
 # Part of the protocol of every score in bfloat16: other ways to round give other numbers.
-ROUNDING = "bfloat16 with weights in two parts, float32 stem"
+ROUNDING = "bfloat16 with weights in two parts, float32 down to 35x35"
 
 
 def is_rounded(layer: str) -> bool:
-    """Whether a layer of Inception may see rounded images or features: all but the five of the stem.
+    """Whether a layer of Inception may see rounded images or features: all behind the stem and the three blocks at 35x35.
 
-    Smooth areas, rounded, become steps, and layers that look for edges find them: alone they move features by 2.1 %, the
-    89 layers behind them by 0.7 % together, and in directions that differ from image to image.
+    Smooth areas, rounded, become steps, and layers that look for edges find them: the stem alone moves features by 2.1 %, the
+    blocks at 35x35 by 0.6 %, all others together by 0.3 %. With the stem alone in float32, FID was off by 0.102 %.
     """
-    return "/" in layer
+    return "/" in layer and layer.split("/")[0] not in ("mixed", "mixed_1", "mixed_2")
 
 
 class RoundedConvolution:

@@ -5,13 +5,11 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from stylegan_tf.data.codecs import JPEG_QUALITY
+from stylegan_tf.data.defaults import DEDUPE_DISTANCE, MARGIN
 from stylegan_tf.errors import UserError
 
 if TYPE_CHECKING:
     from stylegan_tf.data.prepare_options import PrepareOptions
-
-MARGIN = 0.1  # of the longer side
-DEDUPE_DISTANCE = 4  # bits
 
 
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):

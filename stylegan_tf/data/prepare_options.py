@@ -3,9 +3,9 @@
 import dataclasses
 from pathlib import Path
 
-from stylegan_tf.data.arguments import DEDUPE_DISTANCE, MARGIN
 from stylegan_tf.data.codecs import JPEG_QUALITY, check_encoding
 from stylegan_tf.data.decode import parse_colour
+from stylegan_tf.data.defaults import DEDUPE_DISTANCE, MARGIN
 from stylegan_tf.data.fit import FITS
 from stylegan_tf.data.level_writer import check_shards
 from stylegan_tf.errors import MissingFileError, UserError

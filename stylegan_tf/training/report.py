@@ -16,7 +16,7 @@ from stylegan_tf.images import grid_shape
 from stylegan_tf.progress_bar import format_sec
 from stylegan_tf.settings import TrainingSettings
 from stylegan_tf.training import verdict as verdicts
-from stylegan_tf.training.best import is_better, read_stats
+from stylegan_tf.training.best import has_best, is_better, read_stats
 from stylegan_tf.training.curves import line_chart, thinned
 from stylegan_tf.training.run_dir import RunDir, nimg_of
 
@@ -93,7 +93,7 @@ def _verdict(verdict: verdicts.Verdict) -> str:
 def _best(scored: list[dict[str, Any]], wanted: str | None) -> tuple[str | None, dict[str, Any] | None]:
     """The metric that counts (the one asked for, or the first measured), and the best record by it."""
     names = [name.removeprefix("Metrics/") for record in scored for name in record if name.startswith("Metrics/")]
-    metric = wanted or (names[0] if names else None)
+    metric = wanted or next(filter(has_best, names), None)
     best = None
     for record in scored:
         value = record.get(f"Metrics/{metric}")
