@@ -28,6 +28,7 @@ class Inception:
         self.resize = RESIZES[resize]
         is_emulated = not has_bfloat16()
         self._convolutions = {}
+        self._late_dtype = tf.bfloat16 if precision == "bfloat16" else tf.float32  # of images from 17x17 on
         for name in INCEPTION_LAYERS:
             kernel, bias = weights[f"{name}/kernel"], weights[f"{name}/bias"]
             if precision == "bfloat16" and is_rounded(name):
@@ -45,7 +46,7 @@ class Inception:
         x = self._stem((images - 128) / 128)
         for name in ("mixed", "mixed_1", "mixed_2"):
             x = self._block_a(x, name)
-        x = self._block_b(x, "mixed_3")
+        x = self._block_b(tf.cast(x, self._late_dtype), "mixed_3")
         for name in ("mixed_4", "mixed_5", "mixed_6", "mixed_7"):
             x = self._block_c(x, name)
         x = self._block_d(x, "mixed_8")
