@@ -269,6 +269,7 @@ def test_manifest_says_what_is_there(tmp_path):
         "encoding": "png",
         "label_shape": [2],
         "class_names": ["ä", "b"],
+        "class_counts": {"ä": 1, "b": 2},
         "num_shards": 1,
         "made_by": {"source": "test", "fit": "pad"},
     }
