@@ -154,14 +154,11 @@ def check_metrics(settings: TrainingSettings, dataset: Any) -> None:
         return
     from metrics import evaluate, registry
     from metrics.options import Options
-    from stylegan_tf.training.best import has_best
 
     metrics = registry.parse_list(run.metrics, run.metric_images)
     names = [metric.name for metric in metrics]
     if best and not any(best == name or best.startswith(f"{name}_") for name in names):
         raise UserError(f"run.best_metric is {best}, but --metrics asks for {', '.join(names)} (written in full). Name one of these.")
-    if best and not has_best(best):
-        raise UserError(f"run.best_metric is {best}, of which no value is the best. Name another metric.")
     if best and run.metric_minutes is not None:
         raise UserError("run.best_metric needs a name that stays, and --metric-minutes changes its number. Use --metric-images N instead.")
     evaluate.prepare(metrics, Options(), dataset)

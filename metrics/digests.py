@@ -32,5 +32,8 @@ def classifier_digest(path: str | os.PathLike) -> str:
     """
     if not os.path.isfile(path):
         raise MissingFileError(f"{path} does not exist. Expected a Keras model (.keras) as attribute classifier.")
+    digest = hashlib.sha256()
     with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:24]
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()[:24]

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from stylegan_tf.loading import snapshots_of
+from stylegan_tf.training.run_dir import FINAL_NAME
 
 WAIT_SEC = 30.0
-_FINAL = "network-final.pkl"
 
 
 def snapshots_as_they_come(run: Path) -> Iterator[Path]:
@@ -26,15 +26,15 @@ def snapshots_as_they_come(run: Path) -> Iterator[Path]:
             done.add(path)
             if path.exists():  # training may have removed it while an earlier one was scored
                 yield path
-        if any(path.name == _FINAL for path in done):
+        if any(path.name == FINAL_NAME for path in done):
             return
         if new:
             continue
         if not is_written:
-            print(f"{run} is not being trained any more, and has no {_FINAL}: nothing more will come.", flush=True)
+            print(f"{run} is not being trained any more, and has no {FINAL_NAME}: nothing more will come.", flush=True)
             return
         if not is_waiting:
-            print(f"waiting for snapshots of {run}, until {_FINAL} or the end of its training", flush=True)
+            print(f"waiting for snapshots of {run}, until {FINAL_NAME} or the end of its training", flush=True)
             is_waiting = True
         time.sleep(WAIT_SEC)
 

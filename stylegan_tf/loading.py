@@ -57,6 +57,13 @@ def find_snapshot(path: str | os.PathLike) -> Path:
     return path
 
 
+def runs(outdir: str | os.PathLike) -> list[Path]:
+    """All run folders in `outdir`, oldest first."""
+    outdir = Path(outdir)
+    found = [path for path in outdir.iterdir() if path.is_dir() and re.match(r"\d{5}-", path.name)] if outdir.is_dir() else []
+    return sorted(found, key=lambda path: path.name)
+
+
 def snapshots_of(run_dir: str | os.PathLike) -> list[Path]:
     """Network snapshots of a run folder, oldest first; network-final.pkl is the last."""
     found = []

@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import re
 from pathlib import Path
 
 from stylegan_tf import resolution as growth
@@ -52,14 +51,12 @@ def newest_run(results_dir: str | os.PathLike) -> Path:
     Raises:
         MissingFileError: there is none.
     """
-    from stylegan_tf.loading import snapshots_of
+    from stylegan_tf.loading import runs, snapshots_of
 
-    folder = Path(results_dir)
-    runs = [path for path in folder.iterdir() if re.match(r"\d{5}-", path.name) and path.is_dir()] if folder.is_dir() else []
-    for run in sorted(runs, key=lambda path: path.name, reverse=True):
+    for run in reversed(runs(results_dir)):
         if snapshots_of(run):
             return run
-    raise MissingFileError(f"No run folder below {folder} holds a snapshot to draw with. Say which network: --network PKL.")
+    raise MissingFileError(f"No run folder below {results_dir} holds a snapshot to draw with. Say which network: --network PKL.")
 
 
 def read_facts(path: str | os.PathLike) -> NetworkFacts:

@@ -16,7 +16,7 @@ _WIDE_FEATURES = 256  # with so many, products take half the time of TensorFlow'
 
 def conv2d(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     """Convolves with an odd kernel and SAME padding; [N, H, W, in] and [k, k, in, out] to [N, H, W, out]."""
-    return tf.nn.conv2d(x, kernel, strides=1, padding="SAME") if _has_gpu() else summed_in_float32(_conv2d_for_cpu, x, kernel)
+    return _plain(x, kernel) if _has_gpu() else summed_in_float32(_conv2d_for_cpu, x, kernel)
 
 
 def conv2d_down(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
@@ -34,15 +34,21 @@ def _has_gpu() -> bool:
     return bool(tf.config.list_logical_devices("GPU"))
 
 
-def _conv2d_for_cpu(x, kernel):
+def _bilinear(first, second, operation, by_first, by_second):
+    """operation(first, second), linear in both, with its derivatives: by_first(upstream, second) and by_second(first, upstream)."""
+
     @tf.custom_gradient
-    def apply(inputs, weights):
-        def gradient(upstream):
-            return _conv2d_for_cpu(upstream, _turned(weights)), kernel_gradient(inputs, upstream, weights.shape[0])
+    def apply(a, b):
+        return operation(a, b), lambda upstream: (by_first(upstream, b), by_second(a, upstream))
 
-        return tf.nn.conv2d(inputs, weights, strides=1, padding="SAME"), gradient
+    return apply(first, second)
 
-    return apply(x, kernel)
+
+def _conv2d_for_cpu(x, kernel):
+    def by_kernel(inputs, upstream):
+        return kernel_gradient(inputs, upstream, kernel.shape[0])
+
+    return _bilinear(x, kernel, _plain, lambda upstream, weights: _conv2d_for_cpu(upstream, _turned(weights)), by_kernel)
 
 
 def _turned(kernel):
@@ -53,50 +59,32 @@ def _turned(kernel):
 def kernel_gradient(x: tf.Tensor, upstream: tf.Tensor, size: int) -> tf.Tensor:
     """Gradient of `conv2d` by its kernel: x [N, H, W, in] and upstream [N, H, W, out] to [size, size, in, out]."""
 
-    @tf.custom_gradient
-    def apply(inputs, outputs):
-        def gradient(kernel):
-            return conv2d(outputs, _turned(kernel)), conv2d(inputs, kernel)
+    def sums(inputs, outputs):
+        return _sum_over_pixels(inputs, outputs, size, 1)
 
-        return _sum_over_pixels(inputs, outputs, size, 1), gradient
-
-    return apply(x, upstream)
+    return _bilinear(x, upstream, sums, lambda kernel, outputs: conv2d(outputs, _turned(kernel)), conv2d)
 
 
 def _down_for_cpu(x, kernel):
-    @tf.custom_gradient
-    def apply(inputs, weights):
-        def gradient(upstream):
-            return _up_for_cpu(upstream, weights), _strided_kernel_gradient(inputs, upstream)
-
-        return _strided(inputs, weights), gradient
-
-    return apply(x, kernel)
+    return _bilinear(x, kernel, _strided, _up_for_cpu, _strided_kernel_gradient)
 
 
 def _up_for_cpu(x, kernel):
-    @tf.custom_gradient
-    def apply(inputs, weights):
-        def gradient(upstream):
-            return _down_for_cpu(upstream, weights), _strided_kernel_gradient(upstream, inputs)
-
-        return _transposed(inputs, weights), gradient
-
-    return apply(x, kernel)
+    return _bilinear(x, kernel, _transposed, _down_for_cpu, lambda inputs, upstream: _strided_kernel_gradient(upstream, inputs))
 
 
 def _strided_kernel_gradient(x, upstream):
     """Gradient of `conv2d_down` by its kernel: x [N, 2H, 2W, in] and upstream [N, H, W, out] to [4, 4, in, out]."""
+    is_wide = min(x.shape[-1], upstream.shape[-1]) >= _WIDE_FEATURES
 
-    @tf.custom_gradient
-    def apply(inputs, outputs):
-        def gradient(kernel):
-            return _up_for_cpu(outputs, kernel), _down_for_cpu(inputs, kernel)
+    def sums(inputs, outputs):
+        return _sum_over_pixels(inputs, outputs, 4, 2) if is_wide else _strided_sum_of_tensorflow(inputs, outputs)
 
-        is_wide = min(inputs.shape[-1], outputs.shape[-1]) >= _WIDE_FEATURES
-        return _sum_over_pixels(inputs, outputs, 4, 2) if is_wide else _strided_sum_of_tensorflow(inputs, outputs), gradient
+    return _bilinear(x, upstream, sums, lambda kernel, outputs: _up_for_cpu(outputs, kernel), _down_for_cpu)
 
-    return apply(x, upstream)
+
+def _plain(x, kernel):
+    return tf.nn.conv2d(x, kernel, strides=1, padding="SAME")
 
 
 def _strided_sum_of_tensorflow(x, upstream):

@@ -24,8 +24,7 @@ class BestSnapshot:
     """
 
     def __init__(self, run_dir: RunDir, metric: str | None):
-        if metric is not None and not has_best(metric):
-            raise UserError(f"run.best_metric is {metric}, of which no value is the best one: copies and noise lie at its two ends.")
+        check_best_metric(metric)
         self.metric = metric
         self.name: str | None = None
         self.value = math.nan
@@ -43,6 +42,12 @@ class BestSnapshot:
 def is_better(metric: str, new: float, old: float) -> bool:
     """True where `new` beats `old`; never, where no value is the best."""
     return has_best(metric) and (new > old if is_higher_better(metric) else new < old)
+
+
+def check_best_metric(metric: str | None) -> None:
+    """Raises UserError for a metric of which no value is the best."""
+    if metric is not None and not has_best(metric):
+        raise UserError(f"run.best_metric is {metric}, of which no value is the best one: copies and noise lie at its two ends.")
 
 
 def has_best(metric: str) -> bool:

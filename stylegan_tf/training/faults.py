@@ -58,7 +58,7 @@ def diverged_message(error: DivergedError, run: Any) -> str:
 def explained(error: Exception, run: Any) -> Exception:
     """A UserError for a fault that a user can do something about; `error` itself for any other."""
     stage = run.stage
-    go_on = f"--resume {run.run_dir.path}"
+    go_on = run.run_dir.how_to_go_on
     if reason := _disk_fault(error):
         return UserError(
             f"Cannot write to {run.run_dir.path}: {reason}. Older files are whole; the last training state is good. "

@@ -22,7 +22,10 @@ def train(run: Run, state: dict[str, Any] | None = None) -> str | None:
     Raises:
         UserError: divergence, memory, disk or data: says what to do. The last training state is good.
     """
-    with StopRequest(run.run_dir.log, run.run_dir.asked_to_stop, how_to_go_on=_how(run)) as stop, contextlib.closing(run.outputs):
+    with (
+        StopRequest(run.run_dir.log, run.run_dir.asked_to_stop, how_to_go_on=run.run_dir.how_to_go_on) as stop,
+        contextlib.closing(run.outputs),
+    ):
         try:
             if state is not None:
                 resume.restore(run, state)
@@ -78,12 +81,8 @@ def _advance(run: Run, stop: StopRequest) -> None:
         run.roll_back(error)
 
 
-def _how(run: Run) -> str:
-    return f"--resume {run.run_dir.path}"
-
-
 def _end_early(run: Run, stop: StopRequest, reason: str) -> None:
     run.live.clear()
     with stop.saving():
         run.write_state()
-    run.run_dir.log(f"Stopped by {reason} at kimg {run.nimg / 1000:.1f}; the training state is saved. Go on: {_how(run)}")
+    run.run_dir.log(f"Stopped by {reason} at kimg {run.nimg / 1000:.1f}; the training state is saved. Go on: {run.run_dir.how_to_go_on}")

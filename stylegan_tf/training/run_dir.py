@@ -12,6 +12,7 @@ from typing import Any
 
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.files import write_text
+from stylegan_tf.loading import runs
 
 STATE_NAME = "training-state.pkl"
 ABORT_NAME = "abort.txt"
@@ -57,6 +58,11 @@ class RunDir:
     def state_path(self) -> Path:
         """The training state from which this run goes on."""
         return self.path / STATE_NAME
+
+    @property
+    def how_to_go_on(self) -> str:
+        """The flag of train.py that goes on with this run, for messages."""
+        return f"--resume {self.path}"
 
     def close(self) -> None:
         """Lets other processes in; a scratch folder is removed."""
@@ -106,13 +112,6 @@ def create(outdir: str | os.PathLike, name: str) -> RunDir:
 def scratch() -> RunDir:
     """A folder that is thrown away: for the workers that do not write the run folder."""
     return RunDir(tempfile.mkdtemp(prefix="sgan-worker-"), is_scratch=True)
-
-
-def runs(outdir: str | os.PathLike) -> list[Path]:
-    """All run folders in `outdir`, oldest first."""
-    outdir = Path(outdir)
-    found = [path for path in outdir.iterdir() if path.is_dir() and re.match(r"\d{5}-", path.name)] if outdir.is_dir() else []
-    return sorted(found, key=lambda path: path.name)
 
 
 def find(outdir: str | os.PathLike, which: str) -> Path:
