@@ -5,7 +5,8 @@ import math
 from typing import Any
 
 from stylegan_tf.errors import UserError
-from stylegan_tf.training.run_dir import RunDir
+from stylegan_tf.training.run_dir import FINAL_NAME, RunDir
+from stylegan_tf.training.snapshots import renamed_final
 
 # Scores of these families are better when they are higher; distances (FID, KID, path length, separability) when lower.
 HIGHER_IS_BETTER = ("precision", "recall", "density", "coverage", "accuracy")
@@ -13,7 +14,7 @@ NO_BEST = ("memorisation",)
 
 
 class BestSnapshot:
-    """Keeps the name of the best snapshot.
+    """Keeps the name of the best snapshot of those that are there.
 
     Args:
         run_dir: the run.
@@ -28,8 +29,8 @@ class BestSnapshot:
         self.metric = metric
         self.name: str | None = None
         self.value = math.nan
-        for record in read_stats(run_dir):
-            if "snapshot" in record:
+        for record in scored(run_dir, read_stats(run_dir)):
+            if (run_dir / record["snapshot"]).exists():
                 self.see(record["snapshot"], {name.removeprefix("Metrics/"): value for name, value in record.items()})
 
     def see(self, name: str, values: dict[str, Any]) -> None:
@@ -72,3 +73,16 @@ def read_stats(run_dir: RunDir) -> list[dict[str, Any]]:
             except ValueError:
                 continue
     return records
+
+
+def scored(run_dir: RunDir, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The records of snapshots that were measured, by the names that the files have now.
+
+    A run that was over and went on has given network-final.pkl a number: the name belongs to the last record alone, or to none.
+    """
+    found = [record for record in records if "snapshot" in record]
+    finals = [record for record in found if record["snapshot"] == FINAL_NAME]
+    if finals and finals[-1] is found[-1] and (run_dir / FINAL_NAME).exists():
+        finals.pop()
+    names = {id(record): renamed_final(record["nimg"]) for record in finals}
+    return [{**record, "snapshot": names.get(id(record), record["snapshot"])} for record in found]

@@ -16,7 +16,7 @@ from stylegan_tf.images import grid_shape
 from stylegan_tf.progress_bar import format_sec
 from stylegan_tf.settings import TrainingSettings
 from stylegan_tf.training import verdict as verdicts
-from stylegan_tf.training.best import has_best, is_better, read_stats
+from stylegan_tf.training.best import has_best, is_better, read_stats, scored
 from stylegan_tf.training.curves import line_chart, thinned
 from stylegan_tf.training.run_dir import RunDir, nimg_of
 
@@ -54,15 +54,15 @@ def write(run_dir: RunDir, settings: TrainingSettings) -> None:
     """Writes report.html from stats.jsonl and the picture grids that are in the run folder."""
     records = read_stats(run_dir)
     ticks = [record for record in records if "tick" in record]
-    scored = [record for record in records if "snapshot" in record]
-    metric, best = _best(scored, settings.run.best_metric)
-    scores = [(record["nimg"] / 1000, record[f"Metrics/{metric}"]) for record in scored if record.get(f"Metrics/{metric}") is not None]
+    measured = scored(run_dir, records)
+    metric = _metric_that_counts(measured, settings.run.best_metric)
+    scores = [(record["nimg"] / 1000, record[f"Metrics/{metric}"]) for record in measured if record.get(f"Metrics/{metric}") is not None]
     sections = [
         _head(run_dir, ticks, settings),
         _verdict(verdicts.judge(ticks, metric, scores)),
-        _best_line(metric, best),
+        _best_line(run_dir, metric, measured),
         "<h2>The same latents over time</h2>" + _filmstrip(run_dir.path, settings),
-        "<h2>Curves</h2><div class='charts'>" + "".join(_charts(ticks, scored)) + "</div>",
+        "<h2>Curves</h2><div class='charts'>" + "".join(_charts(ticks, measured)) + "</div>",
         "<h2>Configuration</h2><details><summary>all settings</summary><pre>"
         + html.escape(json.dumps(settings_text.to_plain(settings), indent=2))
         + "</pre></details>",
@@ -90,32 +90,46 @@ def _verdict(verdict: verdicts.Verdict) -> str:
     )
 
 
-def _best(scored: list[dict[str, Any]], wanted: str | None) -> tuple[str | None, dict[str, Any] | None]:
-    """The metric that counts (the one asked for, or the first measured), and the best record by it."""
-    names = [name.removeprefix("Metrics/") for record in scored for name in record if name.startswith("Metrics/")]
-    metric = wanted or next(filter(has_best, names), None)
+def _metric_that_counts(measured: list[dict[str, Any]], wanted: str | None) -> str | None:
+    """The metric asked for, or the first measured one that has a best value."""
+    names = [name.removeprefix("Metrics/") for record in measured for name in record if name.startswith("Metrics/")]
+    return wanted or next(filter(has_best, names), None)
+
+
+def _best(metric: str | None, measured: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The best of the records by a metric, None where none has it."""
     best = None
-    for record in scored:
+    for record in measured:
         value = record.get(f"Metrics/{metric}")
         if value is not None and (best is None or is_better(metric, value, best[f"Metrics/{metric}"])):
             best = record
-    return metric, best
+    return best
 
 
-def _best_line(metric: str | None, best: dict[str, Any] | None) -> str:
-    if best is None:
+def _best_line(run_dir: RunDir, metric: str | None, measured: list[dict[str, Any]]) -> str:
+    """Names the best snapshot that is there, and a better one that was removed."""
+    of_all = _best(metric, measured)
+    if of_all is None:
         return "<p>Best snapshot: no metric was measured (--metrics).</p>"
-    return f"<p>Best snapshot: <b>{html.escape(best['snapshot'])}</b>, {html.escape(metric)} {best[f'Metrics/{metric}']:.4f}</p>"
+    kept = _best(metric, [record for record in measured if (run_dir / record["snapshot"]).exists()])
+    line = "<p>Best snapshot: " + ("none of those that were measured is kept" if kept is None else _score_of(kept, metric))
+    if kept is not of_all and (kept is None or is_better(metric, of_all[f"Metrics/{metric}"], kept[f"Metrics/{metric}"])):
+        line += f". Better, but removed: {_score_of(of_all, metric)} (run.best_metric={html.escape(metric)} keeps the best from here on)"
+    return line + "</p>"
 
 
-def _charts(ticks: list[dict[str, Any]], scored: list[dict[str, Any]]) -> list[str]:
+def _score_of(record: dict[str, Any], metric: str) -> str:
+    return f"<b>{html.escape(record['snapshot'])}</b>, {html.escape(metric)} {record[f'Metrics/{metric}']:.4f}"
+
+
+def _charts(ticks: list[dict[str, Any]], measured: list[dict[str, Any]]) -> list[str]:
     charts = []
     for title, names in CHARTS.items():
         series = {name.removeprefix("Loss/"): [(tick["kimg"], tick.get(name)) for tick in ticks] for name in names}
         charts.append(_figure(title, line_chart(series)))
-    metrics = dict.fromkeys(name for record in scored for name in record if name.startswith("Metrics/"))
+    metrics = dict.fromkeys(name for record in measured for name in record if name.startswith("Metrics/"))
     for name in metrics:
-        points = [(record["nimg"] / 1000, record.get(name)) for record in scored]
+        points = [(record["nimg"] / 1000, record.get(name)) for record in measured]
         charts.append(_figure(name, line_chart({name.removeprefix("Metrics/"): points})))
     return charts
 

@@ -10,7 +10,7 @@ from stylegan_tf import networks, settings_text, snapshot
 from stylegan_tf.errors import UserError
 from stylegan_tf.settings import TrainingSettings
 from stylegan_tf.training.run_dir import FINAL_NAME, RunDir, nimg_of
-from stylegan_tf.training.snapshots import snapshot_name
+from stylegan_tf.training.snapshots import renamed_final
 
 STATE_VERSION = 1
 # Files that only grow: what is newer than the state is cut off when a run goes on.
@@ -133,7 +133,7 @@ def number_final(run_dir: RunDir, nimg: int) -> None:
     if of_final > nimg:
         path.unlink()
     else:
-        os.replace(path, run_dir / snapshot_name(of_final, is_short=of_final < 1000, is_last=False))
+        os.replace(path, run_dir / renamed_final(of_final))
 
 
 def _cut_events(folder: Path, nimg: int) -> list[str]:

@@ -14,6 +14,11 @@ def snapshot_name(nimg: int, is_short: bool, is_last: bool) -> str:
     return FINAL_NAME if is_last else numbered(PREFIX, nimg, SUFFIX, is_short)
 
 
+def renamed_final(nimg: int) -> str:
+    """What network-final.pkl is called once its run goes on."""
+    return snapshot_name(nimg, is_short=nimg < 1000, is_last=False)
+
+
 def prune(run_dir: RunDir, keep: int | None, best: str | None = None) -> list[str]:
     """Removes the oldest snapshots; returns the names that went.
 

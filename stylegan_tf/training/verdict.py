@@ -72,7 +72,7 @@ def _by_scores(metric: str | None, scores: Sequence[tuple[float, float]]) -> Ver
     if since >= 3 and all(is_better(metric, limit, value) for value in values[-3:]):
         return Verdict(
             "overfitting",
-            f"{metric} was best at kimg {scores[best_at][0]:.0f} and has become worse since. Use that snapshot; "
+            f"{metric} was best at kimg {scores[best_at][0]:.0f} and has become worse since. Use the best snapshot; "
             "more data or mirroring helps.",
             f"the last 3 scores more than {WORSE:.0%} worse than the best",
         )

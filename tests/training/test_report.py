@@ -85,14 +85,17 @@ def test_thinned_keeps_the_ends():
     assert thinned(points, 10)[-1] == (999, 999)
 
 
+SETTINGS = TrainingSettings("x", data=DataSettings(resolution=8), run=RunSettings(grid_columns=3, grid_rows=2))
+
+
 def test_report_stands_alone(tmp_path):
     folder = run_dir.create(tmp_path, "sgan-<leaves>-1gpu")
     records = [*ticks_of(9), {"nimg": 8000, "snapshot": "network-snapshot-000008.pkl", "Metrics/fid5k": 33.25}]
     (folder / "stats.jsonl").write_text("\n".join(map(json.dumps, records)) + '\n{"tick": 10, "ni')
     for nimg in (0, 8000):
         save_png(folder / f"fakes{nimg // 1000:06d}.png", np.full((16, 24, 3), nimg // 100, np.uint8))
-    settings = TrainingSettings("x", data=DataSettings(resolution=8), run=RunSettings(grid_columns=3, grid_rows=2))
-    report.write(folder, settings)
+    (folder / "network-snapshot-000008.pkl").touch()
+    report.write(folder, SETTINGS)
     page = (folder / "report.html").read_text()
     assert "network-snapshot-000008.pkl</b>, fid5k 33.25" in page
     assert "sgan-&lt;leaves&gt;-1gpu" in page
@@ -104,5 +107,40 @@ def test_best_snapshot_is_found_again(tmp_path):
     folder = run_dir.create(tmp_path, "x")
     records = [{"nimg": k, "snapshot": f"s{k}", "Metrics/fid5k": value} for k, value in ((1, 9.0), (2, 5.0), (3, 7.0))]
     (folder / "stats.jsonl").write_text("\n".join(map(json.dumps, records)))
+    for k in (1, 2, 3):
+        (folder / f"s{k}").touch()
     assert BestSnapshot(folder, "fid5k").name == "s2"
     assert BestSnapshot(folder, None).name is None
+    (folder / "s2").unlink()  # it kept all others from being the best
+    assert BestSnapshot(folder, "fid5k").name == "s3"
+
+
+def best_line(folder, scores, kept):
+    """What report.html says of snapshots with these (name, kimg, FID), of which `kept` are there."""
+    records = [{"nimg": k * 1000, "snapshot": name, "Metrics/fid5k": value} for name, k, value in scores]
+    (folder / "stats.jsonl").write_text("\n".join(map(json.dumps, [*ticks_of(2), *records])))
+    for name in kept:
+        (folder / name).touch()
+    report.write(folder, SETTINGS)
+    return re.search("<p>Best snapshot: (.*?)</p>", (folder / "report.html").read_text())[1]
+
+
+def test_the_best_snapshot_is_one_that_is_there(tmp_path):  # it named one that keep_snapshots had removed
+    names = [f"network-snapshot-{k:06d}.pkl" for k in (1, 2, 3)]
+    scores = list(zip(names, (1, 2, 3), (5.0, 9.0, 7.0), strict=True))
+    line = best_line(run_dir.create(tmp_path, "x"), scores, names[1:])
+    assert line.startswith(f"<b>{names[2]}</b>, fid5k 7.0000. Better, but removed: <b>{names[0]}</b>, fid5k 5.0000")
+    assert best_line(run_dir.create(tmp_path, "x"), scores, names) == f"<b>{names[0]}</b>, fid5k 5.0000"
+    assert best_line(run_dir.create(tmp_path, "x"), scores, []).startswith("none of those that were measured is kept. Better")
+
+
+def test_a_final_snapshot_that_got_a_number_is_known_by_it(tmp_path):
+    # Its record still said network-final.pkl: the best one was pruned under its new name, or a later network was named for it.
+    scores = [("network-final.pkl", 4, 5.0), ("network-snapshot-000006.pkl", 6, 7.0), ("network-final.pkl", 8, 9.0)]
+    folder = run_dir.create(tmp_path, "x")
+    kept = ["network-snapshot-000004.pkl", "network-snapshot-000006.pkl", "network-final.pkl"]
+    assert best_line(folder, scores, kept) == "<b>network-snapshot-000004.pkl</b>, fid5k 5.0000"
+    assert BestSnapshot(folder, "fid5k").name == "network-snapshot-000004.pkl"
+    assert best_line(run_dir.create(tmp_path, "x"), scores[:1], kept[2:]) == "<b>network-final.pkl</b>, fid5k 5.0000"
+    gone_on = run_dir.create(tmp_path, "x")  # and no snapshot was measured since
+    assert best_line(gone_on, scores[:1], kept[:1]) == "<b>network-snapshot-000004.pkl</b>, fid5k 5.0000"
