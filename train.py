@@ -150,15 +150,17 @@ def check_metrics(settings: TrainingSettings, dataset: Any) -> None:
     best = run.best_metric
     if not run.metrics:
         if best:
-            raise UserError(f"run.best_metric is {best}, but --metrics asks for none. Add --metrics {best}.")
+            raise UserError(f"run.best_metric is {best}, but --metrics asks for none. Name the metric that gives it.")
         return
     from metrics import evaluate, registry
     from metrics.options import Options
+    from stylegan_tf.training.best import has_best
 
     metrics = registry.parse_list(run.metrics, run.metric_images)
-    names = [metric.name for metric in metrics]
-    if best and not any(best == name or best.startswith(f"{name}_") for name in names):
-        raise UserError(f"run.best_metric is {best}, but --metrics asks for {', '.join(names)} (written in full). Name one of these.")
+    names = [name for metric in metrics for name in metric.value_names]
+    if best and best not in names:
+        known = ", ".join(filter(has_best, names)) or "none that has a best value"
+        raise UserError(f"run.best_metric is {best}, which is no value of what --metrics asks for. There are: {known}.")
     if best and run.metric_minutes is not None:
         raise UserError("run.best_metric needs a name that stays, and --metric-minutes changes its number. Use --metric-images N instead.")
     evaluate.prepare(metrics, Options(), dataset)

@@ -25,6 +25,12 @@ class Metric:
     is_full: bool = False
     variant: str = ""
 
+    @property
+    def value_names(self) -> tuple[str, ...]:
+        """Names of the values that `score` gives, the main one first."""
+        parts = VALUES.get(self.module)
+        return tuple(f"{self.name}_{part}" for part in parts) if parts else (self.name,)
+
     def score(self, bench):
         """Computes it; see metrics/bench.py."""
         return importlib.import_module(f"metrics.{self.module}").score(bench, self)
@@ -41,6 +47,12 @@ class _Family:
     what: str
 
 
+# What metrics of several values call them, behind the metric's own name; the others give one value under that name.
+VALUES = {
+    "precision_recall": ("precision", "recall", "density", "coverage"),
+    "linear_separability": ("z", "w"),
+    "nearest_neighbours": ("features", "pixels"),
+}
 MIN_IMAGES = 10
 MAX_IMAGES = 10_000_000  # 200 times the original's: more is a slip of the finger
 _NUMBER = r"(?P<num>\d{1,20}k?)?"

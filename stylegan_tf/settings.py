@@ -145,7 +145,7 @@ class RunSettings:
     metrics: str | None = None  # scores of every snapshot, such as fid5k,kid5k_full (--metrics)
     metric_images: int | None = None  # images of every score, instead of the number in its name (--metric-images)
     metric_minutes: float | None = None  # time that scoring a snapshot may take, None for no limit (--metric-minutes)
-    best_metric: str | None = None  # one of these metrics, in full, whose best snapshot is kept
+    best_metric: str | None = None  # a value of these metrics, such as fid5k or pr5k3_recall, whose best snapshot is kept
     on_nan: Literal["stop", "rollback"] = "stop"  # weights or losses not finite: stop, or go back to the last state
     max_rollbacks: int = 3  # times a run may go back
     max_logit: float = 1e6  # mean absolute logit above which training counts as run away

@@ -26,6 +26,7 @@ pytestmark = pytest.mark.usefixtures("stand_in")
 
 def scored(networks, names, folder=None, **options):
     results = evaluate.evaluate(networks, registry.parse_list(names), Options(**options), folder=folder)
+    assert [list(result.values) for result in results] == [list(registry.parse(result.metric).value_names) for result in results]
     return {name: estimate.value for result in results for name, estimate in result.values.items()}
 
 

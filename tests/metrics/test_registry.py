@@ -35,6 +35,20 @@ def test_names(name, full_name, num_images, is_full, variant):
 
 
 @pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("fid5k_full", ["fid5k_full"]),
+        ("is5k_labels", ["is5k_labels"]),
+        ("pr500_5", ["pr500_5_precision", "pr500_5_recall", "pr500_5_density", "pr500_5_coverage"]),
+        ("ls", ["ls_z", "ls_w"]),
+        ("nn", ["memorisation_features", "memorisation_pixels"]),
+    ],
+)
+def test_names_of_values(name, values):
+    assert list(parse(name).value_names) == values
+
+
+@pytest.mark.parametrize(
     ("name", "renamed"), [("fid50k_full", "fid5k_full"), ("pr50k3", "pr5k3"), ("ppl_wfull", "ppl5k_wfull"), ("ls", "ls5k")]
 )
 def test_another_number_is_another_name(name, renamed):
