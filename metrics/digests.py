@@ -24,6 +24,13 @@ def network_digest(G, lod: float) -> str:
     return digest.hexdigest()[:24]
 
 
+def array_digest(array: np.ndarray) -> str:
+    """24 hexadecimal digits of an array's values and shape, whichever file it came from."""
+    digest = hashlib.sha256(f"{array.dtype.str}{array.shape}".encode())
+    digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:24]
+
+
 def classifier_digest(path: str | os.PathLike) -> str:
     """SHA-256 of the file of an attribute classifier, 24 hexadecimal digits: another file under the same path is another network.
 

@@ -16,6 +16,7 @@ from metrics.result import Result
 from stylegan_tf import data
 
 _PATHS = "perceptual_path_length"
+_LOGITS = "inception_score"
 _WITHOUT_INCEPTION = (_PATHS, "linear_separability")
 
 
@@ -43,9 +44,9 @@ def prepare(metrics: Iterable[Metric], options: Options, dataset: data.Dataset |
     if _PATHS in modules:
         weights.load_lpips(options.lpips)
     if modules - set(_WITHOUT_INCEPTION):
-        arrays = weights.load_inception(options.inception)
-        if "inception_score" in modules:
-            inception_score.last_layer(arrays)
+        weights.load_inception(options.inception)
+        if _LOGITS in modules:
+            inception_score.load_last_layer(options)
 
 
 def evaluate(
@@ -126,6 +127,8 @@ def request_of(bench, metric: Metric) -> str:
     options = dataclasses.asdict(bench.options)
     options["classifier"] = [classifier_digest(path) for path in bench.options.classifier]
     options["held_out"] = bench.held_out.digest if bench.held_out else None
+    if metric.module == _LOGITS and metric.variant != "labels":
+        options["logits"] = inception_score.name_of(inception_score.load_last_layer(bench.options))
     for name in ("inception", "lpips", "batch_size"):
         options.pop(name)  # where the same weights lie, and what stands in the metric's name or in the protocol
     return key_of({"metric": metric.name, "data": bench.dataset.digest, "mirror": bench.is_mirrored, **options, **bench.common_protocol()})

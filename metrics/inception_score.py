@@ -9,10 +9,9 @@ if __name__ == "__main__":  # run by its path: the checkout is what must be impo
 
     sys.exit(run_metric("is50k", __doc__))
 
-from collections.abc import Mapping
-
 import numpy as np
 
+from metrics.digests import array_digest
 from metrics.intervals import of_parts
 from metrics.registry import Metric
 from metrics.score import Score
@@ -32,18 +31,25 @@ def score(bench, metric: Metric) -> Score:
         logits, origin = class_logits(bench, metric.num_images)
         features = {}
     else:
-        logits, origin = _inception_logits(bench, metric.num_images), "inception-2015-12-05"
-        features = bench.feature_protocol()
+        last = load_last_layer(bench.options)
+        logits = np.concatenate([features @ last for _, features in bench.generated_features(metric.num_images)])
+        origin, features = name_of(last), bench.feature_protocol()
     protocol = {**features, "logits": origin, "num_fakes": metric.num_images, "parts": NUM_PARTS}
     return Score({metric.name: of_parts(split_scores(logits, NUM_PARTS), "generated images")}, protocol)
 
 
-def last_layer(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Kernel [2048, 1008] from pool features to logits, of the arrays of `weights.load_inception`.
+def load_last_layer(options) -> np.ndarray:
+    """Kernel [2048, 1008] from pool features to logits; the score is defined without the bias.
+
+    Args:
+        options: `options.Options`, which says where Inception lies.
 
     Raises:
-        UserError: the file they came from ends at the pool features.
+        UserError: the file ends at the pool features.
     """
+    from metrics import weights
+
+    arrays = weights.load_inception(options.inception)
     if "logits/kernel" not in arrays:
         raise UserError(
             "This file of Inception ends at the pool features: it has no logits, which the Inception Score needs. Either name a "
@@ -52,12 +58,9 @@ def last_layer(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
     return arrays["logits/kernel"]
 
 
-def _inception_logits(bench, num_images: int) -> np.ndarray:
-    """float32 [num_images, 1008], without the bias as the score is defined."""
-    from metrics import weights
-
-    last = last_layer(weights.load_inception(bench.options.inception))
-    return np.concatenate([features @ last for _, features in bench.generated_features(num_images)])
+def name_of(last: np.ndarray) -> str:
+    """What a protocol calls the last layer: files with the same features may have other logits."""
+    return f"inception-2015-12-05/{array_digest(last)}"
 
 
 def split_scores(logits: np.ndarray, num_parts: int) -> list[float]:

@@ -59,7 +59,23 @@ def test_inception_score_with_logits(snapshot_networks, monkeypatch):
     monkeypatch.setattr(weights, "load_inception", lambda *_: {"logits/kernel": np.eye(6, dtype=np.float32)})
     found = inception_score(bench_of(snapshot_networks), registry.parse("is40"))
     assert found.values["is40"].value >= 1
-    assert found.protocol["logits"] == "inception-2015-12-05"
+    assert found.protocol["logits"].startswith("inception-2015-12-05/")
+
+
+def test_other_logits_are_another_score(snapshot_networks, monkeypatch, tmp_path):
+    # Weights are checked up to the pool features: the score by one file's logits was given for another file's, too.
+    from metrics import weights
+
+    found = []
+    for factor in (1, 9, 9):
+        kernel = factor * np.eye(6, dtype=np.float32)
+        monkeypatch.setattr(weights, "load_inception", lambda *_, kernel=kernel: {"logits/kernel": kernel})
+        found += evaluate.evaluate(snapshot_networks, registry.parse_list("is40,fid40"), Options(), folder=tmp_path)
+    scores, distances = found[::2], found[1::2]
+    assert scores[0].values != scores[1].values
+    assert scores[0].protocol["logits"] != scores[1].protocol["logits"]
+    assert scores[1] == scores[2]
+    assert distances[0] == distances[1]  # taken once: it does not depend on logits
 
 
 def test_separability_by_the_users_classifier(snapshot_networks, tmp_path):
