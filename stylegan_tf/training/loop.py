@@ -5,6 +5,7 @@ from typing import Any
 
 from stylegan_tf.errors import UserError
 from stylegan_tf.training import faults, resume
+from stylegan_tf.training.notices import Notices
 from stylegan_tf.training.run import Run
 from stylegan_tf.training.stopping import StopRequest
 
@@ -23,7 +24,7 @@ def train(run: Run, state: dict[str, Any] | None = None) -> str | None:
         UserError: divergence, memory, disk or data: says what to do. The last training state is good.
     """
     with (
-        StopRequest(run.run_dir.log, run.run_dir.asked_to_stop, how_to_go_on=run.run_dir.how_to_go_on) as stop,
+        _stop_request(run) as stop,
         contextlib.closing(run.outputs),
     ):
         try:
@@ -44,11 +45,18 @@ def train(run: Run, state: dict[str, Any] | None = None) -> str | None:
         except faults.DivergedError as error:
             raise UserError(faults.diverged_message(error, run)) from error
         except Exception as error:
+            stop.await_end(error)
             told = faults.explained(error, run)
             if told is error:
                 raise
             raise told from error
     return None
+
+
+def _stop_request(run: Run) -> StopRequest:
+    run_dir = run.run_dir
+    notices = Notices(run.devices) if run.devices.num_workers > 1 else None
+    return StopRequest(run_dir.log, run_dir.asked_to_stop, how_to_go_on=run_dir.how_to_go_on, notices=notices, leave=run_dir.close)
 
 
 def _begin(run: Run, stop: StopRequest) -> None:

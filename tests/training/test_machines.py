@@ -2,9 +2,11 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -71,3 +73,35 @@ def test_two_machines_go_back_together(tmp_path, tiny_dataset):
     for text in printed:
         assert "back to kimg 0.0 with another seed (rollback 1 of 1)" in text
         assert "Training diverged at kimg 0.0" in text
+
+
+def wait_until(condition, workers, sec=300):
+    start = time.monotonic()
+    while not condition():
+        assert all(worker.poll() is None for worker in workers)
+        assert time.monotonic() - start < sec
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("signalled", [0, 1])
+def test_two_machines_that_trace_stop_together(tmp_path, tiny_dataset, signalled):
+    # A worker that was signalled in a trace left alone: the state was not written, and the other one hung or died.
+    ports = free_ports(2)
+    traces_long = ["--set", "run.pairs_per_call=32", "--set", "schedule.num_pairs_per_look=32"]
+    new = ["--preset", "demo", "--data", tiny_dataset, *SETTINGS, *traces_long, "--total-kimg", "10", "--outdir", tmp_path]
+    together = [start(index, ports, *new) for index in range(2)]
+    wait_until(lambda: list(tmp_path.glob("*/reals.png")), together)
+    (state,) = tmp_path.glob("*/training-state.pkl")
+    before = state.stat().st_mtime_ns
+    time.sleep(1)
+    together[signalled].send_signal(signal.SIGTERM)
+    asked = time.monotonic()
+    printed = [worker.communicate(timeout=60)[0] for worker in together]
+    assert [worker.returncode for worker in together] == [0, 0], "\n".join(printed)
+    assert time.monotonic() - asked < 10
+    assert state.stat().st_mtime_ns > before
+    assert "between two steps; the training state is saved" in printed[0]
+    for index, text in enumerate(printed):
+        assert ("Stopped by SIGTERM" if index == signalled else "Stopped by another worker (SIGTERM)") in text
+        assert "Traceback" not in text

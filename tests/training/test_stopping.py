@@ -105,3 +105,49 @@ with stopping.StopRequest(say) as stop:
     say(stop.reason)
 """)
     assert printed == ["SIGTERM"]
+
+
+FAKE = """
+stopping.FAREWELL_SEC = 0.1
+class Notices:
+    def __init__(self, is_chief, asked=None, ended=None): self.is_chief, self.asked, self.ended = is_chief, asked, ended
+    def ask_for_end(self, who): say(f"asks: {{who}}")
+    def who_asked(self): return self.asked
+    def tell_end(self, message): say(f"tells: {{message}}")
+    def end(self): return self.ended
+def leave(): say("leaves")
+"""
+
+
+def test_the_chief_of_several_workers_saves_for_another_and_tells_them():
+    printed = run(f"""{FAKE.format()}
+with stopping.StopRequest(say, notices=Notices(True, asked="SIGTERM"), leave=leave) as stop, stop.resting(lambda: say("saved")):
+    work(20)
+""")
+    message = "Stopped by another worker (SIGTERM) between two steps; the training state is saved. Go on: --resume latest"
+    assert printed == ["asks: another worker (SIGTERM)", "saved", message, f"tells: The first worker: {message}", "leaves"]
+
+
+@pytest.mark.parametrize(
+    ("ended", "grace_sec", "message"),
+    [("The first worker: saved", 20, "The first worker: saved"), (None, 0.1, "Nothing was heard of the first worker.")],
+)
+def test_a_worker_that_is_signalled_leaves_when_the_chief_has_saved(ended, grace_sec, message):
+    # Its own state counts for nothing: it left alone, and the others waited for it.
+    printed = run(f"""{FAKE.format()}
+notices = Notices(False, ended={ended!r})
+with stopping.StopRequest(say, notices=notices, leave=leave, grace_sec={grace_sec}) as stop, stop.resting(lambda: say("saved")):
+    os.kill(os.getpid(), signal.SIGTERM)
+    work(20)
+""")
+    assert printed == ["asks: SIGTERM", f"Stopped by SIGTERM. {message}", "leaves"]
+
+
+def test_a_step_that_fails_because_the_others_leave_is_no_fault():
+    printed = run(f"""{FAKE.format()}
+with stopping.StopRequest(say, notices=Notices(False, asked="SIGTERM", ended="The first worker: saved")) as stop:
+    stop.await_end(OSError("no route"))
+    say("a traceback")
+""")
+    assert "While the run was ending: OSError: no route" in printed
+    assert printed[-1] == "Stopped by another worker (SIGTERM). The first worker: saved"
