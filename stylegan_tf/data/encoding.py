@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from stylegan_tf.data.codecs import encode_image, strip_jpeg, strip_png
+from stylegan_tf.data.codecs import encode_images, strip_jpeg, strip_png
 from stylegan_tf.data.pyramid import pyramid
 from stylegan_tf.data.tfrecords import Example, encode_example, frame
 from stylegan_tf.errors import UserError
@@ -57,8 +57,7 @@ class Encoder:
         levels = []
         for level, pixels in enumerate(pyramid(images)):
             shape = (self.channels, *pixels.shape[1:3])
-            encoded = [(self._passed_through(item) if level == 0 else None) for item in items]
-            data = [known or encode_image(image, self.encoding, self.quality) for known, image in zip(encoded, pixels, strict=True)]
+            data = self._encode_top(items, pixels) if level == 0 else encode_images(pixels, self.encoding, self.quality)
             levels.append(Records(*frame([encode_example(Example(shape, image_bytes, self.encoding)) for image_bytes in data])))
         return levels
 
@@ -68,6 +67,15 @@ class Encoder:
         if not isinstance(image, np.ndarray) or image.shape != expected or image.dtype != np.uint8:
             found = f"{image.dtype} {list(image.shape)}" if isinstance(image, np.ndarray) else type(image).__name__
             raise UserError(f"Images must be arrays of uint8 {list(expected)}. Received: {found}")
+
+    def _encode_top(self, items: Sequence[Item], pixels: np.ndarray) -> list[bytes]:
+        """The largest level: what can pass through as it came, and the rest encoded."""
+        data = [self._passed_through(item) for item in items]
+        rest = [place for place, known in enumerate(data) if known is None]
+        chosen = pixels if len(rest) == len(items) else pixels[rest]
+        for place, encoded in zip(rest, encode_images(chosen, self.encoding, self.quality), strict=True):
+            data[place] = encoded
+        return data
 
     def _passed_through(self, item: Item) -> bytes | None:
         """The bytes that an image came in, where they can be stored as they are."""

@@ -1,9 +1,11 @@
-"""Verifies plain PNG files without Pillow: every checksum, and the length of the image data once inflated."""
+"""Verifies and inflates plain PNG files without Pillow: every checksum, and the length of the image data."""
 
 import struct
 import zlib
 
 import numpy as np
+from isal import isal_zlib
+from zlib_ng import zlib_ng
 
 from stylegan_tf.data.colour_profile import is_srgb
 from stylegan_tf.data.sources.base import UnusableImage
@@ -19,7 +21,7 @@ _TEXT = frozenset({b"tEXt", b"zTXt", b"iTXt"})
 def plain_png_shape(data: bytes) -> tuple[int, int, int] | None:
     """(height, width, channels) of a PNG of 8 bits, not interlaced, without anything special; None for every other file.
 
-    Reads the header only; whether the rest is sound is for `verify_plain_png` to say.
+    Reads the header only; whether the rest is sound is for `inflate_plain_png` to say.
     """
     if len(data) < 33 or data[:8] != _SIGNATURE or data[8:16] != b"\0\0\0\x0dIHDR":
         return None
@@ -34,37 +36,44 @@ def plain_png_shape(data: bytes) -> tuple[int, int, int] | None:
     return height, width, _CHANNELS[color_type]
 
 
-def verify_plain_png(data: bytes, shape: tuple[int, int, int]) -> None:
-    """Raises UnusableImage where a plain PNG is truncated or damaged.
+def inflate_plain_png(data: bytes, shape: tuple[int, int, int]) -> bytes:
+    """The rows of a plain PNG before their filters are undone, each with the number of its filter in front.
 
     After this, decoding cannot fail: checksums of all chunks hold, the image data inflates to exactly the rows that the
-    header announces, and every row names a known filter. Takes a third of the time of decoding with Pillow.
+    header announces, and every row names a known filter. Takes a third of the time of decoding.
 
     Args:
         data: a file that `plain_png_shape` knows.
         shape: what it said.
+
+    Raises:
+        UnusableImage: truncated or damaged.
     """
     height, width, channels = shape
     row_bytes = width * channels + 1  # a filter byte before every row
-    inflate, rows, is_ended = zlib.decompressobj(), bytearray(), False
+    view, parts, is_ended = memoryview(data), [], False
     for kind, start, stop in _chunks(data):
         if stop + 4 > len(data):
             raise UnusableImage("truncated", f"the file ends inside a {kind.decode('latin1')} chunk")
         (stated,) = struct.unpack_from(">I", data, stop)
-        if zlib.crc32(memoryview(data)[start - 4 : stop]) != stated:
+        if isal_zlib.crc32(view[start - 4 : stop]) != stated:
             raise UnusableImage("corrupt", f"wrong checksum of a {kind.decode('latin1')} chunk")
         if kind == b"IDAT":
-            try:
-                rows += inflate.decompress(memoryview(data)[start:stop], max(1, height * row_bytes + 1 - len(rows)))
-            except zlib.error as error:
-                raise UnusableImage("corrupt", str(error)) from error
+            parts.append(view[start:stop])
         is_ended = kind == b"IEND"
     if not is_ended:
         raise UnusableImage("truncated", "the file ends before its last chunk")
+    # zlib-ng refuses what zlib refuses; ISA-L, a little faster, takes code tables that other readers of the records do not.
+    inflate = zlib_ng.decompressobj()
+    try:
+        rows = inflate.decompress(b"".join(parts), height * row_bytes + 1)
+    except zlib_ng.error as error:
+        raise UnusableImage("corrupt", str(error)) from error
     if len(rows) != height * row_bytes or not inflate.eof:
         raise UnusableImage("corrupt", f"{len(rows)} bytes of image data where {height * row_bytes} are announced")
     if np.frombuffer(rows, np.uint8)[::row_bytes].max() > 4:
         raise UnusableImage("corrupt", "unknown row filter")
+    return rows
 
 
 def _is_srgb(chunk: bytes) -> bool:

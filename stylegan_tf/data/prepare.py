@@ -38,7 +38,7 @@ class Prepared:
             UnusableImage: it cannot be used after all (the file changed since it was checked).
         """
         content = self.source.read(index)
-        decoded = decode_image_file(content, verify=False) if isinstance(content, bytes) else from_array(content)
+        decoded = decode_image_file(content) if isinstance(content, bytes) else from_array(content)
         if self.crop:
             decoded = self.crop(decoded, self.source.names[index])
         plan, options = self.plan, self.options

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from stylegan_tf.data import DatasetWriter, open_dataset, read_images
-from stylegan_tf.data.codecs import decode_image, encode_image, interleave, mirror_images, strip_jpeg, strip_png
+from stylegan_tf.data.codecs import decode_image, encode_images, interleave, mirror_images, strip_jpeg, strip_png
 from stylegan_tf.data.disk import check_disk, estimate_bytes
 from stylegan_tf.data.pyramid import pyramid
 from stylegan_tf.data.verify import check_records
@@ -22,6 +22,10 @@ def made_images(num_images, resolution=8, channels=3):
     rng = np.random.default_rng(num_images)
     coarse = rng.integers(0, 256, (num_images, 4, 4, channels)).repeat(resolution // 4, 1).repeat(resolution // 4, 2)
     return np.clip(coarse + rng.integers(-3, 4, coarse.shape), 0, 255).astype(np.uint8)
+
+
+def encode_one(image, *arguments):
+    return encode_images(image[None], *arguments)[0]
 
 
 def write(folder, images, labels=None, **arguments):
@@ -309,7 +313,7 @@ def png_chunk(kind, content):
 
 def test_png_files_pass_through_without_their_metadata(tmp_path):
     image = made_images(1, 16)[0]
-    plain = encode_image(image, "png")
+    plain = encode_one(image, "png")
     with_text = plain[:33] + png_chunk(b"tEXt", b"Author\0someone") + png_chunk(b"eXIf", b"MM\0*") + plain[33:]
     assert strip_png(with_text, 16, 3) == strip_png(plain, 16, 3)
     odd = cv2.imencode(".png", image[:, :, ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 0])[1].tobytes()  # bytes our encoder never makes
@@ -324,21 +328,21 @@ def test_png_files_pass_through_without_their_metadata(tmp_path):
 
 def test_only_plain_png_files_of_the_right_size_pass_through():
     image = made_images(1, 16)[0]
-    rgb = encode_image(image, "png")
+    rgb = encode_one(image, "png")
     assert strip_png(rgb, 16, 3)
     sixteen_bit = cv2.imencode(".png", image.astype(np.uint16) * 257)[1].tobytes()
-    cut, wrong_size, transparent = rgb[:-20], encode_image(image[:8, :8], "png"), rgb[:33] + png_chunk(b"tRNS", bytes(6)) + rgb[33:]
-    for refused in (sixteen_bit, cut, wrong_size, transparent, encode_image(image[:, :, :1], "png"), b"", rgb[:8], rgb[:30]):
+    cut, wrong_size, transparent = rgb[:-20], encode_one(image[:8, :8], "png"), rgb[:33] + png_chunk(b"tRNS", bytes(6)) + rgb[33:]
+    for refused in (sixteen_bit, cut, wrong_size, transparent, encode_one(image[:, :, :1], "png"), b"", rgb[:8], rgb[:30]):
         assert strip_png(refused, 16, 3) is None
 
 
 def test_jpeg_files_pass_through_without_their_metadata(tmp_path):
     image = made_images(1, 16)[0]
-    plain = encode_image(image, "jpeg", 50)
+    plain = encode_one(image, "jpeg", 50)
     comment = b"\xff\xfe" + struct.pack(">H", 2 + 4) + b"name"
     exif = b"\xff\xe1" + struct.pack(">H", 2 + 6) + b"Exif\0\0"
     assert strip_jpeg(plain[:2] + comment + exif + plain[2:], 16, 3) == plain
-    for refused in (encode_image(image[:8, :8], "jpeg"), encode_image(image[:, :, :1], "jpeg"), b"", b"\xff\xd8", plain[:20], plain[1:]):
+    for refused in (encode_one(image[:8, :8], "jpeg"), encode_one(image[:, :, :1], "jpeg"), b"", b"\xff\xd8", plain[:20], plain[1:]):
         assert strip_jpeg(refused, 16, 3) is None
     with DatasetWriter(tmp_path / "a", resolution=16, channels=3, encoding="jpeg") as writer:
         writer.add(image, encoded=plain)
@@ -349,7 +353,7 @@ def test_red_stays_red_in_every_encoding():
     red = np.zeros((8, 8, 3), np.uint8)
     red[..., 0] = 255
     for encoding in ("raw", "png", "jpeg"):
-        decoded = decode_image(encode_image(red, encoding), encoding, (3, 8, 8)).astype(int)
+        decoded = decode_image(encode_one(red, encoding), encoding, (3, 8, 8)).astype(int)
         assert decoded[..., 0].min() > 240
         assert decoded[..., 1:].max() < 15
 
