@@ -31,7 +31,7 @@ def train(run: Run, state: dict[str, Any] | None = None) -> str | None:
             if state is not None:
                 resume.restore(run, state)
             if state is None or not run.devices.is_chief:
-                run.write_state()  # a run that is ended in its first minutes can go on too, and a worker has its own to go back to
+                run.states.write()  # a run that is ended in its first minutes can go on too, and a worker has its own to go back to
             if run.meter.tick == 0 and not run.outputs.has_begun:
                 _begin(run, stop)
             while not run.is_done or run.is_tick_over:
@@ -41,7 +41,7 @@ def train(run: Run, state: dict[str, Any] | None = None) -> str | None:
                     return reason
                 _advance(run, stop)
             with stop.saving():
-                run.write_state()
+                run.states.write()
         except faults.DivergedError as error:
             raise UserError(faults.diverged_message(error, run)) from error
         except Exception as error:
@@ -62,7 +62,7 @@ def _stop_request(run: Run) -> StopRequest:
 def _begin(run: Run, stop: StopRequest) -> None:
     """What is written before the first step."""
     if run.devices.is_chief:
-        with stop.resting(run.saver()):
+        with stop.resting(run.states.writer()):
             run.outputs.write_first(run.bundle())
     run.meter.finish_maintenance()
 
@@ -80,17 +80,17 @@ def _advance(run: Run, stop: StopRequest) -> None:
         if not run.is_tick_over:  # or it was cut off there
             run.run_pairs(stop.resting)
         if run.is_tick_over:
-            with stop.resting(run.saver()):
+            with stop.resting(run.states.writer()):
                 run.finish_tick()
-        if run.is_state_due:
+        if run.states.is_due:
             with stop.saving():
-                run.write_state()
+                run.states.write()
     except faults.DivergedError as error:
-        run.roll_back(error)
+        run.states.roll_back(error)
 
 
 def _end_early(run: Run, stop: StopRequest, reason: str) -> None:
     run.live.clear()
     with stop.saving():
-        run.write_state()
+        run.states.write()
     run.run_dir.log(f"Stopped by {reason} at kimg {run.nimg / 1000:.1f}; the training state is saved. Go on: {run.run_dir.how_to_go_on}")

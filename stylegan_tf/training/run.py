@@ -1,8 +1,7 @@
-"""One run while it goes on: where it stands, its next pair of steps, the end of a tick, and the way back."""
+"""One run while it goes on: where it stands, its next pair of steps, and the end of a tick."""
 
 import contextlib
 import gc
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
@@ -10,9 +9,8 @@ from typing import Any
 import tensorflow as tf
 
 from stylegan_tf import data, settings_text, snapshot
-from stylegan_tf.errors import UserError
 from stylegan_tf.settings import TrainingSettings
-from stylegan_tf.training import faults, progress, resume
+from stylegan_tf.training import faults, progress
 from stylegan_tf.training.agreement import Agreement
 from stylegan_tf.training.build import identity_of, make_trainer
 from stylegan_tf.training.control import Control
@@ -20,6 +18,7 @@ from stylegan_tf.training.devices import Devices, peak_gpu_memory_gb
 from stylegan_tf.training.outputs import OnSnapshot, Outputs
 from stylegan_tf.training.run_dir import RunDir
 from stylegan_tf.training.schedule import Stage, TrainingSchedule, needs_new_optimizers
+from stylegan_tf.training.states import States
 
 ROLLBACK_SEED_STEP = 1_000_003  # added to the seed at every rollback: other latents, other order of the data
 
@@ -69,7 +68,7 @@ class Run:
         self._batches = None
         self._batches_for: tuple | None = None  # (resolution, minibatch)
         self._traced_for: tuple | None = None  # what the steps of this stage were traced for
-        self._last_state_time = time.monotonic()
+        self.states = States(self)
 
     @property
     def stage(self) -> Stage:
@@ -131,7 +130,7 @@ class Run:
         rates = {"G_lrate": stage.G_lrate, "D_lrate": stage.D_lrate}
         options = {"lod": stage.lod, "minibatch": stage.minibatch, "nimg": self.nimg, "num_pairs": num_pairs}
         is_first = not self.trainer.holds_round(**options)
-        with resting(self.saver(is_copied=True)) if is_first else contextlib.nullcontext():
+        with resting(self.states.writer(is_copied=True)) if is_first else contextlib.nullcontext():
             statistics = self.trainer.run_pairs(self._batches, **options, **rates)
         self._pending.append(statistics)
         self.nimg += num_pairs * stage.minibatch
@@ -191,51 +190,6 @@ class Run:
         """The networks with what a reader must know about them."""
         about = {"nimg": self.nimg, "lod": self.stage.lod, "dataset": self.dataset_identity, "config": self.plain_settings}
         return snapshot.Networks(**self.networks, **about)
-
-    @property
-    def is_state_due(self) -> bool:
-        """True where the last training state is older than the settings allow; ticks count at their end."""
-        run = self.settings.run
-        is_tick_end = self.meter.start_nimg == self.nimg and self.pairs_left == 0 and self.meter.tick > 0
-        is_due = is_tick_end and self.meter.tick % run.state_ticks == 0
-        is_late = time.monotonic() - self._last_state_time > run.state_minutes * 60
-        return is_due or self.agreement.is_wanted(is_late, self.pairs_left == 0)
-
-    def saver(self, is_copied: bool = False) -> Callable[[], None]:
-        """A function for another thread that writes the training state of this moment.
-
-        Args:
-            is_copied: take a copy of the weights now: they may change before the function is called.
-        """
-        place = resume.collect_place(self)
-        copied = resume.collect_arrays(self) if is_copied and self.devices.is_chief else None
-        return lambda: self._save_state({**place, **(copied or resume.collect_arrays(self))})
-
-    def write_state(self) -> None:
-        """Writes the training state; raises DivergedError rather than save weights that are not finite."""
-        self._save_state(resume.collect(self))
-        self._last_state_time = time.monotonic()
-
-    def _save_state(self, state: dict[str, Any]) -> None:
-        faults.check_weights(state["weights"])
-        # A worker keeps its own copy of what it may have to go back to: the statistics are the same on all of them, and so is the way.
-        if self.devices.is_chief or self.settings.run.on_nan == "rollback":
-            snapshot.save_state(self.run_dir.state_path, state)
-
-    def roll_back(self, error: faults.DivergedError) -> None:
-        """Goes back to the last training state with another seed, or raises UserError where that is not wanted (any more)."""
-        run = self.settings.run
-        if run.on_nan == "stop" or self.num_rollbacks >= run.max_rollbacks:
-            raise UserError(faults.diverged_message(error, self)) from error
-        state, count = resume.read(self.run_dir.state_path), self.num_rollbacks + 1
-        self.outputs.close()
-        resume.drop_newer(self.run_dir, state)
-        self.outputs.reopen()
-        resume.restore(self, state)
-        self.num_rollbacks = count
-        self.trainer.seed = self.seed
-        self.run_dir.log(f"{error}: back to kimg {self.nimg / 1000:.1f} with another seed (rollback {count} of {run.max_rollbacks})")
-        self.write_state()  # so that the count outlives the process
 
     def _look(self) -> None:
         self.look_nimg = self.nimg
