@@ -3,6 +3,7 @@
 import numpy as np
 
 from stylegan_tf.data.pyramid import halve
+from stylegan_tf.data.resample import resample
 from stylegan_tf.data.sources.base import UnusableImage
 from stylegan_tf.resolution import is_power_of_two
 
@@ -72,13 +73,4 @@ def _resized(image: np.ndarray, height: int, width: int) -> np.ndarray:
         while means.shape[1] > height:
             means = halve(means)
         return np.rint(means[0]).astype(np.uint8)
-
-    from PIL import Image
-
-    filter_ = Image.Resampling.LANCZOS if min(image.shape[:2]) > min(height, width) else Image.Resampling.BICUBIC
-    picture = Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
-    if picture.mode == "RGBA":  # colours weighted by their opacity: transparent pixels must not bleed in
-        picture = picture.convert("RGBa").resize((width, height), filter_).convert("RGBA")
-    else:
-        picture = picture.resize((width, height), filter_)
-    return np.asarray(picture).reshape(height, width, image.shape[2])
+    return resample(image, height, width)

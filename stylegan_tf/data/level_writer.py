@@ -13,6 +13,7 @@ from stylegan_tf.data.tfrecords import file_name
 from stylegan_tf.errors import UserError
 
 _MAX_SHARDS = 99_999  # five digits in the names of files
+_BUFFER_BYTES = 1 << 20  # of one resolution: a call of the system has to wait for its turn among the threads that encode
 
 
 def check_shards(num_shards: int) -> None:
@@ -27,7 +28,8 @@ class LevelWriter:
     def __init__(self, folder: Path, name: str, resolution: int, num_shards: int):
         self.resolution = resolution
         self._paths = [folder / file_name(name, resolution, shard, num_shards) for shard in range(num_shards)]
-        self._files = [open(path, "wb") for path in self._paths]  # noqa: SIM115 - closed by `close`
+        buffer = max(8192, _BUFFER_BYTES // num_shards)
+        self._files = [open(path, "wb", buffering=buffer) for path in self._paths]  # noqa: SIM115 - closed by `close`
         self._offsets = [array("q", [0]) for _ in self._paths]
         self._checksums = array("L")
 

@@ -165,12 +165,8 @@ def _varint_field(number: int, size: int) -> bytes:
 
 
 def _varint(value: int) -> bytes:
-    encoded = bytearray()
-    while value > 0x7F:
-        encoded.append(value & 0x7F | 0x80)
-        value >>= 7
-    encoded.append(value)
-    return bytes(encoded)
+    size = max(1, -(-value.bit_length() // 7))
+    return bytes([value >> shift & 0x7F | 0x80 for shift in range(0, 7 * size - 7, 7)] + [value >> 7 * size - 7])
 
 
 def _fields(message: memoryview, number: int):
