@@ -8,7 +8,7 @@ import numpy as np
 
 from stylegan_tf.data.decode import ALPHA, COLOUR, GREY, Decoded, decode_image_file, verify_image_file
 from stylegan_tf.data.dedupe import Fingerprint, fingerprint
-from stylegan_tf.data.labels import Labels
+from stylegan_tf.data.label_values import Labels
 from stylegan_tf.data.parallel import parallel_map
 from stylegan_tf.data.sources import Source, UnusableImage
 from stylegan_tf.progress_bar import track

@@ -10,7 +10,8 @@ from stylegan_tf.data.decode import Decoded, decode_image_file, to_channels
 from stylegan_tf.data.dedupe import find_duplicates
 from stylegan_tf.data.encoding import Item
 from stylegan_tf.data.fit import fit_image
-from stylegan_tf.data.labels import Labels, count_classes, describe_imbalance, find_labels
+from stylegan_tf.data.label_values import Labels
+from stylegan_tf.data.labels import count_classes, describe_imbalance, find_labels
 from stylegan_tf.data.plan import Plan, decide
 from stylegan_tf.data.prepare_options import PrepareOptions
 from stylegan_tf.data.sources import Source
