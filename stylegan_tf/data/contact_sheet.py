@@ -9,7 +9,7 @@ _GROUND = (246, 246, 244)
 _GAP = 2  # pixels between images
 _CAPTION_WIDTH = 120
 _MAX_CLASS_ROWS = 24
-_SCANNED = 200_000  # labels looked at for the first images of every class
+_SCANNED = 65_536  # labels read at a time, until every class has its images
 
 
 def contact_sheet(dataset: Dataset, *, columns: int = 12, rows: int = 8, cell: int = 96) -> np.ndarray:
@@ -77,10 +77,18 @@ def _thumbnail(image: np.ndarray, cell: int):
 
 def _first_of_classes(dataset: Dataset, columns: int) -> dict[str, list[int]]:
     """The first images of every class by its name, {} where labels are no classes."""
-    labels = np.asarray(dataset.labels[:_SCANNED])
-    if dataset.label_size < 2 or not ((labels == 0) | (labels == 1)).all() or (labels.sum(axis=1) != 1).any():
+    if dataset.label_size < 2:
         return {}
-    classes = labels.argmax(axis=1)
-    names = dataset.class_names or tuple(map(str, range(dataset.label_size)))
-    rows = {names[number]: np.flatnonzero(classes == number)[:columns].tolist() for number in range(min(len(names), _MAX_CLASS_ROWS))}
-    return {name: indices for name, indices in rows.items() if indices}
+    names = (dataset.class_names or tuple(map(str, range(dataset.label_size))))[:_MAX_CLASS_ROWS]
+    rows: list[list[int]] = [[] for _ in names]
+    for start in range(0, dataset.num_images, _SCANNED):
+        labels = np.asarray(dataset.labels[start : start + _SCANNED])
+        if not ((labels == 0) | (labels == 1)).all() or (labels.sum(axis=1) != 1).any():
+            return {}
+        classes = labels.argmax(axis=1)
+        for number, row in enumerate(rows):
+            if len(row) < columns:
+                row += (start + np.flatnonzero(classes == number)[: columns - len(row)]).tolist()
+        if all(len(row) == columns for row in rows):
+            break
+    return {name: row for name, row in zip(names, rows, strict=True) if row}

@@ -35,14 +35,14 @@ def resample(image: np.ndarray, height: int, width: int) -> np.ndarray:
 def _scale_rows(image: np.ndarray, height: int, kernel: str) -> np.ndarray:
     """[H, W, C] to float32 [height, W, C]."""
     _, width, channels = image.shape
-    result = np.empty((height, width, channels), np.float32)
+    result = np.empty((height, width * channels), np.float32)
     for first, start, stop, weights in _bands(image.shape[0], height, kernel):
-        step = max(1, _PRODUCT // (_BAND * (stop - start) * channels))
-        for left in range(0, width, step):
-            part = image[start:stop, left : left + step].astype(np.float32, copy=False)
-            product = weights @ part.reshape(stop - start, -1)
-            result[first : first + len(weights), left : left + step] = product.reshape(len(weights), -1, channels)
-    return result
+        rows = image[start:stop].reshape(stop - start, -1)
+        step = max(1, _PRODUCT // (_BAND * len(rows)))
+        for left in range(0, width * channels, step):
+            part = rows[:, left : left + step].astype(np.float32, copy=False)
+            np.matmul(weights, part, out=result[first : first + len(weights), left : left + step])
+    return result.reshape(height, width, channels)
 
 
 @functools.lru_cache(maxsize=256)  # sources mix sizes

@@ -13,6 +13,7 @@ _NEEDS_CONVERSION = {
     **dict.fromkeys((".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".rar", ".7z"), "archive inside the source (unpack it first)"),
     **dict.fromkeys((".svg", ".eps", ".ps", ".pdf", ".wmf", ".emf"), "vector drawing or document"),
 }
+_USUAL_ENDINGS = frozenset({".png", ".jpg", ".jpeg"})  # known without asking Pillow, which loads 50 modules to answer
 _SYSTEM_NAMES = frozenset({"thumbs.db", "desktop.ini", "ehthumbs.db", "icon\r"})
 
 
@@ -52,7 +53,8 @@ def stranger_reason(name: str) -> str | None:
 
 def has_image_ending(name: str) -> bool:
     """True where the ending of the name is that of an image format."""
-    return _ending(name.lower()) in image_endings()
+    ending = _ending(name.lower())
+    return ending in _USUAL_ENDINGS or ending in image_endings()
 
 
 def looks_like_image(first_bytes: bytes) -> bool:
