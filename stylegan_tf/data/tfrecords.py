@@ -74,11 +74,13 @@ def encode_example(example: Example) -> bytes:
 
     A raw record holds `shape` and `data` alone, as the original's do; the others say their encoding too.
     """
-    head = _head(tuple(example.shape), example.encoding)
-    data = _field(1, _field(1, example.data))  # Feature.bytes_list.value
-    entry = b"".join((_DATA_KEY, _varint_field(2, len(data)), data))
-    features = b"".join((head, _varint_field(1, len(entry)), entry))
-    return _varint_field(1, len(features)) + features
+    # From the inside out, all but the data themselves: these are copied once.
+    size = len(example.data)
+    value = _varint_field(1, size)
+    bytes_list = _varint_field(1, len(value) + size) + value
+    entry = _DATA_KEY + _varint_field(2, len(bytes_list) + size) + bytes_list
+    features = _head(tuple(example.shape), example.encoding) + _varint_field(1, len(entry) + size) + entry
+    return b"".join((_varint_field(1, len(features) + size), features, example.data))
 
 
 def parse_example(payload: bytes | memoryview) -> Example:
