@@ -204,4 +204,4 @@ def print_estimate(settings: TrainingSettings, dataset: Any) -> int:
 
 if __name__ == "__main__":
     stopping.obey_while_starting()
-    sys.exit(command_line.run(main))
+    stopping.end_at_once(lambda: command_line.run(main))

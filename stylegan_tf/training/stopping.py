@@ -4,6 +4,7 @@ import contextlib
 import os
 import select
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -28,6 +29,22 @@ def obey_while_starting() -> None:
 
     for number in SIGNALS:
         signal.signal(number, leave)
+
+
+def end_at_once(program: Callable[[], int]) -> None:
+    """Runs a program, and ends the process with its exit code.
+
+    Python would take all that TensorFlow has made apart first, object by object: 2 to 25 s of the ten that a run has.
+    Several workers take their leave of each other, and end as ever.
+    """
+    try:
+        code = program()
+    except SystemExit as ended:
+        code = ended.code
+    if os.environ.get("TF_CONFIG") or not isinstance(code, int):
+        raise SystemExit(code)
+    sys.stderr.flush()
+    os._exit(code)
 
 
 class StopRequest:
