@@ -1,17 +1,22 @@
-"""The convolutions of both networks, with gradients by the kernel that are matrix products: on CPUs two to three times as fast.
+"""The convolutions of both networks; on CPUs with matrix products where these take a half or a third of TensorFlow's time.
 
 A convolution joins three tensors: an image [N, H, W, in], a kernel [k, k, in, out] and an image [N, H / s, W / s, out] of stride s.
 Given two of them it makes the third, and the derivatives of each of these three operations are the other two. So every derivative
-of any order is fast as well. On a GPU TensorFlow's own operations stay. docs/performance.md has the measurement.
+of any order is fast as well. Large images of many maps go through `winograd.py`, gradients by the kernel through rows of taps.
+On a GPU TensorFlow's own operations stay. docs/performance.md has the measurement.
 """
 
 import functools
 
 import tensorflow as tf
 
+from stylegan_tf.layers import winograd
 from stylegan_tf.layers.bfloat16 import summed_in_float32
+from stylegan_tf.layers.order import not_before
 
-_WIDE_FEATURES = 256  # with so many, products take half the time of TensorFlow's gradient of stride 2; with fewer, they take longer
+# Maps from which on products take less time than TensorFlow's operation; with fewer, they take longer.
+_WIDE_FEATURES = 256
+_WIDE_FOR_KERNEL = 128
 
 
 def conv2d(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
@@ -48,7 +53,17 @@ def _conv2d_for_cpu(x, kernel):
     def by_kernel(inputs, upstream):
         return kernel_gradient(inputs, upstream, kernel.shape[0])
 
-    return _bilinear(x, kernel, _plain, lambda upstream, weights: _conv2d_for_cpu(upstream, _turned(weights)), by_kernel)
+    def by_input(upstream, weights):
+        return _conv2d_for_cpu(upstream, _turned(not_before(upstream, weights)))
+
+    return _bilinear(x, kernel, _same, by_input, by_kernel)
+
+
+def _same(x, kernel):
+    size, _, *maps = kernel.shape
+    if size == 3 and winograd.fits(x, *maps, least=_WIDE_FEATURES):
+        return winograd.correlate(x, kernel, 1, *x.shape[1:3])
+    return _plain(x, kernel)
 
 
 def _turned(kernel):
@@ -60,13 +75,21 @@ def kernel_gradient(x: tf.Tensor, upstream: tf.Tensor, size: int) -> tf.Tensor:
     """Gradient of `conv2d` by its kernel: x [N, H, W, in] and upstream [N, H, W, out] to [size, size, in, out]."""
 
     def sums(inputs, outputs):
+        if size == 3 and winograd.fits(outputs, inputs.shape[-1], outputs.shape[-1], least=_WIDE_FOR_KERNEL):
+            return winograd.kernel_gradient(inputs, outputs, 3, 1)
         return _sum_over_pixels(inputs, outputs, size, 1)
 
-    return _bilinear(x, upstream, sums, lambda kernel, outputs: conv2d(outputs, _turned(kernel)), conv2d)
+    return _bilinear(x, upstream, sums, lambda kernel, outputs: conv2d(outputs, _turned(not_before(outputs, kernel))), conv2d)
 
 
 def _down_for_cpu(x, kernel):
-    return _bilinear(x, kernel, _strided, _up_for_cpu, _strided_kernel_gradient)
+    return _bilinear(x, kernel, _halved, _up_for_cpu, _strided_kernel_gradient)
+
+
+def _halved(x, kernel):
+    if winograd.fits(x, *kernel.shape[2:], least=_WIDE_FEATURES, stride=2):
+        return winograd.conv2d_down(x, kernel)
+    return _strided(x, kernel)
 
 
 def _up_for_cpu(x, kernel):
@@ -75,10 +98,12 @@ def _up_for_cpu(x, kernel):
 
 def _strided_kernel_gradient(x, upstream):
     """Gradient of `conv2d_down` by its kernel: x [N, 2H, 2W, in] and upstream [N, H, W, out] to [4, 4, in, out]."""
-    is_wide = min(x.shape[-1], upstream.shape[-1]) >= _WIDE_FEATURES
+    maps = x.shape[-1], upstream.shape[-1]
 
     def sums(inputs, outputs):
-        return _sum_over_pixels(inputs, outputs, 4, 2) if is_wide else _strided_sum_of_tensorflow(inputs, outputs)
+        if winograd.fits(outputs, *maps, least=_WIDE_FEATURES):
+            return winograd.strided_kernel_gradient(inputs, outputs)
+        return _sum_over_pixels(inputs, outputs, 4, 2) if min(maps) >= _WIDE_FEATURES else _strided_sum_of_tensorflow(inputs, outputs)
 
     return _bilinear(x, upstream, sums, lambda kernel, outputs: _up_for_cpu(outputs, kernel), _down_for_cpu)
 
@@ -111,6 +136,7 @@ def _sum_over_pixels(x, upstream, size, stride):
     """
     _, height, width, filters = upstream.shape
     channels, around = x.shape[-1], (size - 1) // 2
+    x = not_before(upstream, x)
     padded = tf.pad(x, [[0, 0], [around, around], [around, around], [0, 0]]) if around else x
     # Rows and pixels of one step together: slices with a step would be copied number by number.
     padded = tf.reshape(padded, [-1, padded.shape[1], padded.shape[2] // stride, stride * channels])

@@ -10,9 +10,12 @@ def ema_beta(minibatch: int, ema_kimg: float) -> float:
 
 def update_average(averages: list, variables: list, beta: tf.Tensor | float) -> None:
     """average <- variable + (average - variable) * beta, on every replica alike. Call in replica context."""
+    value = tf.constant(0.0)
     for average, variable in zip(averages, variables, strict=True):
-        value = tf.convert_to_tensor(variable)
-        assign(average, value + (tf.convert_to_tensor(average) - value) * beta)
+        with tf.control_dependencies([value]):  # one after the other: all at once would take the memory of another network
+            target = tf.convert_to_tensor(variable)
+            value = target + (tf.convert_to_tensor(average) - target) * beta
+        assign(average, value)
 
 
 def copy_weights(targets: list, variables: list) -> None:

@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from stylegan_tf.layers.order import not_before
 from stylegan_tf.resolution import Lod
 from stylegan_tf.training import losses
 
@@ -40,6 +41,7 @@ class PartGradients:
         """
         fakes, w_sum = self.draw_fakes(part, part.real_labels, lod)
         fakes = tf.stop_gradient(fakes)
+        part = part._replace(reals=not_before(fakes, part.reals))  # G's activations are gone before those of D come
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(list(self.D_variables.values()))
             loss, statistics = self._discriminator_loss(part, fakes, lod, gamma, loss_scale, is_regularised)

@@ -133,13 +133,17 @@ class Trainer:
             seeds = [tf.random.experimental.stateless_fold_in(seed, purpose) for purpose in (0, 1)]
             scale = self.D_optimizer.loss_scale
             draws = self.inputs.draw(seeds[0], minibatch, num_layers)
-            D_statistics = self._step(deal, draws, reals, self.D_optimizer, D_lrate, "D",
-                                      lambda part: self.gradients.for_discriminator(part, lod, gamma, scale, is_regularised))  # fmt: skip
-            self._average_generator(beta)
+
+            def for_discriminator(part):
+                return self.gradients.for_discriminator(part, lod, gamma, scale, is_regularised)
+
+            D_statistics, norm = self._step(deal, draws, reals, self.D_optimizer, D_lrate, "D", for_discriminator)
+            with tf.control_dependencies([norm]):  # else G would draw during the step of D, and keep all it needs in memory
+                self._average_generator(beta)
+                draws = self.inputs.draw(seeds[1], minibatch, num_layers)
             scale_G = self.G_optimizer.loss_scale
-            draws = self.inputs.draw(seeds[1], minibatch, num_layers)
-            G_statistics = self._step(deal, draws, reals, self.G_optimizer, G_lrate, "G",
-                                      lambda part: self.gradients.for_generator(part, lod, scale_G))  # fmt: skip
+            G_statistics, _ = self._step(deal, draws, reals, self.G_optimizer, G_lrate, "G",
+                                         lambda part: self.gradients.for_generator(part, lod, scale_G))  # fmt: skip
             return {**D_statistics, **G_statistics}
 
         # Nothing here needs autograph: its rewriting took a third of the time of a trace, and 5 s once.
@@ -164,7 +168,11 @@ class Trainer:
         return run_round
 
     def _step(self, deal, draws, reals, optimizer, lrate, network, compute):
-        """One optimizer step: every part's gradients, summed over parts and replicas, then applied."""
+        """One optimizer step: every part's gradients, summed over parts and replicas, then applied.
+
+        Returns:
+            dict of statistics on the host, and the norm of the gradients on the device, which is there when the step is done.
+        """
         context = tf.distribute.get_replica_context()
         replica = tf.convert_to_tensor(context.replica_id_in_sync_group)
         compute = tf.function(compute, jit_compile=True, autograph=False) if self.use_xla else compute
@@ -175,8 +183,8 @@ class Trainer:
         norm = optimizer.apply(dict(zip(names, summed[0], strict=True)), lrate)
         if self.G.w_avg_beta is not None:
             ema.update_average([_raw(self.G.w_avg)], [summed[2]], self.G.w_avg_beta)
-        norm = timing.on_host(norm)
-        return {**summed[1], f"Gradients/{network}_norm": norm, f"{network}_done": timing.now_after(norm)}
+        on_host = timing.on_host(norm)
+        return {**summed[1], f"Gradients/{network}_norm": on_host, f"{network}_done": timing.now_after(on_host)}, norm
 
     def _part(self, deal, draws, reals, replica, index):
         """Selects what replica `replica` computes at accumulation step `index`."""
@@ -226,7 +234,7 @@ def _sum_parts(compute, parts):
     """Adds up gradients, statistics and w over the parts, one after the other to spare memory."""
     total = compute(parts[0])
     for part in parts[1:]:
-        with tf.control_dependencies(tf.nest.flatten(total, expand_composites=False)):
+        with tf.control_dependencies([value for value in tf.nest.flatten(total) if value is not None]):
             part = tf.nest.map_structure(tf.identity, part)
         total = tf.nest.map_structure(lambda a, b: None if a is None else a + b, total, compute(part))
     return total

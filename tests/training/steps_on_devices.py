@@ -11,16 +11,17 @@ from stylegan_tf.training.random_inputs import RandomInputs
 from stylegan_tf.training.steps import Trainer
 
 MINIBATCH = 12  # three groups of the minibatch statistics: two devices cannot share them evenly
+# At 8x8 the layers from and to colours at 4x4 take no part: they have no gradient.
 # Name: number of devices, most samples computed at once on one of them.
 RUNS = {"1 device": (1, None), "1 device in three parts": (1, 4), "2 devices": (2, None), "3 devices": (3, None)}
-SHAPE = {"resolution": 4, "label_size": 3, "fmap_base": 16, "fmap_max": 8}
+SHAPE = {"resolution": 8, "label_size": 3, "fmap_base": 16, "fmap_max": 8}
 WIDTHS = {"z_dim": 6, "w_dim": 6, "mapping_layers": 1, "mapping_fmaps": 6}
 
 
 def batches():
     """Endless batches of random pixels and labels, the same in every run."""
     random = np.random.RandomState(0)
-    images = random.randint(0, 256, (4, MINIBATCH, 4, 4, 3), np.uint8)
+    images = random.randint(0, 256, (4, MINIBATCH, 8, 8, 3), np.uint8)
     labels = np.eye(3, dtype=np.float32)[random.randint(0, 3, (4, MINIBATCH))]
     return iter(tf.data.Dataset.from_tensor_slices((images, labels)).repeat())
 
