@@ -18,7 +18,7 @@ def main() -> None:
     workload, options = parse(DESCRIPTION, resolution=256, fmap_max=512, batch=4)
     import tensorflow as tf
 
-    from benchmarks import ceiling, measure
+    from benchmarks import ceiling, flops, measure
     from stylegan_tf.networks import Generator
 
     G_ema = Generator(**workload.network_options)
@@ -40,7 +40,7 @@ def main() -> None:
         measure.print_profile(run, options.profile)
     measure.print_result({
         **vars(workload), "xla": options.xla, **result, "nominal_flops_per_image": nominal,
-        "executed_flops_per_image": measure.executed_flops(draw.get_concrete_function(z)) / workload.batch,
+        "executed_flops_per_image": flops.executed_flops(draw.get_concrete_function(z).graph) / workload.batch,
         **found,
         "share_of_ceiling": result["images_per_sec"] * nominal / 1e12 / found["ceiling_tflops"], "first_step_sec": first_step_sec,
     })  # fmt: skip

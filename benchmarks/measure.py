@@ -36,14 +36,6 @@ def summary(seconds: list[float], images: int) -> dict[str, float]:
     return {"images_per_sec": statistics.median(rates), "images_per_sec_min": min(rates), "images_per_sec_max": max(rates)}
 
 
-def executed_flops(concrete_function) -> float:
-    """Operations that TensorFlow counts in a traced function, once each; operations it has no count for are left out."""
-    from tensorflow.python.profiler import model_analyzer, option_builder
-
-    options = option_builder.ProfileOptionBuilder(option_builder.ProfileOptionBuilder.float_operation()).with_empty_output().build()
-    return float(model_analyzer.profile(concrete_function.graph, options=options).total_float_ops)
-
-
 def print_profile(run: Callable[[], object], folder: str, count: int = 10) -> None:
     """Writes a TensorFlow profile of one run, and prints the operations that it spends most time in."""
     from tensorflow.tsl.profiler.protobuf import xplane_pb2

@@ -22,7 +22,7 @@ def main() -> None:
     workload, options = parse(DESCRIPTION, resolution=64, fmap_max=512, batch=8, is_training=True)
     import tensorflow as tf
 
-    from benchmarks import ceiling, measure
+    from benchmarks import ceiling, flops, measure
     from stylegan_tf.networks import Discriminator, Generator
     from stylegan_tf.settings import LossSettings, OptimizerSettings
     from stylegan_tf.training.steps import Trainer
@@ -49,7 +49,7 @@ def main() -> None:
         measure.print_profile(step, options.profile)
     measure.print_result({
         **vars(workload), "xla": options.xla, **result, "nominal_flops_per_image": nominal,
-        "executed_flops_per_image": measure.executed_flops(trainer.trace_round(batches, **numbers)) / workload.batch,
+        "executed_flops_per_image": flops.executed_flops(trainer.trace_round(batches, **numbers).graph) / workload.batch,
         **found,
         "share_of_ceiling": result["images_per_sec"] * nominal / 1e12 / found["ceiling_tflops"], "first_step_sec": first_step_sec,
         **stage_change,

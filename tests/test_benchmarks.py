@@ -6,8 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import tensorflow as tf
 
 from benchmarks import paper_run
+from benchmarks.flops import executed_flops
 from benchmarks.workload import Workload
 
 ROOT = Path(__file__).parents[1]
@@ -25,6 +27,22 @@ def test_operations_do_not_depend_on_batch_or_precision():
 def test_model_of_the_papers_run_meets_the_originals_own_times(resolution):
     counted = paper_run.hours(paper_run.V100_FLOAT32, paper_run.run_totals(resolution), paper_run.ACCESSES)
     assert counted == pytest.approx(paper_run.ORIGINAL_HOURS[resolution], rel=0.12)
+
+
+def test_operations_inside_functions_are_counted():
+    square = tf.function(lambda x: tf.matmul(x, x, transpose_a=True))
+
+    @tf.function
+    def step(x, kernel):
+        with tf.GradientTape() as tape:
+            tape.watch([x, kernel])
+            y = tf.nn.conv2d(x, kernel, 2, "SAME")  # 2 * 3 * 4 * 4 * 5 outputs of 9 * 7 taps
+            y = tf.nn.depthwise_conv2d(y, tf.ones([3, 3, 5, 1]), [1, 1, 1, 1], "SAME")
+        return tape.gradient(y, [x, kernel]), square(tf.ones([11, 13]))
+
+    graph = step.get_concrete_function(tf.TensorSpec([3, 8, 8, 7]), tf.TensorSpec([3, 3, 7, 5])).graph
+    conv, depthwise, matmul = 3 * 4 * 4 * 5 * 9 * 7, 3 * 4 * 4 * 5 * 9, 11 * 13 * 13
+    assert executed_flops(graph) == 2 * (3 * conv + depthwise + matmul)  # forward, by x and by the kernel
 
 
 NETWORK = {"images_per_sec", "images_per_sec_min", "images_per_sec_max", "share_of_ceiling", "nominal_flops_per_image",

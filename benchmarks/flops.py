@@ -1,0 +1,29 @@
+"""Counts what a traced function multiplies and adds: its convolutions and matrix products, also inside the functions that it calls."""
+
+import math
+
+import tensorflow as tf
+
+_CALLS = ("PartitionedCall", "StatefulPartitionedCall")
+
+
+def executed_flops(graph: tf.Graph) -> float:
+    """Operations of one call, 2 a multiply-add. Shapes must be known; branches and loops are left out."""
+    return float(sum(_flops_of(operation, graph) for operation in graph.get_operations()))
+
+
+def _flops_of(operation, graph) -> float:
+    if operation.type in _CALLS:
+        return executed_flops(graph._get_function(operation.get_attr("f").name).graph)
+    shapes = [tensor.shape.as_list() if tensor.shape.rank is not None else [] for tensor in operation.inputs]
+    if operation.type in ("MatMul", "BatchMatMulV2"):
+        is_turned = operation.get_attr("transpose_a" if operation.type == "MatMul" else "adj_x")
+        return 2 * math.prod(operation.outputs[0].shape) * shapes[0][-2 if is_turned else -1]
+    if operation.type in ("Conv2D", "DepthwiseConv2dNative"):
+        height, width, channels, _ = shapes[1]
+        return 2 * math.prod(operation.outputs[0].shape) * height * width * (channels if operation.type == "Conv2D" else 1)
+    if operation.type == "Conv2DBackpropInput":  # of the kernel [k, k, in, out] and the upstream gradient
+        return 2 * math.prod(shapes[2]) * math.prod(shapes[1][:3])
+    if operation.type == "Conv2DBackpropFilter":
+        return 2 * math.prod(shapes[2]) * math.prod(operation.outputs[0].shape[:3])
+    return 0.0
