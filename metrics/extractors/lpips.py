@@ -5,6 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
+from stylegan_tf.layers.convolution import conv2d
+
 # What LPIPS subtracts and divides by, for images in [-1, 1] (Zhang et al. 2018, version 0.1).
 _SHIFT = (-0.030, -0.088, -0.188)
 _SCALE = (0.458, 0.448, 0.450)
@@ -46,5 +48,5 @@ class Lpips:
                 x = tf.nn.max_pool2d(x, 2, 2, "VALID")
             for _ in range(length):
                 kernel, bias = next(convolutions)
-                x = tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(x, kernel, 1, "SAME"), bias))
+                x = tf.nn.relu(tf.nn.bias_add(conv2d(x, kernel), bias))
             yield x

@@ -23,8 +23,10 @@ _POINTS = (0.0, 0.75, -0.75, 1.5, -1.5)  # and infinity; with 0, 1, -1, 2, -2 er
 
 def fits(x: tf.Tensor, *maps: int, least: int, stride: int = 1) -> bool:
     """Whether tiles save time: x [N, H, W, C] in float32, outputs large enough, at least `least` maps on both sides."""
+    if x.dtype != tf.float32 or min(maps) < least or None in x.shape[1:3]:
+        return False
     height, width = x.shape[1] // stride, x.shape[2] // stride
-    return x.dtype == tf.float32 and min(maps) >= least and min(height, width) >= _LEAST_SIZE and height % TILE == width % TILE == 0
+    return min(height, width) >= _LEAST_SIZE and height % TILE == width % TILE == 0
 
 
 # A function: one node of the graph for each use, traced once for each shape.

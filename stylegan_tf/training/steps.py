@@ -1,6 +1,7 @@
 """One D step and one G step, several in one call, on any number of devices: the inner loop of training."""
 
 import functools
+import gc
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -8,7 +9,7 @@ import tensorflow as tf
 
 from stylegan_tf.networks import named_weights
 from stylegan_tf.resolution import Lod, split_lod
-from stylegan_tf.training import ema, timing
+from stylegan_tf.training import custom_gradients, ema, timing
 from stylegan_tf.training.adam import Adam
 from stylegan_tf.training.dealing import deal_minibatch
 from stylegan_tf.training.gradients import PartGradients
@@ -105,6 +106,7 @@ class Trainer:
     def forget_rounds(self) -> None:
         """Lets go of all traced rounds: those of an earlier stage of growth would keep their memory for the rest of the run."""
         self._rounds.clear()
+        gc.collect()  # graphs hold themselves, and Python would find out after minutes
 
     def _round(self, batches, *, lod, minibatch, G_lrate, D_lrate, nimg, num_pairs=4):
         fade = split_lod(lod).fade
@@ -148,6 +150,7 @@ class Trainer:
 
         # Nothing here needs autograph: its rewriting took a third of the time of a trace, and 5 s once.
         @tf.function(autograph=False)
+        @custom_gradients.forgotten_afterwards()
         def run_round(batches, fade, G_lrate, D_lrate, beta, gamma, seed):
             done = timing.now_after()
             pairs = []

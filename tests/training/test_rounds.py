@@ -1,6 +1,7 @@
 """Rounds of several pairs in one call: the same numbers as one by one, and how long each part of them took."""
 
 import time
+import weakref
 
 import numpy as np
 import pytest
@@ -82,6 +83,15 @@ def test_waiting_for_data_is_told_apart_from_the_steps():
     assert trainer.num_rounds_kept == 1
     trainer.forget_rounds()
     assert trainer.num_rounds_kept == 0
+
+
+def test_forgotten_rounds_leave_memory():
+    trainer = make()
+    options = {"lod": 0.0, "minibatch": 4, "G_lrate": 0.001, "D_lrate": 0.001, "nimg": 0, "num_pairs": 1}
+    graph = weakref.ref(trainer.trace_round(batches(), **options).graph)
+    assert graph() is not None
+    trainer.forget_rounds()
+    assert graph() is None
 
 
 def test_lazy_penalties_keep_their_distance_wherever_a_call_begins():

@@ -1,0 +1,68 @@
+"""Memory of a training process over all stages of growth, passed through several times: what a stage leaves behind would add up.
+
+    python -m benchmarks.growth
+    python -m benchmarks.growth --resolution 64 --cycles 2
+
+Prints one line a cycle and one JSON line; asserts nothing.
+"""
+
+import argparse
+import itertools
+import sys
+
+import numpy as np
+import psutil
+
+from stylegan_tf import command_line
+
+ROUNDS = 6  # a stage
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--resolution", type=int, default=32)
+    parser.add_argument("--fmap-base", type=int, default=1024)
+    parser.add_argument("--fmap-max", type=int, default=64)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--cycles", type=int, default=3)
+    options = parser.parse_args()
+    command_line.import_tensorflow()
+    from benchmarks import measure
+    from stylegan_tf import resolution as growth
+    from stylegan_tf.networks import Discriminator, Generator
+    from stylegan_tf.settings import LossSettings, OptimizerSettings
+    from stylegan_tf.training.steps import Trainer
+
+    growth.check_resolution(options.resolution)
+    shape = {name: getattr(options, name) for name in ("resolution", "fmap_base", "fmap_max")}
+    trainer = Trainer(
+        *(kind(**shape) for kind in (Generator, Discriminator, Generator)), loss=LossSettings(), optimizer=OptimizerSettings()
+    )
+    highest = growth.log2(options.resolution) - 3.0  # the lod of 8x8
+    lods = [lod / 2 for lod in range(int(2 * highest), -1, -1)]  # every resolution, and the fade into the next
+    print(f"MB after {ROUNDS} rounds at lod {', '.join(map(str, lods))}")
+    cycles = []
+    for _ in range(options.cycles):
+        cycles.append([memory_after_stage(trainer, options, lod) for lod in lods])
+        print(*(f"{megabytes:7.0f}" for megabytes in cycles[-1]), flush=True)
+    growths = [max(later) - max(earlier) for earlier, later in itertools.pairwise(cycles)]
+    measure.print_result({**vars(options), "peak_mb_by_cycle": [round(max(cycle)) for cycle in cycles],
+                          "mb_a_stage": growths[-1] / len(lods) if growths else None})  # fmt: skip
+
+
+def memory_after_stage(trainer, options, lod: float) -> float:
+    """Resident memory in MB after some rounds of a stage that begins as in training: without the traces of the one before."""
+    import tensorflow as tf
+
+    side = options.resolution >> int(lod)
+    images = np.random.RandomState(0).randint(0, 256, [options.batch, side, side, 3], np.uint8)
+    batches = iter(tf.data.Dataset.from_tensors((images, np.zeros([options.batch, 0], np.float32))).repeat())
+    trainer.forget_rounds()
+    for _ in range(ROUNDS):
+        statistics = trainer.run_round(batches, lod=lod, minibatch=options.batch, G_lrate=0.001, D_lrate=0.001, nimg=0, num_pairs=1)
+        float(statistics["Loss/G"])
+    return psutil.Process().memory_info().rss / 1e6
+
+
+if __name__ == "__main__":
+    sys.exit(command_line.run(lambda _: main()))
