@@ -91,7 +91,7 @@ def write_overview(folder: Path) -> list[Path]:
     for nimg, snapshot in snapshots:
         cells = [f"{nimg / 1000:.1f}", snapshot]
         for name, results in columns.items():
-            found = [result for result in results if result.snapshot == snapshot]
+            found = [result for result in results if (result.nimg, result.snapshot) == (nimg, snapshot)]
             cells.append(_cell(found[-1], name, is_best=found[-1] is bests[name]) if found else "")
         lines.append("| " + " | ".join(cells) + " |")
     notes = [_note(name, bests[name], results[-1]) for name, results in columns.items()]
@@ -106,14 +106,17 @@ def write_overview(folder: Path) -> list[Path]:
 
 
 def _columns(results: list[Result]) -> dict[str, list[Result]]:
-    """Results by value name: the latest of each snapshot, under the protocol of the latest one, in order of training."""
-    columns: dict[str, dict[str, Result]] = {}
+    """Results by value name: the latest of each snapshot, under the protocol of the latest one, in order of training.
+
+    A run that goes on after its end has a network-final.pkl for the second time: the images seen tell the two apart.
+    """
+    columns: dict[str, dict[tuple[int, str], Result]] = {}
     protocols: dict[str, tuple] = {}
     for result in reversed(results):
         for name in result.values:
             protocol = protocols.setdefault(name, _comparable(result))
             if _comparable(result) == protocol:
-                columns.setdefault(name, {}).setdefault(result.snapshot, result)
+                columns.setdefault(name, {}).setdefault((result.nimg, result.snapshot), result)
     return {name: sorted(found.values(), key=lambda r: (r.nimg, r.snapshot)) for name, found in sorted(columns.items())}
 
 

@@ -119,11 +119,12 @@ def test_a_snapshot_starts_a_new_run_at_its_kimg(run, capsys):
     code, _, errors = run("--resume", snapshot, capsys=capsys)
     assert code == 2
     assert "Ask for more with --total-kimg" in errors
+    assert not (run.results / "00001-sgan-tiny-1gpu").exists()
     code, printed, _ = run("--resume", snapshot, "--total-kimg", "0.128", capsys=capsys)
     assert code == 0
     assert "kimg (0.1) and schedule from" in printed
     assert "both optimizers start fresh" in printed
-    folder = run.results / "00002-sgan-tiny-1gpu"
+    folder = run.results / "00001-sgan-tiny-1gpu"
     assert [json.loads(line)["nimg"] for line in (folder / "stats.jsonl").read_text().splitlines()] == [96, 128]
 
 
@@ -136,6 +137,16 @@ def test_init_from_prints_what_was_taken(run, capsys):
     mapping = next(line for line in printed.splitlines() if line.startswith("G mapping")).split()
     assert [int(count.replace(",", "")) for count in mapping[2:]] == [64 * 64 + 64, 0, 64 * 64 + 64]  # one layer taken, one new
     assert "tick 1 " in printed
+
+
+def test_a_refused_transfer_leaves_no_run_folder(run, capsys):
+    run(*run.new, capsys=capsys)
+    snapshot = str(run.results / "00000-sgan-tiny-1gpu" / "network-final.pkl")
+    few = ["--set", "G.mapping_layers=2", "transfer.min_share=1"]
+    code, _, errors = run(*run.new, "--init-from", snapshot, *few, capsys=capsys)
+    assert code == 2
+    assert "of the weights of" in errors
+    assert [path.name for path in run.results.iterdir()] == ["00000-sgan-tiny-1gpu"]
 
 
 def test_dry_run_trains_nothing(run, capsys):

@@ -14,9 +14,7 @@ from stylegan_tf.layers import winograd
 from stylegan_tf.layers.bfloat16 import summed_in_float32
 from stylegan_tf.layers.order import not_before
 
-# Maps from which on products take less time than TensorFlow's operation; with fewer, they take longer.
-_WIDE_FEATURES = 256
-_WIDE_FOR_KERNEL = 128
+_WIDE_FEATURES = 256  # with so many maps, products take less time than TensorFlow's operation; with fewer, they take longer
 
 
 def conv2d(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
@@ -75,7 +73,7 @@ def kernel_gradient(x: tf.Tensor, upstream: tf.Tensor, size: int) -> tf.Tensor:
     """Gradient of `conv2d` by its kernel: x [N, H, W, in] and upstream [N, H, W, out] to [size, size, in, out]."""
 
     def sums(inputs, outputs):
-        if size == 3 and winograd.fits(outputs, inputs.shape[-1], outputs.shape[-1], least=_WIDE_FOR_KERNEL):
+        if size == 3 and winograd.fits(outputs, inputs.shape[-1], outputs.shape[-1], least=_WIDE_FEATURES):
             return winograd.kernel_gradient(inputs, outputs, 3, 1)
         return _sum_over_pixels(inputs, outputs, size, 1)
 

@@ -100,16 +100,13 @@ def _taps_first(kernel):
 def _tiles(x, size, before, height, width):
     """[N, H, W, C] to [size^2, tiles, C]: a tile starts every TILE pixels, from `before` pixels outside; zeros around the image."""
     _, rows, columns, channels = x.shape
+    down, across, shared = height // TILE, width // TILE, size - TILE
     x = tf.pad(x, [[0, 0], [before, height + TILE - before - rows], [before, width + TILE - before - columns], [0, 0]])
-    # Pixels of one step as maps: slices with a step would be copied number by number.
-    x = tf.reshape(x, [-1, height // TILE + 1, TILE, width // TILE + 1, TILE * channels])
-    tiles = []
-    for row in range(size):
-        of_row = x[:, row // TILE : row // TILE + height // TILE, row % TILE]
-        for column in range(size):
-            start, maps = column // TILE, column % TILE * channels
-            tiles.append(of_row[:, :, start : start + width // TILE, maps : maps + channels])
-    return tf.reshape(tf.stack(tiles), [size**2, -1, channels])
+    x = tf.transpose(tf.reshape(x, [-1, down + 1, TILE, across + 1, TILE, channels]), [2, 4, 0, 1, 3, 5])
+    # What a tile shares with the next one is the beginning of that. Slices of single pixels would be twice as many nodes of the graph.
+    x = tf.concat([x[:, :, :, :down], x[:shared, :, :, 1:]], axis=0)
+    x = tf.concat([x[:, :, :, :, :across], x[:, :shared, :, :, 1:]], axis=1)
+    return tf.reshape(x, [size**2, -1, channels])
 
 
 def _untiled(tiles, height, width):

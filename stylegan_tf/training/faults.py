@@ -48,10 +48,11 @@ def check_weights(weights: dict[str, dict[str, np.ndarray]]) -> None:
 
 def diverged_message(error: DivergedError, run: Any) -> str:
     """What to do where a run has diverged."""
+    rollback = "" if run.settings.run.on_nan == "rollback" else ", or --set run.on_nan=rollback"
     return (
         f"Training diverged at kimg {run.nimg / 1000:.1f}: {error}. Nothing of it was saved: the last training state is good. "
         "Try lower learning rates (--set schedule.G_lrate=... schedule.D_lrate=...), a larger loss.gamma, "
-        "--set run.precision=float32, or --set run.on_nan=rollback, then --resume."
+        f"--set run.precision=float32{rollback}, then --resume."
     )
 
 

@@ -45,13 +45,11 @@ def start(
     write_config(settings, run_dir, dataset, devices, command)
     run_dir.log(f"{shlex.join(command)}\n{describe(settings, dataset, devices)}")
     run = make_run(settings, run_dir, dataset, devices, on_snapshot)
-    if source is not None:
-        take_snapshot(run, source)
-    else:
-        if settings.transfer.init_from:
-            take_weights(run, settings.transfer.init_from)
-        if settings.transfer.start_lod is not None:
-            run.start_at(round(run.schedule.kimg_at(settings.transfer.start_lod) * 1000))
+    try:
+        take_first_weights(run, source)
+    except UserError:
+        run_dir.discard()
+        raise
     return finish(run, loop.train(run))
 
 
@@ -93,6 +91,17 @@ def make_run(settings: TrainingSettings, run_dir: RunDir, dataset: Any, devices:
         strategy=devices.strategy,
     )
     return Run(settings, run_dir, dataset=dataset, devices=devices, networks=built, on_snapshot=on_snapshot)
+
+
+def take_first_weights(run: Run, source: Path | None) -> None:
+    """What a new run begins with: a snapshot and its place in the schedule, other networks' weights, or fresh ones."""
+    if source is not None:
+        take_snapshot(run, source)
+        return
+    if run.settings.transfer.init_from:
+        take_weights(run, run.settings.transfer.init_from)
+    if run.settings.transfer.start_lod is not None:
+        run.start_at(round(run.schedule.kimg_at(run.settings.transfer.start_lod) * 1000))
 
 
 def take_snapshot(run: Run, source: Path) -> None:

@@ -70,6 +70,11 @@ class RunDir:
         if self._is_scratch:
             shutil.rmtree(self.path, ignore_errors=True)
 
+    def discard(self) -> None:
+        """Removes the folder of a run that was refused before it began."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        self.close()
+
     def log(self, text: str, is_kept: bool = True) -> None:
         """Prints lines, and adds them to log.txt where they are to be kept."""
         print(text, flush=True)

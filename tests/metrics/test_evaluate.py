@@ -201,6 +201,15 @@ def test_command_line_scores_every_snapshot_and_marks_the_best(snapshot_networks
     assert (run / "metric-fid20.txt").read_text().startswith("network-snapshot-000014")
 
 
+def test_a_second_final_network_has_its_own_row(tmp_path):
+    shared = {"protocol": {}, "dataset": {"name": "leaves", "digest": "d", "num_images": 1}, "request": "", "elapsed_sec": 1.0}
+    for kimg, value in ((7, 0.5), (14, 0.1)):
+        report.write(Result("fid40", {"fid40": Estimate(value)}, "network-final", kimg * 1000, **shared), tmp_path, to_tensorboard=False)
+    report.write_overview(tmp_path)
+    rows = [line for line in (tmp_path / "metrics.md").read_text().splitlines() if line.startswith(("| 7", "| 14"))]
+    assert rows == ["| 7.0 | network-final | 0.5 |", "| 14.0 | network-final | **0.1** |"]
+
+
 def test_no_snapshot_is_the_best_by_memorisation(tmp_path):
     # The lowest value was in bold: that of the network farthest from the data.
     shared = {"protocol": {}, "dataset": {"name": "leaves", "digest": "d", "num_images": 1}, "request": "", "elapsed_sec": 1.0}
