@@ -117,7 +117,7 @@ def demo() -> TrainingSettings:
         name="demo",
         G=GeneratorSettings(z_dim=64, w_dim=64, mapping_layers=4, mapping_fmaps=64, fmap_base=512, fmap_max=64),
         D=DiscriminatorSettings(fmap_base=512, fmap_max=64),
-        loss=LossSettings(gamma=1.0),
+        loss=LossSettings(gamma=5.0),
         optimizer=OptimizerSettings(ema_kimg=1),
         schedule=ScheduleSettings(
             total_kimg=30,

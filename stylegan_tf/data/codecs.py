@@ -4,6 +4,7 @@ import struct
 
 import numpy as np
 
+from stylegan_tf.data.png_check import plain_png_shape
 from stylegan_tf.data.png_write import write_pngs
 from stylegan_tf.errors import UserError
 
@@ -11,8 +12,6 @@ from stylegan_tf.errors import UserError
 JPEG_QUALITY = 88
 CHANNELS = {"raw": (1, 3, 4), "png": (1, 3, 4), "jpeg": (1, 3)}
 _FULL_COLOUR_SIDE = 32  # costs 3 % of the disk; at 4x4 half the colours would be a 2x2 image
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_PNG_COLOUR_TYPES = {1: 0, 3: 2, 4: 6}  # grey, RGB, RGBA
 
 
 def encode_images(images: np.ndarray, encoding: str, quality: int = JPEG_QUALITY) -> list[bytes]:
@@ -95,15 +94,13 @@ def strip_png(data: bytes, resolution: int, channels: int) -> bytes | None:
     Only 8-bit grey, RGB and RGBA of the right size can; colour profiles, text and EXIF (which may hold names and places)
     are left out, which changes no pixel.
     """
-    if data[:8] != _PNG_SIGNATURE or data[12:16] != b"IHDR" or len(data) < 33:
-        return None
-    if struct.unpack_from(">IIBBBBB", data, 16) != (resolution, resolution, 8, _PNG_COLOUR_TYPES[channels], 0, 0, 0):
+    if plain_png_shape(data) != (resolution, resolution, channels):
         return None
     kept, position = [data[:8]], 8
     while position + 12 <= len(data):
         (length,) = struct.unpack_from(">I", data, position)
         kind, stop = data[position + 4 : position + 8], position + 12 + length
-        if stop > len(data) or kind == b"tRNS":
+        if stop > len(data):
             return None
         if kind in (b"IHDR", b"IDAT", b"IEND"):
             kept.append(data[position:stop])

@@ -14,7 +14,7 @@ from stylegan_tf.layers import winograd
 from stylegan_tf.layers.bfloat16 import summed_in_float32
 from stylegan_tf.layers.order import not_before
 
-_WIDE_FEATURES = 256  # with so many maps, products take less time than TensorFlow's operation; with fewer, they take longer
+_WIDE_FEATURES = 256  # with so many, products take half the time of TensorFlow's gradient of stride 2; with fewer, they take longer
 
 
 def conv2d(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
@@ -59,7 +59,7 @@ def _conv2d_for_cpu(x, kernel):
 
 def _same(x, kernel):
     size, _, *maps = kernel.shape
-    if size == 3 and winograd.fits(x, *maps, least=_WIDE_FEATURES):
+    if size == 3 and winograd.fits(x, *maps):
         return winograd.correlate(x, kernel, 1, *x.shape[1:3])
     return _plain(x, kernel)
 
@@ -73,7 +73,7 @@ def kernel_gradient(x: tf.Tensor, upstream: tf.Tensor, size: int) -> tf.Tensor:
     """Gradient of `conv2d` by its kernel: x [N, H, W, in] and upstream [N, H, W, out] to [size, size, in, out]."""
 
     def sums(inputs, outputs):
-        if size == 3 and winograd.fits(outputs, inputs.shape[-1], outputs.shape[-1], least=_WIDE_FEATURES):
+        if size == 3 and winograd.fits(outputs, inputs.shape[-1], outputs.shape[-1]):
             return winograd.kernel_gradient(inputs, outputs, 3, 1)
         return _sum_over_pixels(inputs, outputs, size, 1)
 
@@ -85,7 +85,7 @@ def _down_for_cpu(x, kernel):
 
 
 def _halved(x, kernel):
-    if winograd.fits(x, *kernel.shape[2:], least=_WIDE_FEATURES, stride=2):
+    if winograd.fits(x, *kernel.shape[2:], stride=2):
         return winograd.conv2d_down(x, kernel)
     return _strided(x, kernel)
 
@@ -99,7 +99,7 @@ def _strided_kernel_gradient(x, upstream):
     maps = x.shape[-1], upstream.shape[-1]
 
     def sums(inputs, outputs):
-        if winograd.fits(outputs, *maps, least=_WIDE_FEATURES):
+        if winograd.fits(outputs, *maps):
             return winograd.strided_kernel_gradient(inputs, outputs)
         return _sum_over_pixels(inputs, outputs, 4, 2) if min(maps) >= _WIDE_FEATURES else _strided_sum_of_tensorflow(inputs, outputs)
 

@@ -2,7 +2,7 @@
 
 Two polynomials that are known at enough points are multiplied point by point. So 6 x 6 products make the 4 x 4 outputs of a 3x3
 kernel that take 144 otherwise, and 5 x 5 make those of a 2x2 kernel that take 64; each is one product of matrices over all maps.
-Constant matrices lead to the values at the points and back. Largest error in float32: 4e-6 of the largest output; the plain sum has 5e-7.
+Constant matrices lead to the values at the points and back. Largest error in float32: 4e-6 of the largest output.
 docs/performance.md has the measurement.
 
 Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016 (arXiv:1509.09308).
@@ -17,15 +17,16 @@ import tensorflow as tf
 from stylegan_tf.layers.order import not_before
 
 TILE = 4  # outputs of a tile in each direction
+_LEAST_MAPS = 256  # with fewer, the transforms take longer than what is saved
 _LEAST_SIZE = 16  # with fewer pixels the kernel's own transform takes longer than what is saved
 _POINTS = (0.0, 0.75, -0.75, 1.5, -1.5)  # and infinity; with 0, 1, -1, 2, -2 errors are four times as large
 
 
-def fits(x: tf.Tensor, *maps: int, least: int, stride: int = 1) -> bool:
-    """Whether tiles save time: x [N, H, W, C] in float32, outputs large enough, at least `least` maps on both sides."""
-    if x.dtype != tf.float32 or min(maps) < least or None in x.shape[1:3]:
+def fits(image: tf.Tensor, *maps: int, stride: int = 1) -> bool:
+    """Whether tiles save time: outputs of 1 / stride of the size of `image` [N, H, W, C], in float32, enough maps on both sides."""
+    if image.dtype != tf.float32 or min(maps) < _LEAST_MAPS or None in image.shape[1:3]:
         return False
-    height, width = x.shape[1] // stride, x.shape[2] // stride
+    height, width = image.shape[1] // stride, image.shape[2] // stride
     return min(height, width) >= _LEAST_SIZE and height % TILE == width % TILE == 0
 
 

@@ -10,7 +10,7 @@ def ema_beta(minibatch: int, ema_kimg: float) -> float:
 
 def update_average(averages: list, variables: list, beta: tf.Tensor | float) -> None:
     """average <- variable + (average - variable) * beta, on every replica alike. Call in replica context."""
-    value = tf.constant(0.0)
+    value = tf.zeros([])
     for average, variable in zip(averages, variables, strict=True):
         with tf.control_dependencies([value]):  # one after the other: all at once would take the memory of another network
             target = tf.convert_to_tensor(variable)

@@ -44,8 +44,8 @@ def start(
     """
     write_config(settings, run_dir, dataset, devices, command)
     run_dir.log(f"{shlex.join(command)}\n{describe(settings, dataset, devices)}")
-    run = make_run(settings, run_dir, dataset, devices, on_snapshot)
     try:
+        run = make_run(settings, run_dir, dataset, devices, on_snapshot)
         take_first_weights(run, source)
     except UserError:
         run_dir.discard()

@@ -174,7 +174,7 @@ class Trainer:
         """One optimizer step: every part's gradients, summed over parts and replicas, then applied.
 
         Returns:
-            dict of statistics on the host, and the norm of the gradients on the device, which is there when the step is done.
+            dict of statistics on the host, and the norm of the gradients on the device, there when all gradients are.
         """
         context = tf.distribute.get_replica_context()
         replica = tf.convert_to_tensor(context.replica_id_in_sync_group)

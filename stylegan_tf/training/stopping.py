@@ -17,6 +17,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 GRACE_SEC = 8.0  # of the 10 s promised, what a step that is still running may take
 PATIENCE_SEC = 2.0  # what tracing, scoring and writing may take: the rest is for the state, which is written beside them
 LOOK_SEC = 0.5  # between two looks for abort.txt
+CHIEF_SHARE = 0.7  # of that, where there are several workers: the chief hears of the end late, and the others hear its words later still
 FAREWELL_SEC = 1.0  # what the chief of several workers leaves them to hear that it ends; they look ten times a second
 
 
@@ -140,7 +141,7 @@ class StopRequest:
             if self._notices is not None and not self._notices.is_chief:
                 self._follow(who, elapsed)
                 continue
-            is_late = elapsed > self._grace_sec
+            is_late = elapsed > self._grace_sec * (CHIEF_SHARE if self._notices is not None else 1)
             if is_late or (self._save is not None and elapsed > PATIENCE_SEC):
                 with self._saving:  # what was at rest may go on while this thread waits for the lock
                     if self._save is not None or (is_late and not self._is_finished.wait(1.5)):

@@ -47,7 +47,7 @@ def always_in_tiles(monkeypatch):
         original = getattr(winograd, name)
         monkeypatch.setattr(winograd, name, lambda *given, original=original: calls.append(original) or original(*given))
     monkeypatch.setattr(winograd, "_LEAST_SIZE", 4)
-    monkeypatch.setattr(convolution, "_WIDE_FEATURES", 1)
+    monkeypatch.setattr(winograd, "_LEAST_MAPS", 1)
     return calls
 
 
@@ -67,9 +67,9 @@ def test_first_and_second_gradients(operation, always_in_tiles):
 @pytest.mark.parametrize(("shape", "maps", "stride"), [((1, 8, 8, 256), 256, 1), ((1, 16, 18, 256), 256, 1), ((1, 16, 16, 64), 256, 1),
                                                        ((1, 16, 16, 256), 256, 2)])  # fmt: skip
 def test_what_takes_longer_in_tiles_stays_out(shape, maps, stride):
-    assert not winograd.fits(tf.zeros(shape), shape[-1], maps, least=256, stride=stride)
-    assert winograd.fits(tf.zeros([1, 16, 16, 256]), 256, 256, least=256)
-    assert not winograd.fits(tf.zeros([1, 16, 16, 256], tf.bfloat16), 256, 256, least=256)
+    assert not winograd.fits(tf.zeros(shape), shape[-1], maps, stride=stride)
+    assert winograd.fits(tf.zeros([1, 16, 16, 256]), 256, 256)
+    assert not winograd.fits(tf.zeros([1, 16, 16, 256], tf.bfloat16), 256, 256)
 
 
 def test_an_unknown_batch():
