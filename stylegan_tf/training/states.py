@@ -1,4 +1,4 @@
-"""When a run writes its training state, from which threads, and the way back to it after a divergence."""
+"""When a run writes its training state: after a tick, in the background while steps are traced, and before it goes back."""
 
 import time
 from collections.abc import Callable
