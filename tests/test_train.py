@@ -142,7 +142,7 @@ def test_init_from_prints_what_was_taken(run, capsys):
 def test_a_refused_transfer_leaves_no_run_folder(run, capsys):
     run(*run.new, capsys=capsys)
     snapshot = str(run.results / "00000-sgan-tiny-1gpu" / "network-final.pkl")
-    few = ["--set", "G.mapping_layers=2", "transfer.min_share=1"]
+    few = ["--set", "G.mapping_layers=2", "--set", "transfer.min_share=1"]
     code, _, errors = run(*run.new, "--init-from", snapshot, *few, capsys=capsys)
     assert code == 2
     assert "of the weights of" in errors

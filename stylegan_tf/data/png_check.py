@@ -14,7 +14,7 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CHANNELS = {0: 1, 2: 3, 6: 4}  # by colour type: grey, RGB, RGBA
 # With one of these a PNG means more than its plain pixels: transparency of one colour, rotation, animation, 16-bit hints.
 _SPECIAL = frozenset({b"tRNS", b"eXIf", b"acTL", b"PLTE"})
-_CRITICAL = frozenset({b"IHDR", b"IDAT", b"IEND"})  # besides PLTE; what else begins with a capital letter changes what the pixels mean
+_CRITICAL = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND"})  # what else begins with a capital letter changes what the pixels mean
 _MAX_SIDE = 1_000_000  # libpng's own limit
 _MAX_PROFILE_BYTES = 1 << 20
 _TEXT = frozenset({b"tEXt", b"zTXt", b"iTXt"})
@@ -28,18 +28,25 @@ def plain_png_shape(data: bytes) -> tuple[int, int, int] | None:
     if len(data) < 33 or data[:8] != _SIGNATURE or data[8:16] != b"\0\0\0\x0dIHDR":
         return None
     width, height, depth, color_type, *rest = struct.unpack_from(">IIBBBBB", data, 16)
-    if depth != 8 or color_type not in _CHANNELS or rest != [0, 0, 0] or not 0 < min(width, height) <= max(width, height) <= _MAX_SIDE:
+    if depth != 8 or color_type not in _CHANNELS or rest != [0, 0, 0] or not width or not height:
         return None
-    if not _has_wide_window(data, height * (width * _CHANNELS[color_type] + 1)):
+    if not can_be_stored(data, (height, width, _CHANNELS[color_type])):
         return None
     for kind, start, stop in _chunks(data):
-        if (kind[:1].isupper() and kind not in _CRITICAL) or (kind == b"IHDR" and start > 16):
-            return None  # readers of the records would refuse it
         if kind in _SPECIAL or (kind == b"iCCP" and not _is_srgb(data[start:stop])):
             return None
         if kind in _TEXT and any(word in data[start : min(stop, start + 40)].lower() for word in (b"xmp", b"exif")):
             return None  # may hold a rotation
     return height, width, _CHANNELS[color_type]
+
+
+def can_be_stored(data: bytes, shape: tuple[int, int, int]) -> bool:
+    """False for a PNG of 8 bits that we can read and that libpng, with which records are read, may refuse."""
+    height, width, channels = shape
+    for kind, start, _ in _chunks(data):
+        if (kind[:1].isupper() and kind not in _CRITICAL) or (kind == b"IHDR" and start > 16):
+            return False
+    return max(height, width) <= _MAX_SIDE and _has_wide_window(data, height * (width * channels + 1))
 
 
 def inflate_plain_png(data: bytes, shape: tuple[int, int, int]) -> bytes:
