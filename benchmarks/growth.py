@@ -7,7 +7,6 @@ Prints one line a cycle and one JSON line; asserts nothing.
 """
 
 import argparse
-import itertools
 import sys
 
 import numpy as np
@@ -45,9 +44,8 @@ def main() -> None:
     for _ in range(options.cycles):
         cycles.append([memory_after_stage(trainer, options, lod) for lod in lods])
         print(*(f"{megabytes:7.0f}" for megabytes in cycles[-1]), flush=True)
-    growths = [max(later) - max(earlier) for earlier, later in itertools.pairwise(cycles)]
     measure.print_result({**vars(options), "peak_mb_by_cycle": [round(max(cycle)) for cycle in cycles],
-                          "mb_a_stage": growths[-1] / len(lods) if growths else None})  # fmt: skip
+                          "mb_a_stage": (max(cycles[-1]) - max(cycles[-2])) / len(lods) if len(cycles) > 1 else None})  # fmt: skip
 
 
 def memory_after_stage(trainer, options, lod: float) -> float:

@@ -47,6 +47,13 @@ class Bench:
         return network_digest(self.G, self.lod)
 
     @functools.cached_property
+    def last_layer(self) -> np.ndarray:
+        """Of Inception, from pool features to logits; see `inception_score.load_last_layer`."""
+        from metrics.inception_score import load_last_layer
+
+        return load_last_layer(self.options)
+
+    @functools.cached_property
     def held_out(self) -> data.Dataset | None:
         """The dataset that was kept out of training, None where none was named."""
         return open_held_out(self.options.held_out, self.dataset) if self.options.held_out else None

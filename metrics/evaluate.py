@@ -128,7 +128,7 @@ def request_of(bench, metric: Metric) -> str:
     options["classifier"] = [classifier_digest(path) for path in bench.options.classifier]
     options["held_out"] = bench.held_out.digest if bench.held_out else None
     if metric.module == _LOGITS and metric.variant != "labels":
-        options["logits"] = inception_score.name_of(inception_score.load_last_layer(bench.options))
+        options["logits"] = inception_score.name_of(bench.last_layer)
     for name in ("inception", "lpips", "batch_size"):
         options.pop(name)  # where the same weights lie, and what stands in the metric's name or in the protocol
     return key_of({"metric": metric.name, "data": bench.dataset.digest, "mirror": bench.is_mirrored, **options, **bench.common_protocol()})

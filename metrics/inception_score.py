@@ -31,7 +31,7 @@ def score(bench, metric: Metric) -> Score:
         logits, origin = class_logits(bench, metric.num_images)
         features = {}
     else:
-        last = load_last_layer(bench.options)
+        last = bench.last_layer
         logits = np.concatenate([features @ last for _, features in bench.generated_features(metric.num_images)])
         origin, features = name_of(last), bench.feature_protocol()
     protocol = {**features, "logits": origin, "num_fakes": metric.num_images, "parts": NUM_PARTS}

@@ -28,7 +28,7 @@ class Metric:
     @property
     def value_names(self) -> tuple[str, ...]:
         """Names of the values that `score` gives, the main one first."""
-        parts = VALUES.get(self.module)
+        parts = _VALUES.get(self.module)
         return tuple(f"{self.name}_{part}" for part in parts) if parts else (self.name,)
 
     def score(self, bench):
@@ -48,7 +48,7 @@ class _Family:
 
 
 # What metrics of several values call them, behind the metric's own name; the others give one value under that name.
-VALUES = {
+_VALUES = {
     "precision_recall": ("precision", "recall", "density", "coverage"),
     "linear_separability": ("z", "w"),
     "nearest_neighbours": ("features", "pixels"),

@@ -4,8 +4,7 @@ import struct
 
 import numpy as np
 
-from stylegan_tf.data.png_check import can_be_stored
-from stylegan_tf.data.png_write import COLOUR_TYPES, SIGNATURE, write_pngs
+from stylegan_tf.data.png_write import write_pngs
 from stylegan_tf.errors import UserError
 
 # At 88, all levels of apple_leaves at 256x256 take 1.88 of the source files; at 90 1.94, at 92 2.01, at 95 2.2.
@@ -86,32 +85,6 @@ def check_encoding(encoding: str, channels: int, quality: int) -> None:
         raise UserError(f"{encoding.upper()} records hold images of {known} channels. Received: {channels}")
     if not 1 <= quality <= 100:
         raise UserError(f"JPEG quality must be from 1 to 100. Received: {quality}")
-
-
-def strip_png(data: bytes, resolution: int, channels: int) -> bytes | None:
-    """A PNG file reduced to its image, or None where it cannot be stored as it is.
-
-    Only 8-bit grey, RGB and RGBA of the right size can; colour profiles, text and EXIF (which may hold names and places)
-    are left out, which changes no pixel.
-    """
-    if data[:8] != SIGNATURE or data[12:16] != b"IHDR" or len(data) < 33:
-        return None
-    if struct.unpack_from(">IIBBBBB", data, 16) != (resolution, resolution, 8, COLOUR_TYPES[channels], 0, 0, 0):
-        return None
-    if not can_be_stored(data, (resolution, resolution, channels)):
-        return None
-    kept, position = [data[:8]], 8
-    while position + 12 <= len(data):
-        (length,) = struct.unpack_from(">I", data, position)
-        kind, stop = data[position + 4 : position + 8], position + 12 + length
-        if stop > len(data) or kind == b"tRNS":
-            return None
-        if kind in (b"IHDR", b"IDAT", b"IEND"):
-            kept.append(data[position:stop])
-        if kind == b"IEND":
-            return b"".join(kept)
-        position = stop
-    return None
 
 
 def strip_jpeg(data: bytes, resolution: int, channels: int) -> bytes | None:

@@ -52,7 +52,7 @@ def decode_image_file(data: bytes) -> Decoded:
     if not shape:
         return _decode_with_pillow(data)
     _check_pixels(shape[1], shape[0])
-    if shape[0] * shape[1] > _LARGE_PIXELS:
+    if shape[0] * shape[1] > _LARGE_PIXELS // 4:  # OpenCV's way holds the image four times
         return _decode_with_pillow(data)
     return _decode_plain_png(data, shape)
 

@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from stylegan_tf.data.codecs import encode_images, strip_jpeg, strip_png
+from stylegan_tf.data.codecs import encode_images, strip_jpeg
+from stylegan_tf.data.png_check import strip_png
 from stylegan_tf.data.pyramid import pyramid
 from stylegan_tf.data.tfrecords import Example, encode_example, frame
 from stylegan_tf.errors import UserError

@@ -1,4 +1,4 @@
-"""Verifies and inflates plain PNG files without Pillow: every checksum, and the length of the image data."""
+"""Which PNG files are plain, sound, and fit to be stored as they are, without Pillow: chunks, checksums, length of the image data."""
 
 import struct
 import zlib
@@ -8,10 +8,10 @@ from isal import isal_zlib
 from zlib_ng import zlib_ng
 
 from stylegan_tf.data.colour_profile import is_srgb
+from stylegan_tf.data.png_write import COLOUR_TYPES, SIGNATURE
 from stylegan_tf.data.sources.base import UnusableImage
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_CHANNELS = {0: 1, 2: 3, 6: 4}  # by colour type: grey, RGB, RGBA
+_CHANNELS = {color_type: channels for channels, color_type in COLOUR_TYPES.items()}
 # With one of these a PNG means more than its plain pixels: transparency of one colour, rotation, animation, 16-bit hints.
 _SPECIAL = frozenset({b"tRNS", b"eXIf", b"acTL", b"PLTE"})
 _CRITICAL = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND"})  # what else begins with a capital letter changes what the pixels mean
@@ -25,28 +25,34 @@ def plain_png_shape(data: bytes) -> tuple[int, int, int] | None:
 
     Reads the header only; whether the rest is sound is for `inflate_plain_png` to say.
     """
-    if len(data) < 33 or data[:8] != _SIGNATURE or data[8:16] != b"\0\0\0\x0dIHDR":
-        return None
-    width, height, depth, color_type, *rest = struct.unpack_from(">IIBBBBB", data, 16)
-    if depth != 8 or color_type not in _CHANNELS or rest != [0, 0, 0] or not width or not height:
-        return None
-    if not can_be_stored(data, (height, width, _CHANNELS[color_type])):
+    shape = _shape(data)
+    if not shape or not _pleases_libpng(data, shape):
         return None
     for kind, start, stop in _chunks(data):
         if kind in _SPECIAL or (kind == b"iCCP" and not _is_srgb(data[start:stop])):
             return None
         if kind in _TEXT and any(word in data[start : min(stop, start + 40)].lower() for word in (b"xmp", b"exif")):
             return None  # may hold a rotation
-    return height, width, _CHANNELS[color_type]
+    return shape
 
 
-def can_be_stored(data: bytes, shape: tuple[int, int, int]) -> bool:
-    """False for a PNG of 8 bits that we can read and that libpng, with which records are read, may refuse."""
-    height, width, channels = shape
-    for kind, start, _ in _chunks(data):
-        if (kind[:1].isupper() and kind not in _CRITICAL) or (kind == b"IHDR" and start > 16):
-            return False
-    return max(height, width) <= _MAX_SIDE and _has_wide_window(data, height * (width * channels + 1))
+def strip_png(data: bytes, resolution: int, channels: int) -> bytes | None:
+    """A PNG file reduced to its image, or None where it cannot be stored as it is.
+
+    Only 8-bit grey, RGB and RGBA of the right size can, and what libpng, with which records are read, is sure to take; colour
+    profiles, text and EXIF (which may hold names and places) are left out, which changes no pixel.
+    """
+    if _shape(data) != (resolution, resolution, channels) or not _pleases_libpng(data, (resolution, resolution, channels)):
+        return None
+    kept = [data[:8]]
+    for kind, start, stop in _chunks(data):
+        if stop + 4 > len(data) or kind == b"tRNS":
+            return None
+        if kind in (b"IHDR", b"IDAT", b"IEND"):
+            kept.append(data[start - 8 : stop + 4])
+        if kind == b"IEND":
+            return b"".join(kept)
+    return None
 
 
 def inflate_plain_png(data: bytes, shape: tuple[int, int, int]) -> bytes:
@@ -87,6 +93,25 @@ def inflate_plain_png(data: bytes, shape: tuple[int, int, int]) -> bytes:
     if np.frombuffer(rows, np.uint8)[::row_bytes].max() > 4:
         raise UnusableImage("corrupt", "unknown row filter")
     return rows
+
+
+def _shape(data: bytes) -> tuple[int, int, int] | None:
+    """(height, width, channels) as the header says; None for anything but 8-bit grey, RGB and RGBA, not interlaced."""
+    if len(data) < 33 or data[:8] != SIGNATURE or data[8:16] != b"\0\0\0\x0dIHDR":
+        return None
+    width, height, depth, color_type, *rest = struct.unpack_from(">IIBBBBB", data, 16)
+    if depth != 8 or color_type not in _CHANNELS or rest != [0, 0, 0] or not width or not height:
+        return None
+    return height, width, _CHANNELS[color_type]
+
+
+def _pleases_libpng(data: bytes, shape: tuple[int, int, int]) -> bool:
+    """False for a PNG of 8 bits that we can read and libpng may refuse."""
+    height, width, channels = shape
+    for kind, start, _ in _chunks(data):
+        if (kind[:1].isupper() and kind not in _CRITICAL) or (kind == b"IHDR" and start > 16):
+            return False
+    return max(height, width) <= _MAX_SIDE and _has_wide_window(data, height * (width * channels + 1))
 
 
 def _has_wide_window(data: bytes, size: int) -> bool:

@@ -36,7 +36,7 @@ def correlate(x: tf.Tensor, kernel: tf.Tensor, before: int, height: int, width: 
     """Sums of x under each tap, starting `before` pixels outside: [N, H, W, in], [taps, taps, in, out] to [N, height, width, out]."""
     to_points = _transforms(kernel.shape[0])
     values = _both_ways(to_points.image, _tiles(x, len(to_points.image), before, height, width))
-    products = tf.matmul(values, _both_ways(to_points.kernel, not_before(values, _taps_first(kernel))))
+    products = tf.matmul(values, _both_ways(to_points.kernel, not_before(values, tf.reshape(kernel, [-1, *kernel.shape[2:]]))))
     return _untiled(_both_ways(to_points.outputs, products), height, width)
 
 
@@ -92,10 +92,6 @@ def _both_ways(matrix, values):
     """`matrix` [a, b] along rows and columns: values [b^2, rows, maps] to [a^2, rows, maps]."""
     matrix = np.kron(matrix, matrix).astype(np.float32)
     return tf.reshape(tf.matmul(matrix, tf.reshape(values, [matrix.shape[1], -1])), [matrix.shape[0], -1, values.shape[-1]])
-
-
-def _taps_first(kernel):
-    return tf.reshape(kernel, [-1, kernel.shape[2], kernel.shape[3]])
 
 
 def _tiles(x, size, before, height, width):

@@ -86,6 +86,7 @@ class StopRequest:
         self._grace_sec = GRACE_SEC if grace_sec is None else grace_sec
         self._is_finished = threading.Event()
         self._is_asked = threading.Event()
+        self._has_failed = threading.Event()
         self._saving = threading.Lock()
         self._save: Callable[[], None] | None = None
 
@@ -124,9 +125,10 @@ class StopRequest:
         self.reason = signal.Signals(number).name
 
     def await_end(self, error: Exception) -> None:
-        """Where several workers are ending: waits for this one's turn, and does not come back. A step without the others must fail."""
+        """Where several workers are ending, and a step without the others fails: comes back only if nobody ends this process."""
         if self._notices is not None and (self._is_asked.is_set() or self._notices.who_asked()):
             self._log(f"While the run was ending: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}")
+            self._has_failed.set()
             self._watcher.join(self._grace_sec + 4 * FAREWELL_SEC)
 
     def _watch(self) -> None:
@@ -141,7 +143,7 @@ class StopRequest:
             if self._notices is not None and not self._notices.is_chief:
                 self._follow(who, elapsed)
                 continue
-            is_late = elapsed > self._grace_sec * (CHIEF_SHARE if self._notices is not None else 1)
+            is_late = self._has_failed.is_set() or elapsed > self._grace_sec * (CHIEF_SHARE if self._notices is not None else 1)
             if is_late or (self._save is not None and elapsed > PATIENCE_SEC):
                 with self._saving:  # what was at rest may go on while this thread waits for the lock
                     if self._save is not None or (is_late and not self._is_finished.wait(1.5)):
@@ -177,7 +179,8 @@ class StopRequest:
 
     def _end(self, who: str) -> None:
         """Ends the process, with the state of now where it can be written."""
-        message = "The step that is running takes too long: ending now, the last training state counts."
+        reason = "could not be finished without the other workers" if self._has_failed.is_set() else "takes too long"
+        message = f"The step that is running {reason}: ending now, the last training state counts."
         if self._save is not None:
             try:
                 self._save()

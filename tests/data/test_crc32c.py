@@ -1,5 +1,7 @@
 """The checksum of TFRecords against published values and a bit-by-bit oracle."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -28,6 +30,24 @@ def test_strings_of_any_length_equal_the_oracle():
     strings = [rng.bytes(length) for length in [*range(70), 255, 256, 257, 1021, 4096, 5000]]
     expected = [crc32c_bit_by_bit(string) for string in strings]
     np.testing.assert_array_equal(crc32c(strings), expected)
+    np.testing.assert_array_equal([crc32c([string])[0] for string in strings], expected)
+
+
+def test_long_strings_equal_the_oracle():
+    strings = [np.random.default_rng(length).bytes(length) for length in (65_537, 100_000)]
+    np.testing.assert_array_equal(crc32c(strings), [crc32c_bit_by_bit(string) for string in strings])
+
+
+def test_one_long_string_among_many_short_ones_takes_little_memory():
+    strings = [bytes([number % 256]) * 40 for number in range(2000)]
+    strings[77] = bytes(3_000_000)  # padding all to this would take 6 GB
+    tracemalloc.start()
+    checksums = crc32c(strings)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 30e6
+    assert checksums[77] == crc32c([strings[77]])[0]
+    assert checksums[1999] == crc32c_bit_by_bit(strings[1999])
 
 
 def test_views_and_rows_are_taken_as_they_lie_in_memory():

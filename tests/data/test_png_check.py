@@ -6,9 +6,8 @@ import zlib
 import numpy as np
 import pytest
 
-from stylegan_tf.data.codecs import strip_png
 from stylegan_tf.data.decode import decode_image_file
-from stylegan_tf.data.png_check import plain_png_shape
+from stylegan_tf.data.png_check import plain_png_shape, strip_png
 from tests.data.broken_files import SIDE, chunk, plain_rows, png
 
 HEADER = chunk(b"IHDR", struct.pack(">IIBBBBB", SIDE, SIDE, 8, 2, 0, 0, 0))

@@ -83,4 +83,6 @@ def test_a_target_that_cannot_be_is_refused_before_the_first_pass(photographs, t
     assert run("create_from_images", target, "src") == 2
     assert "error: " in capsys.readouterr().err
     assert run("create_from_images", "set", "src", "--shards", 100_000) == 2
+    with pytest.raises(SystemExit, match="2"):
+        run("create_from_images", "set", "src", "--shards", 0)
     assert sorted(os.listdir(tmp_path)) == ["file", "src"]

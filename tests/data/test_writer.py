@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from stylegan_tf.data import DatasetWriter, open_dataset, read_images
-from stylegan_tf.data.codecs import decode_image, encode_images, interleave, mirror_images, strip_jpeg, strip_png
+from stylegan_tf.data.codecs import decode_image, encode_images, interleave, mirror_images, strip_jpeg
 from stylegan_tf.data.disk import check_disk, estimate_bytes
+from stylegan_tf.data.png_check import strip_png
 from stylegan_tf.data.pyramid import pyramid
 from stylegan_tf.data.verify import check_records
 from stylegan_tf.errors import UserError

@@ -159,6 +159,16 @@ with stopping.StopRequest(say, notices=notices, leave=leave, grace_sec={grace_se
     assert printed == ["asks: SIGTERM", f"Stopped by SIGTERM. {message}", "leaves"]
 
 
+def test_a_chief_whose_step_fails_does_not_wait_for_it():
+    printed = run(f"""{FAKE.format()}
+with stopping.StopRequest(say, notices=Notices(True, asked="SIGTERM"), leave=leave, grace_sec=60) as stop:
+    stop.await_end(OSError("no route"))
+    say("a traceback")
+""")
+    message = "The step that is running could not be finished without the other workers: ending now, the last training state counts."
+    assert printed[-3:] == [message, f"tells: The first worker: {message}", "leaves"]
+
+
 def test_a_step_that_fails_because_the_others_leave_is_no_fault():
     printed = run(f"""{FAKE.format()}
 with stopping.StopRequest(say, notices=Notices(False, asked="SIGTERM", ended="The first worker: saved")) as stop:
