@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from stylegan_tf.data.png_check import strip_png
 from stylegan_tf.data.colour_profile import CONVERTED, IGNORED, to_srgb
 from stylegan_tf.data.decode import decode_image_file, verify_image_file
+from stylegan_tf.data.png_check import strip_png
 from stylegan_tf.data.prepare import prepare
 from stylegan_tf.data.prepare_options import PrepareOptions
 from stylegan_tf.data.sources import open_images
