@@ -13,7 +13,7 @@ import numpy as np
 from stylegan_tf.data.codecs import JPEG_QUALITY
 from stylegan_tf.data.disk import check_disk
 from stylegan_tf.data.encoding import Encoder, Item
-from stylegan_tf.data.prepare import Prepared, prepare, writing_order
+from stylegan_tf.data.prepare import Prepared, list_unusable, prepare, writing_order
 from stylegan_tf.data.prepare_options import PrepareOptions
 from stylegan_tf.data.report import Report, write_report
 from stylegan_tf.data.sources import Source, UnusableImage
@@ -25,6 +25,7 @@ from stylegan_tf.files import write_text
 from stylegan_tf.progress_bar import Progress, format_sec
 
 _NUM_SAMPLES = 12  # images that disk and time are measured on before writing
+_MAX_LISTED = 10  # unusable images that are told by name
 
 
 def build_dataset(
@@ -45,7 +46,7 @@ def build_dataset(
             is left behind.
     """
     ready_target(target_dir, options.overwrite, sources=sources, say=say)
-    prepared = prepare(source, options, say=say)
+    prepared = prepare(source, options, decode_all=options.on_error == "stop", max_listed=_MAX_LISTED, say=say)
     indices = writing_order(prepared.checked.indices, options.shuffle)
     plan = prepared.plan
     size, seconds = estimate(prepared, indices)
@@ -53,7 +54,7 @@ def build_dataset(
     say(f"{len(indices)} images of {shape} as {options.encoding}: about {max(size / 1e6, 1):.0f} MB, {format_sec(seconds)}.")
     check_disk(Path(target_dir), int(1.1 * size))
 
-    report = _write(prepared, indices, target_dir, made_by)
+    report = _write(prepared, indices, target_dir, made_by, say)
     say(f"{report.num_written} images in {target_dir}; what became of every file: {Path(target_dir) / 'report.html'}")
     return report
 
@@ -80,8 +81,8 @@ def estimate(prepared: Prepared, indices: np.ndarray) -> tuple[float, float]:
     return size * share + 4 * label_size * len(indices) + index_bytes, (time.monotonic() - start) * share / workers
 
 
-def _write(prepared: Prepared, indices: np.ndarray, target_dir: str | Path, made_by: dict) -> Report:
-    """The second pass: loads and writes images, then the report, before the dataset gets its name."""
+def _write(prepared: Prepared, indices: np.ndarray, target_dir: str | Path, made_by: dict, say) -> Report:
+    """The second pass: loads, verifies and writes images, then the report, before the dataset gets its name."""
     start = time.monotonic()
     lost: list[tuple[int, str, str]] = []
     options, plan = prepared.options, prepared.plan
@@ -106,19 +107,22 @@ def _write(prepared: Prepared, indices: np.ndarray, target_dir: str | Path, made
             name = printable(prepared.source.names[index])
             if options.on_error == "stop":
                 raise UserError(f"{name}: {problem} (it changed since it was checked). Nothing was written.") from None
-            lost.append((index, problem.reason, f"{problem} (changed since it was checked)"))
+            lost.append((index, problem.reason, f"{problem} (changed since it was checked)" if prepared.is_decoded else str(problem)))
             return None
 
     try:
         with writer:
             with Progress(len(indices), "Writing") as progress:
                 writer.add_many((functools.partial(load, int(index)) for index in indices), options.workers)
-            if not writer.num_images:
-                raise UserError("No image could be read again for writing. Nothing was written.")
+            if lost:
+                listing = list_unusable(prepared.source, lost, _MAX_LISTED)
+                if not writer.num_images:
+                    raise UserError(f"None of the {len(indices)} images can be used, nothing was written:{listing}")
+                say(f"{len(lost)} of {len(indices)} images turned out to be damaged and are left out:{listing}")
+                prepared.checked.lose(lost)
             dataset = writer.complete()
-            missing = {index for index, _, _ in lost}
-            written = [int(index) for index in indices if int(index) not in missing]
-            report = Report.of(prepared, Path(target_dir).name, written, lost, time.monotonic() - start)
+            written = indices[np.isin(indices, prepared.checked.indices)].tolist()
+            report = Report.of(prepared, Path(target_dir).name, written, time.monotonic() - start)
             write_report(report, prepared, dataset)
             for name, text in prepared.source.tables().items():
                 write_text(dataset.path / name, text)

@@ -1,4 +1,4 @@
-"""The first of two passes over a source: every image is read and verified, and its size, kind and hashes are kept."""
+"""The first of two passes over a source: every image is read, verified where asked, and its size, kind and hashes are kept."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -8,6 +8,7 @@ import numpy as np
 
 from stylegan_tf.data.decode import ALPHA, COLOUR, GREY, Decoded, decode_image_file, verify_image_file
 from stylegan_tf.data.dedupe import Fingerprint, fingerprint
+from stylegan_tf.data.glance import glance
 from stylegan_tf.data.label_values import Labels
 from stylegan_tf.data.parallel import parallel_map
 from stylegan_tf.data.sources import Source, UnusableImage
@@ -62,10 +63,12 @@ class CheckedImages:
 
     def drop(self, places: Sequence[int] | np.ndarray, reason: str, message: Callable[[int], str]) -> None:
         """Makes usable images unusable, by their places in `indices`; `message` gets the place."""
-        places = np.asarray(places, np.int64)
-        self.unusable += [(int(self.indices[place]), reason, message(int(place))) for place in places]
-        keep = np.ones(len(self.indices), bool)
-        keep[places] = False
+        self.lose([(int(self.indices[place]), reason, message(int(place))) for place in places])
+
+    def lose(self, entries: Sequence[tuple[int, str, str]]) -> None:
+        """Makes usable images unusable: (item, reason, message) of each."""
+        self.unusable += entries
+        keep = ~np.isin(self.indices, [index for index, _, _ in entries])
         self.indices, self.heights, self.widths, self.kinds = (a[keep] for a in (self.indices, self.heights, self.widths, self.kinds))
         if self.prints:
             self.prints = [kept for kept, is_kept in zip(self.prints, keep, strict=True) if is_kept]
@@ -78,6 +81,7 @@ def check_images(
     *,
     crop: Callable[[Decoded, str], Decoded] | None = None,
     with_prints: bool = False,
+    decode_all: bool = True,
     workers: int | None = None,
 ) -> CheckedImages:
     """Reads and verifies images, showing progress.
@@ -88,6 +92,7 @@ def check_images(
         labels: an image that has none where others do is unusable.
         crop: cuts the object out of an image; what it returns decides the size.
         with_prints: compute fingerprints for finding duplicates.
+        decode_all: verify all of every file; else what `glance` knows is taken from the header.
         workers: threads; None takes one for each processor.
     """
 
@@ -95,13 +100,15 @@ def check_images(
         try:
             if not labels.has(index):
                 raise UnusableImage("no label")
-            return _facts(source.read(index), source.names[index], crop, with_prints)
+            content = source.read(index)
+            shape = None if decode_all or not isinstance(content, bytes) else glance(content)
+            return _facts_of_shape(shape) if shape else _facts(content, source.names[index], crop, with_prints)
         except UnusableImage as problem:
             return problem.with_traceback(None)  # a kept traceback would keep the image in memory
 
     checked = CheckedImages()
     results = parallel_map(check, indices, workers)
-    for index, facts in zip(indices, track(results, len(indices), "Checking"), strict=True):
+    for index, facts in zip(indices, track(results, len(indices), "Checking" if decode_all else "Looking through"), strict=True):
         checked.add(int(index), facts)
     return checked.finish()
 
@@ -122,13 +129,18 @@ def _facts(content: bytes | np.ndarray, name: str, crop: Callable | None, with_p
     elif crop is None and not with_prints:
         known = verify_image_file(content)
         if not isinstance(known, Decoded):
-            return Facts(known[:2], GREY if known[2] == 1 else COLOUR)
+            return _facts_of_shape(known)
         decoded = known
     else:
         decoded = decode_image_file(content)
     if crop:
         decoded = crop(decoded, name)
     return Facts(decoded.size, decoded.kind, decoded.notes, fingerprint(decoded.pixels) if with_prints else None)
+
+
+def _facts_of_shape(shape: tuple[int, int, int]) -> Facts:
+    """Of a grey or colour image, opaque, of which nothing is to be noted."""
+    return Facts(shape[:2], GREY if shape[2] == 1 else COLOUR)
 
 
 def from_array(pixels: np.ndarray) -> Decoded:

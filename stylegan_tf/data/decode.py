@@ -117,7 +117,7 @@ def _decode_plain_png(data: bytes, shape: tuple[int, int, int]) -> Decoded:
 
 def _decode_with_pillow(data: bytes) -> Decoded:
     try:
-        picture = _open(data)
+        picture = open_picture(data)
         _check_pixels(*picture.size)
         if picture.width * picture.height > _LARGE_PIXELS:
             with _large_image:
@@ -131,7 +131,8 @@ def _decode_with_pillow(data: bytes) -> Decoded:
         raise UnusableImage("truncated" if is_cut else "corrupt", text[:120]) from error
 
 
-def _open(data: bytes):
+def open_picture(data: bytes):
+    """Pillow's picture of a file, its header read; raises UnusableImage where it is none, or too large for Pillow."""
     from PIL import Image, UnidentifiedImageError
 
     _silence_pillow()
@@ -165,7 +166,7 @@ def _read(picture) -> Decoded:
         picture.draft(None, _huge_size(size))
     picture.load()
     factor = min(picture.size) // _KEPT_SIDE
-    orientation = _orientation(picture)
+    turn = orientation(picture)
     mode = picture.mode
     if factor > 2 and mode not in ("P", "PA", "1") and not mode.startswith("I;"):
         picture = picture.reduce(factor)
@@ -178,10 +179,10 @@ def _read(picture) -> Decoded:
     if mode not in ("CMYK", "LAB"):
         picture, converted = to_srgb(picture, profile)
         notes += converted
-    if orientation in range(2, 9):
-        picture = _upright(picture, orientation)
+    if turn in range(2, 9):
+        picture = _upright(picture, turn)
         notes.append("turned upright by EXIF")
-        size = size[::-1] if orientation >= 5 else size
+        size = size[::-1] if turn >= 5 else size
     pixels = np.asarray(picture)
     pixels = pixels[:, :, None] if pixels.ndim == 2 else pixels
     is_plain = not notes and picture.size == size and mode in ("L", "RGB")
@@ -194,7 +195,7 @@ def _huge_size(size: tuple[int, int]) -> tuple[int, int]:
     return (size[0] // factor, size[1] // factor) if factor > 2 else size
 
 
-def _orientation(picture) -> int:
+def orientation(picture) -> int:
     """EXIF orientation, 1 (upright) where there is none or the metadata are damaged: the pixels may be sound all the same."""
     try:
         return picture.getexif().get(0x0112, 1)
@@ -202,11 +203,11 @@ def _orientation(picture) -> int:
         return 1
 
 
-def _upright(picture, orientation: int):
+def _upright(picture, turn: int):
     from PIL.Image import Transpose
 
     turns = (Transpose.FLIP_LEFT_RIGHT, Transpose.ROTATE_180, Transpose.FLIP_TOP_BOTTOM, Transpose.TRANSPOSE)
-    return picture.transpose((*turns, Transpose.ROTATE_270, Transpose.TRANSVERSE, Transpose.ROTATE_90)[orientation - 2])
+    return picture.transpose((*turns, Transpose.ROTATE_270, Transpose.TRANSVERSE, Transpose.ROTATE_90)[turn - 2])
 
 
 def _standard_mode(picture) -> tuple:

@@ -30,13 +30,14 @@ class Prepared:
     labels: Labels
     checked: CheckedImages
     plan: Plan
+    is_decoded: bool  # every image was decoded, not only looked at
     crop: Callable[[Decoded, str], Decoded] | None
 
     def load(self, index: int) -> Item:
         """Image `index` of the source as it goes into the dataset.
 
         Raises:
-            UnusableImage: it cannot be used after all (the file changed since it was checked).
+            UnusableImage: it cannot be used after all: damaged behind its header, or changed since it was checked.
         """
         content = self.source.read(index)
         decoded = decode_image_file(content) if isinstance(content, bytes) else from_array(content)
@@ -51,12 +52,13 @@ class Prepared:
         return Item(image, self.labels.of(index), content if passes else None)
 
 
-def prepare(source: Source, options: PrepareOptions, *, max_listed: int | None = 10, say=print) -> Prepared:
+def prepare(source: Source, options: PrepareOptions, *, decode_all: bool = True, max_listed: int | None = 10, say=print) -> Prepared:
     """The first pass: labels, check of every image, duplicates, channels, resolution; writes nothing.
 
     Args:
         source: of the images.
         options: what is wanted.
+        decode_all: verify all of every file now; else most are only looked at (see `glance`), and `Prepared.load` verifies them.
         max_listed: unusable images that are told by name; None tells all.
         say: gets lines for the user.
 
@@ -71,10 +73,11 @@ def prepare(source: Source, options: PrepareOptions, *, max_listed: int | None =
     crop = source.crop or _crop_function(options)
     indices = candidates(len(source), options)
     with_prints = options.dedupe != "none"
+    decode_all = decode_all or bool(crop) or with_prints  # which need the pixels
     if source.is_checked and not crop and not with_prints and labels.has_all():
         checked = assume_checked(source, indices)
     else:
-        checked = check_images(source, indices, labels, crop=crop, with_prints=with_prints, workers=options.workers)
+        checked = check_images(source, indices, labels, crop=crop, with_prints=with_prints, decode_all=decode_all, workers=options.workers)
     _drop_duplicates(checked, source, options)
     plan = decide(checked, options)
     _report_unusable(checked, source, options, say, max_listed)
@@ -82,7 +85,7 @@ def prepare(source: Source, options: PrepareOptions, *, max_listed: int | None =
         say(f"Note: {imbalance}")
     for sentence in plan.remarks:
         say(f"Note: {sentence}")
-    return Prepared(source, options, labels, checked, plan, crop)
+    return Prepared(source, options, labels, checked, plan, decode_all, crop)
 
 
 def candidates(count: int, options: PrepareOptions) -> np.ndarray:
@@ -129,9 +132,7 @@ def _drop_duplicates(checked: CheckedImages, source: Source, options: PrepareOpt
 def _report_unusable(checked: CheckedImages, source: Source, options: PrepareOptions, say, max_listed: int | None) -> None:
     """Says what cannot be used; with on_error "stop", refuses."""
     faults = [entry for entry in checked.unusable if entry[1] != "duplicate"]
-    lines = [f"{printable(source.names[index])}: {message}" for index, _, message in sorted(faults)[:max_listed]]
-    more = f"\n  and {len(faults) - len(lines)} more" if len(faults) > len(lines) else ""
-    listing = "\n  ".join(["", *lines]) + more
+    listing = list_unusable(source, faults, max_listed)
     total = len(checked.indices) + len(checked.unusable)  # fewer than in the source with `max_images`
     if not len(checked.indices):
         raise UserError(f"None of the {total} images of {source.title} can be used:{listing}")
@@ -141,6 +142,13 @@ def _report_unusable(checked: CheckedImages, source: Source, options: PrepareOpt
         say(f"{len(faults)} of {total} images cannot be used and are skipped:{listing}")
     if duplicates := len(checked.unusable) - len(faults):
         say(f"{duplicates} duplicates are left out.")
+
+
+def list_unusable(source: Source, entries: Sequence[tuple[int, str, str]], max_listed: int | None) -> str:
+    """Lines that name images (item, reason, message), and how many more there are."""
+    lines = [f"{printable(source.names[index])}: {message}" for index, _, message in sorted(entries)[:max_listed]]
+    more = f"\n  and {len(entries) - len(lines)} more" if len(entries) > len(lines) else ""
+    return "\n  ".join(["", *lines]) + more
 
 
 def _crop_function(options: PrepareOptions) -> Callable[[Decoded, str], Decoded] | None:

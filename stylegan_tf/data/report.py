@@ -48,10 +48,10 @@ class Report:
     seconds: float = 0.0
 
     @classmethod
-    def of(cls, prepared: "Prepared", target: str, written: list[int], lost: list[tuple[int, str, str]], seconds: float) -> "Report":
+    def of(cls, prepared: "Prepared", target: str, written: list[int], seconds: float) -> "Report":
         """Sums up a dataset that was written (or, for a check, would be)."""
         source, checked, plan = prepared.source, prepared.checked, prepared.plan
-        skipped = sorted([*checked.unusable, *lost])
+        skipped = sorted(checked.unusable)
         class_counts = count_classes(prepared.labels, written)
         imbalance = describe_imbalance(class_counts)
         sizes = Counter(zip(checked.widths.tolist(), checked.heights.tolist(), strict=True))

@@ -26,11 +26,29 @@ class DivergedError(Exception):
     """Losses, logits or weights are not finite, or logits have run away."""
 
 
-def check_statistics(values: dict[str, float], max_logit: float) -> None:
-    """Raises DivergedError where a loss or logit is not finite or a mean logit is above `max_logit`.
+_LEAST_LOG2_SCALE = -16  # what overflows in float16 even when it is divided by so much has no end
+_OF_GRADIENTS = {"D": ("Gradients/D_norm", "Loss/D", "Loss/penalty"), "G": ("Gradients/G_norm",)}
 
-    Norms of gradients may be infinite: such a step is skipped whole, and float16 meets them as it finds its loss scale.
+
+def without_overflow(values: dict[str, float]) -> dict[str, float]:
+    """Statistics of a pair of steps in float16, less what says nothing because the loss scale was too high.
+
+    Such a step was skipped whole, and the scale is lower at the next one. D's loss contains the penalty, which is a gradient too.
+
+    Raises:
+        DivergedError: no scale is low enough.
     """
+    for network, names in _OF_GRADIENTS.items():
+        if math.isfinite(values[f"Gradients/{network}_norm"]):
+            continue
+        if values[f"Train{network}/log2_loss_scale"] < _LEAST_LOG2_SCALE:
+            raise DivergedError(f"gradients of {network} overflow at every loss scale")
+        values = {name: value for name, value in values.items() if name not in names}
+    return values
+
+
+def check_statistics(values: dict[str, float], max_logit: float) -> None:
+    """Raises DivergedError where a loss or logit is not finite or a mean logit is above `max_logit`."""
     for name, value in values.items():
         if name.startswith("Loss/") and not math.isfinite(value):
             raise DivergedError(f"{name} is {value}")

@@ -6,6 +6,7 @@ from typing import Any
 
 from stylegan_tf import data, snapshot
 from stylegan_tf.images import save_png
+from stylegan_tf.progress_bar import format_sec
 from stylegan_tf.settings import TrainingSettings
 from stylegan_tf.training import progress, report, snapshots
 from stylegan_tf.training.best import BestSnapshot
@@ -98,6 +99,7 @@ class Outputs:
         return data.read_images(self.dataset, indices, resolution)
 
     def _measure(self, path: Any, networks: snapshot.Networks) -> None:
+        start = time.perf_counter()
         try:
             values = self.on_snapshot(path, networks, networks.nimg) or {}
         except Exception as error:
@@ -107,12 +109,23 @@ class Outputs:
         if record:
             self.events.scalars(record, networks.nimg)
             scores = {name: value for name, value in record.items() if not name.endswith(INTERVAL)}
+            self.run_dir.log(f"{path.name}: {_told(values)}; measured in {format_sec(time.perf_counter() - start)}")
             self._append({"nimg": networks.nimg, "snapshot": path.name, **scores})
             self.best.see(path.name, values)
 
     def _append(self, record: dict[str, Any]) -> None:
         with open(self.run_dir / "stats.jsonl", "a", encoding="utf-8") as file:
             file.write(progress.json_line(record) + "\n")
+
+
+def _told(values: dict[str, float]) -> str:
+    """Scores as text, each with its interval where it has one."""
+    texts = []
+    for name, value in values.items():
+        if not name.endswith(INTERVAL):
+            ends = [f"{values[name + end]:.4g}" for end in INTERVAL if name + end in values]
+            texts.append(f"{name} {value:.4g}" + (f" [{', '.join(ends)}]" if ends else ""))
+    return ", ".join(texts)
 
 
 def _histograms(networks: snapshot.Networks) -> dict[str, Any]:

@@ -55,7 +55,7 @@ class TickMeter:
         self.total_sec = 0.0
         self.maintenance_sec = 0.0
         self._sums: dict[str, float] = {}
-        self._count = 0
+        self._counts: dict[str, int] = {}
         self._tick_sec = 0.0
         self._part_sec = dict.fromkeys(PARTS, 0.0)
         self._clock = time.perf_counter()
@@ -67,7 +67,7 @@ class TickMeter:
                 self._part_sec[name.removeprefix("Timing/")] += value
             else:
                 self._sums[name] = self._sums.get(name, 0.0) + value
-        self._count += 1
+                self._counts[name] = self._counts.get(name, 0) + 1
         self._tick_sec += self._elapsed()
 
     def finish_tick(self, nimg: int, stage: Stage, memory: dict[str, float]) -> dict[str, Any]:
@@ -101,9 +101,9 @@ class TickMeter:
             **memory,
             "G_lrate": stage.G_lrate,
             "D_lrate": stage.D_lrate,
-            **{name: value / max(self._count, 1) for name, value in self._sums.items()},
+            **{name: value / self._counts[name] for name, value in self._sums.items()},
         }
-        self.start_nimg, self._sums, self._count, self._tick_sec = nimg, {}, 0, 0.0
+        self.start_nimg, self._sums, self._counts, self._tick_sec = nimg, {}, {}, 0.0
         self._part_sec = dict.fromkeys(PARTS, 0.0)
         return record
 
@@ -120,7 +120,7 @@ class TickMeter:
             "total_sec": self.total_sec,
             "maintenance_sec": self.maintenance_sec,
             "sums": dict(self._sums),
-            "count": self._count,
+            "counts": dict(self._counts),
             "tick_sec": self._tick_sec,
             **self._part_sec,
         }
@@ -129,7 +129,8 @@ class TickMeter:
         """Goes on where `state` was taken."""
         self.tick, self.start_nimg = state["tick"], state["start_nimg"]
         self.total_sec, self.maintenance_sec = state["total_sec"], state["maintenance_sec"]
-        self._sums, self._count = dict(state["sums"]), state["count"]
+        self._sums = dict(state["sums"])
+        self._counts = dict(state["counts"]) if "counts" in state else dict.fromkeys(self._sums, state["count"])  # of an older state
         self._tick_sec = state["tick_sec"]
         self._part_sec = {name: state.get(name, 0.0) for name in PARTS}  # older states know less
         self._clock = time.perf_counter()
@@ -184,17 +185,17 @@ def tick_line(record: dict[str, Any]) -> str:
 def detail_line(record: dict[str, Any]) -> str:
     """What stands below it: the numbers of the losses, the rates, speed, memory and the time that is left."""
 
-    def pair(label: str, first: str, second: str, form: str) -> str:
-        values = [record.get(name) for name in (first, second)]
+    def row(label: str, names: list[str], form: str) -> str:
+        values = [record.get(name) for name in names]
         return f"{label} {' '.join('-' if value is None else format(value, form) for value in values)}"
 
     parts = [
-        pair("logits", "Loss/scores/real", "Loss/scores/fake", "+.2f"),
-        pair("signs", "Loss/signs/real", "Loss/signs/fake", "+.2f"),
-        pair("loss G D", "Loss/G", "Loss/D", ".3f"),
-        f"penalty {record.get('Loss/penalty', 0.0):.3g}",
-        pair("gradients G D", "Gradients/G_norm", "Gradients/D_norm", ".3g"),
-        pair("rates", "G_lrate", "D_lrate", "g"),
+        row("logits", ["Loss/scores/real", "Loss/scores/fake"], "+.2f"),
+        row("signs", ["Loss/signs/real", "Loss/signs/fake"], "+.2f"),
+        row("loss G D", ["Loss/G", "Loss/D"], ".3f"),
+        row("penalty", ["Loss/penalty"], ".3g"),
+        row("gradients G D", ["Gradients/G_norm", "Gradients/D_norm"], ".3g"),
+        row("rates", ["G_lrate", "D_lrate"], "g"),
         f"{record['images_per_sec']:.1f} images/s",
         f"memory {record['hostmem_gb']:.1f} GB",
         f"other {record['other_sec']:.1f}",

@@ -146,6 +146,8 @@ class Run:
             rows = {name: value.numpy().tolist() for name, value in statistics.items()}
             for pair in zip(*rows.values(), strict=True):
                 values = dict(zip(rows, pair, strict=True))
+                if self.devices.policy == "mixed_float16":
+                    values = faults.without_overflow(values)
                 faults.check_statistics(values, self.settings.run.max_logit)
                 self.meter.add(values)
 

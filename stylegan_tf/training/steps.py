@@ -187,7 +187,10 @@ class Trainer:
         if self.G.w_avg_beta is not None:
             ema.update_average([_raw(self.G.w_avg)], [summed[2]], self.G.w_avg_beta)
         on_host = timing.on_host(norm)
-        return {**summed[1], f"Gradients/{network}_norm": on_host, f"{network}_done": timing.now_after(on_host)}, norm
+        statistics = {**summed[1], f"Gradients/{network}_norm": on_host, f"{network}_done": timing.now_after(on_host)}
+        if optimizer.use_loss_scaling:
+            statistics[f"Train{network}/log2_loss_scale"] = tf.identity(optimizer.log2_scale)
+        return statistics, norm
 
     def _part(self, deal, draws, reals, replica, index):
         """Selects what replica `replica` computes at accumulation step `index`."""

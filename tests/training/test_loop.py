@@ -16,6 +16,8 @@ from stylegan_tf.training.stopping import StopRequest
 from tests.training.comparison import assert_same_run, lines
 from tests.training.conftest import changed
 
+SCORES = {"fid": 3.0, "fid/low": 2.5, "fid/high": 4.0, "kid": 0.25}
+
 
 @pytest.fixture(scope="module")
 def whole_run(tiny_settings, start_run):
@@ -25,7 +27,7 @@ def whole_run(tiny_settings, start_run):
     with pytest.MonkeyPatch.context() as patched:
         make = runs.make_trainer
         patched.setattr(runs, "make_trainer", lambda *args: trainers.append(make(*args)) or trainers[-1])
-        code, path = start_run(settings, on_snapshot=lambda file, nets, nimg: measured.append((file.name, nimg)) or {"fid": 3.0})
+        code, path = start_run(settings, on_snapshot=lambda file, nets, nimg: measured.append((file.name, nimg)) or SCORES)
     assert code == 0
     return settings, path, measured, trainers[0]
 
@@ -34,6 +36,7 @@ def test_a_run_leaves_what_the_design_says(whole_run):
     _, path, measured, _ = whole_run
     log = (path / "log.txt").read_text()
     assert "tick 4     kimg 0.1      lod 0.00  minibatch 4" in log
+    assert "network-final.pkl: fid 3 [2.5, 4], kid 0.25; measured in " in log
     last = f"Done. Pictures: {path / 'fakes000000-nimg128.png'}. Curves and verdict: {path / 'report.html'}"
     assert log.splitlines()[-1] == last
     names = {file.name for file in path.iterdir()}
@@ -45,7 +48,7 @@ def test_a_run_leaves_what_the_design_says(whole_run):
     assert [line["lod"] for line in ticks] == [1.0, 0.5, 0.0, 0.0]
     assert [line["nimg"] for line in ticks] == [32, 64, 96, 128]
     assert all(np.isfinite(line["Loss/D"]) for line in ticks)
-    assert {"nimg": 128, "snapshot": "network-final.pkl", "Metrics/fid": 3.0} in lines(path / "stats.jsonl")
+    assert {"nimg": 128, "snapshot": "network-final.pkl", "Metrics/fid": 3.0, "Metrics/kid": 0.25} in lines(path / "stats.jsonl")
     assert Image.open(path / "fakes000000.png").size == (24, 16)  # full size at every level of detail
     networks = stylegan_tf.load(path)
     assert networks.nimg == 128
@@ -118,7 +121,7 @@ def test_a_run_cut_in_two_equals_one_that_was_not(whole_run, start_run, resume_r
 
     with monkeypatch.context() as patched:
         patched.setattr(StopRequest, "reason", property(reason, lambda self, value: None))
-        _, cut = start_run(settings, on_snapshot=lambda *_: {"fid": 3.0})
+        _, cut = start_run(settings, on_snapshot=lambda *_: SCORES)
     assert "Stopped by SIGTERM" in (cut / "log.txt").read_text()
-    assert resume_run(cut, settings, on_snapshot=lambda *_: {"fid": 3.0}) == 0
+    assert resume_run(cut, settings, on_snapshot=lambda *_: SCORES) == 0
     assert_same_run(whole, cut)
