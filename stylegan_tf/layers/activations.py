@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from stylegan_tf.layers.order import not_before
+
 
 def leaky_relu(x: tf.Tensor, slope: float = 0.2) -> tf.Tensor:
     """max(x, slope * x), with gradient 1 at 0 as in the original (TensorFlow's own has `slope` there)."""
@@ -13,7 +15,7 @@ def leaky_relu(x: tf.Tensor, slope: float = 0.2) -> tf.Tensor:
     def apply(inputs):
         # The sign of the output is the sign of the input: the input can be given up, and fused with what made it.
         outputs = tf.nn.leaky_relu(inputs, slope)
-        return outputs, lambda upstream: tf.where(outputs >= 0, upstream, upstream * tf.cast(slope, upstream.dtype))
+        return outputs, lambda upstream: tf.where(not_before(upstream, outputs) >= 0, upstream, upstream * tf.cast(slope, upstream.dtype))
 
     return apply(x)
 

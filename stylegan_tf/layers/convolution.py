@@ -42,7 +42,11 @@ def _bilinear(first, second, operation, by_first, by_second):
 
     @tf.custom_gradient
     def apply(a, b):
-        return operation(a, b), lambda upstream: (by_first(upstream, b), by_second(a, upstream))
+        def derivatives(upstream):
+            first = by_first(upstream, b)
+            return first, by_second(a, not_before(first, upstream))  # each uses all cores, and memory by the hundred megabytes
+
+        return operation(a, b), derivatives
 
     return apply(first, second)
 

@@ -6,6 +6,7 @@ import tensorflow as tf
 from stylegan_tf.layers.activations import nonlinearity as find_nonlinearity
 from stylegan_tf.layers.modulation import modulate
 from stylegan_tf.layers.normalization import instance_norm, pixel_norm
+from stylegan_tf.layers.order import recomputed
 from stylegan_tf.layers.scaled import EqualizedConv2D, EqualizedDense
 
 
@@ -50,13 +51,17 @@ class EpilogueLayer(keras.layers.Layer):
         x = self.activation(tf.nn.bias_add(x, tf.cast(self.bias, x.dtype)))
         if self.use_pixel_norm:
             x = pixel_norm(x)
-        if self.use_instance_norm:
-            x = instance_norm(x)
-        return modulate(x, self.style(w)) if self.use_styles else x
+        if not self.use_styles:
+            return instance_norm(x) if self.use_instance_norm else x
+        return recomputed(_normalised_and_styled, x, self.style(w)) if self.use_instance_norm else modulate(x, self.style(w))
 
     def get_config(self):
         names = ("filters", "nonlinearity", "use_noise", "use_pixel_norm", "use_instance_norm", "use_styles", "use_wscale")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+def _normalised_and_styled(x, styles):
+    return modulate(instance_norm(x), styles)
 
 
 @keras.saving.register_keras_serializable("stylegan_tf")

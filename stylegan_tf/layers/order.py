@@ -1,12 +1,34 @@
 """Keeps TensorFlow from computing early what would then lie in memory until its turn comes."""
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 
-def not_before(awaited: tf.Tensor, tensor: tf.Tensor) -> tf.Tensor:
-    """`tensor`, but nothing is computed from it before `awaited` is there.
+def not_before(awaited, tensors):
+    """`tensors` (one, or a list of them), but nothing is computed from them before all of `awaited` is there.
 
     TensorFlow runs whatever has its inputs. What depends on weights alone is ready at the start of a step, for all layers at once.
     """
-    with tf.control_dependencies([awaited]):
-        return tf.identity(tensor)
+    with tf.control_dependencies(tf.nest.flatten(awaited)):
+        return tf.nest.map_structure(tf.identity, tensors)
+
+
+def recomputed(function: Callable[..., tf.Tensor], *arguments: tf.Tensor) -> tf.Tensor:
+    """function(*arguments), of which nothing but the arguments is kept until derivatives are taken: they compute it once more.
+
+    For what is cheap to compute and large to keep. Derivatives of any order are those of `function`.
+    """
+
+    @tf.custom_gradient
+    def apply(*inputs):
+        def derivatives(upstream):
+            delayed = not_before(upstream, list(inputs))
+            with tf.GradientTape() as tape:
+                tape.watch(delayed)
+                outputs = function(*delayed)
+            return tape.gradient(outputs, delayed, output_gradients=upstream)
+
+        return function(*inputs), derivatives
+
+    return apply(*arguments)

@@ -61,7 +61,9 @@ def conv2d_down(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
 def strided_kernel_gradient(x: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
     """Gradient of `conv2d_down` by its kernel: x [N, 2H, 2W, in] and upstream [N, H, W, out] to [4, 4, in, out]."""
     channels, filters = x.shape[-1], upstream.shape[-1]
-    phases = tf.reshape(kernel_gradient(_phases(x), upstream, 2, 0), [2, 2, 2, 2, channels, filters])
+    # From x once more: TensorFlow would merge these phases with those of `conv2d_down` and keep both x and them until now.
+    phases = kernel_gradient(_phases(not_before(upstream, x)), upstream, 2, 0)
+    phases = tf.reshape(phases, [2, 2, 2, 2, channels, filters])
     return tf.reshape(tf.transpose(phases, [0, 2, 1, 3, 4, 5]), [4, 4, channels, filters])
 
 

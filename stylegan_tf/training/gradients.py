@@ -1,5 +1,7 @@
 """Losses of one part of a minibatch and their gradients, for D and for G, on one device."""
 
+import functools
+
 import tensorflow as tf
 
 from stylegan_tf.layers.order import not_before
@@ -42,42 +44,50 @@ class PartGradients:
         fakes, w_sum = self.draw_fakes(part, part.real_labels, lod)
         fakes = tf.stop_gradient(fakes)
         part = part._replace(reals=not_before(fakes, part.reals))  # G's activations are gone before those of D come
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(list(self.D_variables.values()))
-            loss, statistics = self._discriminator_loss(part, fakes, lod, gamma, loss_scale, is_regularised)
-            total = tf.reduce_sum(loss * part.weights) * loss_scale
-        gradients = tape.gradient(total, list(self.D_variables.values()))
+        gradients, statistics = None, {}
+        # One kind of image after the other: the activations of one are gone before those of the next come.
+        for images, judge in self._judgements(part, fakes, lod, gamma, loss_scale, is_regularised):
+            images = images if gradients is None else not_before([found for found in gradients if found is not None], images)
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(list(self.D_variables.values()))
+                values = judge(images)
+                total = tf.reduce_sum(values["Loss/D"] * part.weights) * loss_scale
+            found = tape.gradient(total, list(self.D_variables.values()))
+            gradients = found if gradients is None else [None if a is None else a + b for a, b in zip(gradients, found, strict=True)]
+            for name, value in values.items():
+                statistics[name] = statistics.get(name, 0.0) + tf.reduce_sum(value * part.weights)
         return dict(zip(self.D_variables, gradients, strict=True)), statistics, w_sum
 
-    def _discriminator_loss(self, part, fakes, lod, gamma, loss_scale, is_regularised):
+    def _judgements(self, part, fakes, lod, gamma, loss_scale, is_regularised):
+        """D's loss, term by term: images, and a function of them to values by name, one a sample. Terms of one name add up."""
+        settings = self.loss
+        r2_gamma = gamma if settings.r2_gamma is None else settings.r2_gamma
+
         def critic(images):
             return self.D(images, part.real_labels, lod=lod)
 
-        def judge(images, kind):
-            if is_regularised and kind in (self.loss.regulariser or "").split("+"):
+        def judge(images, which, loss_of, regulariser, strength):
+            if is_regularised and regulariser in (settings.regulariser or "").split("+"):
                 logits, penalty = losses.logits_and_penalty(critic, images, lod_floor=lod.floor, loss_scale=loss_scale)
-                return logits, penalty * self.loss.lazy_interval
-            return critic(images), tf.zeros_like(part.weights)
+                penalty *= settings.lazy_interval
+            else:
+                logits, penalty = critic(images), tf.zeros_like(part.weights)
+            return {
+                "Loss/D": loss_of(logits, settings.D) + 0.5 * strength * penalty,
+                "Loss/penalty": penalty,
+                f"Loss/scores/{which}": logits[:, 0],
+                f"Loss/signs/{which}": tf.sign(logits[:, 0]),
+            }
 
-        real_logits, r1 = judge(part.reals, "r1")
-        fake_logits, r2 = judge(fakes, "r2")
-        penalty = r1 + r2
-        weighted = penalty * gamma if self.loss.r2_gamma is None else r1 * gamma + r2 * self.loss.r2_gamma
-        loss = losses.discriminator_loss(real_logits, fake_logits, self.loss.D, drift=self.loss.wgan_drift)
-        loss += 0.5 * weighted
-        if self.loss.D.endswith("_gp"):
-            mixed = part.reals + (fakes - part.reals) * part.mixing_factors[:, None, None, None]
-            penalty = losses.mixed_image_penalty(critic, mixed, target=self.loss.gp_target, lod_floor=lod.floor, loss_scale=loss_scale)
-            loss += penalty * self.loss.gp_lambda
-        per_sample = {
-            "Loss/D": loss,
-            "Loss/penalty": penalty,
-            "Loss/scores/real": real_logits[:, 0],
-            "Loss/scores/fake": fake_logits[:, 0],
-            "Loss/signs/real": tf.sign(real_logits[:, 0]),
-            "Loss/signs/fake": tf.sign(fake_logits[:, 0]),
-        }
-        return loss, {name: tf.reduce_sum(values * part.weights) for name, values in per_sample.items()}
+        def judge_mixed(images):
+            penalty = losses.mixed_image_penalty(critic, images, target=settings.gp_target, lod_floor=lod.floor, loss_scale=loss_scale)
+            return {"Loss/D": penalty * settings.gp_lambda, "Loss/penalty": penalty}
+
+        on_reals = functools.partial(losses.loss_on_reals, drift=settings.wgan_drift)
+        yield part.reals, lambda images: judge(images, "real", on_reals, "r1", gamma)
+        yield fakes, lambda images: judge(images, "fake", losses.loss_on_fakes, "r2", r2_gamma)
+        if settings.D.endswith("_gp"):
+            yield part.reals + (fakes - part.reals) * part.mixing_factors[:, None, None, None], judge_mixed
 
     def for_generator(self, part, lod: Lod, loss_scale):
         """Gradients of G's loss. Labels are drawn anew; returns as `for_discriminator`."""

@@ -27,24 +27,36 @@ def generator_loss(fake_logits: tf.Tensor, kind: str) -> tf.Tensor:
     raise ValueError(f"Unknown generator loss. Received: kind={kind!r}")
 
 
-def discriminator_loss(real_logits: tf.Tensor, fake_logits: tf.Tensor, kind: str, *, drift: float = 0.001) -> tf.Tensor:
-    """Loss of D for each pair of samples, without gradient penalties.
+def loss_on_reals(logits: tf.Tensor, kind: str, *, drift: float = 0.001) -> tf.Tensor:
+    """What real images add to the loss of D, for each sample, without gradient penalties.
 
     Args:
-        real_logits, fake_logits: float32 [N, 1].
+        logits: float32 [N, 1].
         kind: "logistic", "wgan", "wgan_gp", "hinge" or "hinge_gp".
-        drift: weight of the squared real logits, "wgan" and "wgan_gp" only.
+        drift: weight of the squared logits, "wgan" and "wgan_gp" only.
 
     Returns:
         float32 [N].
     """
-    real, fake = real_logits[:, 0], fake_logits[:, 0]
+    real = logits[:, 0]
     if kind == "logistic":
-        return tf.nn.softplus(fake) + tf.nn.softplus(-real)
+        return tf.nn.softplus(-real)
     if kind in ("wgan", "wgan_gp"):
-        return fake - real + drift * tf.square(real)
+        return drift * tf.square(real) - real
     if kind in ("hinge", "hinge_gp"):
-        return tf.nn.relu(1.0 + fake) + tf.nn.relu(1.0 - real)
+        return tf.nn.relu(1.0 - real)
+    raise ValueError(f"Unknown discriminator loss. Received: kind={kind!r}")
+
+
+def loss_on_fakes(logits: tf.Tensor, kind: str) -> tf.Tensor:
+    """What generated images add to the loss of D; as `loss_on_reals`."""
+    fake = logits[:, 0]
+    if kind == "logistic":
+        return tf.nn.softplus(fake)
+    if kind in ("wgan", "wgan_gp"):
+        return fake
+    if kind in ("hinge", "hinge_gp"):
+        return tf.nn.relu(1.0 + fake)
     raise ValueError(f"Unknown discriminator loss. Received: kind={kind!r}")
 
 
