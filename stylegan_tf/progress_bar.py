@@ -39,6 +39,7 @@ class Progress:
         self.done = 0
         self._lock = threading.Lock()
         self._bar: Any = None
+        self._first: tuple[float, int] | None = None
 
     def __enter__(self) -> "Progress":
         self._start = self._shown = time.monotonic()
@@ -61,6 +62,8 @@ class Progress:
         with self._lock:
             self.done += count
             now = time.monotonic()
+            if self._first is None:
+                self._first = (now, self.done)
             if now - self._shown < self._every_sec:
                 return
             self._shown = now
@@ -68,8 +71,13 @@ class Progress:
             if self._bar:
                 self._bar.update(self._task, completed=self.done, rate=self._rate(elapsed_sec))
                 return
-            left = f", {format_sec((self.total - self.done) * elapsed_sec / self.done)} left" if self.total else ""
+            left = f", {format_sec(self._left_sec(now))} left" if self.total and self.done > self._first[1] else ""
             self._print(f"{self.done}{f' of {self.total}' if self.total else ''} {self.unit}, {self._rate(elapsed_sec)}{left}")
+
+    def _left_sec(self, now: float) -> float:
+        """From when the first items were done: what came before them (networks read, graphs traced) comes once."""
+        first_at, first_done = self._first
+        return (self.total - self.done) * (now - first_at) / (self.done - first_done)
 
     def _open_bar(self) -> None:
         from rich import progress

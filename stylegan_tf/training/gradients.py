@@ -44,16 +44,15 @@ class PartGradients:
         fakes, w_sum = self.draw_fakes(part, part.real_labels, lod)
         fakes = tf.stop_gradient(fakes)
         part = part._replace(reals=not_before(fakes, part.reals))  # G's activations are gone before those of D come
-        gradients, statistics = None, {}
+        variables, statistics = list(self.D_variables.values()), {}
+        gradients = [None] * len(variables)
         # One kind of image after the other: the activations of one are gone before those of the next come.
         for images, judge in self._judgements(part, fakes, lod, gamma, loss_scale, is_regularised):
-            images = images if gradients is None else not_before([found for found in gradients if found is not None], images)
             with tf.GradientTape(watch_accessed_variables=False) as tape:
-                tape.watch(list(self.D_variables.values()))
-                values = judge(images)
+                tape.watch(variables)
+                values = judge(not_before([known for known in gradients if known is not None], images))
                 total = tf.reduce_sum(values["Loss/D"] * part.weights) * loss_scale
-            found = tape.gradient(total, list(self.D_variables.values()))
-            gradients = found if gradients is None else [None if a is None else a + b for a, b in zip(gradients, found, strict=True)]
+            gradients = [_sum(*pair) for pair in zip(gradients, tape.gradient(total, variables), strict=True)]
             for name, value in values.items():
                 statistics[name] = statistics.get(name, 0.0) + tf.reduce_sum(value * part.weights)
         return dict(zip(self.D_variables, gradients, strict=True)), statistics, w_sum
@@ -99,3 +98,9 @@ class PartGradients:
             total = loss * loss_scale
         gradients = tape.gradient(total, list(self.G_variables.values()))
         return dict(zip(self.G_variables, gradients, strict=True)), {"Loss/G": loss}, w_sum
+
+
+def _sum(*gradients):
+    """Of gradients by one weight; None where it took no part in any."""
+    present = [gradient for gradient in gradients if gradient is not None]
+    return tf.add_n(present) if present else None

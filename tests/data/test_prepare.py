@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from stylegan_tf import progress_bar
 from stylegan_tf.data import open_dataset, read_images
 from stylegan_tf.data.build import build_dataset, estimate
 from stylegan_tf.data.leaves import draw_leaf
@@ -191,6 +192,19 @@ def test_progress_counts_items_and_prints_plain_lines_when_piped(capsys):
     with pytest.raises(KeyError), Progress(3, "Failing"):
         raise KeyError
     assert capsys.readouterr().err == ""
+
+
+def test_the_time_that_is_left_leaves_out_what_comes_once(capsys, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(progress_bar.time, "monotonic", lambda: now[0])
+    with progress_bar.Progress(10, "reals") as progress:
+        for second in (60.0, 70.0, 80.0):  # a minute for the first, then ten seconds each
+            now[0] = second
+            progress.advance()
+    first, second, third, _ = capsys.readouterr().err.splitlines()
+    assert "left" not in first
+    assert second.endswith("1m 20s left")
+    assert third.endswith("1m 10s left")
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(4, "4s"), (190, "3m 10s"), (3700, "1h 01m 40s"), (90_000, "1d 01h 00m")])
