@@ -9,7 +9,20 @@ _CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 
 def executed_flops(graph: tf.Graph) -> float:
     """Operations of one call, 2 a multiply-add. Shapes must be known; branches and loops are left out."""
-    return float(sum(_flops_of(operation, graph) for operation in graph.get_operations()))
+    return float(sum(_flops_of(operation, graph) for operation in _needed(graph)))
+
+
+def _needed(graph):
+    """What leads to the outputs: TensorFlow runs nothing else, and what is computed once more for derivatives has dead ends."""
+    pending = [tensor.op for tensor in graph.outputs] + list(graph.control_outputs)
+    found = set(pending)
+    while pending:
+        operation = pending.pop()
+        for source in (*(tensor.op for tensor in operation.inputs), *operation.control_inputs):
+            if source not in found:
+                found.add(source)
+                pending.append(source)
+    return found
 
 
 def _flops_of(operation, graph) -> float:

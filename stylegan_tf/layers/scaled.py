@@ -8,7 +8,7 @@ import tensorflow as tf
 from stylegan_tf.layers import resample
 from stylegan_tf.layers.bfloat16 import summed_in_float32
 from stylegan_tf.layers.convolution import conv2d
-from stylegan_tf.layers.order import not_before, recomputed
+from stylegan_tf.layers.order import not_before
 
 RELU_GAIN = math.sqrt(2)  # He initialisation before a (leaky) ReLU
 
@@ -46,10 +46,10 @@ class EqualizedLayer(keras.layers.Layer):
         self.kernel = self.add_weight(name="kernel", shape=kernel_shape, initializer=initializer)
         self.bias = self.add_weight(name="bias", shape=(num_biases,), initializer="zeros") if self.use_bias else None
 
-    def scaled(self, kernel, x):
+    def scaled_kernel(self, x):
         """The kernel as it is applied to x, in the compute dtype."""
         # Scaled in float32, cast once: a cast of the unscaled kernel would round twice.
-        return tf.cast(not_before(x, tf.cast(kernel, tf.float32)) * self.scale, self.compute_dtype)
+        return tf.cast(not_before(x, tf.cast(self.kernel, tf.float32)) * self.scale, self.compute_dtype)
 
     def add_bias(self, x):
         """Adds the bias, multiplied by `lrmul`, along the last axis."""
@@ -82,7 +82,7 @@ class EqualizedDense(EqualizedLayer):
     def call(self, x):
         if len(x.shape) > 2:
             x = tf.reshape(x, [-1, math.prod(x.shape[1:])])
-        return self.add_bias(summed_in_float32(tf.matmul, x, self.scaled(self.kernel, x)))
+        return self.add_bias(summed_in_float32(tf.matmul, x, self.scaled_kernel(x)))
 
     def get_config(self):
         return {**super().get_config(), "units": self.units}
@@ -116,12 +116,7 @@ class EqualizedConv2D(EqualizedLayer):
 
     def convolve(self, x):
         """The layer without its bias."""
-        # For its kernel: scaled, and for a change of resolution of another size, it would be kept beside the weights. Of the
-        # convolution itself nothing is computed twice where a graph is made: its derivatives do not need its outputs.
-        return recomputed(self._convolve, x, tf.convert_to_tensor(self.kernel))
-
-    def _convolve(self, x, kernel):
-        kernel = self.scaled(kernel, x)
+        kernel = self.scaled_kernel(x)
         if self.resampling is None:
             return conv2d(x, kernel)
         if self.resampling == "up":

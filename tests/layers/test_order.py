@@ -8,7 +8,6 @@ from stylegan_tf.layers.epilogue import EpilogueLayer
 from stylegan_tf.layers.modulation import modulate
 from stylegan_tf.layers.normalization import instance_norm
 from stylegan_tf.layers.order import not_before, recomputed
-from stylegan_tf.layers.scaled import EqualizedConv2D
 
 
 def plain(x, styles):
@@ -57,29 +56,6 @@ def test_what_is_computed_once_more_waits_for_who_asks_for_it():
     nodes = traced.graph.as_graph_def().node
     assert sum(node.op == "Rsqrt" for node in nodes) == 2  # forward, and once more
     assert any(node.op == "Identity" and any(name.startswith("^upstream") for name in node.input) for node in nodes)
-
-
-def test_a_convolution_is_not_computed_twice_in_a_graph():
-    layer = EqualizedConv2D(4)
-    layer.build([2, 8, 8, 4])
-
-    @tf.function
-    def step(x):
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            value = tf.reduce_sum(tf.square(layer(x)))
-        return tape.gradient(value, [x, layer.kernel.value])
-
-    x = tf.random.stateless_normal([2, 8, 8, 4], [1, 2])
-    traced = step.get_concrete_function(x)
-    needed, names = set(), {node.name: node for node in traced.graph.as_graph_def().node}
-    pending = [tensor.op.name for tensor in traced.outputs]
-    while pending:
-        name = pending.pop()
-        if name not in needed:
-            needed.add(name)
-            pending += [source.lstrip("^").partition(":")[0] for source in names[name].input]
-    assert sum(names[name].op == "Conv2D" for name in needed) == 2  # forward, and the gradient by the image
 
 
 def test_waiting_changes_no_value():
