@@ -39,7 +39,7 @@ def test_operations_inside_functions_are_counted():
             y = tf.nn.conv2d(x, kernel, 2, "SAME")  # 2 * 3 * 4 * 4 * 5 outputs of 9 * 7 taps
             y = tf.nn.depthwise_conv2d(y, tf.ones([3, 3, 5, 1]), [1, 1, 1, 1], "SAME")
         square(tf.matmul(x[0, 0], x[0, 0], transpose_a=True))  # leads nowhere: not executed
-        return tape.gradient(y, [x, kernel]), square(tf.ones([11, 13]))
+        return y, tape.gradient(y, [x, kernel]), square(tf.ones([11, 13]))
 
     graph = step.get_concrete_function(tf.TensorSpec([3, 8, 8, 7]), tf.TensorSpec([3, 3, 7, 5])).graph
     conv, depthwise, matmul = 3 * 4 * 4 * 5 * 9 * 7, 3 * 4 * 4 * 5 * 9, 11 * 13 * 13
