@@ -1,4 +1,4 @@
-"""Keeps TensorFlow from computing early what would then lie in memory until its turn comes."""
+"""When things are computed: nothing early that would lie in memory until its turn comes, and again what is cheaper than to keep."""
 
 from collections.abc import Callable
 
