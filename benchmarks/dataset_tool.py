@@ -4,8 +4,9 @@
     python -m benchmarks.dataset_tool --images ../shared/data/apple_leaves --num-images 3000
 
 Makes a folder of PNGs (and one of JPEGs) of the images, runs the program on them as a user does, start of the process included,
-and prints one JSON line with the cases "pass through" (PNGs of the right size into PNG records), "encode anew" (PNGs that are
-resized), "jpeg to png", "jpeg to jpeg", "raw". `images_per_cpu_sec` holds on a machine that others use too; asserts nothing.
+and prints one JSON line with the cases "pass through" (PNGs of the right size into PNG records), "encode anew" (PNGs of the right
+size that are not deflated), "resize" (PNGs of another size), "jpeg to png", "jpeg to jpeg", "raw".
+`images_per_cpu_sec` holds on a machine that others use too; asserts nothing.
 """
 
 import argparse
@@ -29,7 +30,8 @@ ROOT = Path(__file__).parents[1]
 RESOLUTION = 256
 CASES = {
     "pass through": ["png"],
-    "encode anew": ["larger"],
+    "encode anew": ["stored"],
+    "resize": ["larger"],
     "jpeg to png": ["jpg"],
     "jpeg to jpeg": ["jpg", "--encoding", "jpeg"],
     "raw": ["png", "--encoding", "raw"],
@@ -56,8 +58,8 @@ def main() -> None:
 
 
 def make_sources(folder: Path, images: str | None, count: int) -> None:
-    """Folders png and jpg (256x256) and larger (300x280 PNGs)."""
-    for name in ("png", "jpg", "larger"):
+    """Folders png, stored (PNGs that are not deflated) and jpg (256x256), and larger (300x280 PNGs)."""
+    for name in ("png", "stored", "jpg", "larger"):
         (folder / name).mkdir()
     paths = sorted(path for path in Path(images).rglob("*") if path.suffix.lower() in (".jpg", ".png")) if images else []
     for index in range(count):
@@ -67,6 +69,7 @@ def make_sources(folder: Path, images: str | None, count: int) -> None:
             grain = np.random.RandomState(index).normal(0, 3, (RESOLUTION, RESOLUTION, 3))
             picture = Image.fromarray(np.clip(draw_leaf(0, index, RESOLUTION)[0] + grain, 0, 255).astype(np.uint8))
         picture.save(folder / "png" / f"{index:06d}.png", compress_level=3)
+        picture.save(folder / "stored" / f"{index:06d}.png", compress_level=0)
         picture.save(folder / "jpg" / f"{index:06d}.jpg", quality=90)
         picture.resize((300, 280)).save(folder / "larger" / f"{index:06d}.png", compress_level=1)
 

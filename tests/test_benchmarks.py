@@ -61,7 +61,7 @@ NETWORK = {"images_per_sec", "images_per_sec_min", "images_per_sec_max", "share_
             "pipeline --resolution 16 --num-images 8 --batch-size 4 --repeats 1",
             {"write_png", "write_raw", "raw", "png", "jpeg", "peak_rss_gb"},
         ),
-        ("dataset_tool --num-images 4 --repeats 1", {"pass through", "encode anew", "jpeg to jpeg", "raw"}),
+        ("dataset_tool --num-images 4 --repeats 1", {"pass through", "encode anew", "resize", "jpeg to jpeg", "raw"}),
         ("metrics --only frechet --repeats 1", {"frechet", "peak_rss_gb"}),
         ("growth --resolution 8 --fmap-max 8 --batch 4 --cycles 2", {"peak_mb_by_cycle", "mb_a_stage"}),
     ],

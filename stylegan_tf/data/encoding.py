@@ -12,6 +12,8 @@ from stylegan_tf.data.tfrecords import Example, encode_example, frame
 from stylegan_tf.errors import UserError
 from stylegan_tf.resolution import MIN_RESOLUTION
 
+_LARGE = 0.6  # of the raw pixels: photographs take less where they are deflated at all
+
 
 class Item(NamedTuple):
     """An image on its way into a dataset; see `DatasetWriter.add`."""
@@ -70,13 +72,18 @@ class Encoder:
             raise UserError(f"Images must be arrays of uint8 {list(expected)}. Received: {found}")
 
     def _encode_top(self, items: Sequence[Item], pixels: np.ndarray) -> list[bytes]:
-        """The largest level: what can pass through as it came, and the rest encoded."""
+        """The largest level: what can pass through as it came, and the rest encoded; of a large PNG the smaller of both."""
         data = [self._passed_through(item) for item in items]
-        rest = [place for place, known in enumerate(data) if known is None]
+        rest = [place for place, known in enumerate(data) if known is None or self._is_large(known)]
         chosen = pixels if len(rest) == len(items) else pixels[rest]
         for place, encoded in zip(rest, encode_images(chosen, self.encoding, self.quality), strict=True):
-            data[place] = encoded
+            known = data[place]
+            data[place] = encoded if known is None or len(encoded) < len(known) else known
         return data
+
+    def _is_large(self, data: bytes) -> bool:
+        """Whether a PNG that could pass through was hardly deflated. A JPEG encoded anew would lose."""
+        return self.encoding == "png" and len(data) > _LARGE * self.image_bytes
 
     def _passed_through(self, item: Item) -> bytes | None:
         """The bytes that an image came in, where they can be stored as they are."""

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from stylegan_tf import progress_bar
 from stylegan_tf.data import open_dataset, read_images
@@ -19,10 +20,10 @@ def silent(text):
     pass
 
 
-def write(folder, pictures, kind="PNG"):
+def write(folder, pictures, kind="PNG", **options):
     folder.mkdir(parents=True, exist_ok=True)
     for number, picture in enumerate(pictures):
-        (folder / f"{number:03d}.{kind.lower()}").write_bytes(encoded(picture, kind))
+        (folder / f"{number:03d}.{kind.lower()}").write_bytes(encoded(picture, kind, **options))
     return open_images(folder)
 
 
@@ -130,6 +131,18 @@ def test_sound_pngs_pass_through_as_they_are(tmp_path):
     assert stored in (sent, stored)
     assert stored[: len(sent) // 2] == sent[: len(sent) // 2]
     assert (read_images(dataset, range(4))[3] == np.asarray(leaf(3))).all()
+
+
+def test_pngs_that_are_hardly_deflated_are_encoded_anew_where_that_is_smaller(tmp_path):
+    noise = Image.fromarray(np.random.RandomState(0).randint(0, 256, (32, 32, 3), np.uint8))
+    source = write(tmp_path / "images", [leaf(0), noise], compress_level=0)
+    build_dataset(source, tmp_path / "set", PrepareOptions(shuffle=False), made_by={}, say=silent)
+    dataset = open_dataset(tmp_path / "set")
+    of_leaf, of_noise = (len(dataset.level(32).read_data(number)) for number in range(2))
+    assert of_leaf < 0.6 * 32 * 32 * 3 < len(source.read(0))
+    assert of_noise <= len(source.read(1))
+    for number, image in enumerate((leaf(0), noise)):
+        assert (read_images(dataset, [number])[0] == np.asarray(image)).all()
 
 
 def test_jpegs_pass_through_into_jpeg_records(tmp_path):
