@@ -2,12 +2,12 @@
 
 import math
 
-import tensorflow as tf
+from tensorflow.python.framework.func_graph import FuncGraph
 
 _CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 
 
-def executed_flops(graph: tf.Graph) -> float:
+def executed_flops(graph: FuncGraph) -> float:
     """Operations of one call, 2 a multiply-add. Shapes must be known; branches and loops are left out."""
     return float(sum(_flops_of(operation, graph) for operation in _needed(graph)))
 

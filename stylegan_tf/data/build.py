@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from stylegan_tf.data.codecs import JPEG_QUALITY
-from stylegan_tf.data.disk import check_disk
+from stylegan_tf.data.disk import check_disk, estimate_bytes
 from stylegan_tf.data.encoding import Encoder, Item
+from stylegan_tf.data.plan import choose_channels
 from stylegan_tf.data.prepare import Prepared, list_unusable, prepare, writing_order
 from stylegan_tf.data.prepare_options import PrepareOptions
 from stylegan_tf.data.report import Report, write_report
@@ -46,7 +47,22 @@ def build_dataset(
             is left behind.
     """
     ready_target(target_dir, options.overwrite, sources=sources, say=say)
-    prepared = prepare(source, options, decode_all=options.on_error == "stop", max_listed=_MAX_LISTED, say=say)
+    decode_all = options.on_error == "stop" or options.resolution is None  # damaged files have no say in the resolution
+    try:
+        report = _build(source, target_dir, options, made_by, decode_all, say)
+    except _OutvotedError:
+        say("Among the images that are left, the majority is of another kind: begun again, and all are decoded first.")
+        report = _build(source, target_dir, options, made_by, True, say)
+    say(f"{report.num_written} images in {target_dir}; what became of every file: {Path(target_dir) / 'report.html'}")
+    return report
+
+
+class _OutvotedError(Exception):
+    """Damaged files decided the number of channels."""
+
+
+def _build(source: Source, target_dir: str | Path, options: PrepareOptions, made_by: dict, decode_all: bool, say) -> Report:
+    prepared = prepare(source, options, decode_all=decode_all, max_listed=_MAX_LISTED, say=say)
     indices = writing_order(prepared.checked.indices, options.shuffle)
     plan = prepared.plan
     size, seconds = estimate(prepared, indices)
@@ -54,9 +70,7 @@ def build_dataset(
     say(f"{len(indices)} images of {shape} as {options.encoding}: about {max(size / 1e6, 1):.0f} MB, {format_sec(seconds)}.")
     check_disk(Path(target_dir), int(1.1 * size))
 
-    report = _write(prepared, indices, target_dir, made_by, say)
-    say(f"{report.num_written} images in {target_dir}; what became of every file: {Path(target_dir) / 'report.html'}")
-    return report
+    return _write(prepared, indices, target_dir, made_by, say)
 
 
 def estimate(prepared: Prepared, indices: np.ndarray) -> tuple[float, float]:
@@ -74,7 +88,10 @@ def estimate(prepared: Prepared, indices: np.ndarray) -> tuple[float, float]:
             continue
         size += sum(len(record) for level in levels for record in level.framed)
         count += 1
-    share = len(indices) / max(count, 1)
+    if not count:  # all samples are damaged
+        plan, encoding = prepared.plan, prepared.options.encoding
+        return estimate_bytes(len(indices), resolution=plan.resolution, channels=plan.channels, encoding=encoding), 0.0
+    share = len(indices) / len(samples)
     labels = prepared.labels
     label_size = labels.values.shape[1] if labels.values is not None and labels.values.ndim == 2 else len(labels.class_names)
     index_bytes = 8 * len(encoder.resolutions) * len(indices)
@@ -118,8 +135,10 @@ def _write(prepared: Prepared, indices: np.ndarray, target_dir: str | Path, made
                 listing = list_unusable(prepared.source, lost, _MAX_LISTED)
                 if not writer.num_images:
                     raise UserError(f"None of the {len(indices)} images can be used, nothing was written:{listing}")
-                say(f"{len(lost)} of {len(indices)} images turned out to be damaged and are left out:{listing}")
                 prepared.checked.lose(lost)
+                if not prepared.is_decoded and options.channels is None and choose_channels(prepared.checked, options) != plan.channels:
+                    raise _OutvotedError
+                say(f"{len(lost)} of {len(indices)} images could not be decoded when they were written, and are left out:{listing}")
             dataset = writer.complete()
             written = indices[np.isin(indices, prepared.checked.indices)].tolist()
             report = Report.of(prepared, Path(target_dir).name, written, time.monotonic() - start)

@@ -46,7 +46,7 @@ def decide(checked: CheckedImages, options: PrepareOptions) -> Plan:
         remarks.append(
             f"{enlarged} images are smaller than {resolution}x{resolution} and will be enlarged. --min-size {resolution} leaves them out."
         )
-    channels = options.channels or _choose_channels(checked, options)
+    channels = options.channels or choose_channels(checked, options)
     kinds = Counter(KINDS[kind] for kind in checked.kinds)
     if options.channels is None and len(kinds) > 1:
         listing = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
@@ -89,7 +89,7 @@ def _drop_unfit(checked: CheckedImages, resolution: int, options: PrepareOptions
         checked.drop(np.flatnonzero(~fits), "size does not fit", misfit)
 
 
-def _choose_channels(checked: CheckedImages, options: PrepareOptions) -> int:
+def choose_channels(checked: CheckedImages, options: PrepareOptions) -> int:
     """By majority: 1 where more than half are grey, 4 where more than half are transparent (JPEG has no alpha), else 3."""
     shares = {kind: float((checked.kinds == number).mean()) if len(checked.kinds) else 0.0 for number, kind in enumerate(KINDS)}
     if shares[GREY] > 0.5:

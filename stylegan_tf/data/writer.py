@@ -123,7 +123,7 @@ class DatasetWriter:
             label: float [label_size], a class number (with `class_names`), or None; the same kind for every image.
             encoded: the file this image was decoded from. Its pixels go into the largest level as they are where the file's format
                 is that of the dataset and allows it (8-bit PNG without palette or transparency chunk), and are encoded anew
-                otherwise. It must hold exactly the pixels of `image`.
+                otherwise, as is a PNG that was hardly deflated where that is smaller. It must hold exactly the pixels of `image`.
 
         Raises:
             UserError: an image of another shape or type, or a label that does not fit those before.

@@ -42,11 +42,7 @@ def _bilinear(first, second, operation, by_first, by_second):
 
     @tf.custom_gradient
     def apply(a, b):
-        def derivatives(upstream):
-            first = by_first(upstream, b)
-            return first, by_second(a, not_before(first, upstream))  # each uses all cores, and memory by the hundred megabytes
-
-        return operation(a, b), derivatives
+        return operation(a, b), lambda upstream: (by_first(upstream, b), by_second(a, upstream))
 
     return apply(first, second)
 

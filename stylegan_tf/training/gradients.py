@@ -71,9 +71,9 @@ class PartGradients:
                 penalty *= settings.lazy_interval
             else:
                 logits, penalty = critic(images), tf.zeros_like(part.weights)
-            return {
+            told = {} if settings.D.endswith("_gp") else {"Loss/penalty": penalty}  # there the other penalty has this name
+            return told | {
                 "Loss/D": loss_of(logits, settings.D) + 0.5 * strength * penalty,
-                "Loss/penalty": penalty,
                 f"Loss/scores/{which}": logits[:, 0],
                 f"Loss/signs/{which}": tf.sign(logits[:, 0]),
             }

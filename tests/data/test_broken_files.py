@@ -94,12 +94,12 @@ def test_a_file_that_changes_between_the_passes_is_left_out_or_refused(tmp_path)
     folder.mkdir()
     for index in range(5):
         (folder / f"{index}.jpg").write_bytes(broken_files.encoded(broken_files.leaf(index), "JPEG"))
-    for on_error in ("skip", "stop"):
+    for on_error, dedupe in (("skip", "none"), ("skip", "exact"), ("stop", "none")):
         source = open_images(folder)
         original_read = source.read
         source.read = lambda index, source=source, read=original_read: b"gone" if source.is_late and index == 2 else read(index)
         source.is_late = False
-        options = PrepareOptions(resolution=16, on_error=on_error, shuffle=False, labels="none", workers=1)
+        options = PrepareOptions(resolution=16, on_error=on_error, dedupe=dedupe, shuffle=False, labels="none", workers=1, overwrite=True)
 
         def say(text, source=source):
             source.is_late = source.is_late or "about" in text  # the estimate is the last line before writing
@@ -108,6 +108,7 @@ def test_a_file_that_changes_between_the_passes_is_left_out_or_refused(tmp_path)
             report = build_dataset(source, tmp_path / "set", options, made_by={}, say=say)
             assert report.num_written == 4
             assert report.skipped[0]["reason"] == "no image"
+            assert ("changed since" in report.skipped[0]["message"]) == (dedupe == "exact")
             assert read_images(open_dataset(tmp_path / "set"), [3]).shape == (1, 16, 16, 3)
         else:
             with pytest.raises(UserError, match=r"2\.jpg.*changed"):

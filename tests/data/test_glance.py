@@ -73,8 +73,17 @@ def test_damage_behind_the_header_is_found_when_the_image_is_written(tmp_path):
     assert report.num_written == open_dataset(tmp_path / "set").num_images == 2
     assert {row["name"]: row["reason"] for row in report.skipped} == {"1.jpg": "truncated", "3.png": "truncated", "4.png": "corrupt"}
     assert json.loads((tmp_path / "set" / "report.json").read_text())["sizes"] == {f"{SIDE}x{SIDE}": 2}
-    told = next(line for line in lines if "3 of 5 images turned out to be damaged" in line)
+    told = next(line for line in lines if "3 of 5 images could not be decoded when they were written" in line)
     assert "1.jpg: truncated" in told
+
+
+def test_damaged_files_have_no_say_in_what_is_made(tmp_path):
+    sound, grey = [encoded(leaf(n, 64), "PNG") for n in range(3)], encoded(leaf(9, 16).convert("L"), "PNG")
+    for resolution in (None, 32):
+        folder = a_folder(tmp_path / f"images{resolution}", [*sound, *[cut(grey)] * 4])
+        options = PrepareOptions(resolution=resolution, min_size=8, labels="none")
+        report = build_dataset(open_images(folder), tmp_path / f"set{resolution}", options, made_by={}, say=lambda text: None)
+        assert (report.num_written, report.resolution, report.channels) == (3, resolution or 64, 3)
 
 
 def test_a_folder_of_damaged_images_is_refused_and_nothing_is_left(tmp_path):
