@@ -5,19 +5,18 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from stylegan_tf.layers.derivatives import with_derivatives
 from stylegan_tf.layers.order import not_before
 
 
 def leaky_relu(x: tf.Tensor, slope: float = 0.2) -> tf.Tensor:
     """max(x, slope * x), with gradient 1 at 0 as in the original (TensorFlow's own has `slope` there)."""
 
-    @tf.custom_gradient
-    def apply(inputs):
+    def derivatives(upstream, output):
         # The sign of the output is the sign of the input: the input can be given up, and fused with what made it.
-        outputs = tf.nn.leaky_relu(inputs, slope)
-        return outputs, lambda upstream: tf.where(not_before(upstream, outputs) >= 0, upstream, upstream * tf.cast(slope, upstream.dtype))
+        return [tf.where(not_before(upstream, output) >= 0, upstream, upstream * tf.cast(slope, upstream.dtype))]
 
-    return apply(x)
+    return with_derivatives(lambda inputs: tf.nn.leaky_relu(inputs, slope), derivatives, x)
 
 
 NONLINEARITIES: dict[str, tuple[Callable, float]] = {"relu": (tf.nn.relu, math.sqrt(2)), "lrelu": (leaky_relu, math.sqrt(2))}

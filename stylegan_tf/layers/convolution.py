@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from stylegan_tf.layers import winograd
 from stylegan_tf.layers.bfloat16 import summed_in_float32
+from stylegan_tf.layers.derivatives import with_derivatives
 from stylegan_tf.layers.order import not_before
 
 _WIDE_FEATURES = 256  # with so many, products take half the time of TensorFlow's gradient of stride 2; with fewer, they take longer
@@ -39,12 +40,7 @@ def _has_gpu() -> bool:
 
 def _bilinear(first, second, operation, by_first, by_second):
     """operation(first, second), linear in both, with its derivatives: by_first(upstream, second) and by_second(first, upstream)."""
-
-    @tf.custom_gradient
-    def apply(a, b):
-        return operation(a, b), lambda upstream: (by_first(upstream, b), by_second(a, upstream))
-
-    return apply(first, second)
+    return with_derivatives(operation, lambda upstream, _: (by_first(upstream, second), by_second(first, upstream)), first, second)
 
 
 def _conv2d_for_cpu(x, kernel):
@@ -120,8 +116,8 @@ def _strided(x, kernel):
 
 
 def _transposed(x, kernel):
-    _, height, width, _ = x.shape
-    output_shape = [tf.shape(x)[0], height * 2, width * 2, kernel.shape[2]]
+    batch, height, width, _ = x.shape
+    output_shape = [tf.shape(x)[0] if batch is None else batch, height * 2, width * 2, kernel.shape[2]]
     return tf.nn.conv2d_transpose(x, kernel, output_shape, strides=2, padding="SAME")
 
 

@@ -21,5 +21,5 @@ def modulate(x: tf.Tensor, styles: tf.Tensor) -> tf.Tensor:
     channels = x.shape[-1]
     if styles.shape[-1] != 2 * channels:
         raise ValueError(f"Expected styles [N, {2 * channels}] for {channels} feature maps. Received: styles{list(styles.shape)}")
-    scale, shift = tf.split(styles[:, None, None, :], 2, axis=-1)
+    scale, shift = tf.split(tf.reshape(styles, [-1, 1, 1, 2 * channels]), 2, axis=-1)
     return x * (scale + 1) + shift

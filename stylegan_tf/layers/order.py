@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from stylegan_tf.layers.derivatives import with_derivatives
+
 
 def not_before(awaited, tensors):
     """`tensors` (one, or a list of them), but nothing is computed from them before all of `awaited` is there.
@@ -19,16 +21,14 @@ def recomputed(function: Callable[..., tf.Tensor], *arguments: tf.Tensor) -> tf.
 
     For what is cheap to compute and large to keep. Derivatives of any order are those of `function`.
     """
+    return with_derivatives(function, lambda upstream, _: _derivatives(function, upstream, *arguments), *arguments)
 
-    @tf.custom_gradient
-    def apply(*inputs):
-        def derivatives(upstream):
-            delayed = not_before(upstream, list(inputs))
-            with tf.GradientTape() as tape:
-                tape.watch(delayed)
-                outputs = function(*delayed)
-            return tape.gradient(outputs, delayed, output_gradients=upstream)
 
-        return function(*inputs), derivatives
-
-    return apply(*arguments)
+# A function: one node of the graph for each use, traced once for each shape.
+@tf.function(autograph=False)
+def _derivatives(function, upstream, *arguments):
+    delayed = not_before(upstream, list(arguments))
+    with tf.GradientTape() as tape:
+        tape.watch(delayed)
+        output = function(*delayed)
+    return tape.gradient(output, delayed, output_gradients=upstream)

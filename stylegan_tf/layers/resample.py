@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from stylegan_tf.layers.bfloat16 import summed_in_float32
 from stylegan_tf.layers.convolution import conv2d, conv2d_down, conv2d_up
+from stylegan_tf.layers.derivatives import with_derivatives
 
 
 def blur2d(x: tf.Tensor, blur_filter: tuple[float, ...] = (1, 2, 1), *, normalize: bool = True) -> tf.Tensor:
@@ -33,15 +34,12 @@ def _blur_kernel(taps: tuple[float, ...], normalize: bool) -> np.ndarray:
 
 
 def _symmetric_blur(x: tf.Tensor, kernel: np.ndarray) -> tf.Tensor:
-    # TensorFlow's own gradient of a depthwise convolution takes a slow kernel on CPUs; the blur is its own gradient.
-    @tf.custom_gradient
-    def apply(inputs):
-        channels = inputs.shape[-1]
-        depthwise = tf.constant(np.tile(kernel[:, :, None, None], [1, 1, channels, 1]), inputs.dtype)
-        outputs = tf.nn.depthwise_conv2d(inputs, depthwise, strides=[1, 1, 1, 1], padding="SAME")
-        return outputs, lambda upstream: apply(upstream)
+    def blur(inputs):
+        depthwise = tf.constant(np.tile(kernel[:, :, None, None], [1, 1, inputs.shape[-1], 1]), inputs.dtype)
+        return tf.raw_ops.DepthwiseConv2dNative(input=inputs, filter=depthwise, strides=[1, 1, 1, 1], padding="SAME")
 
-    return apply(x)
+    # TensorFlow's own gradient of a depthwise convolution takes a slow kernel on CPUs; the blur is its own gradient.
+    return with_derivatives(blur, lambda upstream, _: [_symmetric_blur(upstream, kernel)], x)
 
 
 def upscale2d(x: tf.Tensor, factor: int = 2) -> tf.Tensor:

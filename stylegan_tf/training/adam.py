@@ -51,11 +51,12 @@ class Adam:
         def update():
             step = tf.cast(tf.convert_to_tensor(self.step) + 1, tf.float32)
             powers = {"beta1_power": tf.pow(self.beta1, step), "beta2_power": tf.pow(self.beta2, step)}
-            constants = {"beta1": self.beta1, "beta2": self.beta2, "epsilon": self.epsilon, "lr": lrate}
+            # As tensors: of Python numbers each use would be a constant of its own.
+            constants = {name: tf.constant(getattr(self, name), tf.float32) for name in ("beta1", "beta2", "epsilon")}
             for name, gradient in gradients.items():
                 slots = (self.variables[name], self.first_moments[name], self.second_moments[name])
                 var, m, v = (slot.handle for slot in slots)
-                tf.raw_ops.ResourceApplyAdam(var=var, m=m, v=v, grad=gradient, **powers, **constants)
+                tf.raw_ops.ResourceApplyAdam(var=var, m=m, v=v, grad=gradient, lr=lrate, **powers, **constants)
             tf.raw_ops.AssignAddVariableOp(resource=self.step.handle, value=tf.constant(1, tf.int64))
             return self._change_scale(LOG2_SCALE_UP)
 

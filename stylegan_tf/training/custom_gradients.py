@@ -1,4 +1,4 @@
-"""Has TensorFlow let go of a traced step: each gradient written by hand is kept for good, and its graph with it."""
+"""Has TensorFlow let go of a traced step: `tf.distribute` registers a gradient of each sum over devices for good, and its graph with it."""
 
 import contextlib
 from collections.abc import Iterator

@@ -52,10 +52,13 @@ def test_what_is_computed_once_more_waits_for_who_asks_for_it():
             value = layer.finish(x, w, None)
         return tape.gradient(value, x, upstream)
 
-    traced = step.get_concrete_function(tf.zeros([2, 4, 4, 4]), tf.zeros([2, 8]), tf.zeros([2, 4, 4, 4]))
-    nodes = traced.graph.as_graph_def().node
-    assert sum(node.op == "Rsqrt" for node in nodes) == 2  # forward, and once more
-    assert any(node.op == "Identity" and any(name.startswith("^upstream") for name in node.input) for node in nodes)
+    traced = step.get_concrete_function(tf.zeros([2, 4, 4, 4]), tf.zeros([2, 8]), tf.zeros([2, 4, 4, 4])).graph.as_graph_def()
+    (again,) = (function for function in traced.library.function if "derivatives" in function.signature.name)
+    assert [sum(node.op == "Rsqrt" for node in nodes) for nodes in (traced.node, again.node_def)] == [1, 1]  # forward, and once more
+    waiting = [node for node in again.node_def if node.op == "Identity" and any(name.startswith("^upstream") for name in node.input)]
+    assert len(waiting) >= 2  # x and style
+    (call,) = (node for node in traced.node if node.op == "PartitionedCall")
+    assert "upstream" in call.input  # and the function is not called before
 
 
 def test_waiting_changes_no_value():
