@@ -81,7 +81,8 @@ def _is_unheard(stream: TextIO) -> bool:
 
 
 def import_tensorflow() -> None:
-    """Imports TensorFlow without what its C++ side writes to stderr meanwhile (no CUDA here, oneDNN is on, ...).
+    """Imports TensorFlow without what its C++ side writes to stderr meanwhile (no CUDA here, oneDNN is on, ...),
+    and without its warnings afterwards, which are for programmers: that a function was traced for the fifth time, say.
 
     Programs call this once their arguments are checked. An import that fails raises as ever.
     """
@@ -89,6 +90,7 @@ def import_tensorflow() -> None:
         import tensorflow
 
         tensorflow.config.list_physical_devices()
+    tensorflow.get_logger().setLevel("ERROR")
 
 
 @contextlib.contextmanager
