@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from stylegan_tf.networks import named_weights
 from stylegan_tf.resolution import Lod, split_lod
-from stylegan_tf.training import custom_gradients, ema, timing
+from stylegan_tf.training import custom_gradients, ema, graph_optimizer, timing
 from stylegan_tf.training.adam import Adam
 from stylegan_tf.training.dealing import deal_minibatch
 from stylegan_tf.training.gradients import PartGradients
@@ -87,7 +87,8 @@ class Trainer:
     def run_pairs(self, batches: Iterator, **options) -> dict[str, tf.Tensor]:
         """As `run_round`, with the statistics of every pair: float32 [num_pairs]."""
         function, arguments = self._round(batches, **options)
-        return function(*arguments)
+        with graph_optimizer.left_out_on_cpus():
+            return function(*arguments)
 
     def trace_round(self, batches: Iterator, **options):
         """The traced function of `run_pairs`, for a look at its graph; takes the same arguments and runs nothing."""
