@@ -81,16 +81,16 @@ def _is_unheard(stream: TextIO) -> bool:
 
 
 def import_tensorflow() -> None:
-    """Imports TensorFlow without what its C++ side writes to stderr meanwhile (no CUDA here, oneDNN is on, ...),
-    and without its warnings afterwards, which are for programmers: that a function was traced for the fifth time, say.
+    """Imports TensorFlow without what its C++ side writes to stderr meanwhile (no CUDA here, oneDNN is on, ...).
 
+    Nor does it warn afterwards of functions that are traced again, which a program's user can do nothing about.
     Programs call this once their arguments are checked. An import that fails raises as ever.
     """
     with silenced_stderr():
         import tensorflow
 
         tensorflow.config.list_physical_devices()
-    tensorflow.get_logger().setLevel("ERROR")
+    tensorflow.get_logger().addFilter(lambda record: "triggered tf.function retracing" not in record.getMessage())
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ def leaky_relu(x: tf.Tensor, slope: float = 0.2) -> tf.Tensor:
     """max(x, slope * x), with gradient 1 at 0 as in the original (TensorFlow's own has `slope` there)."""
 
     def derivatives(upstream, output):
-        # The sign of the output is the sign of the input: the input can be given up, and fused with what made it.
+        # The sign of the output is the sign of the input, which can be given up.
         return [tf.where(not_before(upstream, output) >= 0, upstream, upstream * tf.cast(slope, upstream.dtype))]
 
     return with_derivatives(lambda inputs: tf.nn.leaky_relu(inputs, slope), derivatives, x)

@@ -11,6 +11,7 @@ def with_derivatives(function: Callable[..., tf.Tensor], derivatives: Callable[.
 
     As `tf.custom_gradient`, which in a traced function records what is inside `function` as well, adds an `IdentityN` with a
     gradient of zeros for each input, and keeps every closure for good: a third of a step's trace, and 30 MB a stage of growth.
+    The tape must be where the call is: of a `tf.function` as a whole TensorFlow takes the derivatives of what is inside.
 
     Args:
         function: tensors to one tensor that is none of them; no variables.

@@ -10,10 +10,11 @@ _SWITCH = "disable_meta_optimizer"
 
 @contextlib.contextmanager
 def left_out_on_cpus() -> Iterator[None]:
-    """Functions that are called within are run as they were traced; on a GPU, where layouts are its work, as ever.
+    """Functions that are traced and called within are run as they were traced; on a GPU, where layouts are its work, as ever.
 
     A step is no slower for it, and its first call seconds faster (docs/performance.md). Calls with and without the optimiser
-    are prepared apart, so all calls of a function belong within.
+    are prepared apart, so the trace and all calls of a function belong within. The switch is the process's: a thread that calls
+    its first function meanwhile keeps it.
     """
     if tf.config.list_logical_devices("GPU"):
         yield

@@ -93,7 +93,8 @@ class Trainer:
     def trace_round(self, batches: Iterator, **options):
         """The traced function of `run_pairs`, for a look at its graph; takes the same arguments and runs nothing."""
         function, arguments = self._round(batches, **options)
-        return function.get_concrete_function(*arguments)
+        with graph_optimizer.left_out_on_cpus():
+            return function.get_concrete_function(*arguments)
 
     def holds_round(self, *, lod, minibatch, nimg, num_pairs=4) -> bool:
         """False where `run_round` would have to trace first."""

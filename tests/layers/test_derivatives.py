@@ -64,3 +64,11 @@ def test_nothing_is_registered_for_good():
     tf.function(first_and_second)(tf.constant([1.0]))
     gc.collect()
     assert set(registry) == before
+
+
+def test_of_a_function_as_a_whole_tensorflow_takes_its_own():
+    whole, x = tf.function(cube), tf.constant(2.0)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = whole(x)
+    assert float(tape.gradient(y, x)) == 12.0
