@@ -19,7 +19,8 @@ def not_before(awaited, tensors):
 def recomputed(function: Callable[..., tf.Tensor], *arguments: tf.Tensor) -> tf.Tensor:
     """function(*arguments), of which nothing but the arguments is kept until derivatives are taken: they compute it once more.
 
-    For what is cheap to compute and large to keep. Derivatives of any order are those of `function`.
+    For what is cheap to compute and large to keep. Derivatives of any order are those of `function`, which should be a module's:
+    their trace is kept for it.
     """
     return with_derivatives(function, lambda upstream, _: _derivatives(function, upstream, *arguments), *arguments)
 
