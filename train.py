@@ -1,20 +1,22 @@
 """Command line of training: preset and overrides in, a run folder out; the work is done in stylegan_tf.training."""
 
 import argparse
-import dataclasses
 import json
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import config
-from stylegan_tf import command_line, settings_text
+from stylegan_tf import command_line, models, settings_text
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.settings import TrainingSettings
 from stylegan_tf.training import run_dir as run_dirs
 from stylegan_tf.training import stopping
+
+if TYPE_CHECKING:
+    from stylegan_tf.data import Dataset
 
 EXAMPLES = """examples:
   python train.py --preset demo --data datasets/leaves32
@@ -27,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(
         prog="train.py",
-        description="Trains a StyleGAN on a dataset made by dataset_tool.py.",
+        description="Trains a GAN on a dataset made by dataset_tool.py.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -99,7 +101,7 @@ def start(settings: TrainingSettings, options: argparse.Namespace, source: Path 
 def resume_run(path: Path, options: argparse.Namespace) -> int:
     """Goes on in a run folder where its training state was taken."""
     saved = read_config(path)
-    base = dataclasses.replace(config.preset(options.preset)) if options.preset else saved
+    base = config.preset(options.preset) if options.preset else saved
     wanted = overridden(base, options)
     from stylegan_tf.training import devices as device_choice
     from stylegan_tf.training import launch, resume, settings_check
@@ -125,7 +127,7 @@ def start_from_snapshot(path: Path, options: argparse.Namespace) -> int:
     return start(overridden(base, options), options, source=path)
 
 
-def checked(settings: TrainingSettings) -> tuple[Any, TrainingSettings]:
+def checked(settings: TrainingSettings) -> "tuple[Dataset, TrainingSettings]":
     """Opens the dataset and refuses what cannot work."""
     from stylegan_tf.training.settings_check import check
 
@@ -144,7 +146,7 @@ def check_source(init_from: str | None) -> None:
         raise MissingFileError(f"--init-from {init_from}: no such snapshot, run folder or official pickle.")
 
 
-def check_metrics(settings: TrainingSettings, dataset: Any) -> None:
+def check_metrics(settings: TrainingSettings, dataset: "Dataset") -> None:
     """Refuses unknown metrics, and metric networks that are not there, before a run folder is made."""
     run = settings.run
     best = run.best_metric
@@ -166,7 +168,7 @@ def check_metrics(settings: TrainingSettings, dataset: Any) -> None:
     evaluate.prepare(metrics, Options(), dataset)
 
 
-def metrics_callback(settings: TrainingSettings, dataset: Any, folder: Path) -> Any:
+def metrics_callback(settings: TrainingSettings, dataset: "Dataset", folder: Path) -> Any:
     """What training calls after each snapshot, None where no metric was asked for."""
     run = settings.run
     if not run.metrics:
@@ -183,7 +185,7 @@ def read_config(folder: Path) -> TrainingSettings:
     if not path.exists():
         raise MissingFileError(f"{folder} has no {run_dirs.CONFIG_NAME}: not a run folder. Name a preset with --preset.")
     try:
-        return settings_text.from_plain(TrainingSettings, json.loads(path.read_text(encoding="utf-8"))["settings"])
+        return models.read_settings(json.loads(path.read_text(encoding="utf-8"))["settings"])
     except (ValueError, KeyError) as error:
         raise UserError(f"{path} cannot be read: {error}") from error
 
@@ -193,7 +195,7 @@ def run_name(dataset_name: str, num_devices: int) -> str:
     return f"sgan-{dataset_name}-{num_devices}gpu"
 
 
-def print_estimate(settings: TrainingSettings, dataset: Any) -> int:
+def print_estimate(settings: TrainingSettings, dataset: "Dataset") -> int:
     """Prints what a run would be."""
     from stylegan_tf.training import estimate
 

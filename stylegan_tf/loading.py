@@ -6,36 +6,40 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stylegan_tf.errors import MissingFileError, UserError
+from stylegan_tf.legacy import read_official
+from stylegan_tf.snapshot_file import NETWORKS_FORMAT, SnapshotContents, read_contents
 
 if TYPE_CHECKING:
     from stylegan_tf.snapshot import Networks
 
 SNAPSHOT_NAME = re.compile(r"network-(?:final|snapshot-(\d+)(?:-nimg(\d+))?)\.pkl")
-_HEAD_BYTES = 4096  # our format's name stands within the first bytes of a snapshot
+_HEAD_BYTES = 4096  # the name of our format is within the first bytes of a snapshot
 
 
 def load(path: str | os.PathLike, *, dtype: str | None = None) -> "Networks":
     """Loads networks.
 
     Args:
-        path: a snapshot of ours, an official StyleGAN 1 pickle, or a run folder (its latest snapshot is taken).
+        path: a snapshot of ours, an official StyleGAN 1 pickle, or a run folder (its latest snapshot is read).
         dtype: compute policy of the networks, "float32" unless told, or "mixed_bfloat16".
 
     Raises:
         MissingFileError: no such file, or a folder without snapshots.
         UserError: neither kind of file, or damaged.
     """
-    # TensorFlow takes seconds to import; whoever only looks for a file must not wait for it.
-    from stylegan_tf.snapshot import NETWORKS_FORMAT, load_networks
+    # TensorFlow takes seconds to import; wrong files are refused before.
+    contents = read(path)
+    from stylegan_tf.snapshot import make_networks
 
+    return make_networks(contents, dtype=dtype)
+
+
+def read(path: str | os.PathLike) -> SnapshotContents:
+    """What a network file holds, read once and without TensorFlow: `snapshot.make_networks` builds its networks. As `load`."""
     path = find_snapshot(path)
     with open(path, "rb") as file:
         is_ours = NETWORKS_FORMAT.encode() in file.read(_HEAD_BYTES)
-    if is_ours:
-        return load_networks(path, dtype=dtype)
-    from stylegan_tf.legacy import load_official
-
-    return load_official(path, dtype=dtype)
+    return read_contents(path) if is_ours else read_official(path)
 
 
 def find_snapshot(path: str | os.PathLike) -> Path:

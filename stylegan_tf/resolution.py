@@ -1,5 +1,6 @@
 """Arithmetic of growth: powers of two, level of detail, and how many layers and feature maps a resolution has."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -53,6 +54,14 @@ def check_resolution(resolution: int) -> int:
     if not is_power_of_two(resolution) or not MIN_RESOLUTION <= resolution <= MAX_RESOLUTION:
         raise UserError(f"Resolution must be a power of two from {MIN_RESOLUTION} to {MAX_RESOLUTION}. Received: {resolution}")
     return resolution
+
+
+def check_lod(lod: Any, resolution: int) -> float:
+    """The level of detail as a float where a network of this resolution has it; UserError otherwise."""
+    value = float(lod) if type(lod) in (int, float) else math.nan
+    if not 0 <= value <= max_lod(resolution):
+        raise UserError(f"lod of a {resolution}x{resolution} network is from {max_lod(resolution)} to 0. Received: {str(lod)[:80]}")
+    return value
 
 
 def resolution_at(resolution: int, lod: "float | Lod") -> int:

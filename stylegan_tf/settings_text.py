@@ -1,4 +1,4 @@
-"""Settings as text: plain values for JSON and back, `--set name=value`, and the differences between two runs."""
+"""Settings as text: plain values for JSON and back, `--set name=value`, checks of types and ranges, differences of two runs."""
 
 import ast
 import contextlib
@@ -6,11 +6,17 @@ import dataclasses
 import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from stylegan_tf.errors import UserError
+from stylegan_tf.settings import RENAMED
 
+T = TypeVar("T")
 WORDS = {"none": None, "null": None, "true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+
+class RangeError(ValueError):
+    """A value has the right type and lies outside of its range; the message completes "NAME ..."."""
 
 
 def to_plain(settings: Any) -> Any:
@@ -22,16 +28,18 @@ def to_plain(settings: Any) -> Any:
     return [to_plain(value) for value in settings] if isinstance(settings, tuple | list) else settings
 
 
-def from_plain(kind: type, values: Mapping[str, Any], prefix: str = "") -> Any:
-    """The inverse of `to_plain`: fields that are missing take their defaults, unknown ones are refused.
+def from_plain(kind: type[T], values: Mapping[str, Any], prefix: str = "") -> T:
+    """The inverse of `to_plain`: fields that are missing get their defaults.
 
     Raises:
-        UserError: an unknown name or a value of the wrong type.
+        UserError: an unknown name, or a value of another type or outside of its range.
     """
-    hints = typing.get_type_hints(kind)
+    if not isinstance(values, Mapping):
+        raise UserError(f"{prefix.rstrip('.') or 'Settings'} must be a dictionary. Received: {type(values).__name__}")
+    hints = _hints(kind)
     unknown = [name for name in values if name not in hints]
     if unknown:
-        raise UserError(_unknown(f"{prefix}{unknown[0]}", hints, prefix))
+        raise UserError(_unknown(f"{prefix}{str(unknown[0])[:80]}", hints, prefix))
     arguments = {}
     for name, value in values.items():
         if dataclasses.is_dataclass(hints[name]):
@@ -41,29 +49,78 @@ def from_plain(kind: type, values: Mapping[str, Any], prefix: str = "") -> Any:
     return kind(**arguments)
 
 
-def override(settings: Any, assignments: Iterable[str]) -> Any:
+def from_flat(kind: type[T], values: Mapping[str, Any]) -> tuple[T, dict[str, Any]]:
+    """Settings from a dictionary that holds other values beside them, and those others. Raises as `from_plain`."""
+    if not isinstance(values, Mapping):
+        raise UserError(f"Options must be a dictionary. Received: {type(values).__name__}")
+    known = {field.name for field in dataclasses.fields(kind)}
+    settings = from_plain(kind, {name: value for name, value in values.items() if name in known})
+    return settings, {name: value for name, value in values.items() if name not in known}
+
+
+def upgraded(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Plain settings of an earlier version under the names of today (`settings.RENAMED`)."""
+    values = {name: dict(value) if isinstance(value, Mapping) else value for name, value in values.items()}
+    for old, new_names in RENAMED.items():
+        group, name = old.split(".")
+        if not isinstance(values.get(group), dict) or name not in values[group]:
+            continue
+        value = values[group].pop(name)
+        for new in new_names:
+            *path, leaf = new.split(".")
+            inner = values
+            for part in path:
+                inner = inner.setdefault(part, {})
+            inner[leaf] = value
+    return values
+
+
+def check(settings: Any, prefix: str = "") -> None:
+    """Checks types and ranges of settings that were made in Python, as `--set` does those of the command line.
+
+    Raises:
+        UserError: names the setting, what it may be and what it is.
+    """
+    for name, hint in _hints(type(settings)).items():
+        value = getattr(settings, name)
+        if dataclasses.is_dataclass(hint):
+            if not isinstance(value, hint):
+                raise UserError(f"{prefix}{name} must be a {hint.__name__}. Received: {value!r}")
+            check(value, f"{prefix}{name}.")
+        else:
+            _checked(value, hint, f"{prefix}{name}")
+
+
+def override(settings: T, assignments: Iterable[str]) -> T:
     """Applies assignments such as "schedule.fade_kimg=60" or "schedule.minibatch_by_resolution.16=32".
 
     Raises:
-        UserError: not of the form name=value, an unknown name (the known ones are listed), or a value of the wrong type.
+        UserError: not of the form name=value, an unknown name (the known ones are listed), or a value of another type or range.
     """
     for assignment in assignments:
-        name, separator, text = assignment.partition("=")
+        name, separator, text = (part.strip() for part in assignment.partition("="))
         if not separator:
             raise UserError(f"--set expects name=value, such as schedule.fade_kimg=60. Received: {assignment}")
-        settings = _replaced(settings, name.strip().split("."), text.strip(), name.strip())
+        if name in RENAMED:
+            raise UserError(f"{name} is called {' and '.join(RENAMED[name])} now. Try --set {RENAMED[name][0]}={text}")
+        settings = _replaced(settings, name.split("."), text, name)
     return settings
 
 
 def differences(old: Any, new: Any) -> list[tuple[str, Any, Any]]:
     """Names of the settings that differ, with the old and the new value."""
     before, after = dict(_leaves(old)), dict(_leaves(new))
-    return [(name, before[name], after[name]) for name in after if before[name] != after[name]]
+    return [(name, before[name], after[name]) for name in after if name in before and before[name] != after[name]]
 
 
 def names(settings: Any) -> list[str]:
     """Full names of all settings."""
     return [name for name, _ in _leaves(settings)]
+
+
+def _hints(kind: type) -> dict[str, Any]:
+    hints = typing.get_type_hints(kind, include_extras=True)
+    return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
 
 
 def _leaves(settings: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -76,7 +133,7 @@ def _leaves(settings: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _replaced(settings: Any, path: list[str], text: str, full_name: str) -> Any:
-    hints = typing.get_type_hints(type(settings))
+    hints = _hints(type(settings))
     prefix = full_name[: len(full_name) - len(".".join(path))]
     name, rest = path[0], path[1:]
     if name not in hints:
@@ -84,14 +141,14 @@ def _replaced(settings: Any, path: list[str], text: str, full_name: str) -> Any:
     value = getattr(settings, name)
     if dataclasses.is_dataclass(value):
         if not rest:
-            raise UserError(f"{full_name} is a group of settings: {', '.join(f'{full_name}.{x}' for x in _fields(value))}")
+            raise UserError(f"{full_name} is a group of settings: {', '.join(f'{full_name}.{x}' for x in _hints(type(value)))}")
         value = _replaced(value, rest, text, full_name)
     elif len(rest) == 1 and isinstance(value, dict):
-        value = {**value, **_checked(f"{{{rest[0]}: {text}}}", hints[name], full_name)}
+        value = {**value, **_parsed(f"{{{rest[0]}: {text}}}", hints[name], full_name)}
     elif rest:
         raise UserError(_unknown(full_name, hints, prefix))
     else:
-        value = _checked(text, hints[name], full_name)
+        value = _parsed(text, hints[name], full_name)
     return dataclasses.replace(settings, **{name: value})
 
 
@@ -99,70 +156,107 @@ def _unknown(name: str, hints: Mapping[str, Any], prefix: str) -> str:
     return f"Unknown setting {name}. Known here: {', '.join(prefix + known for known in hints)}"
 
 
-def _fields(settings: Any) -> list[str]:
-    return [field.name for field in dataclasses.fields(settings)]
-
-
-def _checked(value: Any, hint: Any, name: str) -> Any:
-    """Returns `value` in the type that `hint` asks for; text is read as a Python literal first, where that helps."""
-    candidates = [value]
-    if isinstance(value, str):
-        with contextlib.suppress(ValueError, SyntaxError):
-            candidates.insert(0, WORDS[value.lower()] if value.lower() in WORDS else ast.literal_eval(value))
+def _parsed(text: str, hint: Any, name: str) -> Any:
+    """Text of the command line in the type that `hint` asks for: read as a Python literal where that fits, else as text."""
+    candidates: list[Any] = [text]
+    with contextlib.suppress(ValueError, SyntaxError):
+        candidates.insert(0, WORDS[text.lower()] if text.lower() in WORDS else ast.literal_eval(text))
     for candidate in candidates:
         try:
             return _converted(candidate, hint)
         except TypeError:
             continue
-    raise UserError(f"{name} must be {_in_words(hint)}. Received: {value!r}")
+        except RangeError as error:
+            raise UserError(f"{name} {error}. Received: {text}") from None
+    raise UserError(f"{name} must be {_in_words(hint)}. Received: {text!r}")
+
+
+def _checked(value: Any, hint: Any, name: str) -> Any:
+    """`value` in the type that `hint` asks for; UserError for another type or a value outside of its range."""
+    try:
+        return _converted(value, hint)
+    except TypeError:
+        raise UserError(f"{name} must be {_in_words(hint)}. Received: {repr(value)[:80]}") from None
+    except RangeError as error:
+        raise UserError(f"{name} {error}. Received: {repr(value)[:80]}") from None
 
 
 def _converted(value: Any, hint: Any) -> Any:
-    """`value` as `hint`; TypeError where it does not fit. Keys of a mapping may come as text, as JSON writes them."""
+    """`value` as `hint`; TypeError for another type, RangeError outside of its range. Keys of a mapping may be text, as in JSON."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Annotated:
+        return _in_range(_converted(value, arguments[0]), arguments[1:])
     if origin in (typing.Union, types.UnionType):
         return _first_that_fits(value, arguments)
     if origin is typing.Literal:
-        if not any(value == choice and type(value) is type(choice) for choice in arguments):
+        if not any(type(value) is type(choice) and value == choice for choice in arguments):
             raise TypeError
         return value
     if origin is dict:
         if not isinstance(value, Mapping):
             raise TypeError
-        return {_key(key, arguments[0]): _converted(item, arguments[1]) for key, item in value.items()}
+        return {_key(key, arguments[0]): _item(key, item, arguments[1]) for key, item in value.items()}
     if origin is tuple:
         if not isinstance(value, tuple | list):
             raise TypeError
         return tuple(_converted(item, arguments[0]) for item in value)
-    if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    if hint is int and isinstance(value, float) and value.is_integer():
+    return _plain_value(value, hint)
+
+
+def _plain_value(value: Any, hint: Any) -> Any:
+    """A number, flag, text or None of exactly the kind that `hint` names; whole floats count as int, ints as float."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if hint is float and is_number:
+        with contextlib.suppress(OverflowError):
+            return float(value)
+    elif hint is int and is_number and (isinstance(value, int) or value.is_integer()):
         return int(value)
-    if hint is type(None) and value is None:
+    elif hint is type(None) and value is None:
         return None
-    if isinstance(hint, type) and isinstance(value, hint) and (hint is bool or not isinstance(value, bool)):
+    elif hint in (bool, str) and type(value) is hint:
         return value
     raise TypeError
 
 
+def _in_range(value: Any, ranges: tuple[Any, ...]) -> Any:
+    for allowed in ranges:
+        if problem := allowed.problem(value):
+            raise RangeError(problem)
+    return value
+
+
 def _first_that_fits(value: Any, hints: Iterable[Any]) -> Any:
+    outside: RangeError | None = None
     for hint in hints:
         try:
             return _converted(value, hint)
+        except RangeError as error:
+            outside = error
         except TypeError:
             continue
-    raise TypeError
+    raise outside or TypeError
 
 
 def _key(key: Any, hint: Any) -> Any:
-    if hint is int and isinstance(key, str) and key.isdigit():
-        return int(key)
-    return _converted(key, hint)
+    key = int(key) if isinstance(key, str) and key.isdigit() and len(key) < 10 else key
+    try:
+        return _converted(key, hint)
+    except RangeError as error:
+        raise RangeError(f"has the key {key}, which {error}") from None
+
+
+def _item(key: Any, value: Any, hint: Any) -> Any:
+    try:
+        return _converted(value, hint)
+    except RangeError as error:
+        raise RangeError(f"at {key} {error}") from None
 
 
 def _in_words(hint: Any) -> str:
     """What a value may be, for a message."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Annotated:
+        return _in_words(arguments[0])
     if origin in (typing.Union, types.UnionType):
         return " or ".join(_in_words(argument) for argument in arguments)
     if origin is typing.Literal:

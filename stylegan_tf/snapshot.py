@@ -1,42 +1,82 @@
-"""Network snapshots and training states: data-only pickles, written whole or not at all."""
+"""The three networks of a run, built from what a file holds and written to one; training states as files."""
 
 import os
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import stylegan_tf
-from stylegan_tf import network_options, safe_pickle
-from stylegan_tf.errors import MissingFileError, UserError
-from stylegan_tf.networks import Discriminator, Generator, assign_weights, named_weights
+from stylegan_tf import models, safe_pickle, settings_text
+from stylegan_tf.errors import UserError
+from stylegan_tf.models.base import Generator, Network
+from stylegan_tf.models.weights import assign_weights, check_weights, weight_arrays, weight_shapes
+from stylegan_tf.snapshot_file import FORMAT_VERSION, NETWORKS_FORMAT, STATE_FORMAT, SnapshotContents, read_contents, read_format
 
-NETWORKS_FORMAT = "stylegan_tf networks"
-STATE_FORMAT = "stylegan_tf training state"
-FORMAT_VERSION = 1
-_KERAS_KEYS = ("name", "trainable", "dtype", "autocast")  # of get_config, not ours to keep
+NAMES = ("G", "D", "G_ema")
 
 
 @dataclass
 class Networks:
-    """The three networks of a run, and what a reader must know about them.
-
-    Attributes:
-        G, D, G_ema: generator, discriminator, and the moving average of the generator that pictures are drawn with.
-        nimg: real images shown so far.
-        lod: level of detail that training stood at; 0 for a network that is fully grown.
-        dataset: name, digest, label_size, class_names, num_images, mirror and path of the data.
-        config: settings of the run, as plain values.
-        source: file they came from.
-    """
+    """The three networks of a run, and what a reader must know about them; attributes as in `SnapshotContents`."""
 
     G: Generator
-    D: Discriminator
+    D: Network
     G_ema: Generator
+    model: str = "stylegan"
     nimg: int = 0
     lod: float = 0.0
     dataset: dict[str, Any] = field(default_factory=dict)
     config: dict[str, Any] = field(default_factory=dict)
     source: str = ""
+
+    def by_name(self) -> dict[str, Network]:
+        """The networks as "G", "D" and "G_ema"."""
+        return {name: getattr(self, name) for name in NAMES}
+
+
+def build_networks(model: str, settings: Mapping[str, Any], shape: Mapping[str, int], dtype: str | None = None) -> dict[str, Network]:
+    """Builds "G", "D" and "G_ema" with fresh weights.
+
+    Args:
+        model: name of the model.
+        settings: of "G", "D" and "G_ema".
+        shape: resolution, channels and label_size.
+        dtype: compute policy, "float32" unless told.
+    """
+    found = models.find(model)
+    kinds = {"G": found.Generator, "D": found.Discriminator, "G_ema": found.Generator}
+    return {name: kinds[name](settings[name], **shape, dtype=dtype, name=name) for name in NAMES}
+
+
+def make_networks(contents: SnapshotContents, *, dtype: str | None = None) -> Networks:
+    """Builds the networks that a file holds.
+
+    Args:
+        contents: what was read.
+        dtype: compute policy of the networks, "float32" unless told.
+
+    Raises:
+        UserError: settings and arrays do not fit each other; no network is built then.
+    """
+    settings = {name: getattr(contents, name).settings for name in NAMES}
+    arrays = {name: getattr(contents, name).weights for name in NAMES}
+    found, shape = models.find(contents.model), asdict(contents.shape)
+    try:
+        for name in NAMES:
+            kind = found.Discriminator if name == "D" else found.Generator
+            check_weights(arrays[name], weight_shapes(lambda kind=kind, name=name: kind(settings[name], **shape)), name)
+        networks = build_networks(contents.model, settings, shape, dtype)
+        for name, network in networks.items():
+            assign_weights(network, arrays[name])
+    except ValueError as error:
+        raise UserError(f"{contents.source} is not a whole network snapshot: {error} Try an older snapshot.") from error
+    about = {name: getattr(contents, name) for name in ("model", "nimg", "lod", "dataset", "config", "source")}
+    return Networks(**networks, **about)
+
+
+def load_networks(path: str | os.PathLike, *, dtype: str | None = None) -> Networks:
+    """Reads a network snapshot of ours; see `read_contents` and `make_networks`."""
+    return make_networks(read_contents(path), dtype=dtype)
 
 
 def save_networks(path: str | os.PathLike, networks: Networks) -> None:
@@ -45,48 +85,21 @@ def save_networks(path: str | os.PathLike, networks: Networks) -> None:
     Raises:
         OSError: the file cannot be written; an older one is untouched.
     """
-    generator = networks.G_ema
     value = {
         "format": NETWORKS_FORMAT,
         "format_version": FORMAT_VERSION,
         "library_version": stylegan_tf.__version__,
+        "model": networks.model,
         "nimg": int(networks.nimg),
         "lod": float(networks.lod),
-        "G_config": network_config(generator),
-        "D_config": network_config(networks.D),
-        "G": weight_arrays(networks.G),
-        "D": weight_arrays(networks.D),
-        "G_ema": weight_arrays(generator),
+        "shape": networks.G_ema.shape_config,
+        "G_settings": settings_text.to_plain(networks.G_ema.settings),
+        "D_settings": settings_text.to_plain(networks.D.settings),
+        **{name: weight_arrays(network) for name, network in networks.by_name().items()},
         "dataset": networks.dataset,
         "config": networks.config,
     }
     safe_pickle.write_pickle(path, value)
-
-
-def load_networks(path: str | os.PathLike, *, dtype: str | None = None) -> Networks:
-    """Reads a network snapshot of ours.
-
-    Args:
-        path: a `.pkl` written by `save_networks`.
-        dtype: compute policy of the networks, "float32" unless told.
-
-    Raises:
-        MissingFileError: no such file.
-        UserError: not a network snapshot, damaged, or written by a later version.
-    """
-    value = _read(path, NETWORKS_FORMAT, "network snapshot")
-    try:
-        lod = _check(value)
-        networks = [
-            _make(kind, value[config], value[name], name, dtype)
-            for kind, config, name in ((Generator, "G_config", "G"), (Discriminator, "D_config", "D"), (Generator, "G_config", "G_ema"))
-        ]
-        return Networks(*networks, nimg=int(value["nimg"]), lod=lod, dataset=dict(value["dataset"]),
-                        config=dict(value["config"]), source=str(path))  # fmt: skip
-    except UserError as error:
-        raise UserError(f"{path} is not a whole network snapshot: {error} Try an older snapshot.") from error
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise UserError(f"{path} is not a whole network snapshot ({type(error).__name__}: {error}). Try an older snapshot.") from error
 
 
 def save_state(path: str | os.PathLike, state: dict[str, Any]) -> None:
@@ -99,48 +112,13 @@ def save_state(path: str | os.PathLike, state: dict[str, Any]) -> None:
 
 
 def load_state(path: str | os.PathLike) -> dict[str, Any]:
-    """Reads a training state of ours; raises as `load_networks`."""
-    state = _read(path, STATE_FORMAT, "training state").get("state")
+    """Reads a training state of ours.
+
+    Raises:
+        MissingFileError: no such file.
+        UserError: not a training state, damaged, or written by a later version.
+    """
+    state = read_format(path, STATE_FORMAT, "training state").get("state")
     if not isinstance(state, dict):
         raise UserError(f"{path} is not a whole training state. Start from a network snapshot instead.")
     return state
-
-
-def network_config(network: Generator | Discriminator) -> dict[str, Any]:
-    """Arguments of a network's constructor as plain values, without Keras's own."""
-    config = {name: value for name, value in network.get_config().items() if name not in _KERAS_KEYS}
-    return {name: tuple(value) if isinstance(value, (list, tuple)) else value for name, value in config.items()}
-
-
-def weight_arrays(network: Generator | Discriminator) -> dict[str, Any]:
-    """Every weight as a float32 array by its public name."""
-    return {name: variable.numpy() for name, variable in named_weights(network).items()}
-
-
-def _check(value):
-    """Holds options, weights and lod to what a network can be, before one is built; returns the lod."""
-    for name in ("G", "G_ema"):
-        network_options.check_generator(value["G_config"], value[name], name)
-    network_options.check_discriminator(value["D_config"], value["D"], "D")
-    return network_options.check_lod(value["lod"], value["G_config"]["resolution"])
-
-
-def _make(kind, config, weights, name, dtype):
-    network = kind(**config, dtype=dtype, name=name)
-    assign_weights(network, weights)
-    return network
-
-
-def _read(path, expected_format, what):
-    if not Path(path).is_file():
-        raise MissingFileError(f"{path}: no such file. Expected a {what} (.pkl).")
-    value = safe_pickle.read_pickle(path)
-    if not isinstance(value, dict) or value.get("format") != expected_format:
-        raise UserError(f"{path} is not a {what} of this library.")
-    version = value.get("format_version")
-    if type(version) is not int or version != FORMAT_VERSION:
-        raise UserError(
-            f"{path} has format version {version!s:.40}; this library reads {FORMAT_VERSION}. "
-            f"It was written by version {value.get('library_version', 'unknown')}: install that one, or a later one."
-        )
-    return value

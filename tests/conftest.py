@@ -21,7 +21,7 @@ def recorded_discriminator():
 
 def _recorded_network(which):
     # TensorFlow takes seconds to import, and half of the tests do without it.
-    from stylegan_tf import networks
+    from tests import flat_networks as networks
     from tests import recorded
 
     weights = recorded.our_weights(recorded.arrays("net32_vars"), which, 32)

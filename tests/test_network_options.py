@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from stylegan_tf import networks
+from tests import flat_networks as networks
 from stylegan_tf.errors import UserError
 from stylegan_tf.network_options import check_discriminator, check_generator, check_lod
 from stylegan_tf.network_shapes import discriminator_shapes, generator_shapes

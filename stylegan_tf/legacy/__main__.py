@@ -1,4 +1,4 @@
-"""Command line: turns an official pickle into a snapshot of ours, or tells what is in one."""
+"""Command line: converts an official pickle to a snapshot of ours, or prints what is in one."""
 
 import argparse
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stylegan_tf import command_line
 from stylegan_tf.errors import UserError
-from stylegan_tf.legacy.arrays import read_official
+from stylegan_tf.legacy.official import read_official
 
 EXAMPLES = """examples:
   python -m stylegan_tf.legacy info karras2019stylegan-ffhq-1024x1024.pkl
@@ -21,7 +21,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(
         prog="python -m stylegan_tf.legacy",
-        description="Reads network pickles of the original StyleGAN; nothing inside them is run.",
+        description="Reads network pickles of the original StyleGAN; nothing inside them is executed.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -29,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
     convert = commands.add_parser("convert", help="write a snapshot of ours")
     convert.add_argument("official", metavar="OFFICIAL", help="pickle of the original, (G, D, Gs)")
     convert.add_argument("ours", metavar="OURS", help="snapshot to write")
-    info = commands.add_parser("info", help="tell what is in a pickle")
+    info = commands.add_parser("info", help="print what is in a pickle")
     info.add_argument("official", metavar="OFFICIAL", help="pickle of the original")
     return parser
 
@@ -49,10 +49,9 @@ def convert(options: argparse.Namespace) -> None:
     official = read_official(options.official)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     command_line.import_tensorflow()  # takes seconds: wrong files do not wait for it
-    from stylegan_tf.legacy.official import make_networks
-    from stylegan_tf.snapshot import save_networks
+    from stylegan_tf.snapshot import make_networks, save_networks
 
-    networks = make_networks(official, source=str(options.official))
+    networks = make_networks(official)
     save_networks(ours, networks)
     print(f"{ours}: {networks.G_ema.resolution}x{networks.G_ema.resolution}, {ours.stat().st_size / 1e6:.1f} MB, lod {networks.lod:g}")
 

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -25,12 +24,13 @@ _BLOCK = re.compile(r"(\d{1,4}x\d{1,4})/(\w+)/(weight|bias|const|Noise/weight|St
 _RGB = re.compile(r"(ToRGB|FromRGB)_lod(\d)/(weight|bias)")
 
 
-def generator_weights(variables: Mapping[str, np.ndarray], options: Mapping[str, Any]) -> dict[str, np.ndarray]:
+def generator_weights(variables: Mapping[str, np.ndarray], *, resolution: int, fused_scale: bool | str) -> dict[str, np.ndarray]:
     """Our weights, by name and in our layouts (views where that is possible), of a G_style.
 
     Args:
         variables: arrays of the original, NCHW, named as in `OfficialNetwork.variables`.
-        options: from `generator_options`; `fused_scale` says which upscaling kernels are rotated.
+        resolution: of the network.
+        fused_scale: the pickle's own, which says which upscaling kernels are rotated (those of D never are).
 
     Raises:
         UserError: a variable that no such network has.
@@ -49,20 +49,20 @@ def generator_weights(variables: Mapping[str, np.ndarray], options: Mapping[str,
             weights[f"synthesis/{match[1]}"] = _without_ones(array)
         else:
             prefix, _, rest = name.partition("/")
-            ours = _block_name(rest, _LAYERS, options["resolution"], "to_rgb") if prefix == "synthesis" else None
+            ours = _block_name(rest, _LAYERS, resolution, "to_rgb") if prefix == "synthesis" else None
             if ours is None:
                 raise UserError(f"The pickle's generator has a variable that StyleGAN does not know: {name[:100]!r}.")
-            weights[f"synthesis/{ours}"] = _to_our_layout(ours, array, options)
+            weights[f"synthesis/{ours}"] = _to_our_layout(ours, array, fused_scale)
     return weights
 
 
-def discriminator_weights(variables: Mapping[str, np.ndarray], options: Mapping[str, Any]) -> dict[str, np.ndarray]:
+def discriminator_weights(variables: Mapping[str, np.ndarray], *, resolution: int, fused_scale: bool | str) -> dict[str, np.ndarray]:
     """Our weights, by name and in our layouts, of a D_basic, as `generator_weights`."""
     weights = {}
     for name, array in variables.items():
         if name == "lod":
             continue
-        ours = _block_name(name, _LAYERS_OF_D, options["resolution"], "from_rgb")
+        ours = _block_name(name, _LAYERS_OF_D, resolution, "from_rgb")
         if ours is None:
             raise UserError(f"The pickle's discriminator has a variable that StyleGAN does not know: {name[:100]!r}.")
         if ours == "4x4/dense0/kernel":
@@ -82,18 +82,18 @@ def _block_name(name: str, layers: Mapping[str, str], resolution: int, rgb: str)
     return f"{match[1]}/{layers[match[2]]}/{_PARTS[match[3]]}"
 
 
-def _to_our_layout(name: str, array: np.ndarray, options: Mapping[str, Any]) -> np.ndarray:
+def _to_our_layout(name: str, array: np.ndarray, fused_scale: bool | str) -> np.ndarray:
     if name == "4x4/const/const" and array.ndim == 4:
         return array[0].transpose(1, 2, 0)  # [1, C, 4, 4] -> [4, 4, C]
     if name == "4x4/dense/kernel":
         return _from_chw(array, axis=1)
-    if name.endswith("/conv0_up/kernel") and array.ndim == 4 and _is_rotated(int(name.partition("x")[0]), options["fused_scale"]):
+    if name.endswith("/conv0_up/kernel") and array.ndim == 4 and _is_rotated(int(name.partition("x")[0]), fused_scale):
         # A transposed convolution does not flip its kernel back: the fused layers hold theirs rotated by 180 degrees.
         return array[::-1, ::-1]
     return array
 
 
-def _is_rotated(side: int, fused_scale: "bool | str") -> bool:
+def _is_rotated(side: int, fused_scale: bool | str) -> bool:
     return side >= FUSED_FROM_RESOLUTION if fused_scale == "auto" else bool(fused_scale)
 
 

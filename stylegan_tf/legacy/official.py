@@ -1,39 +1,60 @@
-"""Official pickles as networks of ours."""
+"""One official pickle as settings and weights of ours, checked before any network is built."""
 
 import os
+from pathlib import Path
 
-from stylegan_tf.legacy.arrays import NetworkArrays, OfficialArrays, read_official
-from stylegan_tf.networks import Discriminator, Generator, assign_weights
-from stylegan_tf.snapshot import Networks
+import numpy as np
+
+from stylegan_tf.errors import UserError
+from stylegan_tf.legacy import names, options, unpickler
+from stylegan_tf.resolution import check_lod
+from stylegan_tf.snapshot_file import NetworkArrays, NetworkShape, SnapshotContents
 
 
-def load_official(path: str | os.PathLike, *, dtype: str | None = None) -> Networks:
-    """Reads the (G, D, Gs) of an official pickle.
-
-    Args:
-        path: a pickle of the original release, such as karras2019stylegan-ffhq-1024x1024.pkl.
-        dtype: compute policy of the networks, "float32" unless told.
+def read_official(path: str | os.PathLike) -> SnapshotContents:
+    """Reads the (G, D, Gs) of an official pickle, such as karras2019stylegan-ffhq-1024x1024.pkl.
 
     Returns:
-        The networks with the lod at which training stood. How long it had trained is not written in such files: nimg is 0.
+        The networks with the lod at which training was. Such files do not say how long it had trained: nimg is 0.
 
     Raises:
         MissingFileError: there is no such file.
-        UserError: not such a pickle, damaged, of another program, or its options and arrays disagree.
+        UserError: not such a pickle, damaged, of another program, or with impossible options.
     """
-    return make_networks(read_official(path), source=str(path), dtype=dtype)
+    path = Path(path)
+    networks = unpickler.read_networks(path)
+    kinds = [network.kind for network in networks]
+    if kinds != ["G_style", "D_basic", "G_style"]:
+        shown = ", ".join(kind[:40] for kind in kinds[:4])
+        raise UserError(f"{path} holds networks of the kinds {shown}. Expected those of StyleGAN: G_style, D_basic, G_style.")
+    try:
+        budget = 2 * path.stat().st_size + (1 << 20)
+        (G, shape), (D, shape_of_D), (G_ema, shape_of_Gs) = (_translated(network, budget) for network in networks)
+        if not shape == shape_of_D == shape_of_Gs:
+            raise UserError("G, D and Gs have different resolutions, channels or labels.")
+        lod = _level_of_detail(networks[2], shape.resolution)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+    dataset = {"label_size": shape.label_size, "class_names": []}
+    return SnapshotContents(str(path), "stylegan", shape, G, D, G_ema, lod=lod, dataset=dataset)
 
 
-def make_networks(official: OfficialArrays, *, source: str, dtype: str | None = None) -> Networks:
-    """Networks of arrays that were read from the file `source`; see `load_official`."""
-    G = _make(Generator, official.G, "G", dtype)
-    D = _make(Discriminator, official.D, "D", dtype)
-    G_ema = _make(Generator, official.G_ema, "G_ema", dtype)
-    dataset = {"label_size": official.G_ema.options["label_size"], "class_names": []}
-    return Networks(G, D, G_ema, nimg=0, lod=official.lod, dataset=dataset, config={}, source=source)
+def _translated(network: unpickler.OfficialNetwork, budget: int) -> tuple[NetworkArrays, NetworkShape]:
+    """Settings and weights of ours, and the shape; `budget` is the number of bytes that the weights may need."""
+    is_generator = network.kind == "G_style"
+    settings, shape = options.translate_generator(network.options) if is_generator else options.translate_discriminator(network.options)
+    rename = names.generator_weights if is_generator else names.discriminator_weights
+    weights = rename(network.variables, resolution=shape.resolution, fused_scale=options.fused_scale(network.options))
+    # Checked before they are copied: all of them could be one array.
+    if 4 * sum(array.size for array in weights.values()) > budget:
+        raise UserError(f"{network.name[:40]} claims more weights than the file holds.")
+    if any(array.dtype.kind not in "fiub" for array in weights.values()):
+        raise UserError(f"the weights of {network.name[:40]} must be real numbers.")
+    return NetworkArrays(settings, {name: np.ascontiguousarray(array, np.float32) for name, array in weights.items()}), shape
 
 
-def _make(kind: type, arrays: NetworkArrays, name: str, dtype: str | None) -> Generator | Discriminator:
-    network = kind(**arrays.options, dtype=dtype, name=name)
-    assign_weights(network, arrays.weights)
-    return network
+def _level_of_detail(network: unpickler.OfficialNetwork, resolution: int) -> float:
+    lod = network.variables.get("lod", network.variables.get("synthesis/lod", np.zeros(())))
+    if lod.size != 1:
+        raise UserError(f"its lod must be one number. Received: {lod.size}")
+    return check_lod(float(lod.reshape(())), resolution)

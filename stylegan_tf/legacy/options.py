@@ -1,11 +1,14 @@
-"""Options of the original's networks as arguments of ours, each value checked."""
+"""Options of the original's networks as settings of ours, each value checked."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 
+from stylegan_tf import settings_text
 from stylegan_tf.errors import UserError
-from stylegan_tf.network_options import DISCRIMINATOR_OPTIONS, GENERATOR_OPTIONS, check_options
+from stylegan_tf.models.stylegan.settings import DiscriminatorSettings, GeneratorSettings
+from stylegan_tf.snapshot_file import NetworkShape
 
 # Original name -> (our name, default of the original).
 _SHARED = {
@@ -53,36 +56,40 @@ _IGNORED = frozenset(
 _FLAGS = frozenset(ours for ours, default in _GENERATOR.values() if type(default) is bool)
 
 
-def generator_options(static_kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Arguments of `networks.Generator` from the `static_kwargs` of a G_style.
-
-    `fused_scale` is the pickle's own; it says which kernels have to be rotated.
+def translate_generator(static_kwargs: dict[str, Any]) -> tuple[GeneratorSettings, NetworkShape]:
+    """Settings and shape of our generator from the `static_kwargs` of a G_style.
 
     Raises:
-        UserError: an unknown option, or a value that is none.
+        UserError: an unknown option, or a value that is not possible.
     """
-    return _translate(static_kwargs, _GENERATOR, GENERATOR_OPTIONS)
+    return _translate(static_kwargs, _GENERATOR, GeneratorSettings)
 
 
-def discriminator_options(static_kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Arguments of `networks.Discriminator` from the `static_kwargs` of a D_basic, as `generator_options`."""
-    return _translate(static_kwargs, _DISCRIMINATOR, DISCRIMINATOR_OPTIONS)
+def translate_discriminator(static_kwargs: dict[str, Any]) -> tuple[DiscriminatorSettings, NetworkShape]:
+    """Settings and shape of our discriminator from the `static_kwargs` of a D_basic, as `translate_generator`."""
+    return _translate(static_kwargs, _DISCRIMINATOR, DiscriminatorSettings)
 
 
-def _translate(static_kwargs: dict[str, Any], table: dict[str, tuple[str, Any]], known: dict) -> dict[str, Any]:
+def fused_scale(static_kwargs: dict[str, Any]) -> bool | str:
+    """The pickle's own `fused_scale`, which says which of its upscaling kernels are rotated."""
+    return _plain(static_kwargs.get("fused_scale", "auto"), "fused_scale")
+
+
+def _translate(static_kwargs: dict[str, Any], table: dict[str, tuple[str, Any]], kind: type) -> tuple[Any, NetworkShape]:
     unknown = [key for key in static_kwargs if key not in table and key not in _IGNORED]
     if unknown:
         raise UserError(f"The pickle's networks have an option that StyleGAN does not know: {str(unknown[0])[:80]!r}.")
-    options = {ours: _plain(static_kwargs.get(theirs, default), ours) for theirs, (ours, default) in table.items()}
-    check_options(options, known, "The pickle's network")
-    return options
+    values = {ours: _plain(static_kwargs.get(theirs, default), ours) for theirs, (ours, default) in table.items()}
+    settings, shape = settings_text.from_flat(kind, values)
+    # How the pickle's kernels are stored matters when its weights are read; our own layers choose the faster form.
+    return dataclasses.replace(settings, fused_scale="auto"), settings_text.from_plain(NetworkShape, shape)
 
 
 def _plain(value: Any, ours: str) -> Any:
-    """Numbers of NumPy as Python's, lists as tuples, 0 and 1 as flags."""
+    """Numbers of NumPy as Python's, 0 and 1 as flags, an empty filter as none."""
     value = value.item() if isinstance(value, np.generic) else value
     if (ours in _FLAGS or ours == "fused_scale") and type(value) is int and value in (0, 1):
         return bool(value)
-    if ours == "blur_filter":
-        return tuple(value) if isinstance(value, list | tuple) and value else None if not isinstance(value, str) else value
+    if ours == "blur_filter" and (value is None or (isinstance(value, list | tuple) and not value)):
+        return None
     return value

@@ -1,15 +1,17 @@
 """What a run will cost: parameters, memory and time, estimated without training."""
 
+import functools
+import math
 import time
-from typing import Any
+from collections.abc import Callable
 
 import tensorflow as tf
 
-from stylegan_tf import networks
+from stylegan_tf import models
+from stylegan_tf.data import Dataset
+from stylegan_tf.models.weights import weight_shapes
 from stylegan_tf.progress_bar import format_sec
-from stylegan_tf.resolution import log2, num_features
 from stylegan_tf.settings import TrainingSettings
-from stylegan_tf.training.build import build_networks
 from stylegan_tf.training.devices import open_devices
 from stylegan_tf.training.schedule import TrainingSchedule
 
@@ -23,35 +25,27 @@ ACTIVATION_COPIES = 12
 BENCHMARK_SEC = 0.5
 
 
-def describe(settings: TrainingSettings, dataset: Any) -> str:
+def describe(settings: TrainingSettings, dataset: Dataset) -> str:
     """Parameters, memory and time of a run on the devices of this machine, as text."""
     devices = open_devices(settings.run)
-    resolution, channels = settings.data.resolution, dataset.channels
-    G, D, _ = build_networks(
-        settings,
-        resolution=resolution,
-        channels=channels,
-        label_size=dataset.label_size,
-        policy=devices.policy,
-        strategy=devices.strategy,
-    )
-    count_G, count_D = (sum(int(tf.size(v)) for v in networks.named_weights(net).values() if v.trainable) for net in (G, D))
+    resolution = settings.data.resolution
+    counts = count_weights(settings, dataset)
     speed = measured_flops(settings, resolution, devices.policy) * EFFICIENCY * devices.num_devices
     schedule = TrainingSchedule(settings.schedule, resolution, devices.num_devices)
+    all_weights, moments = sum(counts.values()), 2 * (counts["G"] + counts["D"])
     lines = [
         f"devices           {devices.description}",
         f"dataset           {dataset.path}: {dataset.num_images} images {dataset.resolution}x{dataset.resolution}x{dataset.channels}",
-        f"parameters        G {count_G:,}  D {count_D:,}",
-        f"on disk           {(8 * count_G + 4 * count_D) / 1e6:.0f} MB a snapshot, {12 * (count_G + count_D) / 1e6:.0f} MB a state",
+        f"parameters        G {counts['G']:,}  D {counts['D']:,}",
+        f"on disk           {4 * all_weights / 1e6:.0f} MB a snapshot, {4 * (all_weights + moments) / 1e6:.0f} MB a state",
     ]
     total_sec = 0.0
     peak_gb = 0.0
     for size, kimg in kimg_by_resolution(schedule, settings.schedule.total_kimg):
         stage_sec = kimg * 1000 * STEP_FACTOR * forward_flops(settings, size) / speed
-        minibatch = settings.schedule.minibatch_by_resolution.get(size, settings.schedule.minibatch_base)
-        limit = settings.schedule.max_minibatch_per_device_by_resolution.get(size, settings.schedule.max_minibatch_per_device)
+        minibatch, limit = schedule.minibatch_at(size)
         part = min(-(-minibatch // devices.num_devices), limit or minibatch)
-        memory_gb = memory_bytes(settings, size, part, count_G, count_D) / 1e9
+        memory_gb = memory_bytes(settings, size, part, counts, devices.policy) / 1e9
         lines.append(
             f"{size:>4}x{size:<12} {kimg:g} kimg, minibatch {minibatch} ({part} a device at once), "
             f"about {memory_gb:.1f} GB a device, about {format_sec(stage_sec)}"
@@ -60,6 +54,18 @@ def describe(settings: TrainingSettings, dataset: Any) -> str:
         peak_gb = max(peak_gb, memory_gb)
     lines.append(f"total             about {format_sec(total_sec)}, about {peak_gb:.1f} GB a device. Estimates; they can be off by half.")
     return "\n".join(lines)
+
+
+def count_weights(settings: TrainingSettings, dataset: Dataset) -> dict[str, int]:
+    """Number of trained weights of G, D and G_ema."""
+    model = models.find(settings.model)
+    label_size = dataset.label_size if settings.data.conditional else 0
+    shape = {"resolution": settings.data.resolution, "channels": dataset.channels, "label_size": label_size}
+    count_G, count_D = (
+        sum(math.prod(weight) for weight in weight_shapes(make, only_trainable=True).values())
+        for make in (lambda: model.Generator(settings.G, **shape), lambda: model.Discriminator(settings.D, **shape))
+    )
+    return {"G": count_G, "D": count_D, "G_ema": count_G}
 
 
 def kimg_by_resolution(schedule: TrainingSchedule, total_kimg: float) -> list[tuple[int, float]]:
@@ -79,34 +85,45 @@ def kimg_by_resolution(schedule: TrainingSchedule, total_kimg: float) -> list[tu
 
 def forward_flops(settings: TrainingSettings, resolution: int) -> float:
     """Floating-point operations of one image through G and D at a resolution (mapping and 1x1 convolutions left out)."""
-    return 2.0 * (_multiplications(settings.G, resolution) + _multiplications(settings.D, resolution))
+    feature_maps = models.find(settings.model).feature_maps
+    return 2.0 * sum(_multiplications(functools.partial(feature_maps, network), resolution) for network in (settings.G, settings.D))
 
 
-def _multiplications(network: Any, resolution: int) -> float:
-    total = 16.0 * 9 * _width(network, 4) ** 2
+def _multiplications(feature_maps: Callable[[int], int], resolution: int) -> float:
+    total = 16.0 * 9 * feature_maps(4) ** 2
     size = 8
     while size <= resolution:
-        fine, coarse = _width(network, size), _width(network, size // 2)
+        fine, coarse = feature_maps(size), feature_maps(size // 2)
         # One 3x3 convolution at this size, one that changes the size (fused: 16 taps at the smaller side).
         total += size**2 * 9.0 * fine * fine + (size // 2) ** 2 * 16.0 * fine * coarse
         size *= 2
     return total
 
 
-def memory_bytes(settings: TrainingSettings, resolution: int, part: int, count_G: int, count_D: int) -> float:
-    """Memory of a device: weights, averages and moments in float32, and the activations of `part` images."""
+def memory_bytes(settings: TrainingSettings, resolution: int, part: int, counts: dict[str, int], policy: str) -> float:
+    """Memory of a device: weights, averages, gradients and moments in float32, and the activations of `part` images.
+
+    Args:
+        settings: of the run.
+        resolution: of the images being trained.
+        part: images computed at once on one device.
+        counts: trained weights, of `count_weights`.
+        policy: Keras dtype policy.
+    """
+    feature_maps = models.find(settings.model).feature_maps
     activations = 0.0
     size = 4
     while size <= resolution:
-        activations += 2.0 * size**2 * (_width(settings.G, size) + _width(settings.D, size))
+        activations += 2.0 * size**2 * (feature_maps(settings.G, size) + feature_maps(settings.D, size))
         size *= 2
-    bytes_each = 4 if settings.run.precision in ("float32", "auto") else 2
-    return 4.0 * (5 * count_G + 4 * count_D) + ACTIVATION_COPIES * activations * part * bytes_each + 0.5e9
+    bytes_each = 4 if policy == "float32" else 2
+    weights = 4.0 * (4 * counts["G"] + 4 * counts["D"] + counts["G_ema"])
+    return weights + ACTIVATION_COPIES * activations * part * bytes_each + 0.5e9
 
 
 def measured_flops(settings: TrainingSettings, resolution: int, policy: str) -> float:
     """Floating-point operations a second of this device in a convolution as the run will need, measured for half a second."""
-    width = _width(settings.D, resolution)
+    width = models.find(settings.model).feature_maps(settings.D, resolution)
     dtype = {"mixed_bfloat16": tf.bfloat16, "mixed_float16": tf.float16}.get(policy, tf.float32)
     batch = max(1, min(8, 2**22 // (resolution**2 * width)))
     images = tf.zeros([batch, resolution, resolution, width], dtype)
@@ -118,7 +135,3 @@ def measured_flops(settings: TrainingSettings, resolution: int, policy: str) -> 
         float(convolve(images))
         runs += 1
     return 2.0 * 9 * resolution**2 * width**2 * batch * runs / (time.perf_counter() - start)
-
-
-def _width(network: Any, resolution: int) -> int:
-    return num_features(log2(resolution) - 1, fmap_base=network.fmap_base, fmap_decay=network.fmap_decay, fmap_max=network.fmap_max)

@@ -1,15 +1,16 @@
-"""What can go wrong in the middle of a run, told in plain words: divergence, memory, disk, data."""
+"""What can go wrong in the middle of a run, and the message for it: divergence, memory, disk, data."""
 
 import errno
 import math
 import os
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from stylegan_tf.data.faults import pipeline_fault
 from stylegan_tf.errors import UserError
+from stylegan_tf.training.run_dir import RunDir
+from stylegan_tf.training.schedule import Stage
 
 DISK_ERRORS = {
     errno.ENOSPC: "the disk is full",
@@ -23,27 +24,28 @@ DISK_ERRORS = {
 
 
 class DivergedError(Exception):
-    """Losses, logits or weights are not finite, or logits have run away."""
+    """Losses, logits or weights are not finite, or logits have grown without bound."""
 
 
 _LEAST_LOG2_SCALE = -16  # what overflows in float16 even when it is divided by so much has no end
-_OF_GRADIENTS = {"D": ("Gradients/D_norm", "Loss/D", "Loss/penalty"), "G": ("Gradients/G_norm",)}
 
 
 def without_overflow(values: dict[str, float]) -> dict[str, float]:
-    """Statistics of a pair of steps in float16, less what says nothing because the loss scale was too high.
+    """Statistics of an iteration in float16, without those that are not finite because the loss scale was too high.
 
     Such a step was skipped whole, and the scale is lower at the next one. D's loss contains the penalty, which is a gradient too.
 
     Raises:
         DivergedError: no scale is low enough.
     """
-    for network, names in _OF_GRADIENTS.items():
-        if math.isfinite(values[f"Gradients/{network}_norm"]):
-            continue
+    overflowing = [name for name, value in values.items() if name.startswith("Gradients/") and not math.isfinite(value)]
+    for name in overflowing:
+        phase = name.removeprefix("Gradients/").removesuffix("_norm")
+        network = phase[0]
         if values[f"Train{network}/log2_loss_scale"] < _LEAST_LOG2_SCALE:
             raise DivergedError(f"gradients of {network} overflow at every loss scale")
-        values = {name: value for name, value in values.items() if name not in names}
+        dropped = {name, f"Loss/{phase}", "Loss/penalty"} if network == "D" else {name}
+        values = {name: value for name, value in values.items() if name not in dropped}
     return values
 
 
@@ -64,44 +66,51 @@ def check_weights(weights: dict[str, dict[str, np.ndarray]]) -> None:
                 raise DivergedError(f"weight {name} of {network} is not finite")
 
 
-def diverged_message(error: DivergedError, run: Any) -> str:
-    """What to do where a run has diverged."""
-    rollback = "" if run.settings.run.on_nan == "rollback" else ", or --set run.on_nan=rollback"
+def diverged_message(error: DivergedError, nimg: int, on_nan: str) -> str:
+    """What to do where a run has diverged after `nimg` images; `on_nan` as in `RunSettings`."""
+    rollback = "" if on_nan == "rollback" else ", or --set run.on_nan=rollback"
     return (
-        f"Training diverged at kimg {run.nimg / 1000:.1f}: {error}. Nothing of it was saved: the last training state is good. "
+        f"Training diverged at kimg {nimg / 1000:.1f}: {error}. Nothing of it was saved: the last training state is good. "
         "Try lower learning rates (--set schedule.G_lrate=... schedule.D_lrate=...), a larger loss.gamma, "
         f"--set run.precision=float32{rollback}, then --resume."
     )
 
 
-def explained(error: Exception, run: Any) -> Exception:
-    """A UserError for a fault that a user can do something about; `error` itself for any other."""
-    stage = run.stage
-    go_on = run.run_dir.how_to_go_on
+def explained(error: Exception, stage: Stage, *, num_devices: int, run_dir: RunDir, data_path: str) -> Exception:
+    """A UserError for a fault that a user can do something about; `error` itself for any other.
+
+    Args:
+        error: what ended the run.
+        stage: of the schedule, where it happened.
+        num_devices: that share a minibatch.
+        run_dir: of the run.
+        data_path: folder of the dataset.
+    """
+    resume = run_dir.how_to_resume
     if reason := _disk_fault(error):
         return UserError(
-            f"Cannot write to {run.run_dir.path}: {reason}. Older files are whole; the last training state is good. "
-            f"Make room (run.keep_snapshots limits what a run keeps), then {go_on}."
+            f"Cannot write to {run_dir.path}: {reason}. Older files are whole; the last training state is good. "
+            f"Make room (run.keep_snapshots limits what a run keeps), then continue with {resume}"
         )
     if isinstance(error, tf.errors.ResourceExhaustedError | MemoryError):
-        part = stage.max_minibatch_per_device or -(-stage.minibatch // run.devices.num_devices)
+        part = stage.max_minibatch_per_device or -(-stage.minibatch // num_devices)
         smaller = max(part // 2, 1)
         return UserError(
             f"Out of memory at {stage.resolution}x{stage.resolution} (lod {stage.lod:.2f}), {part} images a device at once, "
             f"minibatch {stage.minibatch}. Try --set schedule.max_minibatch_per_device_by_resolution.{stage.resolution}={smaller} "
             f"(same results, gradients are accumulated), a smaller fmap_max of G and D, or run.precision=mixed_bfloat16. "
-            f"The last training state is good: add {go_on}."
+            f"The last training state is good; continue with {resume}"
         )
     if isinstance(error, tf.errors.OpError) and _is_of_data(error):
-        found = pipeline_fault(error.message, run.dataset_identity["path"])
-        return UserError(f"{found}. Put the dataset back, then {go_on}: the last training state is good.")
+        found = pipeline_fault(error.message, data_path)
+        return UserError(f"{found.rstrip('.')}.\nPut the dataset back. The last training state is good; continue with {resume}")
     return error
 
 
 def _disk_fault(error: Exception) -> str | None:
-    """What is wrong with the disk, None for another error. TensorBoard's writer has TensorFlow's errors, with the system's words."""
+    """What is wrong with the disk, None for another error. TensorBoard's writer raises TensorFlow's errors, with the system's text."""
     if isinstance(error, tf.errors.ResourceExhaustedError):
-        return next((told for code, told in DISK_ERRORS.items() if os.strerror(code) in error.message), None)
+        return next((text for code, text in DISK_ERRORS.items() if os.strerror(code) in error.message), None)
     if isinstance(error, OSError) and not isinstance(error, UserError):
         return DISK_ERRORS.get(error.errno)
     return None
@@ -110,5 +119,5 @@ def _disk_fault(error: Exception) -> str | None:
 def _is_of_data(error: tf.errors.OpError) -> bool:
     """True where TensorFlow met the error while it fetched a batch."""
     text = str(error)
-    is_told = any(word in text for word in ("UserError: ", "IteratorGetNext", "PyFunc"))
-    return is_told or isinstance(error, tf.errors.DataLossError | tf.errors.NotFoundError)
+    is_named = any(word in text for word in ("UserError: ", "IteratorGetNext", "PyFunc"))
+    return is_named or isinstance(error, tf.errors.DataLossError | tf.errors.NotFoundError)

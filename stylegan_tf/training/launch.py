@@ -1,4 +1,4 @@
-"""Starts a run or goes on with one: networks, run folder, first lines of the log, and the loop."""
+"""Starts or resumes a run: its folder, the first lines of the log, its first weights, and the loop."""
 
 import json
 import shlex
@@ -8,22 +8,24 @@ from pathlib import Path
 from typing import Any
 
 import stylegan_tf
-from stylegan_tf import networks, settings_text, snapshot
+from stylegan_tf import loading, models, settings_text
+from stylegan_tf.data import Dataset
 from stylegan_tf.errors import UserError
+from stylegan_tf.models.weights import assign_weights
 from stylegan_tf.settings import TrainingSettings
+from stylegan_tf.snapshot_file import read_contents
 from stylegan_tf.training import loop, transfer
 from stylegan_tf.training import resume as resuming
-from stylegan_tf.training.build import build_networks, identity_of
 from stylegan_tf.training.devices import Devices
-from stylegan_tf.training.outputs import OnSnapshot
-from stylegan_tf.training.run import Run
+from stylegan_tf.training.outputs import OnSnapshot, Outputs
+from stylegan_tf.training.run import Run, identity_of
 from stylegan_tf.training.run_dir import ABORT_NAME, CONFIG_NAME, RunDir
 
 
 def start(
     settings: TrainingSettings,
     run_dir: RunDir,
-    dataset: Any,
+    dataset: Dataset,
     devices: Devices,
     *,
     command: Sequence[str] = (),
@@ -37,7 +39,7 @@ def start(
         run_dir, dataset, devices: what `run_dir.create`, `data.open_dataset` and `devices.open_devices` gave.
         command: the command line, for the record.
         source: snapshot to take networks, kimg and schedule from; optimizers start fresh.
-        on_snapshot: see `Run`.
+        on_snapshot: see `Outputs`.
 
     Returns:
         Exit code.
@@ -45,102 +47,91 @@ def start(
     write_config(settings, run_dir, dataset, devices, command)
     run_dir.log(f"{shlex.join(command)}\n{describe(settings, dataset, devices)}")
     try:
-        run = make_run(settings, run_dir, dataset, devices, on_snapshot)
-        take_first_weights(run, source)
+        run = Run(settings, dataset, devices)
+        set_first_weights(run, run_dir, source)
     except UserError:
         run_dir.discard()
         raise
-    return finish(run, loop.train(run))
+    return finish(run_dir, loop.train(run, run_dir, Outputs(run, run_dir, on_snapshot)))
 
 
 def resume(
     settings: TrainingSettings,
     run_dir: RunDir,
-    dataset: Any,
+    dataset: Dataset,
     devices: Devices,
     *,
     state: dict[str, Any],
     report: Sequence[str],
     on_snapshot: OnSnapshot | None = None,
 ) -> int:
-    """Goes on with a run where `state` was taken; `report` says what is different in its configuration."""
+    """Resumes a run where `state` was taken; `report` says what is different in its configuration."""
     resuming.check_dataset(state, identity_of(dataset, settings), run_dir.path)  # before anything is dropped or rewritten
     dropped = resuming.drop_newer(run_dir, state)
     if state["position"]["nimg"] < settings.schedule.total_kimg * 1000:
         resuming.number_final(run_dir, state["position"]["nimg"])
-    (run_dir / ABORT_NAME).unlink(missing_ok=True)  # it has been obeyed
+    (run_dir / ABORT_NAME).unlink(missing_ok=True)  # it ended the run once
     write_config(settings, run_dir, dataset, devices, _first_command(run_dir))
     position = state["position"]["nimg"] / 1000
-    run_dir.log(f"Going on at kimg {position:.1f} in {run_dir.path} ({time.strftime('%Y-%m-%d %H:%M:%S')})", is_kept=False)
+    run_dir.log(f"Resuming at kimg {position:.1f} in {run_dir.path} ({time.strftime('%Y-%m-%d %H:%M:%S')})", is_kept=False)
     if dropped:
         run_dir.log(f"Dropped what was newer than the training state: {', '.join(dropped)}", is_kept=False)
     for line in report:
         run_dir.log(line)
-    run = make_run(settings, run_dir, dataset, devices, on_snapshot)
-    return finish(run, loop.train(run, state))
+    run = Run(settings, dataset, devices)
+    return finish(run_dir, loop.train(run, run_dir, Outputs(run, run_dir, on_snapshot), state))
 
 
-def make_run(settings: TrainingSettings, run_dir: RunDir, dataset: Any, devices: Devices, on_snapshot) -> Run:
-    """A run with fresh networks."""
-    built = build_networks(
-        settings,
-        resolution=settings.data.resolution,
-        channels=dataset.channels,
-        label_size=dataset.label_size,
-        policy=devices.policy,
-        strategy=devices.strategy,
-    )
-    return Run(settings, run_dir, dataset=dataset, devices=devices, networks=built, on_snapshot=on_snapshot)
-
-
-def take_first_weights(run: Run, source: Path | None) -> None:
+def set_first_weights(run: Run, run_dir: RunDir, source: Path | None) -> None:
     """What a new run begins with: a snapshot and its place in the schedule, other networks' weights, or fresh ones."""
+    transfer_settings = run.settings.transfer
     if source is not None:
-        take_snapshot(run, source)
+        continue_snapshot(run, run_dir, source)
         return
-    if run.settings.transfer.init_from:
-        take_weights(run, run.settings.transfer.init_from)
-    if run.settings.transfer.start_lod is not None:
-        run.start_at(round(run.schedule.kimg_at(run.settings.transfer.start_lod) * 1000))
+    if transfer_settings.init_from:
+        transfer_weights(run, run_dir, transfer_settings.init_from)
+    if transfer_settings.start_lod is not None:
+        run.start_at(round(run.schedule.kimg_at(transfer_settings.start_lod) * 1000))
 
 
-def take_snapshot(run: Run, source: Path) -> None:
-    """Takes weights, averages, kimg and schedule from a snapshot of the same networks."""
-    loaded = snapshot.load_networks(source)
+def continue_snapshot(run: Run, run_dir: RunDir, source: Path) -> None:
+    """Copies weights, averages, kimg and schedule from a snapshot of the same networks."""
+    contents = read_contents(source)
     try:
-        for name, network in run.networks.items():
-            networks.assign_weights(network, snapshot.weight_arrays(getattr(loaded, name)))
-    except ValueError as error:
+        for name, network in run.networks.by_name().items():
+            assign_weights(network, getattr(contents, name).weights)
+    except (ValueError, AttributeError) as error:
         raise UserError(f"{source} holds other networks than this configuration. Try --init-from {source}. ({error})") from error
-    run.start_at(loaded.nimg)
+    run.start_at(contents.nimg)
     if run.is_done:
-        raise UserError(f"{source} stands at kimg {loaded.nimg / 1000:g} already. Ask for more with --total-kimg.")
-    run.run_dir.log(f"Weights, averages, kimg ({loaded.nimg / 1000:.1f}) and schedule from {source}; both optimizers start fresh.")
+        raise UserError(f"{source} is at kimg {contents.nimg / 1000:g} already. Ask for more with --total-kimg.")
+    run_dir.log(f"Weights, averages, kimg ({contents.nimg / 1000:.1f}) and schedule from {source}; both optimizers start fresh.")
 
 
-def take_weights(run: Run, source: str) -> None:
-    """Takes what fits of the weights of other networks, and logs the table."""
-    loaded = stylegan_tf.load(source)
-    rows = transfer.transfer(loaded, run.networks, min_share=run.settings.transfer.min_share)
-    run.run_dir.log(f"Weights from {loaded.source or source}:\n{transfer.table(rows)}")
+def transfer_weights(run: Run, run_dir: RunDir, source: str) -> None:
+    """Copies what fits of the weights of other networks, and logs the table."""
+    loaded = loading.load(source)
+    model = models.find(run.settings.model)
+    rows = transfer.transfer(model, loaded, run.networks.by_name(), min_share=run.settings.transfer.min_share)
+    run_dir.log(f"Weights from {loaded.source or source}:\n{transfer.table(rows)}")
 
 
-def finish(run: Run, stopped_by: str | None) -> int:
-    """Says where the results are; returns the exit code."""
+def finish(run_dir: RunDir, stopped_by: str | None) -> int:
+    """Logs where the results are; returns the exit code."""
     if stopped_by is None:
-        path = run.run_dir.path
-        run.run_dir.log(f"Done. Pictures: {newest_picture(path)}. Curves and verdict: {path / 'report.html'}")
-        run.run_dir.log(f"Next: python generate.py images --network {path} --seeds 0-63 --grid --outdir out", is_kept=False)
-    run.run_dir.close()
+        path = run_dir.path
+        run_dir.log(f"Done. Pictures: {newest_picture(path)}. Curves and verdict: {path / 'report.html'}")
+        run_dir.log(f"Next: python generate.py images --network {path} --seeds 0-63 --grid --outdir out", is_kept=False)
+    run_dir.close()
     return 0
 
 
 def newest_picture(folder: Path) -> Path:
-    """The image grid drawn last."""
+    """The newest image grid."""
     return max(folder.glob("fakes*.png"), key=lambda picture: picture.stat().st_mtime, default=folder)
 
 
-def write_config(settings: TrainingSettings, run_dir: RunDir, dataset: Any, devices: Devices, command: Sequence[str]) -> None:
+def write_config(settings: TrainingSettings, run_dir: RunDir, dataset: Dataset, devices: Devices, command: Sequence[str]) -> None:
     """Writes config.json: settings, dataset, devices, library version."""
     run_dir.write_json(
         CONFIG_NAME,
@@ -160,7 +151,7 @@ def _first_command(run_dir: RunDir) -> list[str]:
     return json.loads(path.read_text(encoding="utf-8")).get("command", []) if path.exists() else []
 
 
-def describe(settings: TrainingSettings, dataset: Any, devices: Devices) -> str:
+def describe(settings: TrainingSettings, dataset: Dataset, devices: Devices) -> str:
     """What is trained, on what, and how long, in three lines."""
     schedule = settings.schedule
     resolution = settings.data.resolution

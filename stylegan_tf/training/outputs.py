@@ -2,19 +2,25 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from stylegan_tf import data, snapshot
 from stylegan_tf.images import save_png
+from stylegan_tf.models.weights import weight_arrays
 from stylegan_tf.progress_bar import format_sec
-from stylegan_tf.settings import TrainingSettings
 from stylegan_tf.training import progress, report, snapshots
 from stylegan_tf.training.best import BestSnapshot
+from stylegan_tf.training.devices import peak_gpu_memory_gb
 from stylegan_tf.training.pictures import PictureGrids
+from stylegan_tf.training.run import Run
 from stylegan_tf.training.run_dir import RunDir, numbered
+from stylegan_tf.training.schedule import Stage
 from stylegan_tf.training.tensorboard import EventWriter
 
-OnSnapshot = Callable[[Any, Any, int], dict[str, float]]
+OnSnapshot = Callable[[Path, snapshot.Networks, int], dict[str, float]]
 INTERVAL = ("/low", "/high")  # ends of a score's interval: points of TensorBoard, no scores of their own in statistics and report
 
 
@@ -22,12 +28,14 @@ class Outputs:
     """Writes into one run folder.
 
     Args:
-        settings, run_dir, dataset: of the run.
+        run: what is written about.
+        run_dir: the folder.
         on_snapshot: called with (path, networks, nimg) after each network snapshot; returns values by metric name, and
             "NAME/low" and "NAME/high" where they have an interval.
     """
 
-    def __init__(self, settings: TrainingSettings, run_dir: RunDir, dataset: Any, on_snapshot: OnSnapshot | None = None):
+    def __init__(self, run: Run, run_dir: RunDir, on_snapshot: OnSnapshot | None = None):
+        settings, dataset = run.settings, run.dataset
         self.settings = settings
         self.run_dir = run_dir
         self.dataset = dataset
@@ -37,7 +45,7 @@ class Outputs:
         self.pictures = PictureGrids(
             settings.run,
             resolution=settings.data.resolution,
-            z_dim=settings.G.z_dim,
+            z_dim=run.networks.G_ema.z_dim,
             labels=dataset.labels if settings.data.conditional else None,
             num_images=dataset.num_images,
         )
@@ -57,6 +65,37 @@ class Outputs:
             report.write(self.run_dir, self.settings)
         except Exception as error:
             self.run_dir.log(f"report.html failed: {type(error).__name__}: {error}. Training goes on.")
+
+    def finish_tick(self, run: Run, stage: Stage) -> None:
+        """Ends a tick: its line and its numbers, pictures and a snapshot where they are due. The chief writes for all workers.
+
+        Args:
+            run: the run.
+            stage: with the rates of this tick.
+        """
+        is_due = self._is_snapshot_due(run)
+        if run.devices.is_chief:
+            self._write_tick(run, stage, is_due)
+        else:
+            run.meter.finish_tick(run.nimg, stage, {})
+            if is_due:  # what makes the chief go back to the last state makes all go back
+                run.check_weights()
+
+    def _write_tick(self, run: Run, stage: Stage, is_due: bool) -> None:
+        is_short = stage.tick_kimg < 1 or run.nimg // 1000 == run.meter.start_nimg // 1000
+        memory = {"gpumem_gb": peak_gpu_memory_gb(), "hostmem_gb": progress.host_memory_gb()}
+        record = run.meter.finish_tick(run.nimg, stage, memory)
+        if record["tick"] % self.settings.run.image_snapshot_ticks == 0 or run.is_done:
+            record |= self.write_fakes(run.snapshot(), is_short)
+        self.write_tick(record)
+        if is_due:
+            run.check_weights()
+            self.write_snapshot(run.snapshot(), is_short, run.is_done)
+        self.write_report()
+
+    def _is_snapshot_due(self, run: Run) -> bool:
+        tick = run.meter.tick + 1  # the one that ends here
+        return tick == 1 or tick % self.settings.run.network_snapshot_ticks == 0 or run.is_done or "snapshot" in run.control.orders
 
     def write_tick(self, record: dict[str, Any]) -> None:
         """Prints the tick's lines and writes its numbers."""
@@ -81,7 +120,7 @@ class Outputs:
         return {"Pictures/diversity": self.pictures.diversity(pictures, self._read)}
 
     def write_snapshot(self, networks: snapshot.Networks, is_short: bool, is_last: bool) -> None:
-        """Writes the networks and measures them; a metric that fails is logged and forgotten."""
+        """Writes the networks and measures them; a metric that fails is logged, and training goes on."""
         path = self.run_dir / snapshots.snapshot_name(networks.nimg, is_short, is_last)
         start = time.perf_counter()
         snapshot.save_networks(path, networks)
@@ -95,10 +134,10 @@ class Outputs:
         if gone:
             self.run_dir.log(f"removed {', '.join(gone)}")
 
-    def _read(self, indices: Any, resolution: int) -> Any:
+    def _read(self, indices: np.ndarray, resolution: int) -> np.ndarray:
         return data.read_images(self.dataset, indices, resolution)
 
-    def _measure(self, path: Any, networks: snapshot.Networks) -> None:
+    def _measure(self, path: Path, networks: snapshot.Networks) -> None:
         start = time.perf_counter()
         try:
             values = self.on_snapshot(path, networks, networks.nimg) or {}
@@ -109,7 +148,7 @@ class Outputs:
         if record:
             self.events.scalars(record, networks.nimg)
             scores = {name: value for name, value in record.items() if not name.endswith(INTERVAL)}
-            self.run_dir.log(f"{path.name}: {_told(values)}; measured in {format_sec(time.perf_counter() - start)}")
+            self.run_dir.log(f"{path.name}: {_shown(values)}; measured in {format_sec(time.perf_counter() - start)}")
             self._append({"nimg": networks.nimg, "snapshot": path.name, **scores})
             self.best.see(path.name, values)
 
@@ -118,7 +157,7 @@ class Outputs:
             file.write(progress.json_line(record) + "\n")
 
 
-def _told(values: dict[str, float]) -> str:
+def _shown(values: dict[str, float]) -> str:
     """Scores as text, each with its interval where it has one."""
     texts = []
     for name, value in values.items():
@@ -129,5 +168,4 @@ def _told(values: dict[str, float]) -> str:
 
 
 def _histograms(networks: snapshot.Networks) -> dict[str, Any]:
-    named = {"G": networks.G, "D": networks.D, "G_ema": networks.G_ema}
-    return {f"{which}/{name}": array for which, network in named.items() for name, array in snapshot.weight_arrays(network).items()}
+    return {f"{which}/{name}": array for which, network in networks.by_name().items() for name, array in weight_arrays(network).items()}

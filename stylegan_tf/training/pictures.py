@@ -1,26 +1,27 @@
 """The picture grids of a run: the reals once, the fakes of fixed latents again and again."""
 
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 
 from stylegan_tf import images
+from stylegan_tf.models.base import Generator
 from stylegan_tf.resolution import Lod, split_lod
 from stylegan_tf.settings import RunSettings
 
-BATCH_SIZE = 24  # images drawn at once
+BATCH_SIZE = 24  # images generated at once
 
 
 class PictureGrids:
-    """Draws grids from latents that stay the same for the whole run: a function of the seed.
+    """Grids of latents that are the same for the whole run: a function of the seed.
 
     Args:
         settings: grid size and seed.
         resolution: full resolution; grids have it at every level of detail.
         z_dim: width of a latent.
         labels: float32 [num_images, label_size] of the dataset, or None: one class a row where there are labels.
-        seed: of latents and of the choice of reals.
+        num_images: of the dataset.
     """
 
     def __init__(self, settings: RunSettings, *, resolution: int, z_dim: int, labels: np.ndarray | None, num_images: int):
@@ -38,9 +39,9 @@ class PictureGrids:
             self.labels = labels[self.indices]
         self.z = random.randn(len(self.indices), z_dim).astype(np.float32)
         self._real_spread: dict[int, float] = {}
-        self._draw: dict[tuple[int, bool], Any] = {}  # the function of one (floor of lod, fading or not)
+        self._draw: dict[tuple[int, bool], Callable] = {}  # the function of one (floor of lod, fading or not)
 
-    def reals(self, read_images: Any) -> np.ndarray:
+    def reals(self, read_images: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         """Grid of reals, uint8 [H, W, C]. `read_images(indices)` gives uint8 [n, R, R, C] at full resolution."""
         return images.make_grid(read_images(np.sort(self.indices) if self.labels is None else self.indices), self.columns)
 
@@ -48,7 +49,7 @@ class PictureGrids:
         """Grid of what `draw` gave, at full size, uint8 [H, W, C]."""
         return images.make_grid(images.upscale(pictures, self.resolution // pictures.shape[1]), self.columns)
 
-    def diversity(self, pictures: np.ndarray, read_images: Any) -> float:
+    def diversity(self, pictures: np.ndarray, read_images: Callable[[np.ndarray, int], np.ndarray]) -> float:
         """How varied fakes are: the mean deviation of their pixels, divided by that of as many reals at the same resolution.
 
         Args:
@@ -60,16 +61,16 @@ class PictureGrids:
             self._real_spread[size] = _spread(read_images(np.sort(self.indices), size))
         return _spread(pictures) / max(self._real_spread[size], 1e-9)
 
-    def draw(self, G_ema: Any, lod: float) -> np.ndarray:
-        """The fakes one by one, without truncation and with the network's own noise maps.
+    def draw(self, G_ema: Generator, lod: float) -> np.ndarray:
+        """The fakes one by one, without truncation and with fixed noise.
 
         Returns:
             uint8 [N, R, R, C] at the resolution of the level of detail.
         """
         floor, fade = split_lod(lod)
         if (floor, fade is None) not in self._draw:
-            # One at a time: a level that is left does not come back, and its trace would stay in memory.
-            self._draw = {(floor, fade is None): tf.function(lambda z, labels, fade: _draw(G_ema, z, labels, Lod(floor, fade)))}
+            # One at a time: a level that is over does not come back, and its trace would stay in memory.
+            self._draw = {(floor, fade is None): tf.function(lambda z, labels, fade: G_ema.preview(z, labels, lod=Lod(floor, fade)))}
         fade = None if fade is None else tf.constant(fade, tf.float32)
         drawn = []
         for start in range(0, len(self.z), BATCH_SIZE):
@@ -77,10 +78,6 @@ class PictureGrids:
             labels = None if self.labels is None else tf.constant(self.labels[chosen])
             drawn.append(images.to_uint8(self._draw[floor, fade is None](tf.constant(self.z[chosen]), labels, fade).numpy()))
         return np.concatenate(drawn)[: len(self.z)]
-
-
-def _draw(G_ema, z, labels, lod):
-    return G_ema(z, labels, truncation_psi=None, noise_mode="const", lod=lod)
 
 
 def _spread(pictures: np.ndarray) -> float:

@@ -1,4 +1,4 @@
-"""The training state on disk: everything a run needs to go on as if nothing had happened."""
+"""Resuming a run from its training state: which settings may change, what is dropped, what is restored."""
 
 import contextlib
 import dataclasses
@@ -6,61 +6,45 @@ import os
 from pathlib import Path
 from typing import Any
 
-from stylegan_tf import networks, settings_text, snapshot
+from stylegan_tf import settings_text, snapshot
 from stylegan_tf.errors import UserError
 from stylegan_tf.settings import TrainingSettings
+from stylegan_tf.snapshot_file import read_contents
+from stylegan_tf.training.run import Run
 from stylegan_tf.training.run_dir import FINAL_NAME, RunDir, nimg_of
 from stylegan_tf.training.snapshots import renamed_final
 
-STATE_VERSION = 1
-# Files that only grow: what is newer than the state is cut off when a run goes on.
+STATE_VERSION = 2
+# Files that only grow: what is newer than the state is cut off when a run is resumed.
 GROWING_FILES = ("log.txt", "stats.jsonl")
 NUMBERED_FILES = ("fakes*.png", "network-snapshot-*.pkl")
 
 
 # Settings that a run keeps for life: another value would be another network, another dataset or another run.
-KEPT = ("G.", "D.", "data.resolution", "data.conditional", "run.seed", "transfer.", "name")
-# They may change what a layer does at use, never what it is.
-FREE = ("G.truncation_psi", "G.truncation_cutoff", "G.style_mixing_prob", "G.w_avg_beta", "G.fused_scale", "D.fused_scale")
+KEPT = ("model", "G.", "D.", "data.resolution", "data.conditional", "run.seed", "transfer.", "name")
 
 
 def merged(saved: TrainingSettings, wanted: TrainingSettings) -> tuple[TrainingSettings, list[str]]:
-    """Settings to go on with, and one line for each difference that says whether it takes effect."""
+    """Settings to continue with, and one line for each difference that says whether it takes effect.
+
+    Args:
+        saved: settings of the run so far.
+        wanted: settings asked for, of the same model.
+
+    Raises:
+        UserError: another model is asked for.
+    """
+    if saved.model != wanted.model:
+        raise UserError(f"The run trains the model {saved.model}; {wanted.name} is a preset of {wanted.model}. Start a new run for it.")
     kept, report = [], []
     for name, old, new in settings_text.differences(saved, wanted):
-        is_kept = name.startswith(KEPT) and name not in FREE
+        is_kept = name.startswith(KEPT) and name not in saved.changeable
         effect = "kept as the run began, the new value has no effect" if is_kept else "takes effect from here on"
         report.append(f"{name}: {old!r} in the run, {new!r} asked for: {effect}")
         if is_kept and name != "name":
             kept.append(f"{name}={old!r}")
     settings = dataclasses.replace(settings_text.override(wanted, kept), name=saved.name)
     return settings, report
-
-
-def collect(run: Any) -> dict[str, Any]:
-    """The state of a `run.Run` as plain values and arrays."""
-    return {**collect_place(run), **collect_arrays(run)}
-
-
-def collect_arrays(run: Any) -> dict[str, Any]:
-    """The large part of a state: what changes with a step."""
-    return {
-        "weights": {name: snapshot.weight_arrays(network) for name, network in run.networks.items()},
-        "trainer": run.trainer.state(),
-    }
-
-
-def collect_place(run: Any) -> dict[str, Any]:
-    """The small part of a state: where the run stands, and how long its files are."""
-    return {
-        "state_version": STATE_VERSION,
-        "is_tick_over": run.is_tick_over,  # its end is still to be done: line, pictures, snapshot
-        "position": run.position(),
-        "meter": run.meter.state(),
-        "dataset": run.dataset_identity,
-        "config": run.plain_settings,
-        "file_sizes": {name: _size(run.run_dir / name) for name in GROWING_FILES},
-    }
 
 
 def check_dataset(state: dict[str, Any], identity: dict[str, Any], path: Path) -> None:
@@ -72,21 +56,17 @@ def check_dataset(state: dict[str, Any], identity: dict[str, Any], path: Path) -
         )
 
 
-def restore(run: Any, state: dict[str, Any]) -> None:
-    """Puts a state that `collect` made into a `run.Run` of the same networks.
+def restore(run: Run, state: dict[str, Any], run_dir: RunDir) -> None:
+    """Puts a training state into a run of the same networks.
 
     Raises:
         UserError: the state belongs to other networks or another dataset.
     """
-    check_dataset(state, run.dataset_identity, run.run_dir.path)
+    check_dataset(state, run.networks.dataset, run_dir.path)
     try:
-        for name, network in run.networks.items():
-            networks.assign_weights(network, state["weights"][name])
-        run.trainer.load_state(state["trainer"])
+        run.load_state(state)
     except ValueError as error:
-        raise UserError(f"The state of {run.run_dir.path} does not fit the networks of this configuration: {error}") from error
-    run.set_position(state["position"])
-    run.meter.load_state(state["meter"])
+        raise UserError(f"The state of {run_dir.path} does not fit the networks of this configuration: {error}") from error
 
 
 def read(path: str | os.PathLike) -> dict[str, Any]:
@@ -97,8 +77,8 @@ def read(path: str | os.PathLike) -> dict[str, Any]:
     """
     state = snapshot.load_state(path)
     version = state.get("state_version") if isinstance(state, dict) else None
-    if version != STATE_VERSION:
-        raise UserError(f"{path} is not a training state that this version reads (version {version}, expected {STATE_VERSION}).")
+    if type(version) is not int or not 1 <= version <= STATE_VERSION:
+        raise UserError(f"{path} is not a training state that this version reads (version {version}, expected 1 to {STATE_VERSION}).")
     return state
 
 
@@ -129,7 +109,7 @@ def number_final(run_dir: RunDir, nimg: int) -> None:
     path = run_dir / FINAL_NAME
     if not path.exists():
         return
-    of_final = snapshot.load_networks(path).nimg
+    of_final = read_contents(path).nimg
     if of_final > nimg:
         path.unlink()
     else:
@@ -158,5 +138,7 @@ def _cut_events(folder: Path, nimg: int) -> list[str]:
     return cut
 
 
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
+def file_sizes(run_dir: RunDir) -> dict[str, int]:
+    """Bytes of the files that only grow: what is appended later is cut off when a run is resumed."""
+    paths = {name: run_dir / name for name in GROWING_FILES}
+    return {name: path.stat().st_size if path.exists() else 0 for name, path in paths.items()}

@@ -1,224 +1,209 @@
-"""One run while it goes on: where it stands, its next pair of steps, and the end of a tick."""
+"""A training run in memory: its networks, where it is, and its next iterations. Files are written by `outputs` and `states`."""
 
-import contextlib
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import tensorflow as tf
 
-from stylegan_tf import data, settings_text, snapshot
+from stylegan_tf import data, models, settings_text, snapshot
+from stylegan_tf.data import Dataset
+from stylegan_tf.models.weights import assign_weights, weight_arrays
 from stylegan_tf.settings import TrainingSettings
-from stylegan_tf.training import faults, progress
-from stylegan_tf.training.agreement import Agreement
-from stylegan_tf.training.build import identity_of, make_trainer
+from stylegan_tf.training import faults
 from stylegan_tf.training.control import Control
-from stylegan_tf.training.devices import Devices, peak_gpu_memory_gb
-from stylegan_tf.training.outputs import OnSnapshot, Outputs
-from stylegan_tf.training.run_dir import RunDir
+from stylegan_tf.training.devices import Devices
+from stylegan_tf.training.progress import TickMeter
 from stylegan_tf.training.schedule import Stage, TrainingSchedule, needs_new_optimizers
-from stylegan_tf.training.states import States
+from stylegan_tf.training.step import Trainer
 
 ROLLBACK_SEED_STEP = 1_000_003  # added to the seed at every rollback: other latents, other order of the data
+# Names of version 1 of the training state.
+OLD_POSITION = {"look_nimg": "update_nimg", "pairs_left": "iterations_left"}
+
+
+@dataclass
+class Position:
+    """Where a run is, between two calls of TensorFlow.
+
+    Attributes:
+        nimg: real images shown.
+        update_nimg: real images shown at the last update of the schedule.
+        iterations_left: until the next update.
+        previous_lod: level of detail at the last update, None before the first.
+        num_rollbacks: how often the run went back to an earlier state.
+    """
+
+    nimg: int = 0
+    update_nimg: int = 0
+    iterations_left: int = 0
+    previous_lod: float | None = None
+    num_rollbacks: int = 0
 
 
 class Run:
-    """One training run while it goes on.
+    """One training run.
 
     Args:
         settings: as `settings_check.check` returned them.
-        run_dir: its folder.
-        dataset: what `data.open_dataset` gave.
-        devices: what `devices.open_devices` gave.
-        networks: (G, D, G_ema).
-        on_snapshot: see `outputs.Outputs`.
+        dataset: real images.
+        devices: what it computes on.
+
+    Attributes:
+        networks: G, D and G_ema with what a snapshot says about them.
+        trainer: their optimizers and iterations.
+        meter: what has happened since the last tick.
+        control: what control.json has changed.
+        position: where the run is.
     """
 
-    def __init__(
-        self,
-        settings: TrainingSettings,
-        run_dir: RunDir,
-        *,
-        dataset: Any,
-        devices: Devices,
-        networks: tuple,
-        on_snapshot: OnSnapshot | None = None,
-    ):
-        self.settings = settings
-        self.plain_settings = settings_text.to_plain(settings)
-        self.run_dir = run_dir
-        self.dataset = dataset
-        self.dataset_identity = identity_of(dataset, settings)
-        self.devices = devices
-        self.networks = dict(zip(("G", "D", "G_ema"), networks, strict=True))
-        self.schedule = TrainingSchedule(settings.schedule, settings.data.resolution, devices.num_devices)
-        self.trainer = make_trainer(settings, networks, dataset, devices)
-        self.meter = progress.TickMeter(settings.schedule.total_kimg)
-        self.outputs = Outputs(settings, run_dir, dataset, on_snapshot)
-        self.live = progress.LiveLine()
+    def __init__(self, settings: TrainingSettings, dataset: Dataset, devices: Devices):
+        self.settings, self.dataset, self.devices = settings, dataset, devices
+        self.schedule = TrainingSchedule(settings.schedule, settings.data.resolution, devices.num_devices, loss=settings.loss)
+        self.networks = fresh_networks(settings, dataset, devices)
+        self.trainer = make_trainer(self.networks, settings, dataset, devices)
+        self.meter = TickMeter(settings.schedule.total_kimg)
         self.control = Control()
-        self.agreement = Agreement(devices)
-        self.nimg = 0
-        self.look_nimg = 0  # where the schedule was looked at last
-        self.pairs_left = 0  # of this look
-        self.previous_lod: float | None = None
-        self.num_rollbacks = 0
-        self._pending: list[dict[str, tf.Tensor]] = []  # statistics of the steps of this look
-        self._batches = None
-        self._batches_for: tuple | None = None  # (resolution, minibatch)
-        self._traced_for: tuple | None = None  # what the steps of this stage were traced for
-        self.states = States(self)
+        self.position = Position()
+        self._pending: list[dict[str, tf.Tensor]] = []  # statistics of the iterations since the last update of the schedule
+        self._batches: Iterator | None = None
+        self._batches_for: tuple[int, int] | None = None  # (resolution, minibatch)
+        self._traced_for: tuple | None = None  # what the iterations of this stage were traced for
+
+    @property
+    def nimg(self) -> int:
+        """Real images shown."""
+        return self.position.nimg
 
     @property
     def stage(self) -> Stage:
-        """The schedule as it was looked at last, with what control.json has changed."""
-        stage = self.schedule.at(self.look_nimg)
-        return stage._replace(**{name: value for name, value in self.control.values.items() if name in Stage._fields})
+        """The schedule at its last update, with what control.json has changed."""
+        return self.schedule.at(self.position.update_nimg)._replace(**self.control.values)
+
+    @property
+    def is_at_update(self) -> bool:
+        """True where the schedule is due to be updated; several machines agree on something only there."""
+        return self.position.iterations_left == 0
 
     @property
     def is_done(self) -> bool:
-        """True at the end of a look beyond the last image."""
-        return self.pairs_left == 0 and self.nimg >= self.settings.schedule.total_kimg * 1000
+        """True where the last image has been shown and the schedule is due to be updated."""
+        return self.is_at_update and self.nimg >= self.settings.schedule.total_kimg * 1000
 
     @property
     def is_tick_over(self) -> bool:
-        """True where the images of a tick have been shown, and its end has not been done."""
+        """True where the images of a tick have been shown, and what ends it has not been done."""
         is_end = self.nimg >= self.meter.start_nimg + self.stage.tick_kimg * 1000 or self.is_done
-        return self.pairs_left == 0 and self.nimg > self.meter.start_nimg and is_end
-
-    def position(self) -> dict[str, Any]:
-        """Where the run stands, between two pairs of steps."""
-        self.flush()
-        names = ("nimg", "look_nimg", "pairs_left", "previous_lod", "num_rollbacks")
-        return {**{name: getattr(self, name) for name in names}, "control": dict(self.control.values)}
-
-    def set_position(self, position: dict[str, Any]) -> None:
-        """Goes to where `position` was taken."""
-        self.control.values = dict(position.get("control", {}))
-        for name, value in position.items():
-            if name != "control":
-                setattr(self, name, value)
-        self.trainer.seed = self.seed
-        self._pending, self._batches_for = [], None
-
-    def start_at(self, nimg: int) -> None:
-        """Begins at an image count other than 0."""
-        self.nimg = self.look_nimg = self.meter.start_nimg = nimg
+        return self.is_at_update and self.nimg > self.meter.start_nimg and is_end
 
     @property
     def seed(self) -> int:
-        """Seed of what is drawn from here on."""
-        return self.settings.run.seed + self.num_rollbacks * ROLLBACK_SEED_STEP
+        """Seed of everything random from here on."""
+        return self.settings.run.seed + self.position.num_rollbacks * ROLLBACK_SEED_STEP
 
-    def run_pairs(self, resting: Callable[[Callable[[], None]], AbstractContextManager]) -> None:
-        """One D step and one G step, or as many pairs as one call runs; a look at the schedule first where it is time.
+    def start_at(self, nimg: int) -> None:
+        """Begins at an image count other than 0."""
+        self.position = Position(nimg=nimg, update_nimg=nimg)
+        self.meter.start_nimg = nimg
+
+    def advance(self, while_tracing: Callable[[], AbstractContextManager], on_trace: Callable[[Any], None] | None = None) -> None:
+        """The iterations of one call of TensorFlow, after an update of the schedule where it is due.
 
         Args:
-            resting: entered with a function that writes the state of before, where steps must be traced first.
+            while_tracing: gives a context that is entered where the iterations must be traced first.
+            on_trace: called with the traced function of the very first iterations.
         """
-        if self.pairs_left == 0:
-            self._look()
-        stage = self.stage
+        if self.is_at_update:
+            self._update_schedule()
+        position, stage = self.position, self.stage
         if self._batches_for != (stage.resolution, stage.minibatch):
             self._open_batches(stage)
-        if self.settings.run.profile_graph and self.nimg == 0:
-            self._write_graph(stage)
-        loss = self.settings.loss
-        self.trainer.gamma = self.control.values.get("gamma", loss.gamma_by_resolution.get(stage.resolution, loss.gamma))
-        num_pairs = min(self.settings.run.pairs_per_call, self.pairs_left)
-        rates = {"G_lrate": stage.G_lrate, "D_lrate": stage.D_lrate}
-        options = {"lod": stage.lod, "minibatch": stage.minibatch, "nimg": self.nimg, "num_pairs": num_pairs}
-        is_first = not self.trainer.holds_round(**options)
-        with resting(self.states.writer(is_copied=True)) if is_first else contextlib.nullcontext():
-            statistics = self.trainer.run_pairs(self._batches, **options, **rates)
-        self._pending.append(statistics)
-        self.nimg += num_pairs * stage.minibatch
-        self.pairs_left -= num_pairs
-        if self.pairs_left == 0:
+        options = {"nimg": position.nimg, "num_iterations": min(self.settings.run.iterations_per_call, position.iterations_left)}
+        if on_trace is not None and position.nimg == 0:
+            on_trace(self.trainer.trace(self._batches, stage, **options))
+        if self.trainer.has_traced(stage, **options):
+            self._pending += self.trainer.run(self._batches, stage, **options)
+        else:
+            with while_tracing():
+                self._pending += self.trainer.run(self._batches, stage, **options)
+        position.nimg += self.trainer.images_shown(stage.minibatch, options["num_iterations"])
+        position.iterations_left -= options["num_iterations"]
+        if self.is_at_update:
             self.flush()
-            self.live.show(self.nimg, self.settings.schedule.total_kimg, stage)
 
     def flush(self) -> None:
-        """Adds the statistics of the steps since the last look to the tick's; raises DivergedError for bad ones."""
+        """Adds the statistics of the iterations since the last update to the tick's; raises DivergedError for bad ones."""
         pending, self._pending = self._pending, []
         for statistics in pending:
-            rows = {name: value.numpy().tolist() for name, value in statistics.items()}
-            for pair in zip(*rows.values(), strict=True):
-                values = dict(zip(rows, pair, strict=True))
-                if self.devices.policy == "mixed_float16":
-                    values = faults.without_overflow(values)
-                faults.check_statistics(values, self.settings.run.max_logit)
-                self.meter.add(values)
+            values = {name: float(value) for name, value in statistics.items()}
+            if self.devices.policy == "mixed_float16":
+                values = faults.without_overflow(values)
+            faults.check_statistics(values, self.settings.run.max_logit)
+            self.meter.add(values)
 
-    def finish_tick(self) -> None:
-        """Ends a tick: its line and its numbers, pictures and snapshot where they are due. The chief writes for all workers."""
-        self.live.clear()
-        stage = self.stage  # with the rates of this tick: control.json changes those of the next
-        self.agreement.read_control(self.control, self.run_dir)
-        if self.devices.is_chief:
-            self._write_tick(stage)
-        else:
-            self.meter.finish_tick(self.nimg, stage, {})
-            if self._is_snapshot_due:  # what makes the chief go back makes all go back
-                self._check_weights()
-        self.meter.finish_maintenance()
+    def place(self) -> dict[str, Any]:
+        """The small part of a training state, as plain values: where the run is."""
+        self.flush()
+        return {
+            "is_tick_over": self.is_tick_over,  # line, pictures and snapshot are still to be written
+            "position": {**asdict(self.position), "control": dict(self.control.values)},
+            "meter": self.meter.state(),
+            "dataset": self.networks.dataset,
+            "config": self.networks.config,
+        }
 
-    def _write_tick(self, stage: Stage) -> None:
-        run, outputs = self.settings.run, self.outputs
-        is_short = stage.tick_kimg < 1 or self.nimg // 1000 == self.meter.start_nimg // 1000
-        memory = {"gpumem_gb": peak_gpu_memory_gb(), "hostmem_gb": progress.host_memory_gb()}
-        record = self.meter.finish_tick(self.nimg, stage, memory)
-        tick = self.meter.tick
-        if tick % run.image_snapshot_ticks == 0 or self.is_done:
-            record |= outputs.write_fakes(self.bundle(), is_short)
-        outputs.write_tick(record)
-        if self._is_snapshot_due:
-            self._check_weights()
-            outputs.write_snapshot(self.bundle(), is_short, self.is_done)
-        outputs.write_report()
-        self.control.settle(self.run_dir)
+    def arrays(self) -> dict[str, Any]:
+        """The large part of a training state: what changes with an iteration."""
+        weights = {name: weight_arrays(network) for name, network in self.networks.by_name().items()}
+        return {"weights": weights, "trainer": self.trainer.state()}
 
-    @property
-    def _is_snapshot_due(self) -> bool:
-        tick = self.meter.tick
-        is_due = tick == 1 or tick % self.settings.run.network_snapshot_ticks == 0
-        return is_due or self.is_done or "snapshot" in self.control.orders
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Restores what `place` and `arrays` returned, of this version or version 1.
 
-    def _check_weights(self) -> None:
-        faults.check_weights({name: snapshot.weight_arrays(network) for name, network in self.networks.items()})
+        Raises:
+            ValueError: the state of other networks.
+        """
+        for name, network in self.networks.by_name().items():
+            assign_weights(network, state["weights"][name])
+        self.trainer.load_state(state["trainer"])
+        position = {OLD_POSITION.get(name, name): value for name, value in state["position"].items()}
+        self.control.values = dict(position.pop("control", {}))
+        self.position = Position(**position)
+        self.meter.load_state(state["meter"])
+        self.reseed()
 
-    def bundle(self) -> snapshot.Networks:
-        """The networks with what a reader must know about them."""
-        about = {"nimg": self.nimg, "lod": self.stage.lod, "dataset": self.dataset_identity, "config": self.plain_settings}
-        return snapshot.Networks(**self.networks, **about)
+    def reseed(self) -> None:
+        """Makes everything random follow `seed` from here on."""
+        self.trainer.seed = self.seed
+        self._pending, self._batches_for = [], None
 
-    def _look(self) -> None:
-        self.look_nimg = self.nimg
-        self.pairs_left = self.settings.schedule.num_pairs_per_look
-        stage, lod = self.stage, self.stage.lod
-        traced_for = (int(lod), lod == int(lod), stage.minibatch, stage.max_minibatch_per_device)
+    def snapshot(self) -> snapshot.Networks:
+        """The networks with the image count and level of detail at which they are."""
+        self.networks.nimg, self.networks.lod = self.nimg, self.stage.lod
+        return self.networks
+
+    def check_weights(self) -> None:
+        """Raises DivergedError where a weight is not finite."""
+        faults.check_weights({name: weight_arrays(network) for name, network in self.networks.by_name().items()})
+
+    def _update_schedule(self) -> None:
+        position = self.position
+        position.update_nimg, position.iterations_left = position.nimg, self.settings.schedule.iterations_per_update
+        stage = self.stage
+        traced_for = (int(stage.lod), stage.lod == int(stage.lod), stage.minibatch, stage.max_minibatch_per_device)
         if traced_for != self._traced_for:
-            self._forget_traces()
+            # Traces of the stage before take 0.1 GB for small networks, more for large ones.
+            self.trainer.forget_traces()
+            gc.collect()  # functions and graphs refer to each other
             self._traced_for = traced_for
-        is_first = self.previous_lod is None
-        if self.settings.optimizer.reset_on_growth and not is_first and needs_new_optimizers(self.previous_lod, lod):
+        is_first = position.previous_lod is None
+        if self.settings.optimizer.reset_on_growth and not is_first and needs_new_optimizers(position.previous_lod, stage.lod):
             self.trainer.reset_optimizers()
-        self.previous_lod = lod
-
-    def _forget_traces(self) -> None:
-        """Gives back what the stage before has traced: 0.1 GB a stage for small networks, more for large ones."""
-        self.trainer.forget_rounds()
-        gc.collect()  # functions and graphs refer to each other
-
-    def _write_graph(self, stage: Stage) -> None:
-        num_pairs = min(self.settings.run.pairs_per_call, self.pairs_left)
-        rates = {"G_lrate": stage.G_lrate, "D_lrate": stage.D_lrate}
-        traced = self.trainer.trace_round(self._batches, lod=stage.lod, minibatch=stage.minibatch, nimg=0, num_pairs=num_pairs, **rates)
-        self.outputs.events.graph(traced)
+        position.previous_lod = stage.lod
 
     def _open_batches(self, stage: Stage) -> None:
-        self.trainer.max_minibatch_per_device = stage.max_minibatch_per_device
         about = self.settings.data
         pipeline = data.make_pipeline(
             self.dataset,
@@ -232,3 +217,40 @@ class Run:
         )
         self._batches = iter(pipeline)
         self._batches_for = (stage.resolution, stage.minibatch)
+
+
+def fresh_networks(settings: TrainingSettings, dataset: Dataset, devices: Devices) -> snapshot.Networks:
+    """The networks of a run with fresh weights; G_ema is a copy of G."""
+    label_size = dataset.label_size if settings.data.conditional else 0
+    shape = {"resolution": settings.data.resolution, "channels": dataset.channels, "label_size": label_size}
+    with devices.strategy.scope():
+        built = snapshot.build_networks(settings.model, {"G": settings.G, "D": settings.D, "G_ema": settings.G}, shape, devices.policy)
+    assign_weights(built["G_ema"], weight_arrays(built["G"]))
+    return snapshot.Networks(**built, model=settings.model, dataset=identity_of(dataset, settings), config=settings_text.to_plain(settings))
+
+
+def make_trainer(networks: snapshot.Networks, settings: TrainingSettings, dataset: Dataset, devices: Devices) -> Trainer:
+    """The trainer of a run."""
+    return Trainer(
+        models.find(settings.model),
+        settings,
+        networks.G,
+        networks.D,
+        networks.G_ema,
+        strategy=devices.strategy,
+        label_pool=dataset.labels if settings.data.conditional else None,
+        use_loss_scaling=devices.policy == "mixed_float16",
+    )
+
+
+def identity_of(dataset: Dataset, settings: TrainingSettings) -> dict[str, Any]:
+    """What a snapshot says about the data that it was trained on."""
+    return {
+        "name": dataset.name,
+        "digest": dataset.digest,
+        "label_size": dataset.label_size if settings.data.conditional else 0,
+        "class_names": list(dataset.class_names or []),
+        "num_images": dataset.num_images,
+        "mirror": settings.data.mirror,
+        "path": str(dataset.path),
+    }

@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import re
+import shlex
 import shutil
 import tempfile
 import time
@@ -56,13 +57,13 @@ class RunDir:
 
     @property
     def state_path(self) -> Path:
-        """The training state from which this run goes on."""
+        """The training state from which this run is resumed."""
         return self.path / STATE_NAME
 
     @property
-    def how_to_go_on(self) -> str:
-        """The flag of train.py that goes on with this run, for messages."""
-        return f"--resume {self.path}"
+    def how_to_resume(self) -> str:
+        """The command that resumes this run, for messages."""
+        return f"python train.py --resume {shlex.quote(str(self.path))}"
 
     def close(self) -> None:
         """Lets other processes in; a scratch folder is removed."""
@@ -76,7 +77,7 @@ class RunDir:
         self.close()
 
     def log(self, text: str, is_kept: bool = True) -> None:
-        """Prints lines, and adds them to log.txt where they are to be kept."""
+        """Prints lines, and appends them to log.txt unless `is_kept` is false."""
         print(text, flush=True)
         if is_kept:
             with open(self.path / "log.txt", "a", encoding="utf-8") as file:
@@ -87,12 +88,12 @@ class RunDir:
         write_text(self.path / name, json.dumps(value, indent=2) + "\n")
 
     def asked_to_stop(self) -> str | None:
-        """The name of abort.txt where somebody put one into the folder."""
+        """The name of abort.txt where the folder holds such a file."""
         return ABORT_NAME if (self.path / ABORT_NAME).exists() else None
 
 
 def create(outdir: str | os.PathLike, name: str) -> RunDir:
-    """Makes the next free run folder, `outdir/00003-NAME`. A folder that is there is never used again.
+    """Makes the next free run folder, `outdir/00003-NAME`. An existing folder is never used again.
 
     Raises:
         UserError: `outdir` cannot be made or written to.
@@ -115,7 +116,7 @@ def create(outdir: str | os.PathLike, name: str) -> RunDir:
 
 
 def scratch() -> RunDir:
-    """A folder that is thrown away: for the workers that do not write the run folder."""
+    """A temporary folder, for the workers that do not write the run folder."""
     return RunDir(tempfile.mkdtemp(prefix="sgan-worker-"), is_scratch=True)
 
 
@@ -143,7 +144,7 @@ def find(outdir: str | os.PathLike, which: str) -> Path:
         if which in (folder.name, folder.name[:5]) or (which.isdigit() and int(which) == int(folder.name[:5])):
             return folder
     known = ", ".join(folder.name for folder in resumable[-5:]) or "none"
-    raise MissingFileError(f"--resume {which}: no such run folder or snapshot. Runs in {outdir} that can go on: {known}.")
+    raise MissingFileError(f"--resume {which}: no such run folder or snapshot. Runs in {outdir} that can be resumed: {known}.")
 
 
 def numbered(prefix: str, nimg: int, suffix: str, is_short: bool = False) -> str:

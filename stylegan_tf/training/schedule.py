@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from stylegan_tf.errors import UserError
 from stylegan_tf.resolution import log2
-from stylegan_tf.settings import ScheduleSettings
+from stylegan_tf.settings import LossSettings, ScheduleSettings
 
 
 class Stage(NamedTuple):
@@ -17,6 +17,7 @@ class Stage(NamedTuple):
     max_minibatch_per_device: int | None  # larger parts are accumulated; None for no limit
     G_lrate: float
     D_lrate: float
+    gamma: float  # weight of R1 and R2
     tick_kimg: float
 
 
@@ -27,12 +28,14 @@ class TrainingSchedule:
         settings: the schedule's settings.
         resolution: full resolution of the run, a power of two.
         num_devices: matters only where `settings.minibatch_follows_devices`.
+        loss: where gamma comes from.
 
     Source: the `training_schedule` of the original release; `golden/schedule.json` was recorded from it.
     """
 
-    def __init__(self, settings: ScheduleSettings, resolution: int, num_devices: int = 1):
+    def __init__(self, settings: ScheduleSettings, resolution: int, num_devices: int = 1, *, loss: LossSettings = LossSettings()):  # noqa: B008
         self.settings = settings
+        self.loss = loss
         self.resolution = resolution
         self.num_devices = num_devices
 
@@ -51,6 +54,7 @@ class TrainingSchedule:
             max_minibatch_per_device=limit,
             G_lrate=ramp * s.G_lrate_by_resolution.get(resolution, s.G_lrate),
             D_lrate=ramp * s.D_lrate_by_resolution.get(resolution, s.D_lrate),
+            gamma=self.loss.gamma_by_resolution.get(resolution, self.loss.gamma),
             tick_kimg=s.tick_kimg_by_resolution.get(resolution, s.tick_kimg),
         )
 

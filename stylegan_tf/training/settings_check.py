@@ -1,16 +1,17 @@
-"""Combinations of settings that cannot work, refused in plain words before anything slow."""
+"""Combinations of settings that cannot work, refused before anything slow begins."""
 
 import dataclasses
-from typing import Any
 
+from stylegan_tf import settings_text
+from stylegan_tf.data import Dataset
 from stylegan_tf.errors import UserError
-from stylegan_tf.resolution import MIN_RESOLUTION, check_resolution, is_power_of_two
+from stylegan_tf.resolution import check_resolution
 from stylegan_tf.settings import TrainingSettings
 from stylegan_tf.training.best import check_best_metric
 from stylegan_tf.training.schedule import TrainingSchedule, rescaled
 
 
-def check(settings: TrainingSettings, dataset: Any = None) -> TrainingSettings:
+def check(settings: TrainingSettings, dataset: Dataset | None = None) -> TrainingSettings:
     """Refuses what cannot work; returns the settings with everything filled in that follows from the dataset.
 
     Args:
@@ -21,8 +22,9 @@ def check(settings: TrainingSettings, dataset: Any = None) -> TrainingSettings:
     Raises:
         UserError: says what is wrong and what is possible.
     """
-    _check_numbers(settings)
-    _check_networks(settings)
+    settings_text.check(settings)
+    _check_loss(settings)
+    settings.check_networks()
     check_best_metric(settings.run.best_metric)
     if dataset is None:
         return settings
@@ -41,8 +43,7 @@ def check_devices(settings: TrainingSettings, num_devices: int) -> None:
     Raises:
         UserError: `minibatch_follows_devices` leaves nothing of a minibatch, or no whole groups of minibatch statistics.
     """
-    if settings.schedule.minibatch_follows_devices:
-        _check_minibatches(settings, num_devices)
+    _check_minibatches(settings, num_devices)
 
 
 def _require(condition: bool, message: str) -> None:
@@ -50,93 +51,25 @@ def _require(condition: bool, message: str) -> None:
         raise UserError(message)
 
 
-def _check_numbers(settings: TrainingSettings) -> None:
-    schedule, optimizer, run = settings.schedule, settings.optimizer, settings.run
-    positive = {
-        "schedule.total_kimg": schedule.total_kimg,
-        "schedule.minibatch_base": schedule.minibatch_base,
-        "schedule.tick_kimg": schedule.tick_kimg,
-        "schedule.num_pairs_per_look": schedule.num_pairs_per_look,
-        "optimizer.epsilon": optimizer.epsilon,
-        "loss.lazy_interval": settings.loss.lazy_interval,
-        "run.pairs_per_call": run.pairs_per_call,
-        "run.image_snapshot_ticks": run.image_snapshot_ticks,
-        "run.network_snapshot_ticks": run.network_snapshot_ticks,
-        "run.state_ticks": run.state_ticks,
-        "run.state_minutes": run.state_minutes,
-        "run.max_logit": run.max_logit,
-    }
-    positive |= {f"schedule.tick_kimg_by_resolution.{r}": kimg for r, kimg in schedule.tick_kimg_by_resolution.items()}
-    for name, value in positive.items():
-        _require(value > 0, f"{name} must be above 0. Received: {value}")
-    not_negative = {
-        "schedule.steady_kimg": schedule.steady_kimg,
-        "schedule.fade_kimg": schedule.fade_kimg,
-        "schedule.G_lrate": schedule.G_lrate,
-        "schedule.D_lrate": schedule.D_lrate,
-        "schedule.lrate_rampup_kimg": schedule.lrate_rampup_kimg,
-        "optimizer.ema_kimg": optimizer.ema_kimg,
-        "loss.gamma": settings.loss.gamma,
-        "loss.r2_gamma": settings.loss.r2_gamma or 0.0,
-        "run.seed": run.seed,
-        "run.num_gpus": run.num_gpus or 0,
-        "run.max_rollbacks": run.max_rollbacks,
-        "transfer.frozen_layers": settings.transfer.frozen_layers,
-        "transfer.start_lod": settings.transfer.start_lod or 0.0,
-    }
-    for field in dataclasses.fields(schedule):
-        if field.name.endswith(("lrate_by_resolution", "kimg_by_resolution")):
-            not_negative |= {f"schedule.{field.name}.{r}": value for r, value in getattr(schedule, field.name).items()}
-    not_negative |= {f"loss.gamma_by_resolution.{r}": gamma for r, gamma in settings.loss.gamma_by_resolution.items()}
-    for name, value in not_negative.items():
-        _require(value >= 0, f"{name} must not be below 0. Received: {value}")
-    for name, value in {
-        "transfer.min_share": settings.transfer.min_share,
-        "G.style_mixing_prob": settings.G.style_mixing_prob or 0.0,
-    }.items():
-        _require(0 <= value <= 1, f"{name} must be from 0 to 1. Received: {value}")
-    for name, value in {"run.grid_columns": run.grid_columns, "run.grid_rows": run.grid_rows}.items():
-        _require(value is None or value >= 1, f"{name} must be at least 1, or none. Received: {value}")
-    for name, value in {"optimizer.beta1": optimizer.beta1, "optimizer.beta2": optimizer.beta2}.items():
-        _require(0 <= value < 1, f"{name} must be in [0, 1). Received: {value}")
-    _require(run.keep_snapshots is None or run.keep_snapshots >= 1, "run.keep_snapshots must be at least 1, or none for all.")
-    _check_resolutions(settings)
-
-
-def _check_resolutions(settings: TrainingSettings) -> None:
-    schedule = settings.schedule
-    start = schedule.start_resolution
+def _check_loss(settings: TrainingSettings) -> None:
+    loss = settings.loss
     _require(
-        is_power_of_two(start) and start >= MIN_RESOLUTION,
-        f"schedule.start_resolution must be a power of two from {MIN_RESOLUTION} on. Received: {start}",
+        not (loss.D.endswith("_gp") and loss.regulariser),
+        f"loss.D = {loss.D} has a gradient penalty of its own and excludes loss.regulariser = {loss.regulariser}. "
+        "Try --set loss.regulariser=none.",
     )
-    tables = {f"schedule.{field.name}": getattr(schedule, field.name) for field in dataclasses.fields(schedule)}
-    tables["loss.gamma_by_resolution"] = settings.loss.gamma_by_resolution
-    for name, table in tables.items():
-        if name.endswith("_by_resolution"):
-            for resolution in table:
-                _require(
-                    is_power_of_two(resolution) and resolution >= MIN_RESOLUTION,
-                    f"{name}: {resolution} is not a resolution (a power of two from {MIN_RESOLUTION} on).",
-                )
+    family = {"wgan_gp": "wgan", "hinge_gp": "hinge"}.get(loss.D, loss.D)
+    possible = {
+        "logistic": ("logistic_nonsaturating", "logistic_saturating"),
+        "wgan": ("wgan",),
+        "hinge": ("hinge", "wgan"),  # the same function for G
+        "least_squares": ("least_squares",),
+    }[family]
+    _require(loss.G in possible, f"loss.G = {loss.G} does not belong to loss.D = {loss.D}. Try --set loss.G={possible[0]}.")
+    _require(loss.D_steps == 1 or loss.lazy_interval == 1, "loss.lazy_interval is for one step of D: it excludes loss.D_steps above 1.")
 
 
-def _check_networks(settings: TrainingSettings) -> None:
-    G, D = settings.G, settings.D
-    _require(0 <= G.mapping_layers <= 16, f"G.mapping_layers must be 0 to 16. Received: {G.mapping_layers}")
-    _require(
-        G.mapping_layers > 0 or (G.z_dim == G.w_dim and not settings.data.conditional),
-        "G.mapping_layers = 0 passes z on as w: it needs G.z_dim = G.w_dim and data.conditional = false.",
-    )
-    _require(D.mbstd_group_size >= 0, f"D.mbstd_group_size must not be below 0. Received: {D.mbstd_group_size}")
-    for name, count in {"z_dim": G.z_dim, "w_dim": G.w_dim, "mapping_fmaps": G.mapping_fmaps}.items():
-        _require(count >= 1, f"G.{name} must be at least 1. Received: {count}")
-    for name, network in {"G": G, "D": D}.items():
-        for key in ("fmap_base", "fmap_max"):
-            _require(getattr(network, key) >= 1, f"{name}.{key} must be at least 1. Received: {getattr(network, key)}")
-
-
-def _with_resolution(settings: TrainingSettings, dataset: Any) -> TrainingSettings:
+def _with_resolution(settings: TrainingSettings, dataset: Dataset) -> TrainingSettings:
     """Fills in the resolution of the run, and starts no higher than it."""
     resolution = check_resolution(settings.data.resolution or dataset.resolution)
     _require(
@@ -150,7 +83,7 @@ def _with_resolution(settings: TrainingSettings, dataset: Any) -> TrainingSettin
     return dataclasses.replace(settings, data=dataclasses.replace(settings.data, resolution=resolution))
 
 
-def _check_labels(settings: TrainingSettings, dataset: Any) -> None:
+def _check_labels(settings: TrainingSettings, dataset: Dataset) -> None:
     wanted = "data.conditional" if settings.data.conditional else f"data.balance = {settings.data.balance}"
     _require(
         dataset.label_size > 0 or not (settings.data.conditional or settings.data.balance != "none"),
@@ -159,8 +92,15 @@ def _check_labels(settings: TrainingSettings, dataset: Any) -> None:
 
 
 def _with_growth(settings: TrainingSettings) -> TrainingSettings:
-    """Sees to a run that would end before it has grown, as `if_too_short` says."""
+    """Refuses or shortens a schedule that would end before the networks have grown, as `if_too_short` says."""
     schedule, resolution = settings.schedule, settings.data.resolution
+    if not settings.grows:
+        _require(
+            schedule.start_resolution == resolution,
+            f"The model {settings.model} does not grow: schedule.start_resolution must be {resolution}. "
+            f"Received: {schedule.start_resolution}. Try --set schedule.start_resolution={resolution}.",
+        )
+        return settings
     growth_kimg = TrainingSchedule(schedule, resolution).growth_kimg()
     if schedule.if_too_short == "allow" or schedule.total_kimg > growth_kimg or settings.transfer.start_lod == 0:
         return settings
@@ -175,17 +115,18 @@ def _with_growth(settings: TrainingSettings) -> TrainingSettings:
 
 
 def _check_minibatches(settings: TrainingSettings, num_devices: int = 1) -> None:
-    """The statistics of a minibatch are taken over whole groups: a batch must hold whole groups, or be one smaller group."""
-    schedule, group = settings.schedule, settings.D.mbstd_group_size
-    dealt = TrainingSchedule(schedule, settings.data.resolution, num_devices)
+    """A batch must hold whole groups of the samples that one device computes together, or be one smaller group."""
+    schedule, group = settings.schedule, settings.group_size
+    on_devices = TrainingSchedule(schedule, settings.data.resolution, num_devices)
     devices = f" on {num_devices} devices" if num_devices > 1 else ""
     resolution = schedule.start_resolution
     while resolution <= settings.data.resolution:
-        minibatch, limit = dealt.minibatch_at(resolution)
-        _require(minibatch >= 1, f"The minibatch at {resolution}x{resolution}{devices} must be at least 1. Received: {minibatch}")
+        minibatch, limit = on_devices.minibatch_at(resolution)
+        size = f"{resolution}x{resolution}{devices}"
+        _require(minibatch >= 1, f"The minibatch at {size} must be at least 1. Received: {minibatch}")
         _require(
             group <= 1 or minibatch <= group or minibatch % group == 0,
-            f"The minibatch of {minibatch} at {resolution}x{resolution}{devices} is not a multiple of D.mbstd_group_size = {group}. "
+            f"The minibatch of {minibatch} at {size} is not a multiple of D.mbstd_group_size = {group}. "
             f"Possible: {minibatch // group * group} or {(minibatch // group + 1) * group} "
             f"(--set schedule.minibatch_by_resolution.{resolution}={minibatch // group * group}), or another group size.",
         )
@@ -195,4 +136,10 @@ def _check_minibatches(settings: TrainingSettings, num_devices: int = 1) -> None
             f"max_minibatch_per_device of {limit} at {resolution}x{resolution} is below one group of minibatch statistics "
             f"({least} images). Try {least}, or a smaller D.mbstd_group_size.",
         )
+        if settings.needs_whole_minibatch:
+            _require(
+                minibatch % num_devices == 0 and (limit is None or limit * num_devices >= minibatch),
+                f"{settings.model} normalises over the whole minibatch: {minibatch} images at {size} must be a multiple of the devices, "
+                f"and schedule.max_minibatch_per_device must allow {-(-minibatch // num_devices)} or be none.",
+            )
         resolution *= 2

@@ -62,7 +62,7 @@ class StopRequest:
         log: takes the message of such an early end.
         asked: who asks beside the signals, None for nobody; called twice a second.
         grace_sec: how long to wait for the step that is running, None for GRACE_SEC.
-        how_to_go_on: flag of train.py, for the message.
+        how_to_resume: command that resumes the run, for the message.
         notices: between several workers, None where there is one.
         leave: called right before the process is ended.
     """
@@ -74,13 +74,13 @@ class StopRequest:
         log: Callable[[str], None],
         asked: Callable[[], str | None] = lambda: None,
         grace_sec: float | None = None,
-        how_to_go_on: str = "--resume latest",
+        how_to_resume: str = "python train.py --resume latest",
         notices: "Notices | None" = None,
         leave: Callable[[], None] = lambda: None,
     ):
         self._log = log
         self._asked = asked
-        self._how_to_go_on = how_to_go_on
+        self._how_to_resume = how_to_resume
         self._notices = notices
         self._leave = leave
         self._grace_sec = GRACE_SEC if grace_sec is None else grace_sec
@@ -184,7 +184,7 @@ class StopRequest:
         if self._save is not None:
             try:
                 self._save()
-                message = f"Stopped by {who} between two steps; the training state is saved. Go on: {self._how_to_go_on}"
+                message = f"Stopped by {who} between two steps; the training state is saved. Resume with: {self._how_to_resume}"
             except Exception as error:
                 message = f"Stopped by {who}; the state could not be written ({type(error).__name__}: {error}): the last one counts."
         self._log(message)

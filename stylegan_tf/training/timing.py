@@ -1,6 +1,7 @@
 """Where the time of a step goes, read inside the graph: clocks that depend on what they time."""
 
 import time
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -32,15 +33,18 @@ def _now() -> np.float64:
     return np.float64(time.time())
 
 
-def durations(start: tf.Tensor, fetched: tf.Tensor, D_done: tf.Tensor, G_done: tf.Tensor) -> dict[str, tf.Tensor]:
-    """Seconds of the parts of one pair of steps, float32.
+def durations(start: tf.Tensor, fetched: tf.Tensor, done: Sequence[tuple[str, tf.Tensor]]) -> dict[str, tf.Tensor]:
+    """Seconds of the parts of one iteration, float32: waiting for data, steps of D, steps of G.
 
     Args:
-        start: when the pair before was done; the batch may be there earlier, as nothing waits to fetch it.
+        start: when the iteration before was done; the batch may be there earlier, as nothing waits to fetch it.
         fetched: when the batch was there.
-        D_done, G_done: when the gradients of the step were there.
+        done: network of every step in order, and when its gradients were there.
     """
     with tf.device("CPU:0"):
-        fetched = tf.maximum(fetched, start)
-        parts = {"data": fetched - start, "D": D_done - fetched, "G": G_done - D_done}
+        before = tf.maximum(fetched, start)
+        parts = {"data": before - start, "D": tf.zeros([], tf.float64), "G": tf.zeros([], tf.float64)}
+        for network, time_done in done:
+            parts[network] += time_done - before
+            before = time_done
         return {f"Timing/{name}_sec": tf.cast(part, tf.float32) for name, part in parts.items()}

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from stylegan_tf import networks
+from tests import flat_networks as networks
 
 OPTIONS = {"resolution": 8, "z_dim": 4, "w_dim": 5, "mapping_fmaps": 6, "mapping_layers": 2, "fmap_base": 16, "fmap_max": 4}
 

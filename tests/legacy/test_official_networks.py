@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from stylegan_tf import images, networks
+from stylegan_tf import images
+from tests import flat_networks as networks
 from stylegan_tf.legacy.arrays import read_official
 from stylegan_tf.legacy.names import discriminator_weights, generator_weights
 from stylegan_tf.legacy.options import discriminator_options, generator_options

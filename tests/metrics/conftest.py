@@ -79,7 +79,7 @@ def leaves_path(tmp_path_factory):
 def snapshot_networks(leaves_path):
     """An untrained 8x8 network and what a snapshot says of its data."""
     from stylegan_tf import data
-    from stylegan_tf.networks import Discriminator, Generator
+    from tests.flat_networks import Discriminator, Generator
     from stylegan_tf.snapshot import Networks
 
     dataset = data.open_dataset(leaves_path)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import config
-from stylegan_tf import networks
+from tests import flat_networks as networks
 from stylegan_tf.settings import DiscriminatorSettings, GeneratorSettings
 from tests.recorded import golden_path, our_name
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from stylegan_tf import networks
+from tests import flat_networks as networks
 from stylegan_tf.errors import UserError
 from tests import reference_numpy
 from tests.closeness import assert_close

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stylegan_tf import networks
+from tests import flat_networks as networks
 from stylegan_tf.images import to_uint8
 from stylegan_tf.resolution import Lod
 from tests.closeness import assert_close

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from stylegan_tf import networks
+from tests import flat_networks as networks
 
 SMALL_G = {"resolution": 8, "z_dim": 5, "w_dim": 6, "mapping_layers": 2, "mapping_fmaps": 7, "fmap_base": 32, "fmap_max": 8}
 SMALL_D = {"resolution": 8, "fmap_base": 32, "fmap_max": 8}

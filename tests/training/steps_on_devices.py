@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import tensorflow as tf
 
-from stylegan_tf import networks
+from tests import flat_networks as networks
 from stylegan_tf.settings import LossSettings, OptimizerSettings
 from stylegan_tf.training.random_inputs import RandomInputs
 from stylegan_tf.training.steps import Trainer

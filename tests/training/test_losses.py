@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stylegan_tf import networks
+from tests import flat_networks as networks
 from stylegan_tf.resolution import split_lod
 from stylegan_tf.settings import LossSettings
 from stylegan_tf.training import losses

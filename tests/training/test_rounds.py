@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stylegan_tf import networks
+from tests import flat_networks as networks
 from stylegan_tf.settings import LossSettings, OptimizerSettings
 from stylegan_tf.training.steps import Trainer
 

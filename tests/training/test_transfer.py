@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from stylegan_tf import networks, snapshot
+from stylegan_tf import snapshot
+from tests import flat_networks as networks
 from stylegan_tf.errors import UserError
 from stylegan_tf.training import transfer
 

@@ -1,4 +1,4 @@
-"""How a global minibatch is dealt to devices and accumulation steps: whole groups of the minibatch statistics."""
+"""How a global minibatch is split over devices and accumulation steps: in whole groups of samples that belong together."""
 
 from dataclasses import dataclass
 
@@ -6,8 +6,8 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Deal:
-    """Which samples each device computes at each accumulation step, and what they count.
+class Split:
+    """Which samples each device computes at each accumulation step, and their weights.
 
     Attributes:
         indices: int32 [num_devices, num_parts, part_size], positions in the global minibatch.
@@ -19,19 +19,19 @@ class Deal:
 
     @property
     def is_whole(self) -> bool:
-        """True where one device takes the whole minibatch at once, in its own order."""
+        """True where one device computes the whole minibatch at once, in its own order."""
         return self.indices.shape[:2] == (1, 1)
 
 
-def deal_minibatch(minibatch: int, *, group_size: int, num_devices: int = 1, max_part: int | None = None) -> Deal:
-    """Deals a minibatch in whole groups, as evenly as they go.
+def split_minibatch(minibatch: int, *, group_size: int, num_devices: int = 1, max_part: int | None = None) -> Split:
+    """Splits a minibatch in whole groups, as evenly as possible.
 
-    Sample n belongs to group n mod (minibatch / group_size). Within a part the samples lie so that the same rule holds
-    there: the statistics, and so the gradients, do not depend on the number of devices or parts.
+    Sample n belongs to group n mod (minibatch / group_size). Within a part the samples are ordered so that the same rule holds
+    there: statistics of groups, and so the gradients, do not depend on the number of devices or parts.
 
     Args:
         minibatch: samples of a global step.
-        group_size: `mbstd_group_size` of D; 0 or 1 for none.
+        group_size: samples that belong together, such as `mbstd_group_size` of StyleGAN's D; 0 or 1 for none.
         num_devices: devices that share the step.
         max_part: most samples computed at once on one device; None for no limit. A group is never cut.
 
@@ -40,7 +40,7 @@ def deal_minibatch(minibatch: int, *, group_size: int, num_devices: int = 1, max
     """
     group = min(max(group_size, 1), minibatch)
     if minibatch % group:
-        raise ValueError(f"A minibatch above {group} must be a multiple of it (mbstd_group_size). Received: {minibatch}")
+        raise ValueError(f"A minibatch above {group} must be a multiple of it (the group size). Received: {minibatch}")
     num_groups = minibatch // group
     groups_per_device = -(-num_groups // num_devices)
     most_groups = max(1, (max_part or minibatch) // group)
@@ -57,4 +57,4 @@ def deal_minibatch(minibatch: int, *, group_size: int, num_devices: int = 1, max
     indices = np.maximum(groups, 0) + members  # [devices, parts, group, groups_per_part]
     weights = np.broadcast_to((groups >= 0) / minibatch, indices.shape)
     shape = (num_devices, num_parts, group * groups_per_part)
-    return Deal(indices.reshape(shape).astype(np.int32), weights.reshape(shape).astype(np.float32))
+    return Split(indices.reshape(shape).astype(np.int32), weights.reshape(shape).astype(np.float32))

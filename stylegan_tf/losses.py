@@ -1,0 +1,203 @@
+"""Loss functions of GANs and gradient penalties, as objects that settings name; all values are one a sample, float32 [N]."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import tensorflow as tf
+
+from stylegan_tf.settings import LossSettings
+
+Critic = Callable[[tf.Tensor], tf.Tensor]  # images [N, R, R, C] to logits [N, 1]
+
+
+class Loss:
+    """What D's logits [N, 1] cost each network."""
+
+    def on_reals(self, logits: tf.Tensor) -> tf.Tensor:
+        """Loss of D for real images, float32 [N]."""
+        raise NotImplementedError
+
+    def on_fakes(self, logits: tf.Tensor) -> tf.Tensor:
+        """Loss of D for generated images, float32 [N]."""
+        raise NotImplementedError
+
+    def of_generator(self, logits: tf.Tensor) -> tf.Tensor:
+        """Loss of G for D's logits of generated images, float32 [N]."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Logistic(Loss):
+    """Cross-entropy of D as a classifier. G's loss is -log(sigmoid(fake)), or log(1 - sigmoid(fake)) where `is_saturating`.
+
+    Source: Goodfellow et al. 2014.
+    """
+
+    is_saturating: bool = False
+
+    def on_reals(self, logits):
+        return tf.nn.softplus(-logits[:, 0])
+
+    def on_fakes(self, logits):
+        return tf.nn.softplus(logits[:, 0])
+
+    def of_generator(self, logits):
+        return -tf.nn.softplus(logits[:, 0]) if self.is_saturating else tf.nn.softplus(-logits[:, 0])
+
+
+@dataclass(frozen=True)
+class Wasserstein(Loss):
+    """Difference of the mean logits; `drift` weighs the squared real logits (Karras et al. 2018, appendix A.1), 0 for none.
+
+    Source: Arjovsky et al. 2017.
+    """
+
+    drift: float = 0.001
+
+    def on_reals(self, logits):
+        return self.drift * tf.square(logits[:, 0]) - logits[:, 0]
+
+    def on_fakes(self, logits):
+        return logits[:, 0]
+
+    def of_generator(self, logits):
+        return -logits[:, 0]
+
+
+@dataclass(frozen=True)
+class Hinge(Loss):
+    """D's logits count up to a margin of 1.
+
+    Source: Lim and Ye 2017.
+    """
+
+    def on_reals(self, logits):
+        return tf.nn.relu(1.0 - logits[:, 0])
+
+    def on_fakes(self, logits):
+        return tf.nn.relu(1.0 + logits[:, 0])
+
+    def of_generator(self, logits):
+        return -logits[:, 0]
+
+
+@dataclass(frozen=True)
+class LeastSquares(Loss):
+    """Half of the squared distance of the logits from 1 for reals and 0 for fakes; G's target is 1.
+
+    Source: Mao et al. 2017, equation 9.
+    """
+
+    def on_reals(self, logits):
+        return 0.5 * tf.square(logits[:, 0] - 1.0)
+
+    def on_fakes(self, logits):
+        return 0.5 * tf.square(logits[:, 0])
+
+    def of_generator(self, logits):
+        return 0.5 * tf.square(logits[:, 0] - 1.0)
+
+
+@dataclass(frozen=True)
+class InputGradientPenalty:
+    """Half of the squared norm of D's gradient by its input: R1 on real images, R2 on generated ones. Weighted by gamma.
+
+    The norm counts pixels of the full resolution: at level of detail L it is 4^-floor(L) times the norm over the pixels there,
+    as in the original release, which repeats small images to full size.
+
+    Attributes:
+        images: which images it is computed on.
+        gamma: weight; None for the run's gamma at this resolution.
+        every: in every n-th step only, n times as strong there.
+
+    Source: Mescheder et al. 2018.
+    """
+
+    images: Literal["real", "fake"]
+    gamma: float | None = None
+    every: int = 1
+
+    @property
+    def name(self) -> str:
+        """Its name in settings: r1 or r2."""
+        return "r1" if self.images == "real" else "r2"
+
+    def logits_and_penalty(self, critic: Critic, images: tf.Tensor, *, lod_floor: int, loss_scale: tf.Tensor | float = 1.0):
+        """Logits [N, 1] and squared norms [N], both float32, from one forward pass. Multiply the norms by gamma / 2.
+
+        Args:
+            critic: images [N, R, R, C] to logits [N, 1].
+            images: float32 [N, R, R, C].
+            lod_floor: floor of the level of detail.
+            loss_scale: factor that keeps half-precision gradients from vanishing; divided out again.
+        """
+        logits, gradients = _input_gradients(critic, images, loss_scale)
+        return logits, tf.reduce_sum(tf.square(gradients), axis=[1, 2, 3]) * 4.0**-lod_floor
+
+
+@dataclass(frozen=True)
+class MixedGradientPenalty:
+    """Squared distance of the gradient's norm from `target` on images between reals and fakes, divided by target^2 (WGAN-GP).
+
+    At level of detail L the norm is 2^-floor(L) times the norm over the pixels there.
+
+    Source: Gulrajani et al. 2017, with the target of Karras et al. 2018.
+    """
+
+    weight: float = 10.0
+    target: float = 1.0
+    name: ClassVar[str] = "gp"
+
+    def penalty(self, critic: Critic, images: tf.Tensor, *, lod_floor: int, loss_scale: tf.Tensor | float = 1.0) -> tf.Tensor:
+        """float32 [N] for mixed images float32 [N, R, R, C], not weighted; other arguments as in `InputGradientPenalty`."""
+        _, gradients = _input_gradients(critic, images, loss_scale)
+        norms = tf.sqrt(tf.reduce_sum(tf.square(gradients), axis=[1, 2, 3])) * 2.0**-lod_floor
+        return tf.square(norms - self.target) / self.target**2
+
+
+Penalty = InputGradientPenalty | MixedGradientPenalty
+
+
+def loss_of_generator(settings: LossSettings) -> Loss:
+    """The loss that `settings.G` names."""
+    losses = {
+        "logistic_nonsaturating": Logistic(),
+        "logistic_saturating": Logistic(is_saturating=True),
+        "wgan": Wasserstein(),
+        "hinge": Hinge(),
+        "least_squares": LeastSquares(),
+    }
+    return losses[settings.G]
+
+
+def loss_of_discriminator(settings: LossSettings) -> Loss:
+    """The loss that `settings.D` names, without its gradient penalty."""
+    losses = {
+        "logistic": Logistic(),
+        "wgan": Wasserstein(drift=settings.wgan_drift),
+        "hinge": Hinge(),
+        "least_squares": LeastSquares(),
+    }
+    return losses[settings.D.removesuffix("_gp")]
+
+
+def penalties(settings: LossSettings) -> list[Penalty]:
+    """The gradient penalties of D that the settings name."""
+    found: list[Penalty] = []
+    names = (settings.regulariser or "").split("+")
+    if "r1" in names:
+        found.append(InputGradientPenalty("real", every=settings.lazy_interval))
+    if "r2" in names:
+        found.append(InputGradientPenalty("fake", gamma=settings.r2_gamma, every=settings.lazy_interval))
+    if settings.D.endswith("_gp"):
+        found.append(MixedGradientPenalty(weight=settings.gp_lambda, target=settings.gp_target))
+    return found
+
+
+def _input_gradients(critic, images, loss_scale):
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        logits = critic(images)
+        scaled = tf.reduce_sum(logits) * loss_scale
+    return logits, tape.gradient(scaled, images) / loss_scale

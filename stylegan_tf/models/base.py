@@ -1,0 +1,272 @@
+"""What a model is to the rest of the library: its networks, its phases of a training step, and its running values."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from stylegan_tf import settings_text
+from stylegan_tf.errors import UserError
+from stylegan_tf.models.weights import resized
+from stylegan_tf.resolution import Lod, check_resolution
+from stylegan_tf.settings import TrainingSettings
+
+Tensor = tf.Tensor
+
+
+class Network(keras.Model):
+    """Base of generators and discriminators: fully built by its constructor from one settings object and a shape.
+
+    Args:
+        settings: an instance of `settings_type`; None for its defaults.
+        resolution: side of the full image, a power of two from 4 to 1024.
+        channels: 1 (grey), 3 (RGB) or 4 (RGBA).
+        label_size: width of the labels, 0 for an unconditional network.
+    """
+
+    settings_type: ClassVar[type]
+
+    def __init__(self, settings: Any = None, *, resolution: int = 1024, channels: int = 3, label_size: int = 0, **kwargs):
+        super().__init__(autocast=False, **kwargs)
+        self.settings = self.settings_type() if settings is None else settings
+        self.resolution = check_resolution(resolution)
+        self.channels = channels
+        self.label_size = label_size
+
+    @property
+    def shape_config(self) -> dict[str, int]:
+        """The constructor's arguments beside the settings, as keyword arguments."""
+        return {"resolution": self.resolution, "channels": self.channels, "label_size": self.label_size}
+
+    def check_labels(self, labels) -> None:
+        """Raises ValueError where a conditional network gets no labels."""
+        if self.label_size and labels is None:
+            raise ValueError(f"This network is conditional: labels [N, {self.label_size}] are needed. Received: labels=None")
+
+    def get_config(self):
+        """Arguments of the constructor, as plain values."""
+        return {**super().get_config(), **self.shape_config, "settings": settings_text.to_plain(self.settings)}
+
+    @classmethod
+    def from_config(cls, config):
+        """The network of a configuration that `get_config` gave."""
+        config = {name: value for name, value in config.items() if name != "autocast"}
+        if "settings" not in config:  # a .keras file of version 1: all settings side by side
+            settings, config = settings_text.from_flat(cls.settings_type, config)
+        else:
+            settings = settings_text.from_plain(cls.settings_type, config.pop("settings"))
+        return cls(settings, **config)
+
+
+class Generator(Network):
+    """A generator: latents to images.
+
+    Attributes:
+        z_dim: features of a latent.
+    """
+
+    z_dim: int
+
+    def sample(self, z, labels=None, *, lod: "float | Lod" = 0.0, training: bool = False, noise_seed=None):
+        """Generates images as training and scores see them: no truncation.
+
+        Args:
+            z: [N, z_dim], N(0, 1).
+            labels: [N, label_size], None for an unconditional network.
+            lod: level of detail, 0 for the full resolution; networks that do not grow accept 0 alone.
+            training: batch statistics instead of their moving averages, where a network has such.
+            noise_seed: int32 [2] that all noise inside the network is a function of; None for TensorFlow's generator.
+
+        Returns:
+            float32 [N, R, R, channels], R = resolution / 2^floor(lod). Trained to lie in [-1, 1]; not clipped.
+        """
+        raise NotImplementedError
+
+    def preview(self, z, labels=None, *, lod: "float | Lod" = 0.0):
+        """Generates images as picture grids show them: as `sample`, with the same noise at every call."""
+        return self.sample(z, labels, lod=lod, noise_seed=tf.constant([0, 0], tf.int32))
+
+
+class StyleGenerator(Generator):
+    """A generator with an intermediate latent w: what path lengths, style mixing, truncation and projection need.
+
+    Attributes:
+        mapping: z [N, z_dim] and labels to ws [N, num_ws, w_dim].
+        synthesis: ws [N, num_ws, w_dim] to images.
+        w_avg: variable [w_dim], the moving average of w.
+        w_dim, num_ws: features of w, layers that take one.
+    """
+
+    w_dim: int
+    num_ws: int
+
+
+class Part(NamedTuple):
+    """What one device computes at once; arrays are [part_size, ...] unless they are shared by the whole minibatch.
+
+    Attributes:
+        reals: float32 [n, R, R, C] in [-1, 1].
+        real_labels: float32 [n, label_size], labels of the reals.
+        z: float32 [n, z_dim].
+        labels: float32 [n, label_size], drawn anew from the data.
+        mixing_factors: float32 [n] in [0, 1), between real and generated image (WGAN-GP).
+        own: further inputs of a model, one row a sample.
+        shared: further inputs of a model that the whole minibatch shares.
+        noise_seed: int32 [2], for all noise inside the networks.
+        weights: float32 [n], 1 / minibatch, or 0 for a sample that only fills the part.
+    """
+
+    reals: Tensor
+    real_labels: Tensor
+    z: Tensor
+    labels: Tensor
+    mixing_factors: Tensor
+    own: dict[str, Tensor]
+    shared: dict[str, Tensor]
+    noise_seed: Tensor
+    weights: Tensor
+
+
+class Values(NamedTuple):
+    """What a term of a loss gives.
+
+    Attributes:
+        loss: float32 [n], what is minimised.
+        statistics: float32 [n] by name, for the log; the loss itself is added by the step.
+        sums: sums over the part, weighted by `Part.weights`, that `Phase.after` receives summed over parts and replicas.
+    """
+
+    loss: Tensor
+    statistics: dict[str, Tensor]
+    sums: dict[str, Tensor] = {}  # noqa: RUF012
+
+
+# A term receives tensors to wait for (the gradients of the terms before it) and is called under a gradient tape of its own.
+Term = Callable[[Sequence[Tensor]], Values]
+
+
+class Context(NamedTuple):
+    """What the phases of one iteration share.
+
+    Attributes:
+        critic: images [n, R, R, C] and labels to logits [n, 1]: D in training, behind everything that is applied to its input.
+        lod: level of detail.
+        gamma: scalar, weight of R1 and R2 at this resolution.
+        loss_scale: factor on losses before gradients are taken (float16); gradients by images divide it out.
+        due: names of the lazy penalties that this step includes.
+    """
+
+    critic: Callable[[Tensor, Tensor], Tensor]
+    lod: Lod
+    gamma: Tensor
+    loss_scale: Tensor | float
+    due: frozenset[str] = frozenset()
+
+
+class AfterStep(NamedTuple):
+    """What a phase may do after its optimizer step, on every replica alike.
+
+    Attributes:
+        sums: `Values.sums`, summed over parts and replicas.
+        average_generator: moves G_ema towards G; call it once an iteration.
+    """
+
+    sums: dict[str, Tensor]
+    average_generator: Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One optimizer step of an iteration.
+
+    Attributes:
+        name: "D", "G", "G_pl"; its loss is shown as Loss/NAME.
+        network: whose weights the step changes.
+        terms: (part, context) to the terms of the loss, one after the other; their losses add up.
+        every: in every n-th iteration only; the optimizer's rate and betas are corrected for it (Karras et al. 2020, appendix B).
+        times: steps in a row, each with random inputs and, where it shows reals, real images of its own.
+        shows_reals: whether the step trains on real images; repetition r of every such phase gets batch r of the iteration.
+        lazy: penalties inside the step that are computed in every n-th iteration only: name to n.
+        inputs_of: name of an earlier phase whose random inputs this one takes again; None for fresh ones.
+        after: called after the optimizer step.
+    """
+
+    name: str
+    network: Literal["G", "D"]
+    terms: Callable[[Part, Context], Iterator[Term]]
+    every: int = 1
+    times: int = 1
+    shows_reals: bool = False
+    lazy: Mapping[str, int] | None = None
+    inputs_of: str | None = None
+    after: Callable[[AfterStep], None] | None = None
+
+
+class Model:
+    """A kind of GAN; one object serves all runs. The methods below are what the library asks of it.
+
+    Attributes:
+        name: its name in settings and snapshots.
+        Generator, Discriminator: its networks.
+    """
+
+    name: ClassVar[str]
+    Generator: ClassVar[type[Generator]]
+    Discriminator: ClassVar[type[Network]]
+
+    def phases(self, settings: TrainingSettings, G: Generator, D: Network, running: Mapping[str, tf.Variable]) -> list[Phase]:
+        """The steps of one iteration, in order.
+
+        Args:
+            settings: of the run.
+            G, D: its networks.
+            running: a variable for each of `running_values`.
+        """
+        raise NotImplementedError
+
+    def own_inputs(self, settings: TrainingSettings, seed: Tensor, minibatch: int, lod: Lod) -> tuple[dict, dict]:
+        """Random inputs beside z, labels and noise, for the whole minibatch: one row a sample, and shared ones.
+
+        Args:
+            settings: of the run.
+            seed: int32 [2]; purposes 1, 2 and 3 of `tf.random.experimental.stateless_fold_in` are the model's.
+            minibatch: samples of the global step.
+            lod: level of detail.
+        """
+        return {}, {}
+
+    def running_values(self, settings: TrainingSettings) -> dict[str, float]:
+        """Running values that the phases keep, by name, with their first value; saved, resumed and shown as Running/NAME."""
+        return {}
+
+    def feature_maps(self, settings: Any, side: int) -> int:
+        """Feature maps of the convolutions at a resolution, for estimates of time and memory.
+
+        Args:
+            settings: of the generator or the discriminator.
+            side: of the feature maps, 4 to the full resolution.
+        """
+        raise NotImplementedError
+
+    def frozen(self, weight_names: Sequence[str], num_layers: int) -> list[str]:
+        """Those of D's weights that belong to its first `num_layers` layers, counted from the image (`transfer.frozen_layers`).
+
+        Raises:
+            UserError: D has fewer layers.
+        """
+        if num_layers:
+            raise UserError(f"transfer.frozen_layers is {num_layers}; the model {self.name} cannot freeze layers.")
+        return []
+
+    def resized(self, name: str, source: np.ndarray, fresh: np.ndarray, old_settings: Any, new_settings: Any) -> tuple[np.ndarray, int]:
+        """A weight of another network in the shape of `fresh`, and how many of its values come from there.
+
+        Args:
+            name: public name of the weight.
+            source, fresh: the weight of the other network, and the one of this network as it was initialised.
+            old_settings, new_settings: of both networks.
+        """
+        return resized(source, fresh)

@@ -1,0 +1,77 @@
+"""Settings of StyleGAN: what its two networks are made of, and the settings of a run that trains them."""
+
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from stylegan_tf.errors import UserError
+from stylegan_tf.ranges import Count, CountOrZero, Decay, Length, Number, Range, Share
+from stylegan_tf.settings import TrainingSettings
+
+BlurFilter = Annotated[tuple[int | Number, ...], Length(1, 16)]
+
+
+@dataclass(frozen=True)
+class GeneratorSettings:
+    """The generator; configurations B to F of the paper's table 1 are combinations of these."""
+
+    z_dim: Count = 512  # features of a latent
+    w_dim: Count = 512  # features of an intermediate latent
+    mapping_layers: Annotated[int, Range(0, 64)] = 8  # dense layers from z to w, 0 to 64
+    mapping_fmaps: Count = 512  # width of the hidden mapping layers
+    mapping_lrmul: Number = 0.01  # learning rate of the mapping network relative to the rest
+    mapping_nonlinearity: Literal["lrelu", "relu"] = "lrelu"  # of the mapping network
+    normalize_latents: bool = True  # pixel norm on z before the mapping network
+    use_wscale: bool = True  # equalised learning rate
+    fmap_base: Count = 8192  # feature maps at stage s: min(fmap_base / 2^(s fmap_decay), fmap_max), s = log2(resolution) - 1
+    fmap_decay: Annotated[float, Range(-16, 16)] = 1.0  # how fast feature maps become fewer with resolution
+    fmap_max: Count = 512  # most feature maps anywhere
+    use_styles: bool = True  # AdaIN; off: w enters through the first layer only
+    const_input: bool = True  # learned 4x4 constant; off: a dense layer on w
+    use_noise: bool = True  # noise inputs of every layer
+    nonlinearity: Literal["lrelu", "relu"] = "lrelu"  # of the convolutions
+    use_pixel_norm: bool = False  # every pixel scaled to unit length over its features (configuration B)
+    use_instance_norm: bool = True  # every feature map of an image to mean 0 and deviation 1 before its style
+    blur_filter: BlurFilter | None = (1, 2, 1)  # low-pass filter after each upscaling, None for none
+    w_avg_beta: Decay | None = 0.995  # decay of the moving average of w, per batch; None keeps no average
+    style_mixing_prob: Share | None = 0.9  # share of batches that are mixed from two latents; None for none
+    truncation_psi: Number | None = 0.7  # default truncation at use, never in training
+    truncation_cutoff: CountOrZero | None = 8  # layers truncated at use
+    fused_scale: bool | Literal["auto"] = "auto"  # upscaling and convolution in one kernel: same numbers, other speed
+
+
+@dataclass(frozen=True)
+class DiscriminatorSettings:
+    """The discriminator."""
+
+    fmap_base: Count = 8192  # as in the generator
+    fmap_decay: Annotated[float, Range(-16, 16)] = 1.0  # how fast feature maps become fewer with resolution
+    fmap_max: Count = 512  # most feature maps anywhere
+    nonlinearity: Literal["lrelu", "relu"] = "lrelu"  # of the convolutions
+    use_wscale: bool = True  # equalised learning rate
+    mbstd_group_size: CountOrZero = 4  # samples of a minibatch-stddev group, 0 or 1 for none
+    mbstd_num_features: Count = 1  # feature maps that minibatch stddev adds
+    blur_filter: BlurFilter | None = (1, 2, 1)  # low-pass filter before each downscaling, None for none
+    fused_scale: bool | Literal["auto"] = "auto"  # convolution and downscaling in one kernel
+
+
+@dataclass(frozen=True)
+class Settings(TrainingSettings):
+    """A run that trains a StyleGAN."""
+
+    grows = True
+    changeable = frozenset(
+        ["G.truncation_psi", "G.truncation_cutoff", "G.style_mixing_prob", "G.w_avg_beta", "G.fused_scale", "D.fused_scale"]
+    )
+
+    model: Literal["stylegan"] = "stylegan"
+    G: GeneratorSettings = field(default_factory=GeneratorSettings)
+    D: DiscriminatorSettings = field(default_factory=DiscriminatorSettings)
+
+    @property
+    def group_size(self):
+        return self.D.mbstd_group_size
+
+    def check_networks(self):
+        G = self.G
+        if G.mapping_layers == 0 and (G.z_dim != G.w_dim or self.data.conditional):
+            raise UserError("G.mapping_layers = 0 passes z on as w: it needs G.z_dim = G.w_dim and data.conditional = false.")

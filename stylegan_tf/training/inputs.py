@@ -1,0 +1,76 @@
+"""What an iteration gets to work on: random inputs as a function of seed and images shown, and real images in the network's range."""
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import tensorflow as tf
+
+from stylegan_tf.layers.resample import downscale2d, upscale2d
+from stylegan_tf.models.base import Model
+from stylegan_tf.resolution import Lod
+from stylegan_tf.settings import TrainingSettings
+
+
+class Inputs(NamedTuple):
+    """Random inputs of one step for the global minibatch; fields as in `models.base.Part`."""
+
+    z: tf.Tensor
+    labels: tf.Tensor
+    mixing_factors: tf.Tensor
+    own: dict[str, tf.Tensor]
+    shared: dict[str, tf.Tensor]
+    noise_seed: tf.Tensor
+
+
+class InputSource(Protocol):
+    """Anything that makes the random inputs of a step."""
+
+    def make(self, seed: tf.Tensor, minibatch: int, lod: Lod) -> Inputs:
+        """Inputs of one step: `seed` is int32 [2], another one for each step."""
+
+
+class RandomInputs:
+    """Random inputs that depend on the seed alone: nothing else needs to be saved.
+
+    Args:
+        model: may add inputs of its own.
+        settings: of the run.
+        z_dim: features of a latent.
+        label_pool: float32 [K, label_size], rows from which labels are chosen uniformly; None without labels.
+    """
+
+    def __init__(self, model: Model, settings: TrainingSettings, *, z_dim: int, label_pool: np.ndarray | None = None):
+        self.model = model
+        self.settings = settings
+        self.z_dim = z_dim
+        self.label_pool = np.zeros([1, 0], np.float32) if label_pool is None else np.asarray(label_pool, np.float32)
+
+    def make(self, seed: tf.Tensor, minibatch: int, lod: Lod) -> Inputs:
+        """See `InputSource`."""
+        # Purposes 1 to 3 are the model's own.
+        seeds = {purpose: tf.random.experimental.stateless_fold_in(seed, purpose) for purpose in (0, 4, 5, 6)}
+        rows = tf.random.stateless_uniform([minibatch], seeds[4], 0, len(self.label_pool), tf.int32)
+        own, shared = self.model.own_inputs(self.settings, seed, minibatch, lod)
+        return Inputs(
+            z=tf.random.stateless_normal([minibatch, self.z_dim], seeds[0]),
+            labels=tf.gather(tf.constant(self.label_pool), rows),
+            mixing_factors=tf.random.stateless_uniform([minibatch], seeds[6]),
+            own=own,
+            shared=shared,
+            noise_seed=seeds[5],
+        )
+
+
+def process_reals(images: tf.Tensor, fade: tf.Tensor | float | None) -> tf.Tensor:
+    """uint8 [N, R, R, C] to float32 [N, R, R, C] in [-1, 1], blended with their own means while a level fades in.
+
+    Args:
+        images: real images of the level being trained.
+        fade: lod - floor(lod), None where no level is being faded in.
+
+    Source: the original release.
+    """
+    x = tf.cast(images, tf.float32) * (2.0 / 255.0) - 1.0
+    if fade is None:
+        return x
+    return x + (upscale2d(downscale2d(x)) - x) * fade
