@@ -4,11 +4,11 @@ import math
 
 import numpy as np
 import pytest
-
-from tests import flat_networks as networks
-from stylegan_tf.errors import UserError
 from stylegan_tf.network_options import check_discriminator, check_generator, check_lod
 from stylegan_tf.network_shapes import discriminator_shapes, generator_shapes
+
+from stylegan_tf.errors import UserError
+from tests import flat_networks as networks
 from tests.inference.small_network import OPTIONS, small_discriminator
 
 NUMBER, FLAG = ("x", None, [1], np.zeros(3), math.nan, math.inf), ("x", None, 1, 0.5, [True])

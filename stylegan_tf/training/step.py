@@ -219,7 +219,7 @@ class Trainer:
         optimizer = self.optimizers[phase.network]
         replica_context = tf.distribute.get_replica_context()
         replica = tf.convert_to_tensor(replica_context.replica_id_in_sync_group)
-        compute = functools.partial(_compute, phase, context, optimizer.variables)
+        compute = functools.partial(compute_part, phase, context, optimizer.variables)
         compute = tf.function(compute, jit_compile=True, autograph=False) if self.settings.run.use_xla else compute
         parts = [_part(split, inputs, reals, replica, index) for index in range(split.indices.shape[1])]
         gradients, statistics, sums = _sum_parts(compute, parts)
@@ -270,7 +270,7 @@ def _part(split: Split, inputs: Inputs, reals, replica, index: int) -> Part:
     return part._replace(**gathered, noise_seed=noise_seed)
 
 
-def _compute(phase: Phase, context: Context, variables: dict[str, tf.Variable], part: Part):
+def compute_part(phase: Phase, context: Context, variables: dict[str, tf.Variable], part: Part):
     """What one part adds to a step: gradients by name (None where a variable took no part), statistics, sums.
 
     One term after the other, each under a tape of its own: the activations of one are freed before those of the next are computed.

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from stylegan_tf.legacy.arrays import read_official
 
 from stylegan_tf.errors import UserError
-from stylegan_tf.legacy.arrays import read_official
 from stylegan_tf.legacy.names import discriminator_weights, generator_weights
 from stylegan_tf.legacy.options import discriminator_options, generator_options
 from stylegan_tf.legacy.unpickler import is_official, read_networks

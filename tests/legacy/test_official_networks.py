@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from stylegan_tf.legacy.arrays import read_official
 
 from stylegan_tf import images
-from tests import flat_networks as networks
-from stylegan_tf.legacy.arrays import read_official
 from stylegan_tf.legacy.names import discriminator_weights, generator_weights
 from stylegan_tf.legacy.options import discriminator_options, generator_options
+from tests import flat_networks as networks
 from tests.closeness import assert_close
 from tests.legacy.official_files import SMALL, SMALL_G, official_bytes
 from tests.recorded import arrays, golden_path, nhwc

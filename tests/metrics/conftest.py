@@ -79,8 +79,8 @@ def leaves_path(tmp_path_factory):
 def snapshot_networks(leaves_path):
     """An untrained 8x8 network and what a snapshot says of its data."""
     from stylegan_tf import data
-    from tests.flat_networks import Discriminator, Generator
     from stylegan_tf.snapshot import Networks
+    from tests.flat_networks import Discriminator, Generator
 
     dataset = data.open_dataset(leaves_path)
     keras.utils.set_random_seed(0)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests import flat_networks as networks
 from stylegan_tf.resolution import Lod
+from tests import flat_networks as networks
 from tests.closeness import assert_close, relative_error
 from tests.recorded import NET32, WIDTHS32, arrays, nhwc
 

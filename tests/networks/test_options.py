@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from tests import flat_networks as networks
 from stylegan_tf.errors import UserError
+from tests import flat_networks as networks
 from tests import reference_numpy
 from tests.closeness import assert_close
 

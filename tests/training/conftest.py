@@ -5,15 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from stylegan_tf.settings import (
-    DataSettings,
-    DiscriminatorSettings,
-    GeneratorSettings,
-    OptimizerSettings,
-    RunSettings,
-    ScheduleSettings,
-    TrainingSettings,
-)
+from stylegan_tf.models.stylegan.settings import DiscriminatorSettings, GeneratorSettings, Settings
+from stylegan_tf.settings import DataSettings, OptimizerSettings, RunSettings, ScheduleSettings, TrainingSettings
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +34,7 @@ def tiny_dataset(tmp_path_factory):
 @pytest.fixture(scope="session")
 def tiny_settings(tiny_dataset):
     """4x4 to 8x8: 32 images steady, 32 fading, 64 full; a tick each 32 images."""
-    return TrainingSettings(
+    return Settings(
         name="tiny",
         G=GeneratorSettings(z_dim=4, w_dim=4, mapping_layers=1, mapping_fmaps=4, fmap_max=4),
         D=DiscriminatorSettings(fmap_max=4),
@@ -79,7 +72,7 @@ def start_run(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def resume_run():
-    """A function that goes on with a run in this process: folder and changed settings to exit code."""
+    """A function that resumes a run in this process: folder and changed settings to exit code."""
 
     def resume(path, settings: TrainingSettings, **options):
         from stylegan_tf import data

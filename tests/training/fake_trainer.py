@@ -1,4 +1,4 @@
-"""A trainer that needs no tracing: its steps change weights as a function of seed and image count alone."""
+"""A trainer that needs no tracing: its iterations change weights as a function of seed and image count alone."""
 
 import numpy as np
 import tensorflow as tf
@@ -7,39 +7,38 @@ GOOD = {"Loss/G": 1.0, "Loss/D": 1.0, "Loss/scores/real": 0.5, "Loss/scores/fake
 
 
 class FakeTrainer:
-    """Takes the place of `steps.Trainer`.
+    """Takes the place of `step.Trainer`.
 
     Args:
-        networks: (G, D, G_ema); every step adds a little to G's w_avg.
+        networks: `snapshot.Networks`; every iteration adds a little to G's w_avg.
         seed: as in the real one.
-        on_round: called with (trainer, arguments of run_pairs) before each pair; may raise, or return statistics.
+        on_iteration: called with (trainer, stage, nimg) before each iteration; may raise, or return statistics.
     """
 
-    def __init__(self, networks, seed=0, on_round=None):
-        self.G = networks[0]
+    def __init__(self, networks, seed=0, on_iteration=None):
+        self.G = networks.G
         self.seed = seed
-        self.gamma = 0.0
-        self.max_minibatch_per_device = None
-        self.on_round = on_round or (lambda *_: None)
+        self.on_iteration = on_iteration or (lambda *_: None)
         self.steps = 0
 
-    def run_pairs(self, batches, **arguments):
-        pairs = [self._run_pair(batches, {**arguments, "nimg": arguments["nimg"] + i * arguments["minibatch"]})
-                 for i in range(arguments["num_pairs"])]  # fmt: skip
-        return {name: tf.stack([pair[name] for pair in pairs]) for name in pairs[0]}
+    def images_shown(self, minibatch, num_iterations=1):
+        return minibatch * num_iterations
 
-    def _run_pair(self, batches, arguments):
+    def run(self, batches, stage, *, nimg, num_iterations):
+        return [self._run_iteration(batches, stage, nimg + i * stage.minibatch) for i in range(num_iterations)]
+
+    def _run_iteration(self, batches, stage, nimg):
         images, _ = next(batches)
-        changed = self.on_round(self, arguments) or {}
-        random = np.random.RandomState((self.seed * 7919 + arguments["nimg"]) % 2**32)
+        changed = self.on_iteration(self, stage, nimg) or {}
+        random = np.random.RandomState((self.seed * 7919 + nimg) % 2**32)
         self.G.w_avg.assign_add(random.randn(*self.G.w_avg.shape) * float(tf.reduce_mean(tf.cast(images, tf.float32))))
         self.steps += 1
         return {name: tf.constant(value, tf.float32) for name, value in {**GOOD, "Loss/G": random.rand(), **changed}.items()}
 
-    def holds_round(self, **_):
+    def has_traced(self, stage, **_):
         return True
 
-    def forget_rounds(self):
+    def forget_traces(self):
         pass
 
     def reset_optimizers(self):

@@ -1,21 +1,21 @@
-"""Run as a program by test_devices_agree.py: the same two rounds on 1, 2 or 3 logical CPUs, weights to an .npz file."""
+"""Run as a program by test_devices_agree.py: the same two iterations on 1, 2 or 3 logical CPUs, weights to an .npz file."""
 
 import sys
 
 import numpy as np
 import tensorflow as tf
 
+from stylegan_tf.settings import NetworkOptimizerSettings, OptimizerSettings, RunSettings
 from tests import flat_networks as networks
-from stylegan_tf.settings import LossSettings, OptimizerSettings
-from stylegan_tf.training.random_inputs import RandomInputs
-from stylegan_tf.training.steps import Trainer
+from tests.training.stylegan_steps import make_stage, make_trainer
 
 MINIBATCH = 12  # three groups of the minibatch statistics: two devices cannot share them evenly
 # At 8x8 the layers from and to colours at 4x4 take no part: they have no gradient.
 # Name: number of devices, most samples computed at once on one of them.
 RUNS = {"1 device": (1, None), "1 device in three parts": (1, 4), "2 devices": (2, None), "3 devices": (3, None)}
 SHAPE = {"resolution": 8, "label_size": 3, "fmap_base": 16, "fmap_max": 8}
-WIDTHS = {"z_dim": 6, "w_dim": 6, "mapping_layers": 1, "mapping_fmaps": 6}
+WIDTHS = {"z_dim": 6, "w_dim": 6, "mapping_layers": 1, "mapping_fmaps": 6, "style_mixing_prob": 1.0}
+TINY_STEPS = NetworkOptimizerSettings(epsilon=1e-2)
 
 
 def batches():
@@ -37,14 +37,13 @@ def run(num_devices, max_part):
         random = np.random.RandomState(1)
         arrays = {name: random.normal(0, 0.7, variable.shape) for name, variable in sorted(networks.named_weights(network).items())}
         networks.assign_weights(network, arrays)
-    inputs = RandomInputs(z_dim=6, label_pool=np.eye(3), style_mixing_prob=1.0, noise_mode="const")
     # Adam divides tiny gradients by themselves, so that the order of a sum would show: this epsilon keeps them tiny.
-    optimizer = OptimizerSettings(epsilon=1e-2, ema_kimg=0.02)
-    trainer = Trainer(G, D, G_ema, strategy=strategy, loss=LossSettings(), optimizer=optimizer, seed=5,
-                      max_minibatch_per_device=max_part, inputs=inputs)  # fmt: skip
-    iterator, options = batches(), {"lod": 0.0, "minibatch": MINIBATCH, "G_lrate": 0.01, "D_lrate": 0.02, "num_pairs": 1}
+    optimizer = OptimizerSettings(G=TINY_STEPS, D=TINY_STEPS, ema_kimg=0.02)
+    settings = {"optimizer": optimizer, "run": RunSettings(seed=5)}
+    trainer = make_trainer(G, D, G_ema, settings=settings, strategy=strategy, label_pool=np.eye(3))
+    iterator, stage = batches(), make_stage(minibatch=MINIBATCH, lrate=0.01, D_lrate=0.02, max_part=max_part)
     for index in range(2):
-        statistics = trainer.run_round(iterator, nimg=index * MINIBATCH, **options)
+        (statistics,) = trainer.run(iterator, stage, nimg=index * MINIBATCH)
     results = {f"statistics/{name}": value.numpy() for name, value in statistics.items() if not name.startswith("Timing/")}
     for name, network in made.items():
         results.update({f"{name}/{weight}": variable.numpy() for weight, variable in networks.named_weights(network).items()})

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stylegan_tf.training.ema import copy_weights, ema_beta, update_average
+from stylegan_tf.models.weights import copy_variables, move_averages
+from stylegan_tf.training.step import ema_beta
 from tests.closeness import assert_close
 from tests.recorded import arrays
 
@@ -17,7 +18,7 @@ def test_one_update_equals_the_originals(minibatch):
     recorded = {key.split("/", 2)[2]: value for key, value in arrays("optim_ema").items() if key.startswith(f"ema/mb{minibatch}/")}
     beta = ema_beta(minibatch, ema_kimg=10)
     assert beta == pytest.approx(recorded["beta"], rel=1e-6)  # recorded as float32
-    for names, update in ((TRAINED, lambda a, v: update_average(a, v, beta)), (NOT_TRAINED, copy_weights)):
+    for names, update in ((TRAINED, lambda a, v: move_averages(a, v, beta)), (NOT_TRAINED, copy_variables)):
         averages = [tf.Variable(recorded[f"Gs_before/{name}"]) for name in names]
         update(averages, [tf.Variable(recorded[f"G/{name}"]) for name in names])
         for name, average in zip(names, averages, strict=True):
@@ -32,5 +33,5 @@ def test_half_of_the_old_is_left_after_the_half_life():
 def test_no_half_life_copies():
     assert ema_beta(16, ema_kimg=0) == 0
     average = tf.Variable([1.0, 2.0])
-    update_average([average], [tf.Variable([5.0, -1.0])], 0.0)
+    move_averages([average], [tf.Variable([5.0, -1.0])], 0.0)
     np.testing.assert_array_equal(average.numpy(), [5, -1])

@@ -19,11 +19,11 @@ from tests.training.fake_trainer import FakeTrainer
 def fake_steps(monkeypatch):
     """A function that puts a FakeTrainer in the place of the real one."""
 
-    def install(on_round=None):
+    def install(on_iteration=None):
         made = []
 
-        def make(settings, networks, *_):
-            made.append(FakeTrainer(networks, settings.run.seed, on_round))
+        def make(networks, settings, *_):
+            made.append(FakeTrainer(networks, settings.run.seed, on_iteration))
             return made[-1]
 
         monkeypatch.setattr(runs, "make_trainer", make)
@@ -49,16 +49,16 @@ def state_in(path):
     ("statistics", "message"),
     [({"Loss/D": float("nan")}, "Loss/D is nan"), ({"Loss/scores/fake": -2e6}, r"Loss/scores/fake is -2e\+06, beyond run.max_logit")],
 )
-def test_divergence_stops_within_a_look_and_is_not_saved(tiny_settings, start_run, fake_steps, tmp_path_factory, statistics, message):
-    fake_steps(lambda trainer, step: statistics if step["nimg"] >= 72 else None)
+def test_divergence_stops_at_the_next_update_and_is_not_saved(tiny_settings, start_run, fake_steps, tmp_path_factory, statistics, message):
+    fake_steps(lambda trainer, stage, nimg: statistics if nimg >= 72 else None)
     with pytest.raises(UserError, match=rf"diverged at kimg 0.1: {message}.*run.on_nan=rollback"):
         start_run(full_size(tiny_settings))
     assert state_in(folder_of(tmp_path_factory))["position"]["nimg"] == 64
 
 
 def test_weights_that_are_not_finite_are_not_saved(tiny_settings, start_run, fake_steps, tmp_path_factory):
-    def spoil(trainer, step):
-        if step["nimg"] == 92:
+    def spoil(trainer, stage, nimg):
+        if nimg == 92:
             trainer.G.w_avg.assign(trainer.G.w_avg * np.inf)
 
     fake_steps(spoil)
@@ -70,7 +70,7 @@ def test_weights_that_are_not_finite_are_not_saved(tiny_settings, start_run, fak
 
 
 def test_rollback_goes_on_with_another_seed(tiny_settings, start_run, fake_steps):
-    trainers = fake_steps(lambda trainer, step: {"Loss/D": np.nan} if trainer.seed == 0 and step["nimg"] >= 72 else None)
+    trainers = fake_steps(lambda trainer, stage, nimg: {"Loss/D": np.nan} if trainer.seed == 0 and nimg >= 72 else None)
     code, path = start_run(full_size(tiny_settings, run={"on_nan": "rollback"}))
     assert code == 0
     log = (path / "log.txt").read_text()
@@ -82,19 +82,19 @@ def test_rollback_goes_on_with_another_seed(tiny_settings, start_run, fake_steps
 
 def test_rollbacks_are_counted(tiny_settings, start_run, fake_steps):
     seeds = []
-    fake_steps(lambda trainer, step: (seeds.append(trainer.seed), {"Loss/D": np.nan})[1] if step["nimg"] >= 72 else None)
+    fake_steps(lambda trainer, stage, nimg: (seeds.append(trainer.seed), {"Loss/D": np.nan})[1] if nimg >= 72 else None)
     with pytest.raises(UserError, match="diverged") as refusal:
         start_run(full_size(tiny_settings, run={"on_nan": "rollback", "max_rollbacks": 2}))
     assert "on_nan" not in str(refusal.value)  # that has been tried
     assert len(set(seeds)) == 3  # the first try, and two more
 
 
-def raise_at(nimg, error):
-    def on_round(trainer, step):
-        if step["nimg"] >= nimg:
+def raise_at(first, error):
+    def on_iteration(trainer, stage, nimg):
+        if nimg >= first:
             raise error
 
-    return on_round
+    return on_iteration
 
 
 def test_out_of_memory_says_which_stage_and_what_to_lower(tiny_settings, start_run, fake_steps):
@@ -105,7 +105,7 @@ def test_out_of_memory_says_which_stage_and_what_to_lower(tiny_settings, start_r
 
 def test_tensorboards_full_disk_is_no_lack_of_memory(tiny_settings, start_run, fake_steps):
     fake_steps(raise_at(40, tf.errors.ResourceExhaustedError(None, None, "events.out.tfevents.1; No space left on device Failed to flush")))
-    with pytest.raises(UserError, match=r"the disk is full.*then --resume .*tiny"):
+    with pytest.raises(UserError, match=r"the disk is full.*then continue with python train.py --resume .*tiny"):
         start_run(full_size(tiny_settings))
 
 
@@ -142,8 +142,8 @@ def test_other_errors_keep_their_traceback(tiny_settings, start_run, fake_steps)
 def test_control_file_steers(tiny_settings, start_run, resume_run, fake_steps):
     rates = {}
 
-    def note(trainer, step):
-        rates[step["nimg"]] = (step["G_lrate"], trainer.gamma)
+    def note(trainer, stage, nimg):
+        rates[nimg] = (stage.G_lrate, stage.gamma)
 
     def ask(file, _, nimg):
         orders = {32: {"G_lrate": 0.5, "gamma": 3, "snapshot": True}, 64: {"stop": True}}

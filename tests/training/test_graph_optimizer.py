@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from stylegan_tf.training import graph_optimizer
-from stylegan_tf.training.steps import Trainer
+from stylegan_tf.training.step import Trainer
 
 
 def is_switched_off():
@@ -35,5 +35,5 @@ def test_gpus_keep_it(monkeypatch):
 def test_steps_are_called_within(monkeypatch):
     monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: [])
     trainer = object.__new__(Trainer)
-    trainer._round = lambda batches: (lambda value: (value, is_switched_off()), ("an argument",))
-    assert trainer.run_pairs(None) == ("an argument", True)
+    trainer._function = lambda *_: (lambda value: (value, is_switched_off()), ("an argument",))
+    assert trainer.run(None, None, nimg=0) == ("an argument", True)

@@ -21,7 +21,7 @@ from stylegan_tf import command_line
 from stylegan_tf.training import run as runs
 from tests.training.fake_trainer import FakeTrainer
 slow_down = lambda *_: time.sleep(0.002)
-runs.make_trainer = lambda settings, networks, *_: FakeTrainer(networks, settings.run.seed, slow_down)
+runs.make_trainer = lambda networks, settings, *_: FakeTrainer(networks, settings.run.seed, slow_down)
 sys.exit(command_line.run(train.main))
 """
 SETTINGS = [
@@ -108,12 +108,12 @@ from stylegan_tf.training.outputs import Outputs
 def hang():
     print("hanging", flush=True)
     threading.Event().wait(60)
-def on_round(trainer, step):
-    if {where!r} == "trace" and step["nimg"] == 72:
+def on_iteration(trainer, stage, nimg):
+    if {where!r} == "trace" and nimg == 72:
         trainer.G.w_avg.assign_add(trainer.G.w_avg + 1.0)  # what a step may have done already
         hang()
-runs.make_trainer = lambda settings, networks, *_: FakeTrainer(networks, settings.run.seed, on_round)
-FakeTrainer.holds_round = lambda self, nimg, **_: nimg != 72
+runs.make_trainer = lambda networks, settings, *_: FakeTrainer(networks, settings.run.seed, on_iteration)
+FakeTrainer.has_traced = lambda self, stage, nimg, **_: nimg != 72
 write_report = Outputs.write_report
 def write_slowly(self):
     write_report(self)
@@ -139,7 +139,7 @@ def test_sigterm_in_long_work_loses_nothing(tmp_path, tiny_dataset, where):
     last = start("--resume", "latest", "--outdir", tmp_path / "cut")
     printed, errors = last.communicate()
     assert last.returncode == 0, errors
-    assert "Going on at kimg 0.1" in printed
+    assert "Resuming at kimg 0.1" in printed
     whole.communicate()
     paths = [tmp_path / name / "00000-sgan-tiny-1gpu" for name in ("whole", "cut")]
     assert_same_run(*paths)

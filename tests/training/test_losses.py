@@ -4,14 +4,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests import flat_networks as networks
+from stylegan_tf import losses
+from stylegan_tf.models.base import Context, Part
+from stylegan_tf.models.stylegan.settings import Settings
 from stylegan_tf.resolution import split_lod
-from stylegan_tf.settings import LossSettings
-from stylegan_tf.training import losses
-from stylegan_tf.training.gradients import PartGradients
-from stylegan_tf.training.steps import Part
+from stylegan_tf.settings import DataSettings, LossSettings
+from stylegan_tf.training.step import compute_part
+from tests import flat_networks as networks
 from tests.closeness import assert_close, relative_error
 from tests.recorded import NET32, arrays, nhwc, our_array, our_name, shrink
+from tests.training.stylegan_steps import ConstNoiseStyleGAN
 
 # Ten layers' rounding, and logits that nearly cancel; measured below 2e-6.
 LOSS_TOLERANCE = 1e-5
@@ -24,6 +26,7 @@ MEDIAN_TOLERANCE = 1e-5
 # moves G's gradients by 7e-3. In float64 the value is positive as well.
 KINK = ("16x16/conv0/bias", 46, -5e-6)
 
+R1 = losses.InputGradientPenalty("real")
 LODS = [0, 1.5]
 G_LOSSES = {name: {"G": name} for name in ("logistic_nonsaturating", "logistic_saturating", "wgan")}
 D_LOSSES = {
@@ -60,16 +63,20 @@ def part_of(recorded, lod):
     n = len(recorded["latents"])
     return Part(
         reals=tf.constant(shrink(nhwc(recorded["reals"]), 2 ** int(lod))), real_labels=tf.zeros([n, 0]), labels=tf.zeros([n, 0]),
-        z=tf.constant(recorded["latents"]), z_mix=tf.constant(recorded["latents"]),
-        mixing_factors=tf.constant(recorded["mixing_factors"].reshape(n)), mixing_cutoff=8, noise_seed=None,
-        weights=tf.fill([n], 1 / n),
+        z=tf.constant(recorded["latents"]), mixing_factors=tf.constant(recorded["mixing_factors"].reshape(n)), own={}, shared={},
+        noise_seed=None, weights=tf.fill([n], 1 / n),
     )  # fmt: skip
 
 
-def gradients_of(G, D, settings):
-    """What training computes losses and gradients with."""
-    raw = [{name: v.value for name, v in networks.named_weights(network).items() if v.trainable} for network in (G, D)]
-    return PartGradients(G, D, loss=settings, noise_mode="const", G_variables=raw[0], D_variables=raw[1])
+def step(networks_of_run, recorded, lod, phase, gamma=10.0, due=frozenset(["r1", "r2"]), **loss):
+    """Gradients by name and statistics of one phase, as training computes them."""
+    G, D = networks_of_run
+    settings = Settings("test", G=G.settings, D=D.settings, loss=LossSettings(**loss), data=DataSettings(resolution=32))
+    phases = {phase.name: phase for phase in ConstNoiseStyleGAN().phases(settings, G, D, {})}
+    context = Context(lambda images, labels: D(images, labels, lod=lod), split_lod(lod), gamma, 1.0, due)
+    variables = {name: v.value for name, v in networks.named_weights(D if phase == "D" else G).items() if v.trainable}
+    gradients, statistics, _ = compute_part(phases[phase], context, variables, part_of(recorded, lod))
+    return gradients, {name: float(value) for name, value in statistics.items()}
 
 
 def compare_gradients(recorded, network, key, gradients):
@@ -100,8 +107,7 @@ def compare_gradients(recorded, network, key, gradients):
 @pytest.mark.parametrize("lod", LODS)
 @pytest.mark.parametrize("name", G_LOSSES)
 def test_generator_loss_equals_the_originals(G32, D32, recorded, name, lod):
-    compute = gradients_of(G32, D32, LossSettings(**G_LOSSES[name]))
-    gradients, statistics, _ = compute.for_generator(part_of(recorded, lod), split_lod(lod), 1.0)
+    gradients, statistics = step((G32, D32), recorded, lod, "G", **G_LOSSES[name])
     key = f"G_{name}/lod{lod}"
     assert_close(statistics["Loss/G"], recorded[f"{key}/loss"].mean(), LOSS_TOLERANCE)
     compare_gradients(recorded, "G", key, gradients)
@@ -110,22 +116,15 @@ def test_generator_loss_equals_the_originals(G32, D32, recorded, name, lod):
 @pytest.mark.parametrize("lod", LODS)
 @pytest.mark.parametrize("name", D_LOSSES)
 def test_discriminator_loss_equals_the_originals(G32, D32, recorded, name, lod):
-    gradients, statistics = discriminator_step((G32, D32), recorded, lod, **D_LOSSES[name])
+    gradients, statistics = step((G32, D32), recorded, lod, "D", **D_LOSSES[name])
     key = f"D_{name}/lod{lod}"
     assert_close(statistics["Loss/D"], recorded[f"{key}/loss"].mean(dtype=np.float64), LOSS_TOLERANCE)
     compare_gradients(recorded, "D", key, gradients)
 
 
-def discriminator_step(networks, recorded, lod, gamma=10.0, is_regularised=True, **settings):
-    """Gradients by name and statistics."""
-    compute = gradients_of(*networks, LossSettings(**settings))
-    gradients, statistics, _ = compute.for_discriminator(part_of(recorded, lod), split_lod(lod), gamma, 1.0, is_regularised)
-    return gradients, {name: float(value) for name, value in statistics.items()}
-
-
 def test_r2_beside_r1_has_a_weight_of_its_own(G32, D32, recorded):
     def loss(gamma=10.0, **settings):
-        return discriminator_step((G32, D32), recorded, 1.5, gamma, **settings)[1]["Loss/D"]
+        return step((G32, D32), recorded, 1.5, "D", gamma, **settings)[1]["Loss/D"]
 
     plain = loss(regulariser=None)
     expected = loss(regulariser="r1") + loss(gamma=2.0, regulariser="r2") - plain
@@ -133,12 +132,13 @@ def test_r2_beside_r1_has_a_weight_of_its_own(G32, D32, recorded):
 
 
 def test_lazy_penalties_are_rare_and_strong(G32, D32, recorded):
-    _, plain = discriminator_step((G32, D32), recorded, 1.5, regulariser=None)
-    _, every = discriminator_step((G32, D32), recorded, 1.5)
-    _, without = discriminator_step((G32, D32), recorded, 1.5, lazy_interval=16, is_regularised=False)
-    _, strong = discriminator_step((G32, D32), recorded, 1.5, lazy_interval=16)
+    _, plain = step((G32, D32), recorded, 1.5, "D", regulariser=None)
+    _, every = step((G32, D32), recorded, 1.5, "D")
+    _, without = step((G32, D32), recorded, 1.5, "D", lazy_interval=16, due=frozenset())
+    _, strong = step((G32, D32), recorded, 1.5, "D", lazy_interval=16)
     assert without["Loss/D"] == plain["Loss/D"]
-    assert strong["Loss/penalty"] == 16 * every["Loss/penalty"]
+    assert "Loss/penalty" not in without
+    assert strong["Loss/penalty"] == every["Loss/penalty"]  # shown as it is; its weight in the loss is 16 times as large
     assert_close(strong["Loss/D"], plain["Loss/D"] + 16 * (every["Loss/D"] - plain["Loss/D"]), LOSS_TOLERANCE)
 
 
@@ -149,8 +149,8 @@ def test_loss_scale_is_divided_out_of_penalties(D32, recorded):
         return D32(images, lod=1.5)
 
     for penalty in (
-        lambda scale: losses.logits_and_penalty(critic, part.reals, lod_floor=1, loss_scale=scale)[1],
-        lambda scale: losses.mixed_image_penalty(critic, part.reals, target=1.0, lod_floor=1, loss_scale=scale),
+        lambda scale: R1.logits_and_penalty(critic, part.reals, lod_floor=1, loss_scale=scale)[1],
+        lambda scale: losses.MixedGradientPenalty().penalty(critic, part.reals, lod_floor=1, loss_scale=scale),
     ):
         assert_close(penalty(1024.0), penalty(1.0).numpy(), 1e-6)  # powers of two scale without rounding
 
@@ -162,30 +162,38 @@ def test_penalty_counts_pixels_of_the_full_resolution(recorded):
         return tf.reduce_mean(x, axis=[1, 2])[:, :1]  # gradient 1 / pixels for each pixel of the first channel
 
     for floor in (0, 2):
-        _, penalty = losses.logits_and_penalty(critic, images, lod_floor=floor)
+        _, penalty = R1.logits_and_penalty(critic, images, lod_floor=floor)
         np.testing.assert_allclose(penalty, np.full(8, 64 / 64**2 / 4**floor), rtol=1e-6)
         norm = 64**-0.5 / 2**floor
-        mixed = losses.mixed_image_penalty(critic, images, target=2.0, lod_floor=floor)
+        mixed = losses.MixedGradientPenalty(target=2.0).penalty(critic, images, lod_floor=floor)
         np.testing.assert_allclose(mixed, np.full(8, (norm - 2) ** 2 / 4), rtol=1e-6)
 
 
-def test_unknown_losses_are_refused():
-    logits = tf.zeros([2, 1])
-    with pytest.raises(ValueError, match="Unknown generator loss"):
-        losses.generator_loss(logits, "least_squares")
-    for loss in (losses.loss_on_reals, losses.loss_on_fakes):
-        with pytest.raises(ValueError, match="Unknown discriminator loss"):
-            loss(logits, "least_squares")
-
-
-@pytest.mark.parametrize("kind", ["logistic_nonsaturating", "logistic_saturating", "wgan", "hinge"])
+@pytest.mark.parametrize("kind", ["logistic_nonsaturating", "logistic_saturating", "wgan", "hinge", "least_squares"])
 def test_generator_loss_falls_as_fakes_look_more_real(kind):
-    values = losses.generator_loss(tf.constant([[-3.0], [0.0], [3.0]]), kind).numpy()
+    loss = losses.loss_of_generator(LossSettings(G=kind))
+    values = loss.of_generator(tf.constant([[-3.0], [0.0], [0.9]])).numpy()
     assert values[0] > values[1] > values[2]
+
+
+def test_least_squares_equals_mao_et_al():  # equation 9 with a = 0, b = c = 1
+    loss, logits = losses.loss_of_discriminator(LossSettings(D="least_squares")), tf.constant([[3.0], [-1.0]])
+    np.testing.assert_allclose(loss.on_reals(logits), [2.0, 2.0])
+    np.testing.assert_allclose(loss.on_fakes(logits), [4.5, 0.5])
+    np.testing.assert_allclose(loss.of_generator(logits), [2.0, 2.0])
+
+
+def test_settings_name_the_penalties():
+    def names(**settings):
+        return [penalty.name for penalty in losses.penalties(LossSettings(**settings))]
+
+    assert names() == ["r1"]
+    assert names(regulariser=None) == []
+    assert names(regulariser="r1+r2") == ["r1", "r2"]
+    assert names(regulariser=None, D="wgan_gp") == ["gp"]
 
 
 def test_huge_logits_give_finite_losses():
     logits = tf.constant([[-1e4], [1e4]])
-    assert np.isfinite(losses.loss_on_reals(logits, "logistic")).all()
-    assert np.isfinite(losses.loss_on_fakes(logits, "logistic")).all()
-    assert np.isfinite(losses.generator_loss(logits, "logistic_nonsaturating")).all()
+    for values in (losses.Logistic().on_reals(logits), losses.Logistic().on_fakes(logits), losses.Logistic().of_generator(logits)):
+        assert np.isfinite(values).all()

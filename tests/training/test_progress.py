@@ -8,7 +8,7 @@ import pytest
 from stylegan_tf.training import progress
 from stylegan_tf.training.schedule import Stage
 
-STAGE = Stage(lod=7.0, resolution=8, minibatch=512, max_minibatch_per_device=None, G_lrate=0.001, D_lrate=0.001, tick_kimg=160)
+STAGE = Stage(lod=7.0, resolution=8, minibatch=512, max_minibatch_per_device=None, G_lrate=0.001, D_lrate=0.001, gamma=10, tick_kimg=160)
 MEMORY = {"gpumem_gb": 4.5, "hostmem_gb": 1.0}
 
 

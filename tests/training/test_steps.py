@@ -4,32 +4,30 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests import flat_networks as networks
 from stylegan_tf.resolution import split_lod
-from stylegan_tf.settings import LossSettings, OptimizerSettings
-from stylegan_tf.training.random_inputs import StepInputs
-from stylegan_tf.training.steps import Trainer
+from stylegan_tf.settings import OptimizerSettings
+from stylegan_tf.training.inputs import Inputs
+from tests import flat_networks as networks
 from tests.closeness import relative_error
 from tests.recorded import NET32, WIDTHS32, arrays, nhwc, our_array, our_name, our_weights, shrink
+from tests.training.stylegan_steps import make_stage, make_trainer
 
 LODS = [0, 1.5]
 LRATE = 0.001
 
 
 class RecordedInputs:
-    """Gives the recorded latents to the D step and the G step in turn; nothing is mixed, and noise stays as it is."""
-
-    noise_mode = "const"
+    """Gives the recorded latents to the D step and the G step in turn; nothing is mixed."""
 
     def __init__(self, recorded):
         self.latents = [recorded["latents_D"], recorded["latents_G"]]
         self.calls = 0
 
-    def draw(self, seed, minibatch, num_layers):
+    def make(self, seed, minibatch, lod):
         z = tf.constant(self.latents[self.calls % 2])
         self.calls += 1
-        return StepInputs(z=z, z_mix=z, mixing_cutoff=tf.constant(num_layers), labels=tf.zeros([minibatch, 0]), noise_seed=seed,
-                          mixing_factors=tf.zeros([minibatch]))  # fmt: skip
+        labels, factors = tf.zeros([minibatch, 0]), tf.zeros([minibatch])
+        return Inputs(z=z, labels=labels, mixing_factors=factors, own={}, shared={}, noise_seed=seed)
 
 
 def recorded_reals(recorded, lod):
@@ -51,12 +49,13 @@ def rounds(request):
     for name, network in made.items():
         networks.assign_weights(network, start[name])
     ema_kimg = 8 / (1000 * np.log2(1 / recorded["Gs_beta"]))
-    trainer = Trainer(made["G"], made["D"], made["Gs"], loss=LossSettings(gamma=float(recorded["r1_gamma"])),
-                      optimizer=OptimizerSettings(ema_kimg=ema_kimg), inputs=RecordedInputs(recorded))  # fmt: skip
+    settings = {"optimizer": OptimizerSettings(ema_kimg=ema_kimg)}
+    trainer = make_trainer(made["G"], made["D"], made["Gs"], settings=settings, inputs=RecordedInputs(recorded))
+    stage = make_stage(lod=lod, minibatch=8, lrate=LRATE, gamma=float(recorded["r1_gamma"]))
     batches = iter(tf.data.Dataset.from_tensors((recorded_reals(recorded, lod), np.zeros([8, 0], np.float32))).repeat())
     statistics, weights = [], []
     for _ in range(3):
-        result = trainer.run_round(batches, lod=lod, minibatch=8, G_lrate=LRATE, D_lrate=LRATE, nimg=0, num_pairs=1)
+        (result,) = trainer.run(batches, stage, nimg=0)
         statistics.append({name: float(value) for name, value in result.items()})
         weights.append({name: {n: v.numpy() for n, v in networks.named_weights(network).items()} for name, network in made.items()})
     return lod, start, statistics, {"it0": weights[0], "it2": weights[2]}

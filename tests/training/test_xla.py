@@ -3,11 +3,10 @@
 import numpy as np
 import tensorflow as tf
 
+from stylegan_tf.settings import NetworkOptimizerSettings, OptimizerSettings, RunSettings
 from tests import flat_networks as networks
-from stylegan_tf.settings import LossSettings, OptimizerSettings
-from stylegan_tf.training.random_inputs import RandomInputs
-from stylegan_tf.training.steps import Trainer
 from tests.closeness import assert_close
+from tests.training.stylegan_steps import make_stage, make_trainer
 
 OPTIONS = {"resolution": 8, "fmap_base": 64, "fmap_max": 8, "label_size": 2}
 WIDTHS = {"z_dim": 8, "w_dim": 8, "mapping_fmaps": 8, "mapping_layers": 2}
@@ -17,7 +16,7 @@ TOLERANCE = 1e-5
 
 
 def trained(use_xla, lod):
-    """Weights by name after two pairs of steps, and the statistics of the second."""
+    """Weights by name after two iterations, and the statistics of the second."""
     G, G_ema = (networks.Generator(**OPTIONS, **WIDTHS) for _ in range(2))
     made = {"G": G, "D": networks.Discriminator(**OPTIONS), "G_ema": G_ema}
     random = np.random.RandomState(1)
@@ -26,19 +25,19 @@ def trained(use_xla, lod):
         networks.assign_weights(network, weights)
     labels = np.eye(2, dtype=np.float32)
     # XLA makes another key of a seed than TensorFlow's own kernels do, and so another noise: the maps of the network instead.
-    inputs = RandomInputs(z_dim=8, label_pool=labels, style_mixing_prob=0.9, noise_mode="const")
-    trainer = Trainer(*made.values(), loss=LossSettings(), optimizer=OptimizerSettings(epsilon=1e-2), inputs=inputs, use_xla=use_xla)
+    optimizer = NetworkOptimizerSettings(epsilon=1e-2)
+    settings = {"optimizer": OptimizerSettings(G=optimizer, D=optimizer), "run": RunSettings(use_xla=use_xla)}
+    trainer = make_trainer(*made.values(), settings=settings, label_pool=labels)
     side = 8 >> int(lod)
     images = np.random.RandomState(2).randint(0, 256, [8, side, side, 3], np.uint8)
     batches = iter(tf.data.Dataset.from_tensors((images, labels[np.arange(8) % 2])).repeat())
-    numbers = {"lod": lod, "minibatch": 8, "G_lrate": LRATE, "D_lrate": LRATE}
     for nimg in (0, 8):
-        statistics = trainer.run_round(batches, nimg=nimg, num_pairs=1, **numbers)
+        (statistics,) = trainer.run(batches, make_stage(lod=lod, minibatch=8, lrate=LRATE), nimg=nimg)
     weights = {f"{kind}/{name}": value.numpy() for kind, network in made.items() for name, value in networks.named_weights(network).items()}
     return weights, {name: float(value) for name, value in statistics.items()}
 
 
-def test_two_pairs_of_steps_agree():
+def test_two_iterations_agree():
     (plain, plain_statistics), (compiled, compiled_statistics) = (trained(use_xla, lod=0.5) for use_xla in (False, True))
     for name, value in plain.items():
         assert_close(compiled[name], value, TOLERANCE, name)

@@ -1,4 +1,4 @@
-"""Rounds of several pairs in one call: the same numbers as one by one, and how long each part of them took."""
+"""Several iterations in one call: the same numbers as one by one, and how long each part of them took."""
 
 import time
 import weakref
@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from stylegan_tf.models.stylegan.model import StyleGAN
+from stylegan_tf.settings import LossSettings, RunSettings
 from tests import flat_networks as networks
-from stylegan_tf.settings import LossSettings, OptimizerSettings
-from stylegan_tf.training.steps import Trainer
+from tests.training.stylegan_steps import make_stage, make_trainer
 
 OPTIONS = {"resolution": 4, "fmap_base": 8, "fmap_max": 4}
 WIDTHS = {"z_dim": 4, "w_dim": 4, "mapping_layers": 1, "mapping_fmaps": 4}
@@ -24,7 +25,7 @@ def make(**loss):
         random = np.random.RandomState(1)
         weights = {name: random.normal(0, 0.7, value.shape) for name, value in sorted(networks.named_weights(network).items())}
         networks.assign_weights(network, weights)
-    return Trainer(*made, loss=LossSettings(**loss), optimizer=OptimizerSettings(), seed=3)
+    return make_trainer(*made, model=StyleGAN(), settings={"loss": LossSettings(**loss), "run": RunSettings(seed=3)})
 
 
 def batches(wait_sec=0.0):
@@ -43,13 +44,12 @@ def batches(wait_sec=0.0):
 
 
 def trained(calls, iterator, trainer=None):
-    """Weights, moments and statistics pair by pair after calls of so many pairs each."""
+    """Weights, moments and statistics iteration by iteration after calls of so many iterations each."""
     trainer, nimg, statistics = trainer or make(), 0, []
-    for num_pairs in calls:
-        options = {"lod": 0.0, "minibatch": MINIBATCH, "G_lrate": 0.01, "D_lrate": 0.01, "num_pairs": num_pairs}
-        values = {name: value.numpy() for name, value in trainer.run_pairs(iterator, nimg=nimg, **options).items()}
-        statistics += [{name: value[i] for name, value in values.items()} for i in range(num_pairs)]
-        nimg += num_pairs * MINIBATCH
+    for count in calls:
+        found = trainer.run(iterator, make_stage(minibatch=MINIBATCH), nimg=nimg, num_iterations=count)
+        statistics += [{name: value.numpy() for name, value in values.items()} for values in found]
+        nimg += trainer.images_shown(MINIBATCH, count)
     weights = {f"{kind}/{name}": value.numpy() for kind in ("G", "D", "G_ema")
                for name, value in networks.named_weights(getattr(trainer, kind)).items()}  # fmt: skip
     return weights, statistics
@@ -60,7 +60,7 @@ def one_by_one():
     return trained([1, 1], batches())
 
 
-def test_two_pairs_in_one_call_are_two_calls_to_the_last_bit(one_by_one):
+def test_two_iterations_in_one_call_are_two_calls_to_the_last_bit(one_by_one):
     weights, statistics = trained([2], batches())
     for name, value in one_by_one[0].items():
         np.testing.assert_array_equal(weights[name], value, err_msg=name)
@@ -68,7 +68,7 @@ def test_two_pairs_in_one_call_are_two_calls_to_the_last_bit(one_by_one):
         assert {n: v for n, v in found.items() if "Timing" not in n} == {n: v for n, v in expected.items() if "Timing" not in n}
 
 
-def test_waiting_for_data_is_told_apart_from_the_steps():
+def test_waiting_for_data_is_measured_apart_from_the_steps():
     trainer, iterator = make(), batches(DATA_SEC)
     trained([1], iterator, trainer)  # traces
     start = time.perf_counter()
@@ -80,21 +80,20 @@ def test_waiting_for_data_is_told_apart_from_the_steps():
         assert times["Timing/G_sec"] > 0
     parts = ("Timing/data_sec", "Timing/D_sec", "Timing/G_sec")
     assert sum(times[part] for times in (first, second) for part in parts) < elapsed
-    assert trainer.num_rounds_kept == 1
-    trainer.forget_rounds()
-    assert trainer.num_rounds_kept == 0
+    assert trainer.num_traces == 1
+    trainer.forget_traces()
+    assert trainer.num_traces == 0
 
 
-def test_forgotten_rounds_leave_memory():
+def test_forgotten_traces_leave_memory():
     trainer = make()
-    options = {"lod": 0.0, "minibatch": 4, "G_lrate": 0.001, "D_lrate": 0.001, "nimg": 0, "num_pairs": 1}
-    graph = weakref.ref(trainer.trace_round(batches(), **options).graph)
+    graph = weakref.ref(trainer.trace(batches(), make_stage(), nimg=0).graph)
     assert graph() is not None
-    trainer.forget_rounds()
+    trainer.forget_traces()
     assert graph() is None
 
 
 def test_lazy_penalties_keep_their_distance_wherever_a_call_begins():
     trainer, iterator = make(lazy_interval=3), batches()
     _, statistics = trained([2, 2], iterator, trainer)
-    assert [bool(values["Loss/penalty"] > 0) for values in statistics] == [True, False, False, True]
+    assert ["Loss/penalty" in values for values in statistics] == [True, False, False, True]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stylegan_tf.training.adam import Adam
+from stylegan_tf.training.optimizers import Adam
 from tests.closeness import assert_close
 from tests.recorded import arrays
 
