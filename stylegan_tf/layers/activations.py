@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from stylegan_tf.layers.derivatives import with_derivatives
-from stylegan_tf.layers.order import not_before
+from stylegan_tf.cpu.derivatives import with_derivatives
+from stylegan_tf.cpu.order import not_before
 
 
 def leaky_relu(x: tf.Tensor, slope: float = 0.2) -> tf.Tensor:

@@ -3,10 +3,10 @@
 import keras
 import tensorflow as tf
 
+from stylegan_tf.cpu.order import recomputed
 from stylegan_tf.layers.activations import nonlinearity as find_nonlinearity
 from stylegan_tf.layers.modulation import modulate
 from stylegan_tf.layers.normalization import instance_norm, pixel_norm
-from stylegan_tf.layers.order import recomputed
 from stylegan_tf.layers.scaled import EqualizedConv2D, EqualizedDense
 
 

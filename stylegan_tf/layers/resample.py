@@ -5,9 +5,9 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from stylegan_tf.layers.bfloat16 import summed_in_float32
-from stylegan_tf.layers.convolution import conv2d, conv2d_down, conv2d_up
-from stylegan_tf.layers.derivatives import with_derivatives
+from stylegan_tf.cpu.bfloat16 import summed_in_float32
+from stylegan_tf.cpu.convolution import conv2d, conv2d_down, conv2d_up
+from stylegan_tf.cpu.derivatives import with_derivatives
 
 
 def blur2d(x: tf.Tensor, blur_filter: tuple[float, ...] = (1, 2, 1), *, normalize: bool = True) -> tf.Tensor:

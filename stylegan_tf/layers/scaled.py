@@ -5,10 +5,10 @@ import math
 import keras
 import tensorflow as tf
 
+from stylegan_tf.cpu.bfloat16 import summed_in_float32
+from stylegan_tf.cpu.convolution import conv2d
+from stylegan_tf.cpu.order import not_before
 from stylegan_tf.layers import resample
-from stylegan_tf.layers.bfloat16 import summed_in_float32
-from stylegan_tf.layers.convolution import conv2d
-from stylegan_tf.layers.order import not_before
 
 RELU_GAIN = math.sqrt(2)  # He initialisation before a (leaky) ReLU
 

@@ -4,7 +4,7 @@ import functools
 
 import tensorflow as tf
 
-from stylegan_tf.layers.order import not_before
+from stylegan_tf.cpu.order import not_before
 from stylegan_tf.resolution import Lod
 from stylegan_tf.training import losses
 

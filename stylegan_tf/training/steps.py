@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from stylegan_tf.cpu import graph_optimizer
 from stylegan_tf.networks import named_weights
 from stylegan_tf.resolution import Lod, split_lod
-from stylegan_tf.training import custom_gradients, ema, graph_optimizer, timing
+from stylegan_tf.training import custom_gradients, ema, timing
 from stylegan_tf.training.adam import Adam
 from stylegan_tf.training.dealing import deal_minibatch
 from stylegan_tf.training.gradients import PartGradients

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stylegan_tf.layers import convolution
-from stylegan_tf.layers.convolution import _conv2d_for_cpu, kernel_gradient
+from stylegan_tf.cpu import convolution
+from stylegan_tf.cpu.convolution import _conv2d_for_cpu, kernel_gradient
 from tests.closeness import assert_close
 
 # Sums of up to 100 float32 products in another order.

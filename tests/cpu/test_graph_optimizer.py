@@ -3,7 +3,7 @@
 import pytest
 import tensorflow as tf
 
-from stylegan_tf.training import graph_optimizer
+from stylegan_tf.cpu import graph_optimizer
 from stylegan_tf.training.steps import Trainer
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from stylegan_tf.layers.derivatives import with_derivatives
+from stylegan_tf.cpu.derivatives import with_derivatives
 
 
 def not_before(awaited, tensors):

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stylegan_tf.layers import bfloat16, resample
-from stylegan_tf.layers.convolution import conv2d
+from stylegan_tf.cpu import bfloat16
+from stylegan_tf.cpu.convolution import conv2d
+from stylegan_tf.layers import resample
 from stylegan_tf.layers.scaled import EqualizedDense
 
 FEATURES = 512

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from stylegan_tf.cpu.order import not_before, recomputed
 from stylegan_tf.layers.epilogue import EpilogueLayer
 from stylegan_tf.layers.modulation import modulate
 from stylegan_tf.layers.normalization import instance_norm
-from stylegan_tf.layers.order import not_before, recomputed
 
 
 def plain(x, styles):

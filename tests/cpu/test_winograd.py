@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stylegan_tf.layers import convolution, winograd
+from stylegan_tf.cpu import convolution, winograd
 from tests.closeness import assert_close
-from tests.layers.test_convolution import gradients, plain
+from tests.cpu.test_convolution import gradients, plain
 
 TOLERANCE = 1e-5  # the transforms round ten times as much as the plain sum
 

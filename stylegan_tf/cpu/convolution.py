@@ -10,10 +10,10 @@ import functools
 
 import tensorflow as tf
 
-from stylegan_tf.layers import winograd
-from stylegan_tf.layers.bfloat16 import summed_in_float32
-from stylegan_tf.layers.derivatives import with_derivatives
-from stylegan_tf.layers.order import not_before
+from stylegan_tf.cpu import winograd
+from stylegan_tf.cpu.bfloat16 import summed_in_float32
+from stylegan_tf.cpu.derivatives import with_derivatives
+from stylegan_tf.cpu.order import not_before
 
 _WIDE_FEATURES = 256  # with so many, products take half the time of TensorFlow's gradient of stride 2; with fewer, they take longer
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from stylegan_tf.layers.order import not_before
+from stylegan_tf.cpu.order import not_before
 
 TILE = 4  # outputs of a tile in each direction
 _LEAST_MAPS = 256  # with fewer, the transforms take longer than what is saved

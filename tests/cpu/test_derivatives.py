@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.python.framework import ops
 
-from stylegan_tf.layers.derivatives import with_derivatives
+from stylegan_tf.cpu.derivatives import with_derivatives
 
 
 def cube(x):
