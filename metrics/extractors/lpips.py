@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from stylegan_tf.cpu.convolution import conv2d
+from stylegan_tf.layers.convolution import conv2d
 
 # What LPIPS subtracts and divides by, for images in [-1, 1] (Zhang et al. 2018, version 0.1).
 _SHIFT = (-0.030, -0.088, -0.188)

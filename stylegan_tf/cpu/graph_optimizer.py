@@ -1,22 +1,24 @@
-"""TensorFlow's optimiser of graphs (grappler), left out where it takes longer than it saves: in steps on CPUs."""
+"""TensorFlow's graph optimiser (grappler), disabled where it costs more time than it saves: in training steps on CPUs."""
 
 import contextlib
 from collections.abc import Iterator
 
 import tensorflow as tf
 
+from stylegan_tf.cpu import paths
+
 _SWITCH = "disable_meta_optimizer"
 
 
 @contextlib.contextmanager
-def left_out_on_cpus() -> Iterator[None]:
-    """Functions that are traced and called within are run as they were traced; on a GPU, where layouts are its work, as ever.
+def disabled_on_cpus() -> Iterator[None]:
+    """Functions that are traced and called in this context run as they were traced; with a GPU, where layouts matter, no change.
 
-    A step is no slower for it, and its first call seconds faster (docs/performance.md). Calls with and without the optimiser
-    are prepared apart, so the trace and all calls of a function belong within. The switch is the process's: a thread that calls
-    its first function meanwhile keeps it.
+    A step is no slower without the optimiser, and its first call is seconds faster (docs/performance.md). Calls with and without
+    it are compiled separately, so the trace and all calls of a function belong in this context. The switch applies to the whole
+    process: a function that another thread calls for the first time meanwhile is not optimised either.
     """
-    if tf.config.list_logical_devices("GPU"):
+    if not paths.is_on():
         yield
         return
     before = tf.config.optimizer.get_experimental_options().get(_SWITCH, False)

@@ -3,9 +3,8 @@
 import keras
 import tensorflow as tf
 
-from stylegan_tf.cpu.order import recomputed
 from stylegan_tf.layers.activations import nonlinearity as find_nonlinearity
-from stylegan_tf.layers.modulation import modulate
+from stylegan_tf.layers.modulation import adain, modulate
 from stylegan_tf.layers.normalization import instance_norm, pixel_norm
 from stylegan_tf.layers.scaled import EqualizedConv2D, EqualizedDense
 
@@ -53,15 +52,11 @@ class EpilogueLayer(keras.layers.Layer):
             x = pixel_norm(x)
         if not self.use_styles:
             return instance_norm(x) if self.use_instance_norm else x
-        return recomputed(_normalised_and_styled, x, self.style(w)) if self.use_instance_norm else modulate(x, self.style(w))
+        return adain(x, self.style(w)) if self.use_instance_norm else modulate(x, self.style(w))
 
     def get_config(self):
         names = ("filters", "nonlinearity", "use_noise", "use_pixel_norm", "use_instance_norm", "use_styles", "use_wscale")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
-
-
-def _normalised_and_styled(x, styles):
-    return modulate(instance_norm(x), styles)
 
 
 @keras.saving.register_keras_serializable("stylegan_tf")

@@ -88,13 +88,13 @@ class Trainer:
     def run_pairs(self, batches: Iterator, **options) -> dict[str, tf.Tensor]:
         """As `run_round`, with the statistics of every pair: float32 [num_pairs]."""
         function, arguments = self._round(batches, **options)
-        with graph_optimizer.left_out_on_cpus():
+        with graph_optimizer.disabled_on_cpus():
             return function(*arguments)
 
     def trace_round(self, batches: Iterator, **options):
         """The traced function of `run_pairs`, for a look at its graph; takes the same arguments and runs nothing."""
         function, arguments = self._round(batches, **options)
-        with graph_optimizer.left_out_on_cpus():
+        with graph_optimizer.disabled_on_cpus():
             return function.get_concrete_function(*arguments)
 
     def holds_round(self, *, lod, minibatch, nimg, num_pairs=4) -> bool:
