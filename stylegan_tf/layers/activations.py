@@ -1,4 +1,4 @@
-"""The nonlinearities of the original by name, each with the gain that its weights are scaled by."""
+"""The nonlinearities of the original by name, each with the gain of the weights before it."""
 
 import math
 from collections.abc import Callable
@@ -19,10 +19,10 @@ NONLINEARITIES: dict[str, tuple[Callable, float]] = {"relu": (tf.nn.relu, math.s
 
 
 def nonlinearity(name: str) -> tuple[Callable, float]:
-    """Returns the function and its gain.
+    """Returns a nonlinearity by name: its function, and the gain of He's initialisation before it.
 
     Raises:
-        ValueError: the name is not known.
+        ValueError: unknown name.
     """
     if name not in NONLINEARITIES:
         raise ValueError(f"Unknown nonlinearity. Known: {', '.join(NONLINEARITIES)}. Received: {name!r}")

@@ -1,4 +1,4 @@
-"""Convolutions and matrix products. CPUs compute the same in other ways, which `cpu/` holds (`cpu/paths.py` chooses)."""
+"""Convolutions and matrix products as TensorFlow defines them; on CPUs, `cpu/paths.py` replaces them by faster ones."""
 
 import numpy as np
 import tensorflow as tf

@@ -13,7 +13,7 @@ RELU_GAIN = math.sqrt(2)  # He initialisation before a (leaky) ReLU
 
 
 def weight_scale(fan_in: int, gain: float, lrmul: float, use_wscale: bool) -> tuple[float, float]:
-    """Standard deviation of fresh weights, and the factor they are multiplied by at run time.
+    """Standard deviation of the initial weights, and the factor they are multiplied by at run time.
 
     Source: Karras et al. 2018, section 4.1, with the learning-rate multiplier of the 2019 release.
     """
@@ -22,13 +22,13 @@ def weight_scale(fan_in: int, gain: float, lrmul: float, use_wscale: bool) -> tu
 
 
 class EqualizedLayer(keras.layers.Layer):
-    """What the scaled layers share: a scaled kernel, and a bias that starts at 0.
+    """Base of the scaled layers: a scaled kernel, and a bias that starts at 0.
 
     Args:
         gain: factor of He's initialisation; sqrt(2) before a nonlinearity, 1 elsewhere.
         lrmul: learning-rate multiplier of kernel and bias.
         use_wscale: scale at run time instead of at initialisation.
-        use_bias: whether `add_bias` has a bias to add.
+        use_bias: whether there is a bias.
     """
 
     def __init__(self, *, gain=RELU_GAIN, lrmul=1.0, use_wscale=True, use_bias=True, **kwargs):
@@ -39,7 +39,7 @@ class EqualizedLayer(keras.layers.Layer):
         self.use_bias = use_bias
 
     def add_scaled_weights(self, kernel_shape, num_biases):
-        """Creates `kernel` and, where asked for, `bias`. Called from `build`."""
+        """Creates `kernel` and, with `use_bias`, `bias`. Called from `build`."""
         std, self.scale = weight_scale(math.prod(kernel_shape[:-1]), self.gain, self.lrmul, self.use_wscale)
         initializer = keras.initializers.RandomNormal(stddev=std)
         self.kernel = self.add_weight(name="kernel", shape=kernel_shape, initializer=initializer)
