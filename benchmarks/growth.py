@@ -26,11 +26,12 @@ def main() -> None:
     parser.add_argument("--cycles", type=int, default=3, help="passes through all stages")
     options = parser.parse_args()
     command_line.import_tensorflow()
+    from stylegan_tf.networks import Discriminator, Generator
+    from stylegan_tf.training.steps import Trainer
+
     from benchmarks import measure
     from stylegan_tf import resolution as growth
-    from stylegan_tf.networks import Discriminator, Generator
     from stylegan_tf.settings import LossSettings, OptimizerSettings
-    from stylegan_tf.training.steps import Trainer
 
     growth.check_resolution(options.resolution)
     shape = {name: getattr(options, name) for name in ("resolution", "fmap_base", "fmap_max")}

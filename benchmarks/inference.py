@@ -17,9 +17,9 @@ DESCRIPTION = __doc__
 def main() -> None:
     workload, options = parse(DESCRIPTION, resolution=256, fmap_max=512, batch=4)
     import tensorflow as tf
+    from stylegan_tf.networks import Generator
 
     from benchmarks import ceiling, flops, measure
-    from stylegan_tf.networks import Generator
 
     G_ema = Generator(**workload.network_options)
     z = tf.random.stateless_normal([workload.batch, G_ema.z_dim], [0, 0])

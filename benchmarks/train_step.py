@@ -21,11 +21,11 @@ DESCRIPTION = __doc__
 def main() -> None:
     workload, options = parse(DESCRIPTION, resolution=64, fmap_max=512, batch=8, is_training=True)
     import tensorflow as tf
+    from stylegan_tf.networks import Discriminator, Generator
+    from stylegan_tf.training.steps import Trainer
 
     from benchmarks import ceiling, flops, measure
-    from stylegan_tf.networks import Discriminator, Generator
     from stylegan_tf.settings import LossSettings, OptimizerSettings
-    from stylegan_tf.training.steps import Trainer
 
     networks = [kind(**workload.network_options) for kind in (Generator, Discriminator, Generator)]
     trainer = Trainer(*networks, loss=LossSettings(), optimizer=OptimizerSettings(), use_xla=options.xla)

@@ -8,7 +8,7 @@ import tensorflow as tf
 from metrics.extractors.inception_layers import INCEPTION_LAYERS
 from metrics.extractors.resize import RESIZES
 from metrics.extractors.rounding import RoundedConvolution, is_rounded
-from stylegan_tf.layers.bfloat16 import has_bfloat16
+from stylegan_tf.cpu.bfloat16 import has_bfloat16
 
 
 class Inception:

@@ -1,22 +1,21 @@
-"""What follows every convolution of the synthesis network: noise, bias, nonlinearity, normalisation, style."""
+"""The synthesis layers: features, then noise, bias, nonlinearity, normalisation and style."""
 
 import keras
 import tensorflow as tf
 
 from stylegan_tf.layers.activations import nonlinearity as find_nonlinearity
-from stylegan_tf.layers.modulation import modulate
+from stylegan_tf.layers.modulation import adain, modulate
 from stylegan_tf.layers.normalization import instance_norm, pixel_norm
-from stylegan_tf.layers.order import recomputed
 from stylegan_tf.layers.scaled import EqualizedConv2D, EqualizedDense
 
 
 class EpilogueLayer(keras.layers.Layer):
-    """Base of the synthesis layers: makes features, then adds noise, bias, nonlinearity, norm and style in that order.
+    """Base of the synthesis layers: what follows the features, which is noise, bias, nonlinearity, normalisation and style in this order.
 
     Args:
         filters: feature maps C.
         nonlinearity: "lrelu" or "relu".
-        use_noise, use_pixel_norm, use_instance_norm, use_styles: which of the steps are there.
+        use_noise, use_pixel_norm, use_instance_norm, use_styles: which of these steps are applied.
         use_wscale: equalised learning rate.
 
     Source: Karras et al. 2019, figure 1b; the order is the original release's.
@@ -53,20 +52,16 @@ class EpilogueLayer(keras.layers.Layer):
             x = pixel_norm(x)
         if not self.use_styles:
             return instance_norm(x) if self.use_instance_norm else x
-        return recomputed(_normalised_and_styled, x, self.style(w)) if self.use_instance_norm else modulate(x, self.style(w))
+        return adain(x, self.style(w)) if self.use_instance_norm else modulate(x, self.style(w))
 
     def get_config(self):
         names = ("filters", "nonlinearity", "use_noise", "use_pixel_norm", "use_instance_norm", "use_styles", "use_wscale")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
-def _normalised_and_styled(x, styles):
-    return modulate(instance_norm(x), styles)
-
-
 @keras.saving.register_keras_serializable("stylegan_tf")
 class StyledConstant(EpilogueLayer):
-    """The learned 4x4 constant, starting at ones, with its epilogue."""
+    """A learned 4x4 constant, initially ones, and its epilogue."""
 
     def build(self, input_shape):
         self.const = self.add_weight(name="const", shape=(4, 4, self.filters), initializer="ones")
@@ -79,11 +74,11 @@ class StyledConstant(EpilogueLayer):
 
 @keras.saving.register_keras_serializable("stylegan_tf")
 class StyledDense(EpilogueLayer):
-    """A dense layer from w to 4x4 features, as configurations B and C of the paper begin, with its epilogue."""
+    """A dense layer from w to 4x4 features, the first layer of configurations B and C of the paper, and its epilogue."""
 
     def __init__(self, filters, **kwargs):
         super().__init__(filters, **kwargs)
-        # Gain sqrt(2) / 4 is the progressive GAN's; it makes up for the 16 pixels of an output channel.
+        # The gain of the progressive GAN, sqrt(2) / 4: every output channel has 16 pixels.
         self.features = EqualizedDense(filters * 16, gain=self.activation_gain / 4, use_wscale=self.use_wscale, use_bias=False,
                                        dtype=self.dtype_policy, name="features")  # fmt: skip
 
@@ -98,7 +93,7 @@ class StyledDense(EpilogueLayer):
 
 @keras.saving.register_keras_serializable("stylegan_tf")
 class StyledConv(EpilogueLayer):
-    """A 3x3 convolution, where asked for with upscaling and blur, with its epilogue.
+    """A 3x3 convolution, optionally with upscaling and blur, and its epilogue.
 
     Args:
         filters: feature maps out.

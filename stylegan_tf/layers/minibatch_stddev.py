@@ -1,4 +1,4 @@
-"""The minibatch statistics that the discriminator sees: how much the samples of a group differ."""
+"""Minibatch statistics as an input of the discriminator: how much the samples of a group differ."""
 
 import tensorflow as tf
 

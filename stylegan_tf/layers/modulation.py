@@ -1,10 +1,32 @@
-"""How a style enters the feature maps: AdaIN's scale and shift."""
+"""How a style enters the feature maps: adaptive instance normalisation (AdaIN)."""
 
 import tensorflow as tf
 
+from stylegan_tf.cpu.derivatives import recomputed_in_backward_pass
+from stylegan_tf.layers.normalization import instance_norm
+
+
+@recomputed_in_backward_pass
+def adain(x: tf.Tensor, styles: tf.Tensor) -> tf.Tensor:
+    """Normalises every feature map of every sample, then scales and shifts it by its style.
+
+    Args:
+        x: [N, H, W, C] activations, any float dtype.
+        styles: [N, 2C]. The first C are scale - 1, the others shift.
+
+    Returns:
+        [N, H, W, C], dtype of `x`.
+
+    Raises:
+        ValueError: `x` and `styles` disagree on C.
+
+    Source: Huang and Belongie 2017; Karras et al. 2019, equation 1.
+    """
+    return modulate(instance_norm(x), styles)
+
 
 def modulate(x: tf.Tensor, styles: tf.Tensor) -> tf.Tensor:
-    """Scales and shifts every feature map by its style (AdaIN, after the normalisation).
+    """Scales and shifts every feature map by its style: AdaIN without the normalisation.
 
     Args:
         x: [N, H, W, C] activations, any float dtype.

@@ -1,13 +1,11 @@
 """Changes of resolution that keep NHWC: blur, nearest upscale, mean downscale, and the two fused with a convolution."""
 
-import functools
-
 import numpy as np
 import tensorflow as tf
 
-from stylegan_tf.layers.bfloat16 import summed_in_float32
-from stylegan_tf.layers.convolution import conv2d, conv2d_down, conv2d_up
-from stylegan_tf.layers.derivatives import with_derivatives
+from stylegan_tf.cpu import convolution as fast
+from stylegan_tf.cpu.paths import replaced_by
+from stylegan_tf.layers.convolution import conv2d, conv2d_down, conv2d_up, filter2d
 
 
 def blur2d(x: tf.Tensor, blur_filter: tuple[float, ...] = (1, 2, 1), *, normalize: bool = True) -> tf.Tensor:
@@ -21,29 +19,15 @@ def blur2d(x: tf.Tensor, blur_filter: tuple[float, ...] = (1, 2, 1), *, normaliz
     Returns:
         [N, H, W, C]. Its gradient, and the gradient of that, are the same blur.
 
-    Source: the original release; see docs/architecture.md on even filters, whose SAME padding is one-sided.
+    Source: the original release. A filter of even length is padded more at the end than at the start; its gradient is the same
+    blur there and here, and the transpose only where the fast paths are off (`cpu/paths.py`).
     """
-    kernel = _blur_kernel(tuple(blur_filter), normalize)
-    return summed_in_float32(lambda inputs: _symmetric_blur(inputs, kernel), x)
-
-
-@functools.cache
-def _blur_kernel(taps: tuple[float, ...], normalize: bool) -> np.ndarray:
-    kernel = np.outer(taps, taps).astype(np.float32)
-    return kernel / kernel.sum() if normalize else kernel
-
-
-def _symmetric_blur(x: tf.Tensor, kernel: np.ndarray) -> tf.Tensor:
-    def blur(inputs):
-        depthwise = tf.constant(np.tile(kernel[:, :, None, None], [1, 1, inputs.shape[-1], 1]), inputs.dtype)
-        return tf.raw_ops.DepthwiseConv2dNative(input=inputs, filter=depthwise, strides=[1, 1, 1, 1], padding="SAME")
-
-    # TensorFlow's own gradient of a depthwise convolution takes a slow kernel on CPUs; the blur is its own gradient.
-    return with_derivatives(blur, lambda upstream, _: [_symmetric_blur(upstream, kernel)], x)
+    kernel = np.outer(blur_filter, blur_filter).astype(np.float32)
+    return filter2d(x, kernel / kernel.sum() if normalize else kernel)
 
 
 def upscale2d(x: tf.Tensor, factor: int = 2) -> tf.Tensor:
-    """Repeats every pixel `factor` times both ways: [N, H, W, C] to [N, H * factor, W * factor, C]."""
+    """Repeats every pixel `factor` times along both axes (nearest neighbour): [N, H, W, C] to [N, H * factor, W * factor, C]."""
     if factor == 1:
         return x
     _, height, width, channels = x.shape
@@ -53,7 +37,7 @@ def upscale2d(x: tf.Tensor, factor: int = 2) -> tf.Tensor:
 
 
 def downscale2d(x: tf.Tensor, factor: int = 2) -> tf.Tensor:
-    """Means of `factor` x `factor` pixels: [N, H, W, C] to [N, H / factor, W / factor, C]."""
+    """Averages `factor` x `factor` pixels: [N, H, W, C] to [N, H / factor, W / factor, C]."""
     if factor == 1:
         return x
     return tf.nn.avg_pool2d(x, factor, factor, "VALID")
@@ -64,13 +48,13 @@ def upscale2d_conv2d(x: tf.Tensor, kernel: tf.Tensor, *, is_fused: bool) -> tf.T
 
     Args:
         x: [N, H, W, in].
-        kernel: [3, 3, in, out], of one meaning in both forms.
-        is_fused: a matter of speed alone; the results agree to rounding.
+        kernel: [3, 3, in, out], with the same meaning in both forms.
+        is_fused: affects speed only; the results agree to rounding.
 
     Returns:
         [N, 2H, 2W, out].
 
-    Source: the original release, whose fused form applies the kernel rotated by 180 degrees. Here it is turned first.
+    Source: the original release, whose fused form applies the kernel rotated by 180 degrees. Here it is rotated first, which undoes that.
     """
     if not is_fused:
         return conv2d(upscale2d(x), kernel)
@@ -83,7 +67,7 @@ def conv2d_downscale2d(x: tf.Tensor, kernel: tf.Tensor, *, is_fused: bool) -> tf
     Args:
         x: [N, H, W, in].
         kernel: [3, 3, in, out].
-        is_fused: a matter of speed alone; the results agree to rounding.
+        is_fused: affects speed only; the results agree to rounding.
 
     Returns:
         [N, H / 2, W / 2, out].
@@ -93,17 +77,9 @@ def conv2d_downscale2d(x: tf.Tensor, kernel: tf.Tensor, *, is_fused: bool) -> tf
     return conv2d_down(x, _spread_kernel(kernel, scale=0.25))
 
 
+@replaced_by(fast.spread_kernel, on_gpus=True)
 def _spread_kernel(kernel: tf.Tensor, *, is_turned: bool = False, scale: float = 1.0) -> tf.Tensor:
-    """Sums the four 1-shifts of a 3x3 kernel, turned by 180 degrees where asked, into a 4x4 one: [3, 3, a, b] to [4, 4, a, b]."""
-    taps = tf.reshape(kernel, [9, -1])
-    spread = summed_in_float32(tf.matmul, tf.constant(_spreading(is_turned) * scale, kernel.dtype), taps)
-    return tf.reshape(spread, [4, 4, *kernel.shape[2:]])
-
-
-@functools.cache
-def _spreading(is_turned: bool) -> np.ndarray:
-    """The sum of the four shifts as a matrix [16, 9] of zeros and ones: one product with it, and one for its gradient."""
-    taps = np.eye(9, dtype=np.float32).reshape([3, 3, 9])
-    taps = taps[::-1, ::-1] if is_turned else taps
-    padded = np.pad(taps, [[1, 1], [1, 1], [0, 0]])
-    return (padded[1:, 1:] + padded[:-1, 1:] + padded[1:, :-1] + padded[:-1, :-1]).reshape([16, 9])
+    """Sums the four 1-shifts of a 3x3 kernel, turned by 180 degrees if asked for, into a 4x4 one: [3, 3, a, b] to [4, 4, a, b]."""
+    kernel = tf.reverse(kernel, [0, 1]) if is_turned else kernel
+    padded = tf.pad(kernel * scale, [[1, 1], [1, 1], [0, 0], [0, 0]])
+    return padded[1:, 1:] + padded[:-1, 1:] + padded[1:, :-1] + padded[:-1, :-1]

@@ -5,16 +5,15 @@ import math
 import keras
 import tensorflow as tf
 
+from stylegan_tf.cpu.order import scale_kernel
 from stylegan_tf.layers import resample
-from stylegan_tf.layers.bfloat16 import summed_in_float32
-from stylegan_tf.layers.convolution import conv2d
-from stylegan_tf.layers.order import not_before
+from stylegan_tf.layers.convolution import conv2d, matmul
 
 RELU_GAIN = math.sqrt(2)  # He initialisation before a (leaky) ReLU
 
 
 def weight_scale(fan_in: int, gain: float, lrmul: float, use_wscale: bool) -> tuple[float, float]:
-    """Standard deviation of fresh weights, and the factor they are multiplied by at run time.
+    """Standard deviation of the initial weights, and the factor they are multiplied by at run time.
 
     Source: Karras et al. 2018, section 4.1, with the learning-rate multiplier of the 2019 release.
     """
@@ -23,13 +22,13 @@ def weight_scale(fan_in: int, gain: float, lrmul: float, use_wscale: bool) -> tu
 
 
 class EqualizedLayer(keras.layers.Layer):
-    """What the scaled layers share: a scaled kernel, and a bias that starts at 0.
+    """Base of the scaled layers: a scaled kernel, and a bias that starts at 0.
 
     Args:
         gain: factor of He's initialisation; sqrt(2) before a nonlinearity, 1 elsewhere.
         lrmul: learning-rate multiplier of kernel and bias.
         use_wscale: scale at run time instead of at initialisation.
-        use_bias: whether `add_bias` has a bias to add.
+        use_bias: whether there is a bias.
     """
 
     def __init__(self, *, gain=RELU_GAIN, lrmul=1.0, use_wscale=True, use_bias=True, **kwargs):
@@ -40,7 +39,7 @@ class EqualizedLayer(keras.layers.Layer):
         self.use_bias = use_bias
 
     def add_scaled_weights(self, kernel_shape, num_biases):
-        """Creates `kernel` and, where asked for, `bias`. Called from `build`."""
+        """Creates `kernel` and, with `use_bias`, `bias`. Called from `build`."""
         std, self.scale = weight_scale(math.prod(kernel_shape[:-1]), self.gain, self.lrmul, self.use_wscale)
         initializer = keras.initializers.RandomNormal(stddev=std)
         self.kernel = self.add_weight(name="kernel", shape=kernel_shape, initializer=initializer)
@@ -49,7 +48,7 @@ class EqualizedLayer(keras.layers.Layer):
     def scaled_kernel(self, x):
         """The kernel as it is applied to x, in the compute dtype."""
         # Scaled in float32, cast once: a cast of the unscaled kernel would round twice.
-        return tf.cast(not_before(x, tf.cast(self.kernel, tf.float32)) * self.scale, self.compute_dtype)
+        return tf.cast(scale_kernel(tf.cast(self.kernel, tf.float32), self.scale, x), self.compute_dtype)
 
     def add_bias(self, x):
         """Adds the bias, multiplied by `lrmul`, along the last axis."""
@@ -82,7 +81,7 @@ class EqualizedDense(EqualizedLayer):
     def call(self, x):
         if len(x.shape) > 2:
             x = tf.reshape(x, [-1, math.prod(x.shape[1:])])
-        return self.add_bias(summed_in_float32(tf.matmul, x, self.scaled_kernel(x)))
+        return self.add_bias(matmul(x, self.scaled_kernel(x)))
 
     def get_config(self):
         return {**super().get_config(), "units": self.units}
@@ -97,7 +96,7 @@ class EqualizedConv2D(EqualizedLayer):
         kernel_size: side of the kernel.
         resampling: None, "up" (nearest upscale before) or "down" (2x2 means after).
         blur_filter: taps of the blur after "up" or before "down", or None.
-        is_fused: resampling and convolution in one operation; a matter of speed alone.
+        is_fused: resampling and convolution in one operation; affects speed only.
     """
 
     def __init__(self, filters, kernel_size=3, *, resampling=None, blur_filter=None, is_fused=False, **kwargs):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import tensorflow as tf
 
-from stylegan_tf.layers.order import not_before
+from stylegan_tf.cpu.order import not_before
 from stylegan_tf.losses import InputGradientPenalty, Loss, MixedGradientPenalty, Penalty
 from stylegan_tf.models.base import Context, Part, Term, Values
 

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from stylegan_tf.cpu import graph_optimizer
 from stylegan_tf.models.base import AfterStep, Context, Generator, Model, Network, Part, Phase
 from stylegan_tf.models.weights import copy_variables, move_averages, named_weights
 from stylegan_tf.resolution import Lod, split_lod
 from stylegan_tf.settings import TrainingSettings
-from stylegan_tf.training import custom_gradients, graph_optimizer, optimizers, timing
+from stylegan_tf.training import custom_gradients, optimizers, timing
 from stylegan_tf.training.inputs import Inputs, InputSource, RandomInputs, process_reals
 from stylegan_tf.training.schedule import Stage
 from stylegan_tf.training.splitting import Split, split_minibatch
@@ -86,13 +87,13 @@ class Trainer:
             Statistics of every iteration, float32 scalars by name: means over the minibatch and over the steps of a phase.
         """
         function, arguments = self._function(batches, stage, nimg, num_iterations)
-        with graph_optimizer.left_out_on_cpus():
+        with graph_optimizer.disabled_on_cpus():
             return function(*arguments)
 
     def trace(self, batches: Iterator, stage: Stage, *, nimg: int, num_iterations: int = 1):
         """The traced function of `run`, to look at its graph; has the same arguments and runs nothing."""
         function, arguments = self._function(batches, stage, nimg, num_iterations)
-        with graph_optimizer.left_out_on_cpus():
+        with graph_optimizer.disabled_on_cpus():
             return function.get_concrete_function(*arguments)
 
     def has_traced(self, stage: Stage, *, nimg: int, num_iterations: int = 1) -> bool:

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from stylegan_tf.training.inputs import process_reals
 
 from stylegan_tf.resolution import split_lod
+from stylegan_tf.training.inputs import process_reals
 from tests.closeness import assert_close
 from tests.recorded import arrays, nhwc, repeat
 

@@ -38,11 +38,11 @@ def test_find_takes_latest_names_numbers_and_paths(tmp_path):
     folders = [run_dirs.create(tmp_path, name) for name in ("a", "b", "c")]
     for folder in folders[:2]:
         folder.state_path.write_bytes(b"")
-    assert run_dirs.find(tmp_path, "latest").name == "00001-b"  # 00002 has no state to go on from
+    assert run_dirs.find(tmp_path, "latest").name == "00001-b"  # 00002 has no state to resume from
     assert run_dirs.find(tmp_path, "0").name == "00000-a"
     assert run_dirs.find(tmp_path, "00002-c").name == "00002-c"
     assert run_dirs.find(tmp_path, str(folders[0].path)) == folders[0].path
-    with pytest.raises(MissingFileError, match="can go on: 00000-a, 00001-b"):
+    with pytest.raises(MissingFileError, match="can be resumed: 00000-a, 00001-b"):
         run_dirs.find(tmp_path, "12")
 
 

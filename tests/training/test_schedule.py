@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from stylegan_tf.errors import UserError
-from stylegan_tf.settings import DataSettings, ScheduleSettings, TrainingSettings
+from stylegan_tf.models.stylegan.settings import Settings
+from stylegan_tf.settings import DataSettings, ScheduleSettings
 from stylegan_tf.training.schedule import TrainingSchedule, needs_new_optimizers, rescaled
 from stylegan_tf.training.settings_check import check_devices
 
@@ -112,7 +113,7 @@ def test_rescaled_growth_leaves_the_full_resolution_its_share():
     ("devices", "message"), [(3, "30 at 8x8 on 3 devices is not a multiple"), (64, "8x8 on 64 devices must be at least 1")]
 )
 def test_minibatches_that_the_devices_cannot_share_are_refused_before_the_run(devices, message):
-    settings = TrainingSettings(
+    settings = Settings(
         "x",
         data=DataSettings(resolution=8),
         schedule=ScheduleSettings(start_resolution=8, minibatch_base=32, minibatch_by_resolution={}, minibatch_follows_devices=True),

@@ -91,7 +91,10 @@ with stopping.StopRequest(say) as stop, stop.resting(lambda: say("saved")):
     work(20)
     say("too late")
 """)
-    assert printed == ["saved", "Stopped by SIGTERM between two steps; the training state is saved. Go on: --resume latest"]
+    assert printed == [
+        "saved",
+        "Stopped by SIGTERM between two steps; the training state is saved. Resume with: python train.py --resume latest",
+    ]
 
 
 def test_a_file_is_seen_in_the_middle_of_long_work_too():
@@ -140,7 +143,9 @@ def test_the_chief_of_several_workers_saves_for_another_and_tells_them():
 with stopping.StopRequest(say, notices=Notices(True, asked="SIGTERM"), leave=leave) as stop, stop.resting(lambda: say("saved")):
     work(20)
 """)
-    message = "Stopped by another worker (SIGTERM) between two steps; the training state is saved. Go on: --resume latest"
+    message = (
+        "Stopped by another worker (SIGTERM) between two steps; the training state is saved. Resume with: python train.py --resume latest"
+    )
     assert printed == ["asks: another worker (SIGTERM)", "saved", message, f"tells: The first worker: {message}", "leaves"]
 
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 @functools.cache
 def has_bfloat16() -> bool:
-    """Whether TensorFlow multiplies bfloat16 here and adds up in float32: on GPUs, and on processors with AVX-512 or ARM's bf16."""
+    """Whether TensorFlow sums products of bfloat16 numbers in float32 here: on GPUs, and on CPUs with AVX-512 or ARM's bf16."""
     if tf.config.list_logical_devices("GPU"):
         return True
     try:
@@ -23,9 +23,14 @@ def has_bfloat16() -> bool:
 def summed_in_float32(operation: Callable[..., tf.Tensor], *factors: tf.Tensor) -> tf.Tensor:
     """operation(*factors), a convolution or a matrix product, in the dtype of the factors.
 
-    Without such units TensorFlow falls back on kernels that add up in bfloat16, too, and take five times as long. Float32
-    holds every product of two bfloat16 numbers exactly; its gradients are rounded in the same places.
+    Without such units, TensorFlow's kernels sum in bfloat16 and take five times as long. Float32 represents every product of two
+    bfloat16 numbers exactly; the gradients of the casts round in the same places as the units do.
     """
     if factors[0].dtype != tf.bfloat16 or has_bfloat16():
         return operation(*factors)
     return tf.cast(operation(*(tf.cast(factor, tf.float32) for factor in factors)), tf.bfloat16)
+
+
+def matmul(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+    """[N, in] and [in, out] to [N, out]."""
+    return summed_in_float32(tf.matmul, a, b)

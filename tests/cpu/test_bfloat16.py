@@ -1,4 +1,4 @@
-"""Sums of bfloat16 products are float32 sums, rounded once: a sum of ones in bfloat16 would stop at 256."""
+"""Products of bfloat16 numbers are summed in float32 and rounded once: a sum of ones in bfloat16 would end at 256."""
 
 import functools
 
@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stylegan_tf.layers import bfloat16, resample
+from stylegan_tf.cpu import bfloat16
+from stylegan_tf.layers import resample
 from stylegan_tf.layers.convolution import conv2d
 from stylegan_tf.layers.scaled import EqualizedDense
 

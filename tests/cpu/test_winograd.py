@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stylegan_tf.layers import convolution, winograd
+from stylegan_tf.cpu import winograd
+from stylegan_tf.layers import convolution as layers
 from tests.closeness import assert_close
-from tests.layers.test_convolution import gradients, plain
+from tests.cpu.test_convolution import gradients, plain
 
 TOLERANCE = 1e-5  # the transforms round ten times as much as the plain sum
 
@@ -20,7 +21,7 @@ def test_correlation_of_a_3x3_kernel():
     assert_close(winograd.correlate(x, kernel, 1, 8, 12), plain(x, kernel), TOLERANCE)
 
 
-def test_rounding_stays_a_few_times_that_of_the_sum():
+def test_rounding_error_is_a_few_times_that_of_the_sum():
     x, kernel = normal(1, 16, 16, 256), normal(3, 3, 256, 256)
     exact = tf.nn.conv2d(tf.cast(x, tf.float64), tf.cast(kernel, tf.float64), 1, "SAME").numpy()
     error = np.abs(winograd.correlate(x, kernel, 1, 16, 16).numpy() - exact)
@@ -35,13 +36,15 @@ def test_gradient_by_a_3x3_kernel():
 
 def test_downscaling_and_its_gradient_by_the_kernel():
     x, kernel, upstream = normal(2, 8, 16, 5), normal(4, 4, 5, 7), normal(2, 4, 8, 7)
-    assert_close(winograd.conv2d_down(x, kernel), convolution._strided(x, kernel), TOLERANCE)
-    assert_close(winograd.strided_kernel_gradient(x, upstream), convolution._strided_sum_of_tensorflow(x, upstream), TOLERANCE)
+    assert_close(winograd.conv2d_down(x, kernel), tf.nn.conv2d(x, kernel, 2, "SAME"), TOLERANCE)
+    expected = tf.raw_ops.Conv2DBackpropFilter(input=x, filter_sizes=[4, 4, 5, 7], out_backprop=upstream, strides=[1, 2, 2, 1],
+                                               padding="SAME")  # fmt: skip
+    assert_close(winograd.strided_kernel_gradient(x, upstream), expected, TOLERANCE)
 
 
 @pytest.fixture
 def always_in_tiles(monkeypatch):
-    """Small images of few maps go through tiles, too; counts how often."""
+    """Computes small images of few maps in tiles as well; a list of the calls."""
     calls = []
     for name in ("correlate", "kernel_gradient"):
         original = getattr(winograd, name)
@@ -53,20 +56,20 @@ def always_in_tiles(monkeypatch):
 
 @pytest.mark.parametrize("operation", ["same", "down", "up"])
 def test_first_and_second_gradients(operation, always_in_tiles):
-    ours, theirs, x, kernel, outputs = {
-        "same": (convolution._conv2d_for_cpu, plain, (2, 4, 8, 3), (3, 3, 3, 5), (2, 4, 8, 5)),
-        "down": (convolution._down_for_cpu, convolution._strided, (2, 8, 16, 3), (4, 4, 3, 5), (2, 4, 8, 5)),
-        "up": (convolution._up_for_cpu, convolution._transposed, (2, 4, 8, 3), (4, 4, 5, 3), (2, 8, 16, 5)),
+    convolve, x, kernel, outputs = {
+        "same": (layers.conv2d, (2, 4, 8, 3), (3, 3, 3, 5), (2, 4, 8, 5)),
+        "down": (layers.conv2d_down, (2, 8, 16, 3), (4, 4, 3, 5), (2, 4, 8, 5)),
+        "up": (layers.conv2d_up, (2, 4, 8, 3), (4, 4, 5, 3), (2, 8, 16, 5)),
     }[operation]
     given = normal(*x) * 0.5, normal(*kernel, seed=1) * 0.5, normal(*outputs, seed=2) * 0.5
-    for found, expected in zip(tf.function(gradients)(ours, *given), gradients(theirs, *given), strict=True):
+    for found, expected in zip(tf.function(gradients)(convolve.fast, *given), gradients(convolve.plain, *given), strict=True):
         assert_close(found, expected, 3 * TOLERANCE)
     assert always_in_tiles
 
 
 @pytest.mark.parametrize(("shape", "maps", "stride"), [((1, 8, 8, 256), 256, 1), ((1, 16, 18, 256), 256, 1), ((1, 16, 16, 64), 256, 1),
                                                        ((1, 16, 16, 256), 256, 2)])  # fmt: skip
-def test_what_takes_longer_in_tiles_stays_out(shape, maps, stride):
+def test_tiles_are_not_used_where_they_take_longer(shape, maps, stride):
     assert not winograd.fits(tf.zeros(shape), shape[-1], maps, stride=stride)
     assert winograd.fits(tf.zeros([1, 16, 16, 256]), 256, 256)
     assert not winograd.fits(tf.zeros([1, 16, 16, 256], tf.bfloat16), 256, 256)
@@ -78,7 +81,7 @@ def test_an_unknown_batch():
         with tf.GradientTape() as tape:
             kernel = tf.ones([3, 3, 256, 256])
             tape.watch(kernel)
-            y = convolution.conv2d(x, kernel)
+            y = layers.conv2d(x, kernel)
         return tape.gradient(y, kernel)
 
     assert gradient(tf.ones([3, 16, 16, 256])).numpy()[1, 1, 0, 0] == pytest.approx(3 * 256, rel=1e-5)

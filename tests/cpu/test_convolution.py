@@ -1,11 +1,11 @@
-"""The convolution whose gradients are written by hand, against TensorFlow's own."""
+"""Convolutions whose gradients are written by hand, against TensorFlow's own."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from stylegan_tf.layers import convolution
-from stylegan_tf.layers.convolution import _conv2d_for_cpu, kernel_gradient
+from stylegan_tf.cpu import convolution
+from stylegan_tf.layers import convolution as layers
 from tests.closeness import assert_close
 
 # Sums of up to 100 float32 products in another order.
@@ -35,7 +35,7 @@ def test_first_and_second_gradients_equal_tensorflows(size, is_graph):
     x, kernel, cotangent = (tf.constant(random.normal(0, 0.5, shape), tf.float32)
                             for shape in ([2, 6, 4, 3], [size, size, 3, 5], [2, 6, 4, 5]))  # fmt: skip
     compute = tf.function(gradients) if is_graph else gradients
-    for ours, theirs in zip(compute(_conv2d_for_cpu, x, kernel, cotangent), gradients(plain, x, kernel, cotangent), strict=True):
+    for ours, theirs in zip(compute(layers.conv2d.fast, x, kernel, cotangent), gradients(plain, x, kernel, cotangent), strict=True):
         assert_close(ours, theirs, TOLERANCE)
 
 
@@ -43,23 +43,19 @@ def test_first_and_second_gradients_equal_tensorflows(size, is_graph):
 @pytest.mark.parametrize("is_graph", [False, True])
 @pytest.mark.parametrize("wide", [1, 256], ids=["as products", "as convolutions"])
 def test_strided_gradients_equal_tensorflows(direction, is_graph, wide, monkeypatch):
-    """The plain operations carry TensorFlow's own gradients."""
     monkeypatch.setattr(convolution, "_WIDE_FEATURES", wide)
-    ours, theirs = {
-        "down": (convolution._down_for_cpu, convolution._strided),
-        "up": (convolution._up_for_cpu, convolution._transposed),
-    }[direction]
+    convolve = {"down": layers.conv2d_down, "up": layers.conv2d_up}[direction]
     shapes = ([2, 8, 4, 3], [4, 4, 3, 5], [2, 4, 2, 5]) if direction == "down" else ([2, 4, 2, 3], [4, 4, 5, 3], [2, 8, 4, 5])
     random = np.random.RandomState(4)
     x, kernel, cotangent = (tf.constant(random.normal(0, 0.5, shape), tf.float32) for shape in shapes)
     compute = tf.function(gradients) if is_graph else gradients
-    for found, expected in zip(compute(ours, x, kernel, cotangent), gradients(theirs, x, kernel, cotangent), strict=True):
+    for found, expected in zip(compute(convolve.fast, x, kernel, cotangent), gradients(convolve.plain, x, kernel, cotangent), strict=True):
         assert_close(found, expected, TOLERANCE)
 
 
 def test_gradient_by_the_kernel_of_an_unknown_batch():
     @tf.function(input_signature=[tf.TensorSpec([None, 4, 4, 2]), tf.TensorSpec([None, 4, 4, 3])])
     def compute(x, upstream):
-        return kernel_gradient(x, upstream, 3)
+        return convolution.kernel_gradient(x, upstream, 3)
 
     assert compute(tf.ones([5, 4, 4, 2]), tf.ones([5, 4, 4, 3])).numpy()[1, 1, 0, 0] == 5 * 16  # the middle tap sees every pixel

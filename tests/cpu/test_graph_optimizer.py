@@ -1,9 +1,9 @@
-"""Steps run as they were traced, and the switch is back where it was for everything else."""
+"""Training steps on CPUs run as they were traced; everything else is optimised as before."""
 
 import pytest
 import tensorflow as tf
 
-from stylegan_tf.training import graph_optimizer
+from stylegan_tf.cpu import graph_optimizer, paths
 from stylegan_tf.training.step import Trainer
 
 
@@ -12,27 +12,33 @@ def is_switched_off():
 
 
 @pytest.mark.parametrize("before", [False, True])
-def test_the_switch_comes_back(before, monkeypatch):
+def test_the_switch_is_restored(before, monkeypatch):
     monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: [])
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": before})
     try:
-        with graph_optimizer.left_out_on_cpus():
+        with graph_optimizer.disabled_on_cpus():
             assert is_switched_off()
         assert is_switched_off() == before
-        with pytest.raises(ValueError, match="within"), graph_optimizer.left_out_on_cpus():
+        with pytest.raises(ValueError, match="within"), graph_optimizer.disabled_on_cpus():
             raise ValueError("within")
         assert is_switched_off() == before
     finally:
         tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})
 
 
-def test_gpus_keep_it(monkeypatch):
+def test_enabled_on_gpus(monkeypatch):
     monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: ["/GPU:0"])
-    with graph_optimizer.left_out_on_cpus():
+    with graph_optimizer.disabled_on_cpus():
         assert not is_switched_off()
 
 
-def test_steps_are_called_within(monkeypatch):
+def test_enabled_where_fast_paths_are_off(monkeypatch):
+    monkeypatch.setenv(paths.VARIABLE, "off")
+    with graph_optimizer.disabled_on_cpus():
+        assert not is_switched_off()
+
+
+def test_steps_are_called_with_it_disabled(monkeypatch):
     monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: [])
     trainer = object.__new__(Trainer)
     trainer._function = lambda *_: (lambda value: (value, is_switched_off()), ("an argument",))

@@ -1,9 +1,9 @@
-"""Convolutions of many maps on CPUs with fewer multiplications: a tile of 4x4 outputs at a time, after Winograd, Toom and Cook.
+"""Convolutions of many maps on CPUs with fewer multiplications, in tiles of 4x4 outputs: the algorithm of Winograd, Toom and Cook.
 
-Two polynomials that are known at enough points are multiplied point by point. So 6 x 6 products make the 4 x 4 outputs of a 3x3
-kernel that take 144 otherwise, and 5 x 5 make those of a 2x2 kernel that take 64; each is one product of matrices over all maps.
-Constant matrices lead to the values at the points and back. Largest error in float32: 4e-6 of the largest output.
-docs/performance.md has the measurement.
+Two polynomials whose values are known at enough points are multiplied point by point. So the 4 x 4 outputs of a 3x3 kernel need
+6 x 6 products in place of 144, and those of a 2x2 kernel 5 x 5 in place of 64; each is one matrix product over all maps. Constant
+matrices transform tiles and kernels to values at the points, and products back. Largest error in float32: 4e-6 of the largest
+output. docs/performance.md has the measurements.
 
 Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016 (arXiv:1509.09308).
 """
@@ -14,23 +14,23 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from stylegan_tf.layers.order import not_before
+from stylegan_tf.cpu.order import not_before
 
 TILE = 4  # outputs of a tile in each direction
-_LEAST_MAPS = 256  # with fewer, the transforms take longer than what is saved
-_LEAST_SIZE = 16  # with fewer pixels the kernel's own transform takes longer than what is saved
+_LEAST_MAPS = 256  # with fewer, the transforms take more time than the products save
+_LEAST_SIZE = 16  # with fewer pixels, the transform of the kernel takes more time than the products save
 _POINTS = (0.0, 0.75, -0.75, 1.5, -1.5)  # and infinity; with 0, 1, -1, 2, -2 errors are four times as large
 
 
 def fits(image: tf.Tensor, *maps: int, stride: int = 1) -> bool:
-    """Whether tiles save time: outputs of 1 / stride of the size of `image` [N, H, W, C], in float32, enough maps on both sides."""
+    """Whether tiles save time: float32, enough `maps` in and out, and outputs (1 / stride of `image` [N, H, W, C]) of a fitting size."""
     if image.dtype != tf.float32 or min(maps) < _LEAST_MAPS or None in image.shape[1:3]:
         return False
     height, width = image.shape[1] // stride, image.shape[2] // stride
     return min(height, width) >= _LEAST_SIZE and height % TILE == width % TILE == 0
 
 
-# A function: one node of the graph for each use, traced once for each shape.
+# A function of its own: one node of the graph for each use, traced once for each shape.
 @tf.function(autograph=False)
 def correlate(x: tf.Tensor, kernel: tf.Tensor, before: int, height: int, width: int) -> tf.Tensor:
     """Sums of x under each tap, starting `before` pixels outside: [N, H, W, in], [taps, taps, in, out] to [N, height, width, out]."""
@@ -61,7 +61,7 @@ def conv2d_down(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
 def strided_kernel_gradient(x: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
     """Gradient of `conv2d_down` by its kernel: x [N, 2H, 2W, in] and upstream [N, H, W, out] to [4, 4, in, out]."""
     channels, filters = x.shape[-1], upstream.shape[-1]
-    # From x once more: TensorFlow would merge these phases with those of `conv2d_down` and keep both x and them until now.
+    # Computed again from x: TensorFlow would merge these phases with those of `conv2d_down`, and hold both x and them until now.
     phases = kernel_gradient(_phases(not_before(upstream, x)), upstream, 2, 0)
     phases = tf.reshape(phases, [2, 2, 2, 2, channels, filters])
     return tf.reshape(tf.transpose(phases, [0, 2, 1, 3, 4, 5]), [4, 4, channels, filters])
@@ -102,7 +102,7 @@ def _tiles(x, size, before, height, width):
     down, across, shared = height // TILE, width // TILE, size - TILE
     x = tf.pad(x, [[0, 0], [before, height + TILE - before - rows], [before, width + TILE - before - columns], [0, 0]])
     x = tf.transpose(tf.reshape(x, [-1, down + 1, TILE, across + 1, TILE, channels]), [2, 4, 0, 1, 3, 5])
-    # What a tile shares with the next one is the beginning of that. Slices of single pixels would be twice as many nodes of the graph.
+    # A tile overlaps with the beginning of the next one. Slices of single pixels would be twice as many nodes of the graph.
     x = tf.concat([x[:, :, :, :down], x[:shared, :, :, 1:]], axis=0)
     x = tf.concat([x[:, :, :, :, :across], x[:, :shared, :, :, 1:]], axis=1)
     return tf.reshape(x, [size**2, -1, channels])
@@ -115,5 +115,5 @@ def _untiled(tiles, height, width):
 
 
 def _phases(x):
-    """[N, 2H, 2W, C] to [N, H + 1, W + 1, 4C], from one pixel outside."""
+    """[N, 2H, 2W, C], from one pixel outside, to the four phases of the pixels as maps: [N, H + 1, W + 1, 4C]."""
     return tf.nn.space_to_depth(tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]]), 2)
