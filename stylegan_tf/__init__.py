@@ -3,7 +3,7 @@
 import os
 
 # TensorFlow leaves oneDNN's kernels off on CPUs without AVX-512 VNNI. They are 2.3 times as fast there as its own
-# (docs/performance.md), and the switch is read once, at TensorFlow's import.
+# (docs/experiments.md), and the switch is read once, at TensorFlow's import.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 __version__ = "0.1.0"

@@ -3,7 +3,7 @@
 A convolution relates three tensors: an image [N, H, W, in], a kernel [k, k, in, out] and an image [N, H / s, W / s, out], where s
 is the stride. Each of the three is a linear function of either of the others, and the derivatives of each of these operations are
 the other two. So derivatives of every order are fast as well. Large images of many maps go through `winograd.py`, gradients by the
-kernel through products of one row of taps at a time. docs/performance.md has the measurements.
+kernel through products of one row of taps at a time. docs/experiments.md has the measurements.
 """
 
 import functools

@@ -14,7 +14,7 @@ _SWITCH = "disable_meta_optimizer"
 def disabled_on_cpus() -> Iterator[None]:
     """Functions that are traced and called in this context run as they were traced; with a GPU, where layouts matter, no change.
 
-    A step is no slower without the optimiser, and its first call is seconds faster (docs/performance.md). Calls with and without
+    A step is no slower without the optimiser, and its first call is seconds faster (docs/experiments.md). Calls with and without
     it are compiled separately, so the trace and all calls of a function belong in this context. The switch applies to the whole
     process: a function that another thread calls for the first time meanwhile is not optimised either.
     """

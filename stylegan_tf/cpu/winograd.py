@@ -3,7 +3,7 @@
 Two polynomials whose values are known at enough points are multiplied point by point. So the 4 x 4 outputs of a 3x3 kernel need
 6 x 6 products in place of 144, and those of a 2x2 kernel 5 x 5 in place of 64; each is one matrix product over all maps. Constant
 matrices transform tiles and kernels to values at the points, and products back. Largest error in float32: 4e-6 of the largest
-output. docs/performance.md has the measurements.
+output. docs/experiments.md has the measurements.
 
 Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016 (arXiv:1509.09308).
 """

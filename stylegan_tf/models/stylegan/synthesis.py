@@ -14,7 +14,7 @@ from stylegan_tf.models.stylegan.settings import DiscriminatorSettings, Generato
 NOISE_MODES = ("random", "const", "none")
 
 # From this output resolution on, upscaling and convolution run as one operation where `fused_scale` is "auto".
-# docs/performance.md has the measurement.
+# docs/experiments.md has the measurement.
 FUSED_FROM_RESOLUTION = 8
 
 
