@@ -92,7 +92,7 @@ def start(settings: TrainingSettings, options: argparse.Namespace, source: Path 
     check_source(settings.transfer.init_from)
     devices = device_choice.open_devices(settings.run)
     settings_check.check_devices(settings, devices.num_devices)
-    name = run_name(dataset.name, devices.num_devices)
+    name = run_name(settings.model, dataset.name, devices.num_devices)
     folder = run_dirs.create(options.outdir, name) if devices.is_chief else run_dirs.scratch()
     on_snapshot = metrics_callback(settings, dataset, folder.path)
     return launch.start(settings, folder, dataset, devices, command=sys.argv, source=source, on_snapshot=on_snapshot)
@@ -190,9 +190,9 @@ def read_config(folder: Path) -> TrainingSettings:
         raise UserError(f"{path} cannot be read: {error}") from error
 
 
-def run_name(dataset_name: str, num_devices: int) -> str:
+def run_name(model: str, dataset_name: str, num_devices: int) -> str:
     """Name of a run folder without its number."""
-    return f"sgan-{dataset_name}-{num_devices}gpu"
+    return f"{model}-{dataset_name}-{num_devices}gpu"
 
 
 def print_estimate(settings: TrainingSettings, dataset: "Dataset") -> int:

@@ -16,6 +16,7 @@ from stylegan_tf.errors import UserError
 from stylegan_tf.models.stylegan.settings import Settings
 from stylegan_tf.settings import DataSettings, ScheduleSettings
 from stylegan_tf.training.settings_check import check
+from tests.settings_tables import HEADING, PAGE, tables
 
 ROOT = Path(__file__).parents[1]
 
@@ -186,13 +187,43 @@ def test_config_needs_no_tensorflow():
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
-def test_every_setting_is_in_the_documentation():
-    page = (ROOT / "docs" / "config.md").read_text()
-    for group in dataclasses.fields(Settings):
-        if group.name == "name":
-            continue
-        section = page.split(f"### `{group.name}.`")[1].split("###")[0]
-        for field in dataclasses.fields(getattr(Settings("x"), group.name)):
-            assert f"| `{field.name}` |" in section, f"{group.name}.{field.name}"
-    for name in config.PRESETS:
-        assert f"`{name}`" in page, name
+def test_the_documentation_lists_every_setting_with_its_default_and_comment():
+    page = PAGE.read_text(encoding="utf-8")
+    assert page.split(f"{HEADING}\n\n")[1] == tables(), "run python -m tests.settings_tables"
+
+
+def test_every_preset_is_in_the_documentation():
+    page = PAGE.read_text(encoding="utf-8")
+    assert [name for name in config.PRESETS if f"`{name}`" not in page] == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (Settings("x", loss=LossSettings(D="wgan_gp", G="wgan")), r"excludes loss.regulariser = r1\. Try --set loss.regulariser=none"),
+        (Settings("x", loss=LossSettings(D="wgan", regulariser=None)), r"does not belong to loss.D = wgan\. Try --set loss.G=wgan"),
+        (Settings("x", loss=LossSettings(lazy_interval=16, D_steps=5)), r"excludes loss.D_steps above 1"),
+        (Settings("x", run=RunSettings(precision="bfloat16")), r"run.precision must be one of auto, float32, .*Received: 'bfloat16'"),
+        (Settings("x", run=RunSettings(on_nan="ignore")), r"run.on_nan must be one of stop, rollback"),
+        (Settings("x", schedule=ScheduleSettings(fade_kimg="60")), r"schedule.fade_kimg must be a number\. Received: '60'"),
+        (Settings("x", loss=None), r"loss must be a LossSettings"),
+    ],
+)
+def test_settings_made_in_python_are_checked(settings, message):
+    with pytest.raises(UserError, match=message):
+        check(settings)
+
+
+def test_settings_of_the_first_version_are_read_and_old_names_are_explained():
+    old = {"name": "x", "optimizer": {"beta1": 0.5, "ema_kimg": 3}, "schedule": {"num_pairs_per_look": 2}, "run": {"pairs_per_call": 2}}
+    read = models.read_settings(old)
+    assert isinstance(read, Settings)
+    assert (read.optimizer.G.beta1, read.optimizer.D.beta1, read.optimizer.ema_kimg) == (0.5, 0.5, 3)
+    assert (read.schedule.iterations_per_update, read.run.iterations_per_call) == (2, 2)
+    with pytest.raises(UserError, match=r"run.pairs_per_call is called run.iterations_per_call now"):
+        settings_text.override(base(), ["run.pairs_per_call=2"])
+
+
+def test_unknown_models_list_the_known_ones():
+    with pytest.raises(UserError, match=r"Unknown model 'stilegan'\. Known: stylegan.*Did you mean stylegan"):
+        models.read_settings({"name": "x", "model": "stilegan"})

@@ -242,12 +242,13 @@ class Model:
         """Running values that the phases keep, by name, with their first value; saved, resumed and shown as Running/NAME."""
         return {}
 
-    def feature_maps(self, settings: Any, side: int) -> int:
-        """Feature maps of the convolutions at a resolution, for estimates of time and memory.
+    def feature_maps(self, settings: Any, side: int, resolution: int) -> int:
+        """Number of feature maps at a side, for estimates of time and memory.
 
         Args:
             settings: of the generator or the discriminator.
-            side: of the feature maps, 4 to the full resolution.
+            side: of the feature maps, 4 to `resolution`.
+            resolution: of the images.
         """
         raise NotImplementedError
 

@@ -4,6 +4,7 @@ import functools
 import math
 import time
 from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 
@@ -85,8 +86,7 @@ def kimg_by_resolution(schedule: TrainingSchedule, total_kimg: float) -> list[tu
 
 def forward_flops(settings: TrainingSettings, resolution: int) -> float:
     """Floating-point operations of one image through G and D at a resolution (mapping and 1x1 convolutions left out)."""
-    feature_maps = models.find(settings.model).feature_maps
-    return 2.0 * sum(_multiplications(functools.partial(feature_maps, network), resolution) for network in (settings.G, settings.D))
+    return 2.0 * sum(_multiplications(_feature_maps(settings, network), resolution) for network in (settings.G, settings.D))
 
 
 def _multiplications(feature_maps: Callable[[int], int], resolution: int) -> float:
@@ -110,11 +110,11 @@ def memory_bytes(settings: TrainingSettings, resolution: int, part: int, counts:
         counts: trained weights, of `count_weights`.
         policy: Keras dtype policy.
     """
-    feature_maps = models.find(settings.model).feature_maps
+    networks = [_feature_maps(settings, network) for network in (settings.G, settings.D)]
     activations = 0.0
     size = 4
     while size <= resolution:
-        activations += 2.0 * size**2 * (feature_maps(settings.G, size) + feature_maps(settings.D, size))
+        activations += 2.0 * size**2 * sum(feature_maps(size) for feature_maps in networks)
         size *= 2
     bytes_each = 4 if policy == "float32" else 2
     weights = 4.0 * (4 * counts["G"] + 4 * counts["D"] + counts["G_ema"])
@@ -123,7 +123,7 @@ def memory_bytes(settings: TrainingSettings, resolution: int, part: int, counts:
 
 def measured_flops(settings: TrainingSettings, resolution: int, policy: str) -> float:
     """Floating-point operations a second of this device in a convolution as the run will need, measured for half a second."""
-    width = models.find(settings.model).feature_maps(settings.D, resolution)
+    width = _feature_maps(settings, settings.D)(resolution)
     dtype = {"mixed_bfloat16": tf.bfloat16, "mixed_float16": tf.float16}.get(policy, tf.float32)
     batch = max(1, min(8, 2**22 // (resolution**2 * width)))
     images = tf.zeros([batch, resolution, resolution, width], dtype)
@@ -135,3 +135,8 @@ def measured_flops(settings: TrainingSettings, resolution: int, policy: str) -> 
         float(convolve(images))
         runs += 1
     return 2.0 * 9 * resolution**2 * width**2 * batch * runs / (time.perf_counter() - start)
+
+
+def _feature_maps(settings: TrainingSettings, network: Any) -> Callable[[int], int]:
+    """Side to number of feature maps, of one of the run's networks."""
+    return functools.partial(models.find(settings.model).feature_maps, network, resolution=settings.data.resolution or 1024)

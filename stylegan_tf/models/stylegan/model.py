@@ -59,7 +59,7 @@ class StyleGAN(Model):
         z_mix = tf.random.stateless_normal([minibatch, settings.G.z_dim], seeds[1])
         return {"z_mix": z_mix}, {"mixing_cutoff": tf.where(is_mixed, cutoff, num_layers)}
 
-    def feature_maps(self, settings, side):
+    def feature_maps(self, settings, side, resolution):
         return num_features(settings, side)
 
     def frozen(self, weight_names, num_layers):
