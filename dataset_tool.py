@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from stylegan_tf import command_line
-from stylegan_tf.data.arguments import HelpFormatter, add_output, add_preparation, count, prepare_options, refuse_preparation, seed
+from stylegan_tf.data.intake.arguments import HelpFormatter, add_output, add_preparation, count, prepare_options, refuse_preparation, seed
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -153,9 +153,9 @@ def _add_lookers(command: Callable) -> None:
 
 def _build(open_source: Callable, args: argparse.Namespace, **more) -> None:
     """Checks options and target first: opening a large source takes a while."""
-    from stylegan_tf.data.build import build_dataset
-    from stylegan_tf.data.kept_memory import keep_freed_memory
-    from stylegan_tf.data.target import ready_target
+    from stylegan_tf.data.intake.build import build_dataset
+    from stylegan_tf.data.intake.kept_memory import keep_freed_memory
+    from stylegan_tf.data.records.target import ready_target
 
     options = prepare_options(args, **more)
     sources = [value for name in _SOURCES if (value := getattr(args, name, None))]
@@ -254,9 +254,9 @@ def create_celeba(args: argparse.Namespace) -> None:
 def convert(args: argparse.Namespace) -> None:
     """Copies a dataset into another encoding."""
     from stylegan_tf.data import open_dataset
-    from stylegan_tf.data.codecs import JPEG_QUALITY
-    from stylegan_tf.data.convert import convert_dataset
-    from stylegan_tf.data.prepare_options import jpeg_quality
+    from stylegan_tf.data.intake.prepare_options import jpeg_quality
+    from stylegan_tf.data.records.codecs import JPEG_QUALITY
+    from stylegan_tf.data.records.convert import convert_dataset
 
     quality = jpeg_quality(args.encoding, args.quality)
     quality = JPEG_QUALITY if quality is None else quality
@@ -269,7 +269,7 @@ def convert(args: argparse.Namespace) -> None:
 def display(args: argparse.Namespace) -> None:
     """Draws a contact sheet."""
     from stylegan_tf.data import open_dataset
-    from stylegan_tf.data.contact_sheet import contact_sheet
+    from stylegan_tf.data.records.contact_sheet import contact_sheet
     from stylegan_tf.errors import MissingFileError, UserError
     from stylegan_tf.images import save_png
 
@@ -296,7 +296,7 @@ def display(args: argparse.Namespace) -> None:
 def extract(args: argparse.Namespace) -> None:
     """Writes PNG files."""
     from stylegan_tf.data import open_dataset
-    from stylegan_tf.data.extract import extract_images
+    from stylegan_tf.data.records.extract import extract_images
 
     count = extract_images(open_dataset(args.tfrecord_dir), args.output_dir, args.workers)
     print(f"{count} images in {args.output_dir}")
@@ -305,7 +305,7 @@ def extract(args: argparse.Namespace) -> None:
 def compare(args: argparse.Namespace) -> int:
     """Compares two datasets."""
     from stylegan_tf.data import open_dataset
-    from stylegan_tf.data.compare import compare_datasets
+    from stylegan_tf.data.records.compare import compare_datasets
 
     a, b = open_dataset(args.tfrecord_dir_a), open_dataset(args.tfrecord_dir_b)
     result = compare_datasets(a, b, ignore_labels=bool(args.ignore_labels), workers=args.workers)
@@ -324,7 +324,7 @@ def info(args: argparse.Namespace) -> None:
     import json
 
     from stylegan_tf.data import open_dataset
-    from stylegan_tf.data.describe import describe_dataset, format_facts
+    from stylegan_tf.data.records.describe import describe_dataset, format_facts
 
     facts = describe_dataset(open_dataset(args.tfrecord_dir))
     print(json.dumps(facts, indent=1, ensure_ascii=False) if args.json else format_facts(facts))
@@ -337,7 +337,7 @@ def check(args: argparse.Namespace) -> None:
         refuse_preparation(args)
         _check_dataset(path, args.workers)
         return
-    from stylegan_tf.data.prepare import prepare
+    from stylegan_tf.data.intake.prepare import prepare
     from stylegan_tf.data.sources import open_images
 
     options = prepare_options(args)
@@ -350,7 +350,7 @@ def check(args: argparse.Namespace) -> None:
 
 def _check_dataset(path: Path, workers: int | None) -> None:
     from stylegan_tf.data import open_dataset
-    from stylegan_tf.data.verify import check_records
+    from stylegan_tf.data.records.verify import check_records
     from stylegan_tf.progress_bar import Progress
 
     dataset = open_dataset(path)

@@ -16,7 +16,7 @@ from PIL import Image
 import dataset_tool
 from stylegan_tf import command_line
 from stylegan_tf.data import open_dataset, read_images
-from stylegan_tf.data.leaves import draw_leaf
+from stylegan_tf.data.sources.leaves import draw_leaf
 from tests.data.broken_files import encoded, leaf
 
 ROOT = Path(__file__).parents[1]

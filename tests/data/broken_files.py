@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from stylegan_tf.data.leaves import draw_leaf
+from stylegan_tf.data.sources.leaves import draw_leaf
 
 OK, STRANGER = "ok", "stranger"
 SIDE = 32

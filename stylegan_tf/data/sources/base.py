@@ -1,7 +1,8 @@
 """What every source of images offers: a fixed order of named items, each read on its own and from any thread."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -37,6 +38,14 @@ class Strangers:
         return sum(self.counts.values())
 
 
+class CropBox(NamedTuple):
+    """The square of `side` pixels around (centre_x, centre_y)."""
+
+    centre_x: int
+    centre_y: int
+    side: int
+
+
 class Source:
     """Images in a fixed order.
 
@@ -46,7 +55,7 @@ class Source:
         strangers: what was found beside the images.
         labels: [n] class numbers or float [n, label_size] that come with the source, or None.
         class_names: of these labels, or ().
-        crop: what the source itself cuts out of its images: a function as `cut_out.SegmentCrop`, or None.
+        crop_box: square to crop out of every image, or None.
         is_checked: True where the items are arrays of one known shape, so that nothing needs to be verified.
     """
 
@@ -54,7 +63,7 @@ class Source:
     names: Sequence[str] = ()
     labels: np.ndarray | None = None
     class_names: tuple[str, ...] = ()
-    crop: Callable | None = None
+    crop_box: CropBox | None = None
     is_checked = False
 
     def __init__(self) -> None:

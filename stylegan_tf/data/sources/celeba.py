@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stylegan_tf.data.crop_box import BoxCrop
+from stylegan_tf.data.sources.base import CropBox
 from stylegan_tf.data.sources.folder import FolderSource
 from stylegan_tf.errors import MissingFileError
 
@@ -18,4 +18,4 @@ class CelebaSource(FolderSource):
         if folder is None:
             raise MissingFileError(f"There is no folder {celeba_dir}.")
         super().__init__(folder)
-        self.crop = BoxCrop(cx, cy, _CROP_SIDE)
+        self.crop_box = CropBox(cx, cy, _CROP_SIDE)
