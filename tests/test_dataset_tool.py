@@ -189,7 +189,7 @@ def test_extract_display_compare_info_convert_check(tmp_path, capsys):
     assert "maple" in capsys.readouterr().out
     assert run("check", tmp_path / "set") == 0
     assert run("check", tmp_path / "images") == 0
-    assert "8 of 8 images are sound" in capsys.readouterr().out
+    assert "8 of 8 images can be used" in capsys.readouterr().out
     save(tmp_path / "images" / "oak", oak0=leaf(77))
     assert run("create_from_images", tmp_path / "other", tmp_path / "images") == 0
     capsys.readouterr()
@@ -241,7 +241,7 @@ def test_killed_in_the_middle_nothing_looks_like_a_dataset(tmp_path, capsys):
     # Another try is not disturbed by what was left behind, and clears it.
     assert run("create_leaves", tmp_path / "set", "--resolution", 8, "--num-images", 8) == 0
     assert os.listdir(tmp_path) == ["set"]
-    assert "left by a build that was cut off" in capsys.readouterr().out
+    assert "left by a build that was interrupted" in capsys.readouterr().out
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
@@ -269,5 +269,5 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path):
     arguments = ["create_leaves", str(tmp_path / "set"), "--resolution", "64", "--num-images", "400"]
     result = subprocess.run([sys.executable, "-c", script, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 2
-    assert "make room" in result.stderr
+    assert "Free some disk space" in result.stderr
     assert list(tmp_path.iterdir()) == []

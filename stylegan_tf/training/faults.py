@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from stylegan_tf.data.feed.faults import pipeline_fault
+from stylegan_tf.data.feed.pipeline import pipeline_fault
 from stylegan_tf.errors import UserError
 
 DISK_ERRORS = {

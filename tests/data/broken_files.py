@@ -12,7 +12,7 @@ from PIL import Image
 
 from stylegan_tf.data.sources.leaves import draw_leaf
 
-OK, STRANGER = "ok", "stranger"
+OK, OTHER = "ok", "not an image"
 SIDE = 32
 
 
@@ -64,14 +64,14 @@ def unusable_files() -> dict[str, tuple[bytes, str | None]]:
     return {
         "empty.png": (b"", "empty file"),
         "empty.jpg": (b"", "empty file"),
-        "one_byte.png": (b"\x89", "no image"),
-        "garbage.png": (noise, "no image"),
+        "one_byte.png": (b"\x89", "not an image"),
+        "garbage.png": (noise, "not an image"),
         "garbage.jpg": (b"\xff\xd8\xff" + noise, None),
-        "zeros.png": (bytes(5000), "no image"),
-        "text.jpg": (b"this is a text\n" * 20, "no image"),
-        "error_page.png": (b"<!DOCTYPE html><html><body>404 Not Found</body></html>", "no image"),
-        "lfs_pointer.png": (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12345\n", "no image"),
-        "postscript.png": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 32 32\nshowpage\n", "no image"),
+        "zeros.png": (bytes(5000), "not an image"),
+        "text.jpg": (b"this is a text\n" * 20, "not an image"),
+        "error_page.png": (b"<!DOCTYPE html><html><body>404 Not Found</body></html>", "not an image"),
+        "lfs_pointer.png": (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12345\n", "not an image"),
+        "postscript.png": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 32 32\nshowpage\n", "not an image"),
         "png_cut_in_half.png": (sound[: len(sound) // 2], "truncated"),
         "png_cut_in_header.png": (sound[:20], None),
         "png_without_end.png": (png(plain_rows(), end=False), "truncated"),
@@ -102,7 +102,7 @@ def unusable_files() -> dict[str, tuple[bytes, str | None]]:
         "tiff_cut.tif": (tiff[: len(tiff) // 2], None),
         "tiff_directory_outside.tif": (b"II*\0" + struct.pack("<I", 10_000_000), None),
         "tiff_directory_of_itself.tif": (b"II*\0" + struct.pack("<IH", 4, 1), None),
-        "tiff_of_nan.tif": (encoded(Image.fromarray(nan), "TIFF"), "values that are no numbers"),
+        "tiff_of_nan.tif": (encoded(Image.fromarray(nan), "TIFF"), "invalid pixel values"),
         "webp_cut.webp": (encoded(leaf(), "WEBP")[:100], None),
         "webp_header_only.webp": (b"RIFF\x10\0\0\0WEBPVP8 ", None),
         "ppm_cut.ppm": (encoded(leaf(), "PPM")[:400], "truncated"),
@@ -166,7 +166,7 @@ def odd_files() -> dict[str, bytes]:
     }
 
 
-def write_strangers(folder: Path) -> int:
+def write_other_files(folder: Path) -> int:
     """Files, links and other things that are no images; returns how many."""
     contents = {
         "notes.txt": b"some notes",

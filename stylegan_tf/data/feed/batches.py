@@ -1,4 +1,4 @@
-"""One batch for training by its number: records looked up, decoded, mirrored, with their labels; and batches made ahead."""
+"""Batches for training by number: records read, decoded and mirrored, with labels; and read ahead by threads."""
 
 import functools
 import os
@@ -16,25 +16,24 @@ from stylegan_tf.data.records.level import Level
 if TYPE_CHECKING:
     import tensorflow as tf
 
-_NUM_AHEAD = 2  # batches, each made by a thread of its own
+_NUM_AHEAD = 2  # batches read ahead, each by its own thread
 
 
 class BatchReader:
-    """Makes batch number k: positions `first + step * (k * batch_size + i)`. Holds no state; Python runs once a batch."""
+    """Reads batch number k: positions `start + k * batch_size + i`. Stateless, and Python code runs once per batch only."""
 
-    def __init__(self, level: Level, labels: np.ndarray, order: Order, *, first: int, step: int, batch_size: int, mirror: bool):
+    def __init__(self, level: Level, labels: np.ndarray, order: Order, *, start: int, batch_size: int, mirror: bool):
         self.batch_size = batch_size
-        self._level, self._labels, self._order, self._mirror = level, labels, order, mirror
-        self._first, self._step = first, step
+        self._level, self._labels, self._order, self._start, self._mirror = level, labels, order, start, mirror
         self._decode = None if level.encoding == "raw" else decoder(level)
 
     def read(self, batch: int) -> tuple[np.ndarray, np.ndarray]:
         """Images uint8 [N, R, R, C] and labels float32 [N, label_size].
 
         Raises:
-            UserError: a damaged record; names file and record.
+            UserError: a damaged record; names the file and the record.
         """
-        positions = self._first + self._step * (batch * self.batch_size + np.arange(self.batch_size))
+        positions = self._start + batch * self.batch_size + np.arange(self.batch_size)
         indices = self._order.images_at(positions)
         flipped = self._order.mirrored_at(positions) if self._mirror else np.zeros(self.batch_size, bool)
         if self._decode:
@@ -46,10 +45,10 @@ class BatchReader:
 
 
 class ReadAhead:
-    """Hands out batches in order while the next ones are being made.
+    """Returns batches in order while the next ones are read by threads.
 
-    The threads are Python's, which it waits for when the program ends. TensorFlow's own, caught in Python at that moment,
-    would hang or abort the program: hence no `prefetch` where Python makes batches.
+    These are threads of Python, which waits for them when the program ends. Threads of TensorFlow that run Python code at that
+    moment can hang or abort the program: hence no `prefetch` in a pipeline whose batches are read by Python.
     """
 
     def __init__(self, read: Callable[[int], tuple[np.ndarray, np.ndarray]]):
@@ -59,7 +58,7 @@ class ReadAhead:
         self._lock = threading.Lock()
 
     def get(self, batch: int) -> tuple[np.ndarray, np.ndarray]:
-        """Batch number `batch`; raises what making it raised."""
+        """Batch number `batch`; raises the exception of its thread if there was one."""
         batch = int(batch)
         with self._lock:
             wanted = range(batch, batch + 1 + _NUM_AHEAD)
@@ -69,20 +68,20 @@ class ReadAhead:
 
 
 def decoder(level: Level) -> Callable[[np.ndarray, np.ndarray], "tf.Tensor"]:
-    """A function of bytes [N] and bool [N] (whether to mirror) to uint8 [N, R, R, C], run by TensorFlow in parallel."""
+    """A function from bytes [N] and bool [N] (whether to mirror) to uint8 [N, R, R, C], executed by TensorFlow in parallel."""
     import tensorflow as tf
 
     if level.encoding == "png":
         decode = functools.partial(tf.io.decode_png, channels=level.channels)
     else:
-        # The slow transform is the one that others (Pillow, OpenCV) take; the fast one is off by up to 15 of 255.
+        # The slow transform agrees with other decoders (Pillow, OpenCV); the fast one differs by up to 15 of 255.
         decode = functools.partial(tf.io.decode_jpeg, channels=level.channels, dct_method="INTEGER_ACCURATE")
     options = tf.data.Options()
-    options.autotune.enabled = False  # would start anew with every batch
+    options.autotune.enabled = False  # it would start again with every batch
 
     def decode_one(encoded, is_flipped):
         image = tf.ensure_shape(decode(encoded), (level.resolution, level.resolution, level.channels))
-        # `reverse` has a loop of its own for images, ten times as fast as a slice with a negative stride.
+        # `reverse` has a special case for images, ten times as fast as a slice with a negative stride.
         return tf.cond(is_flipped, lambda: tf.reverse(image, [1]), lambda: image)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string), tf.TensorSpec([None], tf.bool)], autograph=False)

@@ -1,7 +1,7 @@
-"""The order in which training sees images: a function of the seed and the position in training alone.
+"""The order of images in training: a function of the seed and the position in training only.
 
-A position is the number of an image since the start of training. An epoch is num_images positions; it shows every image
-once (or, balanced, every class its share), in an order of its own. Nothing but the position has to be saved to go on.
+A position is the number of an image since the start of training. An epoch is num_images positions; it contains every image
+once (or, if balanced, a fixed number of images per class), in its own order. To resume, only the position has to be saved.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ import numpy as np
 from stylegan_tf.errors import UserError
 
 BALANCES = ("none", "sqrt", "uniform")
-_EPOCHS_KEPT = 3  # neighbours may be worked on at once; 8 bytes an image each
+_EPOCHS_KEPT = 3  # batches of neighbouring epochs may be read at the same time; 8 bytes per image each
 
 
 class Order:
@@ -22,20 +22,20 @@ class Order:
     Args:
         num_images: in the dataset.
         seed: any whole number.
-        shuffle: False shows the images in the order of the records, over and over.
-        balance: "none"; "sqrt": classes in proportion to the square root of their size; "uniform": all classes alike.
-            An epoch stays num_images long: large classes are then seen in part, small ones several times, each image
-            of a class as often as the others before one comes again.
+        shuffle: False for the order of the records, repeated.
+        balance: "none"; "sqrt", classes in proportion to the square root of their size; or "uniform", all classes equally.
+            An epoch still has num_images positions: it contains part of a large class, and a small class several times. No
+            image of a class is repeated before all others of the class have been shown.
         classes: int [num_images], class of every image, for a balance other than "none".
 
     Raises:
-        UserError: an unknown balance, or one without shuffling or without classes.
+        UserError: an unknown balance, or balancing without shuffling or without classes.
     """
 
     def __init__(self, num_images: int, *, seed: int, shuffle: bool = True, balance: str = "none", classes: np.ndarray | None = None):
         check_balance(balance)
         if balance != "none" and (classes is None or not shuffle):
-            raise UserError(f"Balance {balance!r} needs labels and shuffling.")
+            raise UserError(f"Balance {balance!r} requires labels and shuffling.")
         self.num_images, self.seed, self.shuffle = num_images, int(seed), shuffle
         self._members: list[np.ndarray] = []
         if balance != "none":
@@ -56,7 +56,7 @@ class Order:
         return images
 
     def mirrored_at(self, positions: np.ndarray) -> np.ndarray:
-        """Whether the image at these positions is mirrored, by a fair coin: bool [n]."""
+        """Whether the image at these positions is mirrored, with probability 1/2: bool [n]."""
         return _hash(np.asarray(positions, np.uint64), _key(self.seed, "mirror")) >> np.uint64(63) == 1
 
     def _epoch(self, epoch: int) -> np.ndarray:
@@ -69,7 +69,7 @@ class Order:
             return self._epochs[epoch]
 
     def _balanced(self, epoch: int) -> np.ndarray:
-        """An epoch with a fixed share for every class; each class goes through its own images, epoch by epoch of its own."""
+        """Image number at every slot of a balanced epoch; each class is shuffled anew whenever all of its images have been shown."""
         images = []
         for number, (members, quota) in enumerate(zip(self._members, self._quotas.tolist(), strict=True)):
             rounds, slots = np.divmod(np.arange(epoch * quota, (epoch + 1) * quota), len(members))
@@ -86,18 +86,18 @@ def check_balance(balance: str) -> None:
 
 
 def permutation(size: int, *key: int | str) -> np.ndarray:
-    """A permutation of 0 ... size - 1 that depends on the key alone, on every machine and with every version of NumPy."""
+    """A permutation of 0 ... size - 1 determined by the key, the same on every machine and with every version of NumPy."""
     return np.argsort(_hash(np.arange(size, dtype=np.uint64), _key(*key)), kind="stable")
 
 
 def _key(*parts: int | str) -> int:
-    """64 bits out of a key."""
+    """A 64-bit hash of the parts."""
     text = ":".join(part if isinstance(part, str) else str(int(part)) for part in parts)
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
 
 
 def _hash(numbers: np.ndarray, key: int) -> np.ndarray:
-    """Well mixed 64 bits for each number: SplitMix64 (Steele, Lea, Flood 2014), started at the key."""
+    """A 64-bit hash of each number: SplitMix64 (Steele, Lea, Flood 2014), seeded with the key."""
     mixed = np.uint64(key) + (numbers + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -111,7 +111,7 @@ def _members_by_class(classes: np.ndarray) -> list[np.ndarray]:
 
 
 def _quotas(counts: np.ndarray, balance: str) -> np.ndarray:
-    """Slots of an epoch for every class, at least one each: int64, their sum that of the counts."""
+    """Slots of an epoch for every class, at least one each: int64, with the same sum as the counts."""
     weights = np.sqrt(counts) if balance == "sqrt" else np.ones(len(counts))
     exact = weights / weights.sum() * counts.sum()
     quotas = np.maximum(np.floor(exact).astype(np.int64), 1)

@@ -1,67 +1,87 @@
-"""From a source of images to a dataset: the first pass, an estimate, then records and report under a temporary name."""
+"""The build of a dataset from a source of images: first pass, estimate of size and time, records, report."""
 
+import contextlib
+import ctypes
 import errno
 import functools
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from stylegan_tf.data.intake.plan import choose_channels
-from stylegan_tf.data.intake.prepare import Prepared, list_unusable, prepare, writing_order
-from stylegan_tf.data.intake.prepare_options import PrepareOptions
+from stylegan_tf.data.intake.options import PrepareOptions
+from stylegan_tf.data.intake.prepare import Prepared, choose_channels, list_unusable, prepare, writing_order
 from stylegan_tf.data.intake.report import Report, write_report
 from stylegan_tf.data.records.codecs import JPEG_QUALITY
-from stylegan_tf.data.records.disk import check_disk, estimate_bytes
-from stylegan_tf.data.records.encoding import Encoder, Item
-from stylegan_tf.data.records.target import ready_target
+from stylegan_tf.data.records.encoding import Encoder, Item, estimate_bytes
+from stylegan_tf.data.records.target import check_disk, ready_target
 from stylegan_tf.data.records.writer import DatasetWriter
-from stylegan_tf.data.sources import Source, UnusableImage
-from stylegan_tf.data.sources.base import printable
+from stylegan_tf.data.sources.base import Source, UnusableImage, printable
 from stylegan_tf.errors import UserError
 from stylegan_tf.files import write_text
 from stylegan_tf.progress_bar import Progress, format_sec
 
-_NUM_SAMPLES = 12  # images that disk and time are measured on before writing
-_MAX_LISTED = 10  # unusable images that are told by name
+_NUM_SAMPLES = 12  # images that size and time are estimated from
+_MAX_LISTED = 10  # unusable images listed by name
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # parameters of glibc's mallopt, from malloc.h
+_KEPT_BYTES = 256 << 20
 
 
 def build_dataset(
-    source: Source, target_dir: str | Path, options: PrepareOptions, *, made_by: dict[str, Any], sources: Sequence[str] = (), say=print
+    source: Source,
+    target_dir: str | Path,
+    options: PrepareOptions,
+    *,
+    made_by: dict[str, Any],
+    sources: Sequence[str] = (),
+    say: Callable[[str], None] = print,
 ) -> Report:
-    """Makes a dataset of a source.
+    """Makes a dataset from a source.
 
     Args:
         source: of the images.
         target_dir: see `DatasetWriter`.
-        options: what is wanted.
-        made_by: goes into the manifest, such as the command line.
+        options: of the dataset.
+        made_by: for the manifest, such as the command line.
         sources: files and folders that the images come from: never overwritten.
-        say: gets lines for the user.
+        say: receives lines for the user.
 
     Raises:
-        UserError: nothing usable, an unusable image with on_error "stop", an existing target, or a disk too small. Nothing
-            is left behind.
+        UserError: no usable images, an unusable image with on_error "stop", an existing target, or too little disk space.
+            Nothing is left at the target.
     """
     ready_target(target_dir, options.overwrite, sources=sources, say=say)
-    decode_all = options.on_error == "stop" or options.resolution is None  # damaged files have no say in the resolution
+    decode_all = options.on_error == "stop" or options.resolution is None  # damaged files must not influence the resolution
     try:
         report = _build(source, target_dir, options, made_by, decode_all, say)
-    except _OutvotedError:
-        say("Among the images that are left, the majority is of another kind: begun again, and all are decoded first.")
+    except _ChannelsChangedError:
+        say("Without the damaged images, the majority is of another kind. Starting again, decoding all images first.")
         report = _build(source, target_dir, options, made_by, True, say)
-    say(f"{report.num_written} images in {target_dir}; what became of every file: {Path(target_dir) / 'report.html'}")
+    say(f"{report.num_written} images in {target_dir}; report on every file: {Path(target_dir) / 'report.html'}")
     return report
 
 
-class _OutvotedError(Exception):
-    """Damaged files decided the number of channels."""
+def keep_freed_memory() -> None:
+    """Makes the C library keep freed memory for arrays of up to 256 MB; does nothing without glibc.
+
+    Otherwise every batch gets new pages from the system, which zeroes them: a tenth of the time of a dataset build.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(_TRIM_THRESHOLD, _KEPT_BYTES)
+        mallopt(_MMAP_THRESHOLD, _KEPT_BYTES)
 
 
-def _build(source: Source, target_dir: str | Path, options: PrepareOptions, made_by: dict, decode_all: bool, say) -> Report:
+class _ChannelsChangedError(Exception):
+    """The number of channels was chosen from images some of which turned out to be damaged."""
+
+
+def _build(
+    source: Source, target_dir: str | Path, options: PrepareOptions, made_by: dict, decode_all: bool, say: Callable[[str], None]
+) -> Report:
     prepared = prepare(source, options, decode_all=decode_all, max_listed=_MAX_LISTED, say=say)
     indices = writing_order(prepared.checked.indices, options.shuffle)
     plan = prepared.plan
@@ -74,13 +94,13 @@ def _build(source: Source, target_dir: str | Path, options: PrepareOptions, made
 
 
 def estimate(prepared: Prepared, indices: np.ndarray) -> tuple[float, float]:
-    """Bytes on disk and seconds that writing will take, measured on a few images."""
+    """Bytes on disk and seconds that writing will take, extrapolated from a few images."""
     encoder = _encoder(prepared)
     workers = prepared.options.workers or os.cpu_count() or 1
     samples = indices[np.linspace(0, len(indices) - 1, min(len(indices), _NUM_SAMPLES)).astype(int)]
     start, size, count = time.monotonic(), 0, 0
     for place, index in enumerate([samples[0], *samples]):
-        if place == 1:  # once for nothing: the first image waits for what is imported and cached on the way
+        if place == 1:  # the first image is encoded twice: the first time includes imports and filling caches
             start, size, count = time.monotonic(), 0, 0
         try:
             levels = encoder.encode([prepared.load(int(index))])
@@ -98,8 +118,8 @@ def estimate(prepared: Prepared, indices: np.ndarray) -> tuple[float, float]:
     return size * share + 4 * label_size * len(indices) + index_bytes, (time.monotonic() - start) * share / workers
 
 
-def _write(prepared: Prepared, indices: np.ndarray, target_dir: str | Path, made_by: dict, say) -> Report:
-    """The second pass: loads, verifies and writes images, then the report, before the dataset gets its name."""
+def _write(prepared: Prepared, indices: np.ndarray, target_dir: str | Path, made_by: dict, say: Callable[[str], None]) -> Report:
+    """The second pass: loads, verifies and writes images, then the report; the dataset is renamed to its target last."""
     start = time.monotonic()
     lost: list[tuple[int, str, str]] = []
     options, plan = prepared.options, prepared.plan
@@ -135,10 +155,10 @@ def _write(prepared: Prepared, indices: np.ndarray, target_dir: str | Path, made
                 listing = list_unusable(prepared.source, lost, _MAX_LISTED)
                 if not writer.num_images:
                     raise UserError(f"None of the {len(indices)} images can be used, nothing was written:{listing}")
-                prepared.checked.lose(lost)
+                prepared.checked.drop_items(lost)
                 if not prepared.is_decoded and options.channels is None and choose_channels(prepared.checked, options) != plan.channels:
-                    raise _OutvotedError
-                say(f"{len(lost)} of {len(indices)} images could not be decoded when they were written, and are left out:{listing}")
+                    raise _ChannelsChangedError
+                say(f"{len(lost)} of {len(indices)} images could not be decoded when they were written, and are skipped:{listing}")
             dataset = writer.complete()
             written = indices[np.isin(indices, prepared.checked.indices)].tolist()
             report = Report.of(prepared, Path(target_dir).name, written, time.monotonic() - start)
@@ -149,7 +169,9 @@ def _write(prepared: Prepared, indices: np.ndarray, target_dir: str | Path, made
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
-        raise UserError(f"{target_dir} cannot be written: {error.strerror}. Nothing was left behind; make room and start again.") from None
+        raise UserError(
+            f"{target_dir} cannot be written: {error.strerror}. Nothing was left there. Free some disk space and try again."
+        ) from None
 
 
 def _encoder(prepared: Prepared) -> Encoder:

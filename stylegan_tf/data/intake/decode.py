@@ -1,33 +1,35 @@
-"""Image files of any kind to uint8 arrays: verified, turned upright, and converted to the channels asked for."""
+"""Image files of any format to uint8 arrays: verified, turned upright, in sRGB."""
 
 import functools
 import io
 import threading
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from stylegan_tf.data.intake.colour_profile import to_srgb
+from stylegan_tf.data.intake.colour import standard_mode, to_srgb
 from stylegan_tf.data.intake.plain_png import inflate_plain_png, plain_png_shape
 from stylegan_tf.data.records.png import stored_png
 from stylegan_tf.data.sources.base import UnusableImage
-from stylegan_tf.data.sources.image_names import readable_formats
-from stylegan_tf.errors import UserError
+from stylegan_tf.data.sources.file_names import readable_formats
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
 
 MAX_PIXELS = 128 << 20  # of one image; a decoded RGB image takes 4 bytes a pixel in Pillow
-_LARGE_PIXELS = 16 << 20  # from here on one at a time, so that memory stays below a gigabyte with any number of workers
-_KEPT_SIDE = 2048  # images more than twice as large are reduced to no less than this at once
+_LARGE_PIXELS = 16 << 20  # larger images are decoded one at a time: memory stays below a gigabyte with any number of workers
+_KEPT_SIDE = 2048  # images more than twice as large are reduced while decoding, to no less than this
 
-_large_image = threading.Lock()
+_large_image_lock = threading.Lock()
 
 GREY, COLOUR, ALPHA = "grey", "colour", "transparent"  # what an image is, whatever its file format
 
 
 class Decoded(NamedTuple):
-    """An image, and what was noticed on the way.
+    """A decoded image and facts about its file.
 
-    `size` is (height, width) of the upright image as the file holds it; `pixels` may be smaller where it is huge.
-    `notes` are phrases for the report. `is_plain` says that the file holds exactly these pixels, in this form.
+    `size` is (height, width) of the upright image in the file; `pixels` may be smaller if it is huge.
+    `notes` are phrases for the report. `is_plain`: the file contains exactly these pixels, without conversion.
     """
 
     pixels: np.ndarray  # uint8 [H, W, C]: 1 grey, 3 RGB, 4 RGBA
@@ -38,7 +40,7 @@ class Decoded(NamedTuple):
 
 
 def decode_image_file(data: bytes) -> Decoded:
-    """Decodes the first image of a file, with the channels that it has.
+    """Decodes the first image of a file, with its own channels.
 
     Args:
         data: content of an image file of any format that Pillow decodes by itself.
@@ -52,16 +54,16 @@ def decode_image_file(data: bytes) -> Decoded:
     if not shape:
         return _decode_with_pillow(data)
     _check_pixels(shape[1], shape[0])
-    if shape[0] * shape[1] > _LARGE_PIXELS // 4:  # OpenCV's way holds the image four times
+    if shape[0] * shape[1] > _LARGE_PIXELS // 4:  # decoding with OpenCV needs four times the memory of the image
         return _decode_with_pillow(data)
     return _decode_plain_png(data, shape)
 
 
 def verify_image_file(data: bytes) -> Decoded | tuple[int, int, int]:
-    """Verifies a file by reading all of it, at the least cost.
+    """Verifies a file by reading all of it, without decoding it if that can be avoided.
 
     Returns:
-        The shape (H, W, C) of a sound plain PNG without alpha, or what `decode_image_file` gives for any other file.
+        The shape (H, W, C) of a valid plain PNG without alpha, or the result of `decode_image_file` for any other file.
     """
     shape = plain_png_shape(data)
     if not shape or shape[2] == 4 or shape[0] * shape[1] > _LARGE_PIXELS:
@@ -70,30 +72,30 @@ def verify_image_file(data: bytes) -> Decoded | tuple[int, int, int]:
     return shape
 
 
-def to_channels(decoded: Decoded, channels: int, background: tuple[int, int, int]) -> np.ndarray:
-    """The image as uint8 [H, W, channels]: transparency goes over the background, colour to grey by ITU-R 601 luma."""
-    from PIL import Image
+def shape_from_header(data: bytes) -> tuple[int, int, int] | None:
+    """(height, width, channels) of a plain PNG or JPEG, grey or colour, from its header: what decoding it will give.
 
-    pixels = decoded.pixels
-    if pixels.shape[2] == channels:
-        return pixels
-    picture = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
-    if channels == 4:
-        return np.asarray(picture.convert("RGBA"))
-    if picture.mode == "RGBA":
-        ground = Image.new("RGBA", picture.size, (*background, 255))
-        picture = Image.alpha_composite(ground, picture)
-    return np.asarray(picture.convert("RGB" if channels == 3 else "L")).reshape(*pixels.shape[:2], channels)
+    Does not verify the rest of the file.
+
+    Returns:
+        None for every other file: those whose kind depends on their pixels, and those that need a note in the report.
+    """
+    shape = plain_png_shape(data) or _plain_jpeg_shape(data)
+    return shape if shape and shape[2] != 4 and shape[0] * shape[1] <= MAX_PIXELS else None
 
 
-def parse_colour(text: str) -> tuple[int, int, int]:
-    """RGB of a colour name or #rrggbb."""
-    from PIL import ImageColor
-
+def _plain_jpeg_shape(data: bytes) -> tuple[int, int, int] | None:
+    """The same for a JPEG that is not CMYK and has neither rotation nor colour profile."""
+    if data[:2] != b"\xff\xd8":
+        return None
     try:
-        return ImageColor.getrgb(text)[:3]
-    except ValueError:
-        raise UserError(f"Background must be a colour such as white, black or #f2f0e6. Received: {text}") from None
+        picture = _open_picture(data)
+    except UnusableImage:
+        raise
+    except Exception:  # a damaged header can raise anything; decoding will report what is wrong
+        return None
+    is_plain = picture.format == "JPEG" and picture.mode in ("L", "RGB") and not picture.info.get("icc_profile")
+    return (picture.height, picture.width, len(picture.mode)) if is_plain and _orientation(picture) == 1 else None
 
 
 def _check_pixels(width: int, height: int) -> None:
@@ -102,7 +104,7 @@ def _check_pixels(width: int, height: int) -> None:
 
 
 def _decode_plain_png(data: bytes, shape: tuple[int, int, int]) -> Decoded:
-    """zlib-ng inflates, and OpenCV, whose zlib takes twice as long, undoes the filters of a PNG that is not deflated."""
+    """Inflates with zlib-ng, which is twice as fast as the zlib of OpenCV, and lets OpenCV undo the row filters."""
     import cv2
 
     stored = stored_png(inflate_plain_png(data, shape), shape)
@@ -117,36 +119,36 @@ def _decode_plain_png(data: bytes, shape: tuple[int, int, int]) -> Decoded:
 
 def _decode_with_pillow(data: bytes) -> Decoded:
     try:
-        picture = open_picture(data)
+        picture = _open_picture(data)
         _check_pixels(*picture.size)
         if picture.width * picture.height > _LARGE_PIXELS:
-            with _large_image:
+            with _large_image_lock:
                 return _read(picture)
         return _read(picture)
     except UnusableImage:
         raise
-    except Exception as error:  # decoders meet hostile bytes, and fail on them in every way there is
+    except Exception as error:  # decoders raise errors of every type on damaged files
         text = str(error) or type(error).__name__
         is_cut = isinstance(error, EOFError) or "truncated" in text.lower() or "unexpected end" in text.lower()
         raise UnusableImage("truncated" if is_cut else "corrupt", text[:120]) from error
 
 
-def open_picture(data: bytes):
-    """Pillow's picture of a file, its header read; raises UnusableImage where it is none, or too large for Pillow."""
+def _open_picture(data: bytes) -> "Picture":
+    """Pillow's picture of a file, with only its header read; raises UnusableImage if it is not an image or too large for Pillow."""
     from PIL import Image, UnidentifiedImageError
 
     _silence_pillow()
     try:
         return Image.open(io.BytesIO(data), formats=readable_formats())
     except UnidentifiedImageError:
-        raise UnusableImage("no image", "no format that Pillow reads") from None
+        raise UnusableImage("not an image", "a format that Pillow does not read") from None
     except Image.DecompressionBombError as error:
         raise UnusableImage("too many pixels", str(error).split(",")[0]) from None
 
 
 @functools.cache
 def _silence_pillow() -> None:
-    """Pillow warns of odd metadata and of 89 million pixels; what matters of that is checked here, at our own limit."""
+    """Turns off Pillow's warnings of odd metadata and of large images: the limits are checked here."""
     import logging
     import warnings
 
@@ -154,27 +156,27 @@ def _silence_pillow() -> None:
     logging.getLogger("PIL").setLevel(logging.CRITICAL)
 
 
-def _read(picture) -> Decoded:
-    """Loads an opened picture, turns it upright and brings it to grey, RGB or RGBA."""
+def _read(picture: "Picture") -> Decoded:
+    """Loads an opened picture, turns it upright and converts it to grey, RGB or RGBA."""
     notes = []
     size = picture.size
     has_more = bool(getattr(picture, "is_animated", False))
     if has_more:
-        notes.append("animation or several pages: the first image")
+        notes.append("animation or several pages: first image used")
         picture.seek(0)
-    if picture.format == "JPEG":  # its own reduction by powers of two, before memory is taken
+    if picture.format == "JPEG":  # reduces by powers of two while decoding, which saves memory
         picture.draft(None, _huge_size(size))
     picture.load()
     factor = min(picture.size) // _KEPT_SIDE
-    turn = orientation(picture)
+    turn = _orientation(picture)
     mode = picture.mode
     if factor > 2 and mode not in ("P", "PA", "1") and not mode.startswith("I;"):
         picture = picture.reduce(factor)
     profile = picture.info.get("icc_profile")
-    if mode == "CMYK":  # before the conversion that knows no inks
+    if mode == "CMYK":  # before the mode conversion, which ignores the profile of the inks
         picture, converted = to_srgb(picture, profile)
         notes += converted
-    picture, converted = _standard_mode(picture)
+    picture, converted = standard_mode(picture)
     notes += converted
     if mode not in ("CMYK", "LAB"):
         picture, converted = to_srgb(picture, profile)
@@ -190,74 +192,28 @@ def _read(picture) -> Decoded:
 
 
 def _huge_size(size: tuple[int, int]) -> tuple[int, int]:
-    """The least size that a huge JPEG may be reduced to while it is decoded."""
+    """The minimum size that a huge JPEG may be reduced to while it is decoded."""
     factor = min(size) // _KEPT_SIDE
     return (size[0] // factor, size[1] // factor) if factor > 2 else size
 
 
-def orientation(picture) -> int:
-    """EXIF orientation, 1 (upright) where there is none or the metadata are damaged: the pixels may be sound all the same."""
+def _orientation(picture: "Picture") -> int:
+    """EXIF orientation; 1 (upright) if there is none or the metadata are damaged, since the pixels may be undamaged."""
     try:
         return picture.getexif().get(0x0112, 1)
-    except Exception:  # metadata are as hostile as pixels
+    except Exception:  # damaged metadata can raise anything
         return 1
 
 
-def _upright(picture, turn: int):
+def _upright(picture: "Picture", turn: int) -> "Picture":
     from PIL.Image import Transpose
 
     turns = (Transpose.FLIP_LEFT_RIGHT, Transpose.ROTATE_180, Transpose.FLIP_TOP_BOTTOM, Transpose.TRANSPOSE)
     return picture.transpose((*turns, Transpose.ROTATE_270, Transpose.TRANSVERSE, Transpose.ROTATE_90)[turn - 2])
 
 
-def _standard_mode(picture) -> tuple:
-    """The picture in mode L, RGB or RGBA, and notes on what was converted."""
-    mode = picture.mode
-    if mode == "P" and picture.palette is None:  # Pillow takes a ramp of grey for it
-        raise UnusableImage("corrupt", "the palette is missing")
-    has_transparency = "transparency" in picture.info or mode in ("LA", "La", "PA", "RGBA", "RGBa")
-    if mode == "F" or mode == "I" or mode.startswith("I;"):
-        return _scaled_to_bytes(picture)
-    if has_transparency:
-        notes = ["palette converted"] if mode in ("P", "PA") else []
-        picture = picture.convert("LA") if mode == "La" else picture
-        return (picture if mode == "RGBA" else picture.convert("RGBA")), notes
-    if mode in ("L", "RGB"):
-        return picture, []
-    if mode == "1":
-        return picture.convert("L"), ["1-bit converted"]
-    if mode == "P":
-        return picture.convert("RGB"), ["palette converted"]
-    if mode == "LAB":
-        from PIL import ImageCms
-
-        return ImageCms.profileToProfile(picture, ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), outputMode="RGB"), [
-            "Lab converted"
-        ]
-    return picture.convert("RGB"), [f"{mode} converted"]
-
-
-def _scaled_to_bytes(picture) -> tuple:
-    """16 bits and more, whole or not, to 8: by the range that the values are stored in, never clipped."""
-    from PIL import Image
-
-    values = np.asarray(picture)
-    low, high = float(values.min()), float(values.max())
-    if not np.isfinite((low, high)).all():
-        raise UnusableImage("values that are no numbers", "NaN or infinity among the pixels")
-    if picture.mode.startswith("I;16") or (picture.mode == "I" and low >= 0 and 255 < high <= 65535):
-        scaled, note = values * (255 / 65535), "16-bit scaled"
-    elif low >= 0 and high <= (1 if picture.mode == "F" else 255):
-        scaled, note = values * (255 if picture.mode == "F" else 1), f"{'float' if picture.mode == 'F' else '32-bit'} scaled"
-    elif low >= 0 and high <= 65535:
-        scaled, note = values * (1 if high <= 255 else 255 / 65535), "float scaled"
-    else:
-        scaled, note = (values - low) * (255 / (high - low)), "scaled from its own lowest and highest value"
-    return Image.fromarray(np.rint(scaled).astype(np.uint8)), [note]
-
-
 def _kind(pixels: np.ndarray) -> str:
-    """Transparent only where some pixel really is: many opaque photographs carry an alpha channel."""
+    """Transparent only if some pixel is: many opaque photographs have an alpha channel."""
     if pixels.shape[2] == 4:
         return ALPHA if pixels[:, :, 3].min() < 255 else COLOUR
     return GREY if pixels.shape[2] == 1 else COLOUR

@@ -8,13 +8,13 @@ import numpy as np
 
 _HASH_SIDE = 32  # pixels of the grey thumbnail that is hashed
 _THUMB_SIDE = 8
-_THUMB_LEVELS = 10.0  # grey levels (of 255) that thumbnails of near duplicates may differ by on average ...
-_THUMB_PEAK = 48  # ... and anywhere; in PlantVillage this keeps apart what only looks alike to the hash
+_THUMB_LEVELS = 10.0  # of 255: maximum mean difference between thumbnails of near duplicates ...
+_THUMB_PEAK = 48  # ... and maximum anywhere; in PlantVillage this separates different images with similar hashes
 _BITS = 64
 
 
 class Fingerprint(NamedTuple):
-    """What duplicates are found by: 250 bytes an image."""
+    """Data that duplicates are found by: 250 bytes per image."""
 
     digest: bytes  # 16 bytes, of size and pixels
     phash: int  # 64 bits
@@ -22,7 +22,7 @@ class Fingerprint(NamedTuple):
 
 
 class Duplicate(NamedTuple):
-    """Image `place` repeats image `of` (the first of its kind), `distance` bits away (0 for the same pixels)."""
+    """Image `place` repeats the earlier image `of`; their hashes differ in `distance` bits (0 for the same pixels)."""
 
     place: int
     of: int
@@ -32,8 +32,8 @@ class Duplicate(NamedTuple):
 def fingerprint(pixels: np.ndarray) -> Fingerprint:
     """Digest, perceptual hash and thumbnail of uint8 [H, W, C].
 
-    The hash holds the signs of the 64 lowest frequencies (a cosine transform of a 32x32 grey image, the constant left out)
-    against their median: it changes little under scaling, compression and slight changes of colour.
+    The hash has one bit for each of the 64 lowest frequencies (cosine transform of a 32x32 grey image, without the constant):
+    whether it is above their median. It changes little under scaling, compression and slight changes of colour.
     """
     import cv2
 
@@ -53,11 +53,11 @@ def find_duplicates(prints: list[Fingerprint], *, max_distance: int | None = Non
 
     Args:
         prints: of all images, in their order.
-        max_distance: bits of 64 that hashes may differ by; None finds the same pixels only. Near duplicates must also have
-            8x8 thumbnails that differ little (10 of 255 levels on average): hashes alone take one leaf on black for another.
+        max_distance: maximum number of bits of 64 that hashes may differ by; None to find the same pixels only. Near duplicates
+            must also have similar 8x8 thumbnails (10 of 255 levels on average): hashes alone confuse leaves on black.
 
     Returns:
-        Duplicates in order; what remains after dropping them holds no two images that were compared as equal to a kept one.
+        Duplicates in order, each of an image that is itself not a duplicate.
     """
     first: dict[bytes, int] = {}
     found = {}
@@ -72,7 +72,7 @@ def find_duplicates(prints: list[Fingerprint], *, max_distance: int | None = Non
 
 
 def _near(prints: list[Fingerprint], unique: np.ndarray, max_distance: int) -> dict[int, Duplicate]:
-    """Near duplicates among images that all differ."""
+    """Near duplicates among images with different pixels."""
     if len(unique) < 2:
         return {}
     hashes = np.array([prints[place].phash for place in unique], np.uint64)
@@ -83,7 +83,7 @@ def _near(prints: list[Fingerprint], unique: np.ndarray, max_distance: int) -> d
     found: dict[int, Duplicate] = {}
     dropped: set[int] = set()
     for high in sorted(partners):
-        kept = [low for low in partners[high] if low not in dropped]  # chains of small steps must not swallow a whole set
+        kept = [low for low in partners[high] if low not in dropped]  # chains of small differences must not remove a whole set
         if kept:
             low = min(kept)
             distance = int(hashes[high] ^ hashes[low]).bit_count()
@@ -95,7 +95,7 @@ def _near(prints: list[Fingerprint], unique: np.ndarray, max_distance: int) -> d
 def _close_pairs(hashes: np.ndarray, thumbs: np.ndarray, max_distance: int) -> set[tuple[int, int]]:
     """Pairs (low, high) of places whose hashes and thumbnails are close.
 
-    Hashes that differ in d bits agree in one of d + 1 bands of bits at least, so only images that share a band are compared.
+    Hashes that differ in d bits agree in at least one of d + 1 bands of bits, so only images that share a band are compared.
     """
     num_bands = max_distance + 1
     edges = np.linspace(0, _BITS, num_bands + 1).astype(int)

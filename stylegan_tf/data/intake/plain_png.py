@@ -7,7 +7,7 @@ import numpy as np
 from isal import isal_zlib
 from zlib_ng import zlib_ng
 
-from stylegan_tf.data.intake.colour_profile import is_srgb
+from stylegan_tf.data.intake.colour import is_srgb
 from stylegan_tf.data.records.png import is_readable_by_libpng, png_chunks, png_shape
 from stylegan_tf.data.sources.base import UnusableImage
 

@@ -1,44 +1,54 @@
-"""The first pass over a source of images: find, check, decide. Writes nothing."""
+"""The decisions before a dataset is written: labels, usable images, resolution and channels. Writes nothing."""
 
 import dataclasses
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from stylegan_tf.data.intake.check_images import CheckedImages, assume_checked, check_images, from_array
-from stylegan_tf.data.intake.cut_out import BoxCrop, SegmentCrop
-from stylegan_tf.data.intake.decode import Decoded, decode_image_file, to_channels
-from stylegan_tf.data.intake.dedupe import find_duplicates
-from stylegan_tf.data.intake.fit import fit_image
-from stylegan_tf.data.intake.label_values import Labels
-from stylegan_tf.data.intake.labels import count_classes, describe_imbalance, find_labels
-from stylegan_tf.data.intake.plan import Plan, decide
-from stylegan_tf.data.intake.prepare_options import PrepareOptions
+from stylegan_tf.data.intake.check_images import DUPLICATE, KINDS, CheckedImages, assume_checked, check_images, drop_duplicates, from_array
+from stylegan_tf.data.intake.colour import background_pixel, to_channels
+from stylegan_tf.data.intake.crop import BoxCrop, Crop, SegmentCrop
+from stylegan_tf.data.intake.decode import ALPHA, GREY, decode_image_file
+from stylegan_tf.data.intake.find_labels import find_labels
+from stylegan_tf.data.intake.fit import fit_image, used_side
+from stylegan_tf.data.intake.labels import Labels, count_classes, describe_imbalance
+from stylegan_tf.data.intake.options import PrepareOptions
 from stylegan_tf.data.records.encoding import Item
-from stylegan_tf.data.sources import Source
-from stylegan_tf.data.sources.base import printable
+from stylegan_tf.data.sources.base import Source, printable
 from stylegan_tf.errors import UserError
+from stylegan_tf.resolution import MAX_RESOLUTION, MIN_RESOLUTION, is_power_of_two
 
-SHUFFLE_SEED = 123  # the original's
+SHUFFLE_SEED = 123  # as in the original release
+_REACHED_BY = 0.95  # share of the images that need not be enlarged at the resolution chosen for them
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """Shape of the images to be written; `remarks` are sentences for the user."""
+
+    resolution: int
+    channels: int
+    remarks: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
 class Prepared:
-    """A source after the first pass: what will be written, and what will not."""
+    """A source after the first pass, with everything needed to write its images."""
 
     source: Source
     options: PrepareOptions
     labels: Labels
     checked: CheckedImages
     plan: Plan
-    is_decoded: bool  # every image was decoded, not only looked at
-    crop: Callable[[Decoded, str], Decoded] | None
+    is_decoded: bool  # every image was decoded in the first pass
+    crop: Crop | None
 
     def load(self, index: int) -> Item:
-        """Image `index` of the source as it goes into the dataset.
+        """Image `index` of the source as it is written to the dataset.
 
         Raises:
-            UnusableImage: it cannot be used after all: damaged behind its header, or changed since it was checked.
+            UnusableImage: damaged, if the first pass read only its header; or changed since then.
         """
         content = self.source.read(index)
         decoded = decode_image_file(content) if isinstance(content, bytes) else from_array(content)
@@ -46,40 +56,50 @@ class Prepared:
             decoded = self.crop(decoded, self.source.names[index])
         plan, options = self.plan, self.options
         background = options.background_rgb()
-        pixels = to_channels(decoded, plan.channels, background)
-        fill = _fill(plan.channels, background)
+        pixels = to_channels(decoded.pixels, plan.channels, background)
+        fill = background_pixel(plan.channels, background)
         image = fit_image(pixels, plan.resolution, options.fit, fill=fill, wide_height=options.wide_height)
-        passes = decoded.is_plain and image.shape == decoded.pixels.shape and decoded.size == image.shape[:2]
-        return Item(image, self.labels.of(index), content if passes else None)
+        is_unchanged = decoded.is_plain and image.shape == decoded.pixels.shape and decoded.size == image.shape[:2]
+        return Item(image, self.labels.of(index), content if is_unchanged else None)
 
 
-def prepare(source: Source, options: PrepareOptions, *, decode_all: bool = True, max_listed: int | None = 10, say=print) -> Prepared:
+def prepare(
+    source: Source,
+    options: PrepareOptions,
+    *,
+    decode_all: bool = True,
+    max_listed: int | None = 10,
+    say: Callable[[str], None] = print,
+) -> Prepared:
     """The first pass: labels, check of every image, duplicates, channels, resolution; writes nothing.
 
     Args:
         source: of the images.
-        options: what is wanted.
-        decode_all: verify all of every file now; else most are only looked at (see `glance`), and `Prepared.load` verifies them.
-        max_listed: unusable images that are told by name; None tells all.
-        say: gets lines for the user.
+        options: of the dataset.
+        decode_all: verify every file completely now; else, most files are verified by `Prepared.load`, see `check_images`.
+        max_listed: maximum number of unusable images listed by name; None for all.
+        say: receives lines for the user.
 
     Raises:
-        UserError: nothing usable, or an unusable image with on_error "stop".
+        UserError: no usable images, or an unusable image with on_error "stop".
     """
     if not len(source):
-        found = f" ({source.strangers.total} other files were left aside)" if source.strangers.total else ""
-        raise UserError(f"{source.title} holds no images{found}.")
-    labels = _renamed(find_labels(source, options.labels), options.class_names)
+        found = f" ({source.other_files.total} other files were ignored)" if source.other_files.total else ""
+        raise UserError(f"{source.title} contains no images{found}. Give a folder, zip or tar of image files.")
+    labels = find_labels(source, options.labels)
+    if options.class_names:
+        labels = labels.renamed(options.class_names)
     say(describe_source(source, labels))
-    crop = _crop_function(source, options)
+    crop = _crop(source, options)
     indices = candidates(len(source), options)
     with_prints = options.dedupe != "none"
-    decode_all = decode_all or bool(crop) or with_prints  # which need the pixels
+    decode_all = decode_all or bool(crop) or with_prints  # both need the pixels
     if source.is_checked and not crop and not with_prints and labels.has_all():
         checked = assume_checked(source, indices)
     else:
         checked = check_images(source, indices, labels, crop=crop, with_prints=with_prints, decode_all=decode_all, workers=options.workers)
-    _drop_duplicates(checked, source, options)
+    if with_prints:
+        drop_duplicates(checked, source, max_distance=options.dedupe_distance if options.dedupe == "near" else None)
     plan = decide(checked, options)
     _report_unusable(checked, source, options, say, max_listed)
     if imbalance := describe_imbalance(count_classes(labels, checked.indices)):
@@ -90,14 +110,14 @@ def prepare(source: Source, options: PrepareOptions, *, decode_all: bool = True,
 
 
 def candidates(count: int, options: PrepareOptions) -> np.ndarray:
-    """Items that are looked at: all, or `max_images` of them: spread over the source where shuffled, the first otherwise."""
+    """Items to check: all, or `max_images` of them, spread over the source if shuffled, the first ones otherwise."""
     if options.max_images is None or options.max_images >= count:
         return np.arange(count)
     return np.sort(writing_order(np.arange(count), options.shuffle)[: options.max_images])
 
 
 def writing_order(indices: np.ndarray, shuffle: bool) -> np.ndarray:
-    """The order of records: the original's RandomState(123), or the source's own."""
+    """The order of records: shuffled by RandomState(123) as in the original, or that of the source."""
     order = np.arange(len(indices))
     if shuffle:
         np.random.RandomState(SHUFFLE_SEED).shuffle(order)
@@ -105,44 +125,14 @@ def writing_order(indices: np.ndarray, shuffle: bool) -> np.ndarray:
 
 
 def describe_source(source: Source, labels: Labels) -> str:
-    """One sentence on what was found."""
+    """One sentence on images and labels of a source."""
     text = f"{source.title}: {len(source)} images"
-    if source.strangers.total:
-        text += f", {source.strangers.total} other files left aside"
+    if source.other_files.total:
+        text += f", {source.other_files.total} other files ignored"
     if labels.values is None:
         return f"{text}, no labels."
     size = f"{len(labels.class_names)} classes" if labels.class_names else f"vectors of {labels.values.shape[1]}"
     return f"{text}; labels from {labels.origin}: {size}."
-
-
-def _drop_duplicates(checked: CheckedImages, source: Source, options: PrepareOptions) -> None:
-    if options.dedupe == "none":
-        return
-    distance = options.dedupe_distance if options.dedupe == "near" else None
-    duplicates = {duplicate.place: duplicate for duplicate in find_duplicates(checked.prints, max_distance=distance)}
-    originals = {place: printable(source.names[int(checked.indices[d.of])]) for place, d in duplicates.items()}
-
-    def message(place: int) -> str:
-        distance = duplicates[place].distance
-        return f"duplicate: {'the same pixels as' if not distance else f'{distance} bits from'} {originals[place]}"
-
-    checked.drop(sorted(duplicates), "duplicate", message)
-    checked.prints = []
-
-
-def _report_unusable(checked: CheckedImages, source: Source, options: PrepareOptions, say, max_listed: int | None) -> None:
-    """Says what cannot be used; with on_error "stop", refuses."""
-    faults = [entry for entry in checked.unusable if entry[1] != "duplicate"]
-    listing = list_unusable(source, faults, max_listed)
-    total = len(checked.indices) + len(checked.unusable)  # fewer than in the source with `max_images`
-    if not len(checked.indices):
-        raise UserError(f"None of the {total} images of {source.title} can be used:{listing}")
-    if faults and options.on_error == "stop":
-        raise UserError(f"{len(faults)} of {total} images cannot be used, nothing was written (--on-error skip leaves them out):{listing}")
-    if faults:
-        say(f"{len(faults)} of {total} images cannot be used and are skipped:{listing}")
-    if duplicates := len(checked.unusable) - len(faults):
-        say(f"{duplicates} duplicates are left out.")
 
 
 def list_unusable(source: Source, entries: Sequence[tuple[int, str, str]], max_listed: int | None) -> str:
@@ -152,28 +142,93 @@ def list_unusable(source: Source, entries: Sequence[tuple[int, str, str]], max_l
     return "\n  ".join(["", *lines]) + more
 
 
-def _crop_function(source: Source, options: PrepareOptions) -> Callable[[Decoded, str], Decoded] | None:
+def decide(checked: CheckedImages, options: PrepareOptions) -> Plan:
+    """Chooses resolution and channels if the options do not, and drops images that are too small (or do not fit, with fit "exact").
+
+    Raises:
+        UserError: all images are smaller than 4x4.
+    """
+    if not len(checked.indices):
+        return Plan(options.resolution or MIN_RESOLUTION, options.channels or 3)
+    remarks = []
+    sides = used_side(checked.heights, checked.widths, options.fit)
+    resolution = options.resolution or _choose_resolution(sides, options)
+    if options.resolution is None:
+        share = (sides >= resolution).mean()
+        reach = "all images reach" if share == 1 else f"{share:.0%} of the images reach"
+        remarks.append(f"resolution {resolution} was chosen: {reach} it. Set it with --resolution.")
+    _drop_unfit(checked, resolution, options)
+    sides = used_side(checked.heights, checked.widths, options.fit)
+    enlarged = int((sides < resolution).sum())
+    if enlarged:
+        remarks.append(
+            f"{enlarged} images are smaller than {resolution}x{resolution} and will be enlarged. Skip them with --min-size {resolution}."
+        )
+    channels = options.channels or choose_channels(checked, options)
+    kinds = Counter(KINDS[kind] for kind in checked.kinds)
+    if options.channels is None and len(kinds) > 1:
+        listing = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+        remarks.append(f"images are of several kinds ({listing}): all become {channels}-channel. Set it with --channels.")
+    return Plan(resolution, channels, tuple(remarks))
+
+
+def choose_channels(checked: CheckedImages, options: PrepareOptions) -> int:
+    """By majority: 1 if more than half are grey, 4 if more than half are transparent (JPEG has no alpha), else 3."""
+    shares = {kind: float((checked.kinds == number).mean()) if len(checked.kinds) else 0.0 for number, kind in enumerate(KINDS)}
+    if shares[GREY] > 0.5:
+        return 1
+    return 4 if shares[ALPHA] > 0.5 and options.encoding != "jpeg" else 3
+
+
+def _choose_resolution(sides: np.ndarray, options: PrepareOptions) -> int:
+    """The largest power of two that nearly all images reach."""
+    usable = sides[sides >= max(options.min_size or 0, 3)]
+    if not len(usable):
+        raise UserError(f"All images are too small: the largest has a side of {sides.max()} pixels, at least {MIN_RESOLUTION} are needed.")
+    reached = int(np.sort(usable)[int((1 - _REACHED_BY) * len(usable))])
+    return 1 << min(max(reached, MIN_RESOLUTION), MAX_RESOLUTION).bit_length() - 1
+
+
+def _drop_unfit(checked: CheckedImages, resolution: int, options: PrepareOptions) -> None:
+    """Marks images as unusable that would be enlarged too much or, with fit "exact", have another size."""
+    sides = used_side(checked.heights, checked.widths, options.fit)
+    least = options.min_size or max(resolution // 2, 1)
+
+    def message(place: int) -> str:
+        return f"too small: {checked.widths[place]}x{checked.heights[place]}, the side must have {least} pixels or more"
+
+    checked.drop(np.flatnonzero(sides < least), "too small", message)
+    if options.fit == "exact":
+        is_square = (checked.heights == checked.widths) & (checked.heights % resolution == 0)
+        fits = is_square & np.array([is_power_of_two(int(factor)) for factor in checked.heights // resolution], bool)
+
+        def misfit(place: int) -> str:
+            return (
+                f"size does not fit: {checked.widths[place]}x{checked.heights[place]} is neither {resolution}x{resolution} "
+                "nor a power-of-two multiple of it. Try --fit center-crop"
+            )
+
+        checked.drop(np.flatnonzero(~fits), "size does not fit", misfit)
+
+
+def _report_unusable(
+    checked: CheckedImages, source: Source, options: PrepareOptions, say: Callable[[str], None], max_listed: int | None
+) -> None:
+    """Lists what cannot be used; with on_error "stop", raises UserError for it."""
+    unusable = [entry for entry in checked.unusable if entry[1] != DUPLICATE]
+    listing = list_unusable(source, unusable, max_listed)
+    total = len(checked.indices) + len(checked.unusable)  # fewer than in the source with `max_images`
+    if not len(checked.indices):
+        raise UserError(f"None of the {total} images of {source.title} can be used:{listing}")
+    if unusable and options.on_error == "stop":
+        raise UserError(f"{len(unusable)} of {total} images cannot be used, nothing was written (skip them with --on-error skip):{listing}")
+    if unusable:
+        say(f"{len(unusable)} of {total} images cannot be used and are skipped:{listing}")
+    if duplicates := len(checked.unusable) - len(unusable):
+        say(f"{duplicates} duplicates are skipped.")
+
+
+def _crop(source: Source, options: PrepareOptions) -> Crop | None:
     if source.crop_box:
         return BoxCrop(source.crop_box)
-    if options.crop == "none":
-        return None
-    return SegmentCrop(options.margin, options.mask_dir)
-
-
-def _renamed(labels: Labels, class_names: Sequence[str]) -> Labels:
-    """Labels with the class names that the user gave."""
-    if not class_names:
-        return labels
-    if labels.values is None:
-        raise UserError("Class names were given, but there are no labels.")
-    size = len(labels.class_names) or labels.values.shape[1]
-    if len(class_names) != size:
-        raise UserError(f"{len(class_names)} class names were given for {size} classes.")
-    return dataclasses.replace(labels, class_names=tuple(class_names))
-
-
-def _fill(channels: int, background: tuple[int, int, int]) -> tuple[int, ...]:
-    """The background in the channels of the dataset; transparent where there is an alpha channel."""
-    if channels == 1:
-        return (round(0.299 * background[0] + 0.587 * background[1] + 0.114 * background[2]),)
-    return background if channels == 3 else (*background, 0)
+    return None if options.crop == "none" else SegmentCrop(options.margin, options.mask_dir)

@@ -1,4 +1,4 @@
-"""What became of every image: report.json for programs, report.html with a contact sheet for people."""
+"""The report on a dataset build: what was written, skipped and converted, as report.json and as report.html with a contact sheet."""
 
 import base64
 import dataclasses
@@ -6,23 +6,21 @@ import html
 import io
 import json
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from stylegan_tf.data.intake.decode import decode_image_file
 from stylegan_tf.data.intake.labels import count_classes, describe_imbalance
-from stylegan_tf.data.records.contact_sheet import contact_sheet, tile
+from stylegan_tf.data.intake.prepare import Prepared
 from stylegan_tf.data.records.dataset import Dataset
-from stylegan_tf.data.sources import UnusableImage
-from stylegan_tf.data.sources.base import printable
+from stylegan_tf.data.records.export import contact_sheet, tile
+from stylegan_tf.data.records.manifest import REPORT_NAMES
+from stylegan_tf.data.sources.base import UnusableImage, printable
 from stylegan_tf.files import write_text
 
-if TYPE_CHECKING:
-    from stylegan_tf.data.intake.prepare import Prepared
-
-_MAX_LISTED = 500  # skipped images in the HTML; the JSON has all
-_NUM_PAIRS = 6  # pictures before and after cropping
+_MAX_LISTED = 500  # skipped images in the HTML; the JSON lists all
+_NUM_PAIRS = 6  # images shown before and after cropping
 
 
 @dataclasses.dataclass
@@ -43,13 +41,13 @@ class Report:
     sizes: dict[str, int]
     skipped_counts: dict[str, int]
     skipped: list[dict[str, str]]
-    strangers: dict[str, Any]
+    other_files: dict[str, Any]
     options: dict[str, Any]
     seconds: float = 0.0
 
     @classmethod
-    def of(cls, prepared: "Prepared", target: str, written: list[int], seconds: float) -> "Report":
-        """Sums up a dataset that was written (or, for a check, would be)."""
+    def of(cls, prepared: Prepared, target: str, written: list[int], seconds: float) -> "Report":
+        """The report on a dataset that was written."""
         source, checked, plan = prepared.source, prepared.checked, prepared.plan
         skipped = sorted(checked.unusable)
         class_counts = count_classes(prepared.labels, written)
@@ -70,21 +68,22 @@ class Report:
             sizes={f"{width}x{height}": count for (width, height), count in sizes.most_common(30)},
             skipped_counts=dict(Counter(reason for _, reason, _ in skipped).most_common()),
             skipped=[{"name": printable(source.names[index]), "reason": reason, "message": message} for index, reason, message in skipped],
-            strangers={"counts": source.strangers.counts, "examples": source.strangers.examples},
+            other_files={"counts": source.other_files.counts, "examples": source.other_files.examples},
             options=dataclasses.asdict(prepared.options),
             seconds=round(seconds, 2),
         )
 
 
-def write_report(report: Report, prepared: "Prepared", dataset: Dataset) -> None:
+def write_report(report: Report, prepared: Prepared, dataset: Dataset) -> None:
     """Writes report.json and report.html into the folder of a dataset."""
-    write_text(dataset.path / "report.json", json.dumps(dataclasses.asdict(report), indent=1, ensure_ascii=False) + "\n")
+    json_name, html_name = REPORT_NAMES
+    write_text(dataset.path / json_name, json.dumps(dataclasses.asdict(report), indent=1, ensure_ascii=False) + "\n")
     pairs = before_and_after(prepared) if prepared.crop else None
-    write_text(dataset.path / "report.html", render_html(report, contact_sheet(dataset), pairs))
+    write_text(dataset.path / html_name, render_html(report, contact_sheet(dataset), pairs))
 
 
-def before_and_after(prepared: "Prepared") -> np.ndarray:
-    """A sheet of two rows: photographs as they came, and what was cut out of them."""
+def before_and_after(prepared: Prepared) -> np.ndarray:
+    """A sheet of two rows: photographs, and what was cut out of them."""
     before, after = [], []
     usable = prepared.checked.indices
     for index in usable[np.linspace(0, len(usable) - 1, min(_NUM_PAIRS, len(usable))).astype(int)]:
@@ -108,16 +107,16 @@ def render_html(report: Report, sheet: np.ndarray, pairs: np.ndarray | None = No
     if report.class_counts:
         parts.append(f"<h2>Classes (from {_text(report.labels_from)})</h2>{_bars(report.class_counts)}")
     tables = {
-        "Left out": report.skipped_counts,
+        "Skipped": report.skipped_counts,
         "Converted": report.notes,
-        "Other files": report.strangers["counts"],
+        "Other files": report.other_files["counts"],
         "Sizes": report.sizes,
     }
     parts += [f"<h2>{title}</h2>{_bars(counts)}" for title, counts in tables.items() if counts]
     if report.skipped:
         rows = "".join(f"<tr><td>{_text(row['name'])}<td>{_text(row['message'])}" for row in report.skipped[:_MAX_LISTED])
         more = len(report.skipped) - _MAX_LISTED
-        parts.append(f"<h2>Every image left out</h2><table>{rows}</table>" + (f"<p>and {more} more in report.json</p>" if more > 0 else ""))
+        parts.append(f"<h2>All skipped images</h2><table>{rows}</table>" + (f"<p>and {more} more in report.json</p>" if more > 0 else ""))
     head = f"<meta charset=utf-8><title>{_text(report.target)}</title><style>{_STYLE}</style>"
     return f"<!DOCTYPE html><html lang=en>{head}{''.join(parts)}</html>\n"
 
@@ -134,7 +133,7 @@ def _text(value: str) -> str:
 
 
 def _bars(counts: dict[str, int]) -> str:
-    """A table of counts with a bar each."""
+    """A table of counts, each with a bar."""
     largest = max(max(counts.values()), 1)
     rows = (
         f"<tr><td>{_text(name)}<td class=n>{count}<td><i style='width:{300 * count / largest:.0f}px'></i>" for name, count in counts.items()
@@ -143,7 +142,7 @@ def _bars(counts: dict[str, int]) -> str:
 
 
 def _data_uri(image: np.ndarray) -> str:
-    """A JPEG inside the page."""
+    """A JPEG embedded in the page."""
     from PIL import Image
 
     content = io.BytesIO()
@@ -152,7 +151,7 @@ def _data_uri(image: np.ndarray) -> str:
 
 
 def _squared(pixels: np.ndarray) -> np.ndarray:
-    """The whole picture on a square of grey, for thumbnails."""
+    """The whole picture on a grey square, for thumbnails."""
     height, width, channels = pixels.shape
     side = max(height, width)
     square = np.full((side, side, channels), 128, np.uint8)

@@ -1,33 +1,45 @@
-"""A dataset on disk, opened: its facts, its labels, and the records of every resolution."""
+"""A dataset on disk, opened for reading: its properties, labels, and images of every resolution."""
 
 import functools
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
 from stylegan_tf.array_files import read_npy
 from stylegan_tf.data.records.level import Level
-from stylegan_tf.data.records.manifest import Manifest, content_digest, read_manifest
+from stylegan_tf.data.records.manifest import (
+    PARTIAL_SUFFIX,
+    FileName,
+    Manifest,
+    content_digest,
+    file_name,
+    labels_name,
+    parse_file_name,
+    read_manifest,
+)
 from stylegan_tf.data.records.record_file import RecordFile
-from stylegan_tf.data.records.tfrecords import COPY_AGAIN, FileName, file_name, labels_name, parse_file_name
+from stylegan_tf.data.records.tfrecords import COPY_AGAIN
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.resolution import MAX_RESOLUTION, MIN_RESOLUTION, log2
 
-PARTIAL_SUFFIX = ".partial"  # of a folder that is still being written
+_NUM_THREADS = min(8, os.cpu_count() or 1)
 
 
 class Dataset:
-    """Images of one size with their smaller levels, and labels. Made by `open_dataset`.
+    """Images of one size, their copies at lower resolutions, and labels. Returned by `open_dataset`.
 
     Attributes:
-        name: word in front of its file names.
+        name: prefix of its file names.
         path: folder.
         num_images, resolution, channels: of the largest level.
         encoding: "png", "raw" or "jpeg".
-        class_names: tuple of names, empty where unknown.
-        labels: float32 [num_images, label_size], in the order of the records (mapped from disk; label_size 0 without labels).
+        class_names: tuple of names, () if unknown.
+        labels: float32 [num_images, label_size], in the order of the records (mapped from disk; label_size is 0 without labels).
         resolutions: all levels, from 4 up.
-        manifest: facts as written with the dataset, None for one made by the original.
+        manifest: written with the dataset; None for a dataset made by the original release.
     """
 
     def __init__(self, path: Path, files: dict[int, list[Path]], manifest: Manifest | None, name: str, labels: np.ndarray | None):
@@ -49,13 +61,13 @@ class Dataset:
 
     @functools.cached_property
     def digest(self) -> str:
-        """Stands for images and labels: "sha256:...", from the manifest or else from the checksums in the records."""
+        """Identifies images and labels: "sha256:...", from the manifest, or computed from the checksums in the records."""
         if self.manifest:
             return self.manifest.digest
         return self.measured_digest()
 
     def measured_digest(self) -> str:
-        """The digest computed from the records and labels as they are now."""
+        """The digest computed from the present records and labels."""
         return content_digest(
             channels=self.channels,
             resolution=self.resolution,
@@ -65,10 +77,10 @@ class Dataset:
         )
 
     def level(self, resolution: int) -> Level:
-        """Records of one resolution, opened when first asked for.
+        """Records of one resolution, opened on first use.
 
         Raises:
-            UserError: no such level, or its records do not fit the dataset.
+            UserError: no such level, or its records do not match the dataset.
         """
         if resolution not in self._files:
             known = ", ".join(map(str, self.resolutions))
@@ -78,7 +90,7 @@ class Dataset:
             facts = (level.num_images, level.channels, level.encoding)
             if facts != (self.num_images, self.channels, self.encoding):
                 raise UserError(
-                    f"{level.files[0].path} holds {facts[0]} images ({facts[1]} channels, {facts[2]}) where the largest level holds "
+                    f"{level.files[0].path} contains {facts[0]} images ({facts[1]} channels, {facts[2]}), but the largest level has "
                     f"{self.num_images} ({self.channels} channels, {self.encoding}). {COPY_AGAIN}"
                 )
             self._levels[resolution] = level
@@ -86,22 +98,22 @@ class Dataset:
 
 
 def open_dataset(path: str | Path) -> Dataset:
-    """Opens a folder of records, ours or the original's, and checks what can be seen without reading every image.
+    """Opens a folder of records, ours or the original's, and checks everything that can be checked without reading every image.
 
     Raises:
-        MissingFileError: no such folder, or no records in it, or a file of it is missing.
-        UserError: a level is missing, a file is cut, labels or manifest do not fit; the message names the file.
+        MissingFileError: no such folder, no records in it, or a file or level is missing.
+        UserError: a file is truncated, or labels or manifest do not match; the message names the file.
     """
     path = Path(path)
     if not path.is_dir():
         raise MissingFileError(f"There is no dataset {path}. Make one: python dataset_tool.py create_from_images {path} IMAGE_FOLDER")
     if path.name.endswith(PARTIAL_SUFFIX):
-        raise UserError(f"{path} is a dataset whose making was cut off. Delete it, and make it anew.")
+        raise UserError(f"{path} is an unfinished dataset. Delete it, and make the dataset again.")
     return open_folder(path)
 
 
 def open_folder(path: Path) -> Dataset:
-    """`open_dataset` without a look at the folder's name: for what is being made."""
+    """`open_dataset` for any name of the folder: also for a dataset that is being written."""
     files, name = _find_levels(path)
     manifest = read_manifest(path)
     if manifest:
@@ -110,8 +122,36 @@ def open_folder(path: Path) -> Dataset:
     if manifest:
         _check_manifest(dataset, manifest)
     if len(dataset.labels) != dataset.num_images:
-        raise UserError(f"{path / labels_name(name)} holds {len(dataset.labels)} labels for {dataset.num_images} images")
+        raise UserError(f"{path / labels_name(name)} contains {len(dataset.labels)} labels for {dataset.num_images} images. {COPY_AGAIN}")
     return dataset
+
+
+def read_images(dataset: Dataset, indices: Sequence[int], resolution: int | None = None) -> np.ndarray:
+    """Reads images by their place in the records, for grids, metrics and display.
+
+    Args:
+        dataset: from `open_dataset`.
+        indices: from 0 to num_images - 1, in any order, repeats allowed.
+        resolution: of the level to read; None for the largest.
+
+    Returns:
+        uint8 [n, R, R, C].
+
+    Raises:
+        UserError: an index outside the dataset, no such level, or a damaged record (names the file and the record).
+    """
+    level = dataset.level(dataset.resolution if resolution is None else resolution)
+    indices = np.asarray(indices, np.int64).reshape(-1)
+    outside = indices[(indices < 0) | (indices >= level.num_images)]
+    if len(outside):
+        raise UserError(f"{dataset.path} has images 0 to {level.num_images - 1}. Received: {outside[0]}")
+    if level.encoding == "raw":
+        return level.read_raw(indices)
+    images = np.empty((len(indices), level.resolution, level.resolution, level.channels), np.uint8)
+    with ThreadPoolExecutor(_NUM_THREADS) as pool:
+        for place, image in enumerate(pool.map(level.read_image, indices.tolist())):
+            images[place] = image
+    return images
 
 
 def _find_levels(path: Path) -> tuple[dict[int, list[Path]], str]:
@@ -123,13 +163,13 @@ def _find_levels(path: Path) -> tuple[dict[int, list[Path]], str]:
             found[parsed] = entry
     if not found:
         raise MissingFileError(
-            f"{path} holds no record files (NAME-r02.tfrecords and so on). "
-            f"Make a dataset of the images in it: python dataset_tool.py create_from_images NEW_FOLDER {path}"
+            f"{path} contains no record files (NAME-r02.tfrecords and so on). "
+            f"Make a dataset from the images in it: python dataset_tool.py create_from_images NEW_FOLDER {path}"
         )
     names = sorted({parsed.name for parsed in found})
     num_shards = sorted({parsed.num_shards for parsed in found})
     if len(names) > 1 or len(num_shards) > 1:
-        raise UserError(f"{path} holds records of more than one dataset ({', '.join(names)}). Move each into its own folder.")
+        raise UserError(f"{path} contains records of more than one dataset ({', '.join(names)}). Move each into its own folder.")
     top = max(parsed.resolution for parsed in found)
     files = {}
     for exponent in range(log2(MIN_RESOLUTION), log2(top) + 1):
@@ -142,21 +182,20 @@ def _find_levels(path: Path) -> tuple[dict[int, list[Path]], str]:
 
 
 def _check_files(path: Path, manifest: Manifest) -> None:
-    """Raises where a file that the manifest lists is missing or has another size."""
+    """Raises UserError if a file listed in the manifest is missing or has another size."""
     for name, num_bytes in manifest.files.items():
         file = path / name
         if not file.is_file():
             raise MissingFileError(f"{file} is missing. {COPY_AGAIN}")
         if file.stat().st_size != num_bytes:
-            # Opening it names the record where it was cut; a file that is whole but another one is named here.
             if parse_file_name(file):
-                RecordFile(file)
+                RecordFile(file)  # for a truncated file, raises an error that names the record
             found = file.stat().st_size
-            raise UserError(f"{file} has {found} bytes where the manifest says {num_bytes}. {COPY_AGAIN}")
+            raise UserError(f"{file} has {found} bytes, expected {num_bytes} from the manifest. {COPY_AGAIN}")
 
 
 def _check_manifest(dataset: Dataset, manifest: Manifest) -> None:
-    """Raises where the manifest says something else than the records."""
+    """Raises UserError if manifest and records disagree."""
     facts = {
         "name": dataset.name,
         "num_images": dataset.num_images,
@@ -168,22 +207,25 @@ def _check_manifest(dataset: Dataset, manifest: Manifest) -> None:
     for key, found in facts.items():
         stated = getattr(manifest, key)
         if stated != found:
-            raise UserError(f"{dataset.path}: the manifest says {key} = {stated}, the files say {found}. {COPY_AGAIN}")
+            raise UserError(f"{dataset.path}: {key} is {stated} in the manifest, but {found} in the files. {COPY_AGAIN}")
     if manifest.class_names and dataset.label_size not in (0, len(manifest.class_names)):
-        raise UserError(f"{dataset.path}: the manifest names {len(manifest.class_names)} classes, labels have {dataset.label_size} numbers")
+        raise UserError(
+            f"{dataset.path}: the manifest names {len(manifest.class_names)} classes, but labels have "
+            f"{dataset.label_size} numbers. {COPY_AGAIN}"
+        )
 
 
 def _open_labels(path: Path, manifest: Manifest | None, name: str) -> np.ndarray | None:
-    """Labels mapped from disk, or None where the dataset has none."""
+    """Labels mapped from disk, or None if the dataset has none."""
     file = path / labels_name(name)
     if not file.exists():
         if manifest and manifest.label_size:
-            raise MissingFileError(f"{file} is missing, but the manifest says label_shape = {list(manifest.label_shape)}.")
+            raise MissingFileError(f"{file} is missing, but the manifest has label_shape = {list(manifest.label_shape)}. {COPY_AGAIN}")
         return None
     try:
         labels = read_npy(file, is_mapped=True)
     except UserError as error:
         raise UserError(f"{file} is not a label file (a float32 .npy array [images, label_size]): {error}") from error
     if labels.ndim != 2 or labels.dtype != np.float32:
-        raise UserError(f"{file} must hold a float32 array [images, label_size]. Received: {labels.dtype} {list(labels.shape)}")
+        raise UserError(f"{file} must contain a float32 array [images, label_size]. Received: {labels.dtype} {list(labels.shape)}")
     return labels

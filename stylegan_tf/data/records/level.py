@@ -1,4 +1,4 @@
-"""All records of one resolution, over one file or several shards: the bytes or the raw pixels of images by number."""
+"""All records of one resolution, in one file or several shards: images by number, decoded or as stored."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -6,11 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from stylegan_tf.data.records.codecs import interleave
+from stylegan_tf.data.records.codecs import ENCODINGS, decode_image, interleave
 from stylegan_tf.data.records.record_file import RecordFile
 from stylegan_tf.data.records.tfrecords import (
     COPY_AGAIN,
-    ENCODINGS,
     FRAME_BYTES,
     HEADER_BYTES,
     Example,
@@ -31,7 +30,7 @@ class Level:
         files: one RecordFile a shard.
 
     Raises:
-        UserError: a file is cut or damaged, shards have lengths that do not fit together, or the first record is no image
+        UserError: a file is truncated or damaged, the shards' lengths are inconsistent, or the first record is not an image
             of this resolution.
     """
 
@@ -40,15 +39,15 @@ class Level:
         self.files = [RecordFile(path) for path in paths]
         self.num_images = sum(map(len, self.files))
         if not self.num_images:
-            raise UserError(f"{paths[0]} holds no records. Make the dataset anew.")
+            raise UserError(f"{paths[0]} contains no records. Make the dataset again.")
         for shard, file in enumerate(self.files):
             expected = (self.num_images - shard + len(self.files) - 1) // len(self.files)
             if len(file) != expected:
-                raise UserError(f"{file.path} holds {len(file)} records, {expected} would fit the other shards. {COPY_AGAIN}")
+                raise UserError(f"{file.path} contains {len(file)} records, {expected} expected from the other shards. {COPY_AGAIN}")
         self.files[0].check_payloads([0], [self._payload(0)])
         first = self._parse(self._payload(0), 0)
         if len(first.shape) != 3 or first.shape[1:] != (resolution, resolution) or not 1 <= first.shape[0] <= 4:
-            raise UserError(f"{self.where(0)} has shape {list(first.shape)}, not [C, {resolution}, {resolution}].")
+            raise UserError(f"{self.where(0)} has shape {list(first.shape)}, expected [C, {resolution}, {resolution}]. {COPY_AGAIN}")
         if first.encoding not in ENCODINGS:
             raise UserError(f"{self.where(0)} is encoded as {first.encoding!r}. Known encodings: {', '.join(ENCODINGS)}")
         self.channels, self.encoding = first.shape[0], first.encoding
@@ -64,19 +63,31 @@ class Level:
         """File and record of an image, for messages."""
         return f"{self.files[index % len(self.files)].path}: record {index // len(self.files)}"
 
-    def read_data(self, index: int) -> memoryview:
-        """Encoded bytes of one image.
+    def read_image(self, index: int) -> np.ndarray:
+        """One image, uint8 [R, R, C]; its checksum is not verified.
 
         Raises:
-            UserError: damaged, or of another shape or encoding; names file and record.
+            UserError: damaged; names the file and the record.
+        """
+        data = self.read_data(index)
+        try:
+            return decode_image(data, self.encoding, self.shape)
+        except ValueError as error:
+            raise UserError(f"{self.where(index)} {error}. {COPY_AGAIN}") from error
+
+    def read_data(self, index: int) -> memoryview:
+        """Encoded bytes of one image; its checksum is not verified.
+
+        Raises:
+            UserError: damaged, or of another shape or encoding; names the file and the record.
         """
         return self._data_in(self._payload(index), index)
 
     def read_checked(self, indices: np.ndarray) -> list[bytes]:
-        """Encoded bytes of several images, their checksums compared when they are read for the first time.
+        """Encoded bytes of several images; checksums are verified when a record is read for the first time.
 
         Raises:
-            UserError: as `read_data`, and where a checksum is wrong.
+            UserError: see `read_data`; or a wrong checksum.
         """
         payloads = [self._payload(index) for index in indices.tolist()]
         for shard, file in enumerate(self.files):
@@ -86,10 +97,10 @@ class Level:
         return [bytes(self._data_in(payload, index)) for payload, index in zip(payloads, indices.tolist(), strict=True)]
 
     def read_raw(self, indices: np.ndarray) -> np.ndarray:
-        """Images of raw records: uint8 [N, R, R, C] for int64 [N]; checksums are compared when a record is read for the first time.
+        """Images of raw records: uint8 [N, R, R, C] for int64 [N]; checksums are verified when a record is read for the first time.
 
         Raises:
-            UserError: damaged; names file and record.
+            UserError: damaged; names the file and the record.
         """
         images = np.empty((len(indices), self.resolution, self.resolution, self.channels), np.uint8)
         shards = indices % len(self.files)
@@ -105,7 +116,7 @@ class Level:
         return images
 
     def checksums(self) -> np.ndarray:
-        """Masked CRCs that the records state, in image order: uint32 [num_images]."""
+        """Masked CRCs stored in the records, in image order: uint32 [num_images]."""
         checksums = np.empty(self.num_images, np.uint32)
         for shard, file in enumerate(self.files):
             checksums[shard :: len(self.files)] = file.checksums()
@@ -115,17 +126,17 @@ class Level:
         return self.files[index % len(self.files)].read_payload(index // len(self.files))
 
     def _data_in(self, payload: memoryview, index: int) -> memoryview:
-        usual = self._usual_start.match(payload)  # the layout of our own records, found at a glance
+        usual = self._usual_start.match(payload)  # the layout of our own records, recognised without parsing
         if usual and read_varint(usual[1])[0] == len(payload) - usual.end():
             return payload[usual.end() :]
         example = self._parse(payload, index)
         if example.shape != self.shape or example.encoding != self.encoding:
             raise UserError(
-                f"{self.where(index)} has shape {list(example.shape)} ({example.encoding}) where {list(self.shape)} "
-                f"({self.encoding}) is expected. {COPY_AGAIN}"
+                f"{self.where(index)} has shape {list(example.shape)} ({example.encoding}), "
+                f"expected {list(self.shape)} ({self.encoding}). {COPY_AGAIN}"
             )
         if self.encoding == "raw" and len(example.data) != np.prod(self.shape):
-            raise UserError(f"{self.where(index)} holds {len(example.data)} bytes of pixels for {list(self.shape)}. {COPY_AGAIN}")
+            raise UserError(f"{self.where(index)} contains {len(example.data)} bytes of pixels for {list(self.shape)}. {COPY_AGAIN}")
         return example.data
 
     def _parse(self, payload: memoryview, index: int) -> Example:
@@ -135,7 +146,7 @@ class Level:
             raise UserError(f"{self.where(index)} {error}. {COPY_AGAIN}") from error
 
     def _raw_pixels(self, file: RecordFile, indices: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Pixels of images in one file, a layout at a time: places among the indices, and uint8 [places, C * R * R]."""
+        """Pixels of images in one file, one record layout at a time: places among the indices, and uint8 [places, C * R * R]."""
         rest = np.ones(len(indices), bool)
         num_bytes = int(np.prod(self.shape))
         layouts = [layout for layout in raw_layouts(self.shape) if sum(map(len, layout)) + num_bytes + FRAME_BYTES == file.frame_bytes]
@@ -154,5 +165,5 @@ class Level:
                     if fits.any():
                         yield np.flatnonzero(fits), (frames if fits.all() else frames[fits])[:, start:stop]
                     rest &= ~fits
-        if rest.any():  # made by yet another program
+        if rest.any():  # written by another program
             yield np.flatnonzero(rest), np.stack([np.frombuffer(data, np.uint8) for data in self.read_checked(indices[rest])])

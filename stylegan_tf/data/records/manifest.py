@@ -1,30 +1,70 @@
-"""The manifest of a dataset (dataset.json): what is in it, how it was made, and what its files must look like."""
+"""The files of a dataset folder: their names, and the manifest (dataset.json) that describes and lists them."""
 
 import dataclasses
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from stylegan_tf.data.records.tfrecords import ENCODINGS, MANIFEST_NAME
+from stylegan_tf.data.records.codecs import ENCODINGS
 from stylegan_tf.errors import UserError
 from stylegan_tf.files import write_text
-from stylegan_tf.resolution import check_resolution
+from stylegan_tf.resolution import check_resolution, log2
 
+MANIFEST_NAME = "dataset.json"
+FACTORS_NAME = "factors.csv"  # what each image of `create_leaves` was drawn from
+REPORT_NAMES = ("report.json", "report.html")
+PARTIAL_SUFFIX = ".partial"  # of a folder that is still being written
 FORMAT = "stylegan_tf dataset"
 FORMAT_VERSION = 1
+
+_RECORD_FILE_NAME = re.compile(r"(?P<name>.+)-r(?P<log2>\d\d)(?:-(?P<shard>\d{5})-of-(?P<num_shards>\d{5}))?\.tfrecords")
+
+
+class FileName(NamedTuple):
+    """The parts of a record file's name."""
+
+    name: str
+    resolution: int
+    shard: int
+    num_shards: int
+
+
+def file_name(name: str, resolution: int, shard: int = 0, num_shards: int = 1) -> str:
+    """NAME-r05.tfrecords for 32x32, or NAME-r05-00000-of-00004.tfrecords with several shards."""
+    suffix = "" if num_shards == 1 else f"-{shard:05d}-of-{num_shards:05d}"
+    return f"{name}-r{log2(resolution):02d}{suffix}.tfrecords"
+
+
+def parse_file_name(path: Path) -> FileName | None:
+    """The parts of a record file's name; None for any other file."""
+    match = _RECORD_FILE_NAME.fullmatch(path.name)
+    if not match:
+        return None
+    return FileName(match["name"], 1 << int(match["log2"]), int(match["shard"] or 0), int(match["num_shards"] or 1))
+
+
+def labels_name(name: str) -> str:
+    """Name of the label file: a float32 .npy array [images, label_size] in the order of the records."""
+    return f"{name}-rxx.labels"
+
+
+def index_path(record_path: Path) -> Path:
+    """The file beside a record file with its record offsets: an int64 .npy array [records + 1], the last one being the file's size."""
+    return record_path.with_suffix(".index")
 
 
 @dataclasses.dataclass(frozen=True)
 class Manifest:
-    """Facts about a dataset.
+    """Description of a dataset.
 
-    `label_shape` is (label_size,), or () without labels; `files` maps every file to its size in bytes; `made_by` says how
-    the dataset came about (any JSON object); `class_counts` are images by class name, {} without classes and in manifests of
-    earlier versions; `digest` stands for images and labels, see `content_digest`.
+    `label_shape` is (label_size,), or () without labels; `files` maps every file to its size in bytes; `made_by` describes how
+    the dataset was made (any JSON object); `class_counts` is the number of images by class name, {} without classes and in
+    manifests of earlier versions; `digest` identifies images and labels, see `content_digest`.
     """
 
     name: str
@@ -53,7 +93,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def read_manifest(folder: Path) -> Manifest | None:
-    """Reads the manifest of a dataset; None where there is none (datasets made by the original).
+    """Reads the manifest of a dataset; None if there is none (datasets made by the original release).
 
     Raises:
         UserError: it cannot be read, is newer than this library, or lacks a value.
@@ -66,20 +106,22 @@ def read_manifest(folder: Path) -> Manifest | None:
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path} cannot be read: {error}") from error
     if not isinstance(values, dict) or values.get("format") != FORMAT:
-        raise UserError(f"{path} is not the manifest of a dataset (it should say: format = {FORMAT!r})")
+        raise UserError(f"{path} is not the manifest of a dataset (expected: format = {FORMAT!r}).")
     version = values.get("format_version")
     if version != FORMAT_VERSION:
-        raise UserError(f"{path} has format version {version}, this library reads {FORMAT_VERSION}. Update it, or make the dataset anew.")
+        raise UserError(
+            f"{path} has format version {version}, this library reads {FORMAT_VERSION}. Update the library, or make the dataset again."
+        )
     return _checked(values, path)
 
 
 def content_digest(*, channels: int, resolution: int, encoding: str, checksums: np.ndarray, labels: np.ndarray | None) -> str:
-    """Digest of images and labels, from the checksums that the records carry: quick even where there are millions.
+    """Digest of images and labels, computed from the checksums in the records: fast even for millions of images.
 
     Args:
         channels: of the images.
         resolution: of the largest level.
-        encoding: how the records hold images. The same images in another encoding have another digest.
+        encoding: of the records. The same images in another encoding have another digest.
         checksums: uint32 [num_images], masked CRC-32C of every record of the largest level.
         labels: float32 [num_images, label_size] or None.
 
@@ -96,7 +138,7 @@ def content_digest(*, channels: int, resolution: int, encoding: str, checksums: 
 
 
 def count_labels(labels: np.ndarray, names: Sequence[str]) -> dict[str, int]:
-    """Images of every class from [num_images, label_size], which may be mapped from disk; {} without names."""
+    """Number of images of every class from labels [num_images, label_size], which may be mapped from disk; {} without names."""
     if not names:
         return {}
     counts = np.zeros(len(names))
@@ -106,7 +148,7 @@ def count_labels(labels: np.ndarray, names: Sequence[str]) -> dict[str, int]:
 
 
 def _checked(values: dict[str, Any], path: Path) -> Manifest:
-    """Manifest from parsed JSON, every value of the type it should have."""
+    """Manifest from parsed JSON; raises UserError for a value that is missing or of the wrong type."""
 
     def is_count(value: Any) -> bool:
         return type(value) is int and value >= 0
@@ -116,7 +158,7 @@ def _checked(values: dict[str, Any], path: Path) -> Manifest:
         "num_images": lambda value: is_count(value) and value > 0,
         "channels": lambda value: is_count(value) and value > 0,
         "resolution": is_count,
-        "encoding": lambda value: value in ENCODINGS,
+        "encoding": lambda value: value in tuple(ENCODINGS),
         "label_shape": lambda value: isinstance(value, list) and len(value) <= 1 and all(map(is_count, value)),
         "class_names": lambda value: isinstance(value, list) and all(isinstance(name, str) for name in value),
         "digest": lambda value: isinstance(value, str),

@@ -1,4 +1,4 @@
-"""The contract on disk: names of record files, TFRecord framing, and the Example inside a record.
+"""TFRecord files as bytes: framing, masked CRC-32C checksums, and the Example inside a record.
 
 Needs no TensorFlow: the framing is a length, a payload and two checksums, the Example a small protocol buffer.
 Source: the records of the original release (`shape` int64 [C, H, W], `data` raw bytes in that order); docs/formats.md.
@@ -7,23 +7,18 @@ Source: the records of the original release (`shape` int64 [C, H, W], `data` raw
 import functools
 import re
 import struct
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+import google_crc32c
 import numpy as np
 
-from stylegan_tf.data.records.crc32c import masked_crc32c
-from stylegan_tf.resolution import log2
-
-ENCODINGS = ("png", "raw", "jpeg")
-COPY_AGAIN = "Copy the dataset again, or make it anew."  # what to try when a file is damaged
-MANIFEST_NAME = "dataset.json"
+COPY_AGAIN = "Copy or make the dataset again."  # what to try if a file is damaged
 HEADER_BYTES = 12  # uint64 length, uint32 masked CRC of it
 FOOTER_BYTES = 4  # uint32 masked CRC of the payload
 FRAME_BYTES = HEADER_BYTES + FOOTER_BYTES
 
-_FILE_NAME = re.compile(r"(?P<name>.+)-r(?P<log2>\d\d)(?:-(?P<shard>\d{5})-of-(?P<num_shards>\d{5}))?\.tfrecords")
+_MASK_DELTA = 0xA282EAD8  # TensorFlow stores rotate_right(crc, 15) + delta
 _DATA_KEY = b"\x0a\x04data"
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # wire types of protocol buffers
 
@@ -36,45 +31,45 @@ class Example(NamedTuple):
     encoding: str = "raw"
 
 
-class FileName(NamedTuple):
-    """What the name of a record file says."""
+def masked_crc32c(strings: Sequence[bytes | memoryview] | np.ndarray) -> np.ndarray:
+    """Masked CRC-32C of every byte string, as the TFRecord format stores it.
 
-    name: str
-    resolution: int
-    shard: int
-    num_shards: int
+    Args:
+        strings: see `crc32c`.
 
+    Returns:
+        uint32 [len(strings)].
 
-def file_name(name: str, resolution: int, shard: int = 0, num_shards: int = 1) -> str:
-    """NAME-r05.tfrecords for 32x32, or NAME-r05-00000-of-00004.tfrecords where there are several shards."""
-    suffix = "" if num_shards == 1 else f"-{shard:05d}-of-{num_shards:05d}"
-    return f"{name}-r{log2(resolution):02d}{suffix}.tfrecords"
-
-
-def parse_file_name(path: Path) -> FileName | None:
-    """Takes the name of a record file apart; None for any other file."""
-    match = _FILE_NAME.fullmatch(path.name)
-    if not match:
-        return None
-    return FileName(match["name"], 1 << int(match["log2"]), int(match["shard"] or 0), int(match["num_shards"] or 1))
+    Source: RFC 3720, appendix B.4, for the polynomial; the TFRecord description in TensorFlow's guide for the mask.
+    """
+    crc = crc32c(strings)
+    return ((crc >> np.uint32(15)) | (crc << np.uint32(17))) + np.uint32(_MASK_DELTA)
 
 
-def labels_name(name: str) -> str:
-    """Name of the label file: a float32 .npy array [images, label_size] in the order of the records."""
-    return f"{name}-rxx.labels"
+def crc32c(strings: Sequence[bytes | memoryview] | np.ndarray) -> np.ndarray:
+    """CRC-32C of every byte string, or of every row of uint8 [n, length]: uint32 [len(strings)]."""
+    # The package accepts writable memory only as an array.
+    checksums = (google_crc32c.value(string if isinstance(string, bytes) else np.frombuffer(string, np.uint8)) for string in strings)
+    return np.fromiter(checksums, np.uint32, len(strings))
 
 
-def index_path(record_path: Path) -> Path:
-    """Where the record offsets of a file are kept: an int64 .npy array [records + 1], the last one being the file's size."""
-    return record_path.with_suffix(".index")
+def frame(payloads: Sequence[bytes]) -> tuple[list[bytes], list[int]]:
+    """Adds TFRecord framing to payloads: the framed records and the masked CRCs of their payloads."""
+    lengths = [struct.pack("<Q", len(payload)) for payload in payloads]
+    checksums = masked_crc32c(payloads).tolist()
+    framed = [
+        b"".join((length, struct.pack("<I", length_crc), payload, struct.pack("<I", crc)))
+        for length, length_crc, payload, crc in zip(lengths, masked_crc32c(lengths).tolist(), payloads, checksums, strict=True)
+    ]
+    return framed, checksums
 
 
 def encode_example(example: Example) -> bytes:
-    """Serialises a record. The order of features is fixed, `data` last; the original's is random.
+    """Serialises a record. The order of features is fixed, `data` last; in the original's records it is random.
 
-    A raw record holds `shape` and `data` alone, as the original's do; the others say their encoding too.
+    A raw record holds `shape` and `data` only, as in the original's files; other encodings add a feature `encoding`.
     """
-    # From the inside out, all but the data themselves: these are copied once.
+    # Built from the inside out and without the image data, which is copied only once, at the end.
     size = len(example.data)
     value = _varint_field(1, size)
     bytes_list = _varint_field(1, len(value) + size) + value
@@ -84,7 +79,7 @@ def encode_example(example: Example) -> bytes:
 
 
 def parse_example(payload: bytes | memoryview) -> Example:
-    """Takes a record apart; `data` is a view of the payload.
+    """Parses a record; `data` is a view of the payload.
 
     Raises:
         ValueError: not an Example, or one without `shape` and `data`.
@@ -96,16 +91,16 @@ def parse_example(payload: bytes | memoryview) -> Example:
             key = b"".join(_fields(entry, 1))
             features[bytes(key)] = next(iter(_fields(entry, 2)), memoryview(b""))
     if b"shape" not in features or b"data" not in features:
-        raise ValueError("holds no features `shape` and `data`")
+        raise ValueError("does not contain the features `shape` and `data`")
     values = _bytes_values(features[b"data"])
     if len(values) != 1:
-        raise ValueError(f"`data` holds {len(values)} byte strings, not one")
+        raise ValueError(f"contains {len(values)} byte strings in `data`, expected one")
     encoding = bytes(b"".join(_bytes_values(features.get(b"encoding", memoryview(b"")))) or b"raw")
     return Example(tuple(_int64_values(features[b"shape"])), values[0], encoding.decode("ascii", "replace"))
 
 
 def example_pattern(shape: tuple[int, int, int], encoding: str) -> re.Pattern[bytes]:
-    """Matches our records up to the bytes of the image; group 1 is the number of these bytes."""
+    """Pattern of our own records up to the bytes of the image; group 1 is the number of these bytes."""
     number = rb"[\x80-\xff]*[\x00-\x7f]"
     start = rb"\x0a" + number + re.escape(_head(shape, encoding)) + rb"\x0a" + number + re.escape(_DATA_KEY)
     return re.compile(start + rb"\x12" + number + rb"\x0a" + number + rb"\x0a(" + number + rb")", re.DOTALL)
@@ -113,9 +108,9 @@ def example_pattern(shape: tuple[int, int, int], encoding: str) -> re.Pattern[by
 
 @functools.lru_cache(maxsize=16)
 def raw_layouts(shape: tuple[int, int, int]) -> list[tuple[np.ndarray, np.ndarray]]:
-    """What stands before and after the pixels in a raw record: uint8 arrays.
+    """The bytes before and after the pixels in a raw record: uint8 arrays.
 
-    Ours have `shape` before `data`; the original's have either order.
+    In our records `shape` precedes `data`; the original's have either order.
     """
     num_bytes = int(np.prod(shape))
     record = encode_example(Example(shape, bytes(num_bytes)))
@@ -125,7 +120,7 @@ def raw_layouts(shape: tuple[int, int, int]) -> list[tuple[np.ndarray, np.ndarra
 
 
 def read_varint(message: bytes | memoryview, position: int = 0) -> tuple[int, int]:
-    """A number of a protocol buffer and the position after it."""
+    """A variable-length integer of a protocol buffer, and the position after it."""
     value = 0
     for shift in range(0, 70, 7):
         if position >= len(message):
@@ -135,23 +130,12 @@ def read_varint(message: bytes | memoryview, position: int = 0) -> tuple[int, in
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
             return value, position
-    raise ValueError("holds a damaged number")
-
-
-def frame(payloads: Sequence[bytes]) -> tuple[list[bytes], list[int]]:
-    """Puts TFRecord framing around payloads: the framed records and the masked CRCs of their payloads."""
-    lengths = [struct.pack("<Q", len(payload)) for payload in payloads]
-    checksums = masked_crc32c(payloads).tolist()
-    framed = [
-        b"".join((length, struct.pack("<I", length_crc), payload, struct.pack("<I", crc)))
-        for length, length_crc, payload, crc in zip(lengths, masked_crc32c(lengths).tolist(), payloads, checksums, strict=True)
-    ]
-    return framed, checksums
+    raise ValueError("contains a damaged number")
 
 
 @functools.lru_cache(maxsize=64)
 def _head(shape: tuple[int, ...], encoding: str) -> bytes:
-    """The features before `data`, which are the same in every record of a file."""
+    """The features before `data`, identical in every record of a file."""
     values = _field(3, _field(1, b"".join(map(_varint, shape))))  # Feature.int64_list.value, packed
     features = [] if encoding == "raw" else [(b"encoding", _field(1, _field(1, encoding.encode())))]
     return b"".join(_field(1, _field(1, key) + _field(2, value)) for key, value in [*features, (b"shape", values)])
@@ -162,7 +146,7 @@ def _field(number: int, content: bytes | memoryview) -> bytes:
 
 
 def _varint_field(number: int, size: int) -> bytes:
-    """What stands before the `size` bytes of a field."""
+    """Tag and length that precede the `size` bytes of a field."""
     return bytes([number << 3 | _BYTES]) + _varint(size)
 
 
@@ -171,14 +155,15 @@ def _varint(value: int) -> bytes:
     return bytes([value >> shift & 0x7F | 0x80 for shift in range(0, 7 * size - 7, 7)] + [value >> 7 * size - 7])
 
 
-def _fields(message: memoryview, number: int):
+def _fields(message: memoryview, number: int) -> Iterator[memoryview]:
     """Contents of all length-delimited fields with this number; others are skipped."""
     for found, wire_type, content in _all_fields(message):
         if found == number and wire_type == _BYTES:
             yield content
 
 
-def _all_fields(message: memoryview):
+def _all_fields(message: memoryview) -> Iterator[tuple[int, int, int | memoryview]]:
+    """(number, wire type, content) of every field; fixed-width contents are returned as bytes."""
     position = 0
     while position < len(message):
         key, position = read_varint(message, position)
@@ -194,7 +179,7 @@ def _all_fields(message: memoryview):
         else:
             raise ValueError("is not a TensorFlow Example")
         if size > len(message) - position:
-            raise ValueError("is not a TensorFlow Example (a part is longer than the whole)")
+            raise ValueError("is not a TensorFlow Example (a field is longer than its message)")
         yield key >> 3, wire_type, message[position : position + size]
         position += size
 

@@ -1,30 +1,30 @@
-"""Writes a dataset: images in, record files of every resolution, labels and manifest out, or nothing at all."""
+"""Writes a dataset from images: record files of every resolution, labels and manifest; or nothing at all if there is an error."""
 
 import errno
 import itertools
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import numpy as np
 
 from stylegan_tf.data.records.codecs import JPEG_QUALITY, check_encoding
 from stylegan_tf.data.records.dataset import Dataset, open_folder
-from stylegan_tf.data.records.disk import check_disk, estimate_bytes
-from stylegan_tf.data.records.encoding import Encoder, Item, Records
-from stylegan_tf.data.records.label_writer import LabelWriter
-from stylegan_tf.data.records.level_writer import LevelWriter, check_shards
-from stylegan_tf.data.records.manifest import Manifest, content_digest, count_labels, write_manifest
-from stylegan_tf.data.records.partial import PartialFolder
-from stylegan_tf.data.records.target import check_target
-from stylegan_tf.data.records.tfrecords import labels_name
+from stylegan_tf.data.records.encoding import Encoder, Item, Records, estimate_bytes
+from stylegan_tf.data.records.file_writers import LabelWriter, LevelWriter, check_shards
+from stylegan_tf.data.records.manifest import Manifest, content_digest, count_labels, labels_name, write_manifest
+from stylegan_tf.data.records.target import PartialFolder, check_disk, check_target
 from stylegan_tf.errors import UserError
 from stylegan_tf.resolution import check_resolution
 
-_CHUNK_BYTES = 4 << 20  # pixels worked on at a time by one thread: enough to hide what NumPy costs a call
+_CHUNK_BYTES = 4 << 20  # pixels encoded at once by one thread: enough to hide NumPy's cost per call
+
+# What `DatasetWriter.add_many` accepts.
+ImageOrItem = np.ndarray | tuple | Item | None
 
 
 class DatasetWriter:
@@ -34,23 +34,23 @@ class DatasetWriter:
             writer.add(image)                      # one by one, or
             writer.add_many(items, workers=2)      # in parallel, in the order given
 
-    Memory stays flat however many images come. Killed half-way it leaves a hidden folder `.NAME-xxxxxxxxxxxx.partial`, which
-    `open_dataset` refuses and `partial.clear_leftovers` removes.
+    Memory use does not depend on the number of images. A killed process leaves a hidden folder `.NAME-xxxxxxxxxxxx.partial`,
+    which `open_dataset` refuses and `target.clear_leftovers` removes.
 
     Args:
         target_dir: folder to make; its last part becomes the name of the dataset.
         resolution: side of the images, a power of two from 4 to 1024.
         channels: 1, 3 or 4 (JPEG: 1 or 3).
         encoding: "png" (lossless), "raw" (the original's records), or "jpeg".
-        quality: of JPEG, 1 to 100; the default keeps all levels together within twice the size of typical photographs.
-        expected_images: if given, the disk is checked for so many before anything is written.
-        class_names: names of the classes; labels may then be class numbers.
+        quality: of JPEG, 1 to 100; with the default, all levels together take less than twice the size of typical photographs.
+        expected_images: if given, the free disk space is checked for this number before anything is written.
+        class_names: names of the classes; labels can then be class numbers.
         num_shards: record files a resolution; image i is in shard i % num_shards. The original reads only 1.
-        overwrite: replace an existing dataset, once the new one is whole; anything else that is there is never touched.
-        made_by: what the manifest says about how this dataset came about; any JSON object.
+        overwrite: replace an existing dataset when the new one is complete; anything else at that place is left unchanged.
+        made_by: how this dataset was made, for the manifest; any JSON object.
 
     Raises:
-        UserError: wrong values, an existing target without `overwrite` or that is no dataset, or a disk too small.
+        UserError: invalid values, a target that exists without `overwrite` or is not a dataset, or too little disk space.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class DatasetWriter:
         check_shards(num_shards)
         self.target_dir = Path(os.path.abspath(target_dir))
         self.name = self.target_dir.name
-        self.num_images = 0  # written; images just added may wait for company
+        self.num_images = 0  # written; images just added may still be buffered
         self.class_names = tuple(class_names or ())
         self._num_shards = num_shards
         self._encoder = Encoder(resolution=resolution, channels=channels, encoding=encoding, quality=quality)
@@ -95,10 +95,10 @@ class DatasetWriter:
                 self._levels.append(LevelWriter(self._partial.path, self.name, resolution, self._num_shards))
         except OSError as error:
             self._partial.remove()
-            raise UserError(f"{self.target_dir} cannot be made: {error.strerror}") from error
+            raise UserError(f"{self.target_dir} cannot be created: {error.strerror}") from error
         return self
 
-    def __exit__(self, error_type: type | None, error: BaseException | None, traceback: Any) -> None:
+    def __exit__(self, error_type: type | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         try:
             if error_type is None:
                 self.complete()
@@ -113,33 +113,35 @@ class DatasetWriter:
             self._labels.close()
             self._partial.remove()
             if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise UserError(f"The disk of {self.target_dir} is full. Nothing was left there; make room and try again.") from error
+                raise UserError(
+                    f"The disk of {self.target_dir} is full. Nothing was left there. Free some disk space and try again."
+                ) from error
 
-    def add(self, image: np.ndarray, label: Any = None, encoded: bytes | None = None) -> None:
+    def add(self, image: np.ndarray, label: np.ndarray | int | None = None, encoded: bytes | None = None) -> None:
         """Adds one image.
 
         Args:
             image: uint8 [R, R, C].
             label: float [label_size], a class number (with `class_names`), or None; the same kind for every image.
-            encoded: the file this image was decoded from. Its pixels go into the largest level as they are where the file's format
-                is that of the dataset and allows it (8-bit PNG without palette or transparency chunk), and are encoded anew
-                otherwise, as is a PNG that was hardly deflated where that is smaller. It must hold exactly the pixels of `image`.
+            encoded: the file this image was decoded from, with exactly the pixels of `image`. It becomes the largest level as it is
+                if its format is that of the dataset and allows it (8-bit PNG without palette or transparency chunk). Otherwise
+                the image is encoded again, and so is a poorly compressed PNG if that makes it smaller.
 
         Raises:
-            UserError: an image of another shape or type, or a label that does not fit those before.
+            UserError: an image of another shape or type, or a label of another size than those before.
         """
         self._encoder.check(image)
         self._waiting.append(Item(image.copy(), label, encoded))
         if len(self._waiting) >= self._chunk_size:
             self._flush()
 
-    def add_many(self, items: Iterable[Any], workers: int | None = None) -> int:
+    def add_many(self, items: Iterable[ImageOrItem | Callable[[], ImageOrItem]], workers: int | None = None) -> int:
         """Adds images in the order given, encoded by several threads.
 
         Args:
-            items: each an image, a tuple (image, label) or (image, label, encoded) as `add` takes them, or a function
-                without arguments that returns one of these, called in a worker thread; None is left out.
-            workers: threads; None takes one for each processor.
+            items: each an image, a tuple (image, label) or (image, label, encoded) with the arguments of `add`, or a function
+                without arguments that returns one of these, called in a worker thread; None is skipped.
+            workers: threads; None for one per processor.
 
         Returns:
             How many images were added.
@@ -160,22 +162,18 @@ class DatasetWriter:
             pool.shutdown(cancel_futures=True)
         return self.num_images - before
 
-    def set_labels(self, labels: np.ndarray) -> None:
-        """Sets the labels of all images at once, float [num_images, label_size], instead of one with every image."""
-        self._labels.set_all(labels)
-
     def _flush(self) -> None:
-        """Writes the images that `add` keeps until they are worth the work."""
+        """Writes the images that `add` has buffered."""
         waiting, self._waiting = self._waiting, []
         if waiting:
             self._append(*self._encode_chunk(waiting))
 
-    def _encode_chunk(self, chunk: list[Any]) -> tuple[list[Item], list[Records]]:
+    def _encode_chunk(self, chunk: list[ImageOrItem | Callable[[], ImageOrItem]]) -> tuple[list[Item], list[Records]]:
         items = [item for item in map(_as_item, chunk) if item is not None]
         return items, self._encoder.encode(items)
 
     def _append(self, items: list[Item], levels: list[Records]) -> None:
-        """Writes encoded records of every level and keeps the labels."""
+        """Writes encoded records of every level, and the labels."""
         for item in items:
             self._labels.add(item.label)
         for writer, records in zip(self._levels, levels, strict=True):
@@ -183,17 +181,17 @@ class DatasetWriter:
         self.num_images += len(items)
 
     def complete(self) -> Dataset:
-        """Brings records, labels and manifest to the disk; nothing can be added to them from then on.
+        """Writes records, labels and manifest to the disk; nothing can be added to them after that.
 
         Returns:
-            The dataset, in the hidden folder that gets its name when the `with` block ends. Files beside the records, such as a
-            report, can be written there until then.
+            The dataset, in the hidden folder that is renamed when the `with` block ends. Until then, other files, such as a
+            report, can be written there.
         """
         if self._completed:
             return self._completed
         self._flush()
         if not self.num_images:
-            raise UserError(f"Nothing was added to {self.target_dir}: there are no images to make a dataset of.")
+            raise UserError(f"No images were added to {self.target_dir}: nothing was written.")
         for level in self._levels:
             level.finish()
         labels = self._labels.finish(self.num_images)
@@ -218,8 +216,8 @@ class DatasetWriter:
         return self._completed
 
 
-def _as_item(item: Any) -> Item | None:
-    """What `add_many` accepts, as an Item; None for what is left out."""
+def _as_item(item: ImageOrItem | Callable[[], ImageOrItem]) -> Item | None:
+    """What `add_many` accepts, as an Item; None for what is skipped."""
     if callable(item):
         item = item()
     if item is None or isinstance(item, Item):
@@ -227,7 +225,7 @@ def _as_item(item: Any) -> Item | None:
     return Item(*item) if isinstance(item, tuple) else Item(item)
 
 
-def _chunked(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+def _chunked(items: Iterable, size: int) -> Iterator[list]:
     """Lists of up to `size` items."""
     iterator = iter(items)
     while chunk := list(itertools.islice(iterator, size)):

@@ -1,6 +1,6 @@
-"""Outlines of the leaf species of the embedded dataset: polygons with veins, in the leaf's own coordinates.
+"""Outlines of the leaf species of the built-in dataset: polygons with veins, in the leaf's own coordinates.
 
-A leaf stands upright: x runs from left to right with the midrib at 0, y from the base (0) to the tip (about 1).
+A leaf is upright: x runs from left to right with the midrib at 0, y from the base (0) to the tip (about 1).
 """
 
 from collections.abc import Callable
@@ -10,20 +10,20 @@ import numpy as np
 
 
 class Shape(NamedTuple):
-    """One leaf before it is bent, turned and coloured. All points are float [n, 2] arrays of (x, y)."""
+    """One leaf before it is bent, rotated and coloured. All points are float [n, 2] arrays of (x, y)."""
 
-    blades: list  # outlines of blades or leaflets
-    shaded: list  # the half of every blade that lies away from the light
-    veins: list  # (points, relative width at the start); width falls to a third towards the end
-    pale: list  # polygons of a paler mark, as on clover
+    blades: list[np.ndarray]  # outlines of blades or leaflets
+    shaded: list[np.ndarray]  # the half of every blade away from the light
+    veins: list[tuple[np.ndarray, float]]  # (points, relative width at the start); width falls to a third towards the end
+    pale: list[np.ndarray]  # polygons of a paler mark, as on clover
     petiole: np.ndarray
 
 
 class Species(NamedTuple):
-    """What a species looks like: its outline function and its colours (RGB, 0 to 1)."""
+    """Appearance of a species: its outline function and its colours (RGB, 0 to 1)."""
 
     name: str
-    outline: Callable
+    outline: Callable[[dict], Shape]
     base_color: tuple  # near the base of the blade
     tip_color: tuple
     vein_color: tuple
@@ -64,7 +64,7 @@ def _side_veins(starts: np.ndarray, reach: Callable, *, rise: float) -> list:
 def _smooth(points: list, steps: int = 8) -> np.ndarray:
     """A Catmull-Rom curve through points, the first and last of which lie on the midrib."""
     p = np.array(points, np.float64)
-    p = np.concatenate([[p[1] * (-1, 1)], p, [p[-2] * (-1, 1)]])  # the mirror image goes on beyond both ends
+    p = np.concatenate([[p[1] * (-1, 1)], p, [p[-2] * (-1, 1)]])  # the mirror image extends the curve beyond both ends
     t = np.arange(steps)[:, None] / steps
     spans = []
     for a, b, c, d in zip(p[:-3], p[1:-2], p[2:-1], p[3:], strict=True):
@@ -73,7 +73,7 @@ def _smooth(points: list, steps: int = 8) -> np.ndarray:
 
 
 def _petiole(length: float, *, base: float = 0.0) -> np.ndarray:
-    """The stalk, from a little inside the blade downwards."""
+    """The stalk, downwards from a point slightly inside the blade."""
     return np.array([(0.0, base + 0.03), (0.0, base - 0.5 * length), (0.0, base - length)])
 
 
@@ -101,7 +101,7 @@ def oak(f: dict) -> Shape:
 
 def maple(f: dict) -> Shape:
     """Five pointed fingers with teeth on their shoulders."""
-    deep = 0.74 - 0.32 * f["margin"]  # how far from the centre the bays end, as part of the finger's length
+    deep = 0.74 - 0.32 * f["margin"]  # how far from the centre the bays end, as a share of the finger's length
     centre = np.array([0.0, 0.30])
     fingers = [(0.0, 0.70), (52.0, 0.66 * f["aspect"]), (108.0, 0.46 * f["aspect"])]  # degrees off the midrib, length
 
@@ -112,7 +112,7 @@ def maple(f: dict) -> Shape:
     for finger, bay_angle in ((2, 80.0), (1, 27.0), (0, None)):
         degrees, length = fingers[finger]
         spread = (15.0, 13.0, 12.0)[finger]
-        tooth = ((1.35, 0.58), (0.95, 0.82), (0.42, 0.72))  # angle off the finger in spreads, part of its length
+        tooth = ((1.35, 0.58), (0.95, 0.82), (0.42, 0.72))  # angle to the finger in spreads, share of its length
         points += [at(degrees + spread * turn, part * length) for turn, part in tooth] + [at(degrees, length)]
         if bay_angle is not None:
             points += [at(degrees - spread * turn, part * length) for turn, part in ((0.42, 0.72), (0.95, 0.82), (1.2, 0.58))]
@@ -160,7 +160,7 @@ def ginkgo(f: dict) -> Shape:
 
 
 def redbud(f: dict) -> Shape:
-    """A heart with an entire margin and a drawn-out tip."""
+    """A heart with a smooth margin and a long tip."""
     bay = 0.15 * f["margin"]
     right = [(0.0, bay), (0.07, 0.05), (0.20, 0.0), (0.35, 0.05), (0.45, 0.20)]
     right += [(0.445, 0.40), (0.35, 0.60), (0.20, 0.77), (0.075, 0.89), (0.0, 1.0)]
@@ -181,7 +181,7 @@ def _leaflet(length: float, width: float, power: float = 0.85) -> np.ndarray:
 
 
 def _placed(points: np.ndarray, *, origin: tuple, degrees: float) -> np.ndarray:
-    """Turns points clockwise about their base and moves the base to `origin`."""
+    """Rotates points clockwise about their base and moves the base to `origin`."""
     c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     return points @ np.array([[c, -s], [s, c]]) + origin
 
@@ -218,7 +218,7 @@ def elm(f: dict) -> Shape:
 
 
 def clover(f: dict) -> Shape:
-    """Three heart-shaped leaflets round one point, each with a pale chevron."""
+    """Three heart-shaped leaflets around one point, each with a pale chevron."""
     notch = 0.49 - 0.06 * f["margin"]
     right = [(0.0, 0.0), (0.06, 0.06), (0.18, 0.20), (0.25, 0.34), (0.22, 0.46)]
     right += [(0.11, 0.51), (0.03, notch + 0.025), (0.0, notch)]

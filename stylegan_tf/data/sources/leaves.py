@@ -1,4 +1,4 @@
-"""The embedded dataset: leaves drawn with OpenCV, each with its species and the factors that it was drawn from."""
+"""The built-in dataset: leaves drawn with OpenCV, labelled by species, with a table of the factors of each leaf."""
 
 import csv
 import io
@@ -13,18 +13,18 @@ from stylegan_tf.resolution import check_resolution
 CLASS_NAMES = tuple(species.name for species in SPECIES)
 BACKGROUND = (0.95, 0.94, 0.90)  # the paper of a herbarium sheet
 
-# Every factor is drawn uniformly from its range. `count` (lobes, teeth, leaflets) is drawn from the species' own counts.
+# Every factor is sampled uniformly from its range, `count` (lobes, teeth, leaflets) from the species' own range.
 FACTOR_RANGES = {
-    "size": (0.86, 0.94),  # longer side, as part of the frame
+    "size": (0.86, 0.94),  # longer side, as a share of the frame
     "rotation_deg": (-16.0, 16.0),
-    "bend": (-1.0, 1.0),  # curve of the midrib, as part of the species' limit
-    "aspect": (0.88, 1.12),  # width against the species' usual width
+    "bend": (-1.0, 1.0),  # curve of the midrib, as a share of the species' limit
+    "aspect": (0.88, 1.12),  # width relative to the species' usual width
     "margin": (0.75, 1.15),  # depth of lobes, teeth or notches
     "petiole": (0.6, 1.2),  # length of the stalk
     "hue": (-0.025, 0.025),  # shift of the colour, in turns of the colour circle
     "saturation": (0.85, 1.12),
     "lightness": (0.88, 1.10),
-    "veins": (0.45, 0.90),  # how clearly they stand out
+    "veins": (0.45, 0.90),  # contrast
     "light": (0.10, 0.24),  # difference between the lit and the shaded half
     "mottle": (0.02, 0.09),  # strength of irregular spots of colour
 }
@@ -39,7 +39,7 @@ class LeavesSource(Source):
         super().__init__()
         check_resolution(resolution)
         if num_images < 1 or seed < 0:
-            raise UserError(f"Leaves need 1 image or more and a seed of 0 or above. Received: {num_images} images, seed {seed}")
+            raise UserError(f"The number of leaves must be 1 or more and the seed 0 or more. Received: {num_images} images, seed {seed}")
         self.title, self.resolution, self.seed = "drawn leaves", resolution, seed
         self.names = [f"leaf{index:08d}" for index in range(num_images)]
         self.class_names = CLASS_NAMES
@@ -51,10 +51,10 @@ class LeavesSource(Source):
 
     def tables(self) -> dict[str, str]:
         """The table of factors."""
-        return {"factors.csv": self.factor_table()}
+        return {"factors.csv": self._factor_table()}
 
-    def factor_table(self) -> str:
-        """CSV text, a row an image in the order of the records: its number, species, and what it was drawn from."""
+    def _factor_table(self) -> str:
+        """CSV text, one row per image in the order of the records: number, species, and factors."""
         text = io.StringIO()
         names = [*FACTOR_RANGES, "count"]
         writer = csv.writer(text, lineterminator="\n")
@@ -66,9 +66,9 @@ class LeavesSource(Source):
 
 
 def draw_factors(seed: int, index: int) -> tuple[int, dict]:
-    """Species (int) and factor values (name to float, `count` to int) of one leaf; species take turns by index."""
+    """Species (int) and factor values (name to float, `count` to int) of one leaf; species alternate by index."""
     species = index % len(SPECIES)
-    # Only Generator.random is used: its stream is the same in every version of NumPy.
+    # Only Generator.random is used, because its stream is the same in every version of NumPy.
     draws = _generator(seed, index).random(len(FACTOR_RANGES) + 1)
     factors = {name: float(low + (high - low) * u) for (name, (low, high)), u in zip(FACTOR_RANGES.items(), draws, strict=False)}
     low, high = SPECIES[species].counts
@@ -101,7 +101,7 @@ def _paint(species: Species, factors: dict, mottle: np.ndarray, resolution: int)
     """Renders a leaf: uint8 [resolution, resolution, 3]."""
     import cv2
 
-    # Outlines are drawn larger and reduced; colours are mixed at the final size only, which is 16 times less work.
+    # Outlines are drawn larger and then reduced; colours are computed at the final size only, which is 16 times less work.
     masks = _masks(species.outline(factors), species, factors, min(max(4 * resolution, 256), 2048))
     blade, shade, pale, veins, petiole = (
         cv2.resize(mask, (resolution, resolution), interpolation=cv2.INTER_AREA).astype(np.float32)[..., None] / 255 for mask in masks
@@ -109,7 +109,7 @@ def _paint(species: Species, factors: dict, mottle: np.ndarray, resolution: int)
     base, tip, vein = (_adjusted(color, factors) for color in (species.base_color, species.tip_color, species.vein_color))
     spots = factors["mottle"] * (cv2.resize(mottle.transpose(1, 2, 0), (resolution, resolution), interpolation=cv2.INTER_CUBIC) - 0.5)
 
-    # From the base's colour to the tip's, along the leaf as it stands in the frame; spots shift the blend.
+    # From the base's colour to the tip's, along the rotated leaf; spots shift the blend.
     turn = np.radians(factors["rotation_deg"])
     line = (np.arange(resolution, dtype=np.float32) + 0.5) / resolution - 0.5
     along = 0.5 + np.float32(np.sin(turn)) * line[None, :, None] - np.float32(np.cos(turn)) * line[:, None, None] + 4 * spots[..., :1]
@@ -129,7 +129,7 @@ def _masks(shape: Shape, species: Species, factors: dict, side: int) -> list[np.
 
     lines = [points for points, _ in shape.veins]
     groups = [*shape.blades, shape.petiole, *shape.shaded, *shape.pale, *lines]
-    framed = len(shape.blades) + 1  # these must lie in the frame, the others lie inside them
+    framed = len(shape.blades) + 1  # these must lie in the frame; the others lie inside them
     pixels = _placed_in_frame(groups, framed, species, factors, side)
     blades, petiole, rest = pixels[: framed - 1], pixels[framed - 1], pixels[framed:]
     shaded, pale, veins = (rest[: len(shape.shaded)], rest[len(shape.shaded) : -len(lines)], rest[-len(lines) :])
@@ -149,22 +149,22 @@ def _masks(shape: Shape, species: Species, factors: dict, side: int) -> list[np.
                 cv2.polylines(mask, [part], False, 255, thickness, lineType=cv2.LINE_AA, shift=4)
         return mask
 
-    # Light turns over a few pixels at the midrib instead of jumping.
+    # At the midrib, brightness changes over a few pixels instead of abruptly.
     shade = cv2.blur(filled(shaded), (side // 32 | 1, side // 32 | 1))
     return [filled(blades), shade, filled(pale), stroked(veins, [width for _, width in shape.veins]), stroked([petiole], [1.7])]
 
 
 def _placed_in_frame(groups: list, framed: int, species: Species, factors: dict, side: int) -> list[np.ndarray]:
-    """Bends points along an arc, turns them and fits the first `framed` groups into the frame.
+    """Bends points along an arc, rotates them and fits the first `framed` groups into the frame.
 
-    Returns int32 pixel coordinates with 4 fractional bits, one array a group.
+    Returns int32 pixel coordinates with 4 fractional bits, one array per group.
     """
     points = np.concatenate(groups)
     x, y = points[:, 0], points[:, 1]
     bend, turn = factors["bend"] * species.max_bend, np.radians(factors["rotation_deg"])
     if abs(bend) > 1e-3:
         angle = bend * np.maximum(y, 0)
-        stalk = np.minimum(y, 0)  # what lies below the base goes straight on
+        stalk = np.minimum(y, 0)  # the stalk below the base is straight
         x, y = (1 - np.cos(angle)) / bend + x * np.cos(angle), np.sin(angle) / bend - x * np.sin(angle) + stalk
     points = np.stack([x * np.cos(turn) + y * np.sin(turn), x * np.sin(turn) - y * np.cos(turn)], axis=1)
 

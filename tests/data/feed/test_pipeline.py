@@ -11,8 +11,8 @@ import pytest
 
 from stylegan_tf.data import DatasetWriter, make_pipeline, open_dataset, read_images
 from stylegan_tf.data.feed.batches import ReadAhead
-from stylegan_tf.data.feed.faults import pipeline_fault
 from stylegan_tf.data.feed.order import Order
+from stylegan_tf.data.feed.pipeline import pipeline_fault
 from stylegan_tf.errors import UserError
 
 tf = pytest.importorskip("tensorflow")
@@ -81,20 +81,11 @@ def test_mirroring_flips_left_to_right_at_the_same_positions_on_every_level(data
         assert (plain != plain[:, :, ::-1]).any(axis=(1, 2, 3)).all()
 
 
-@pytest.mark.parametrize("num_shards", [2, 3])
 @pytest.mark.parametrize("start_nimg", [0, 7])
-def test_workers_take_disjoint_parts_of_every_global_batch(dataset, num_shards, start_nimg):
-    workers = [
-        first_images(
-            make_pipeline(dataset, resolution=4, batch_size=4, seed=1, start_nimg=start_nimg, shard_index=index, num_shards=num_shards), 20
-        )
-        for index in range(num_shards)
-    ]
-    expected = Order(19, seed=1).images_at(start_nimg + np.arange(20 * num_shards))
-    for index, (images, labels) in enumerate(workers):
-        first = (index - start_nimg) % num_shards
-        np.testing.assert_array_equal(labels[:, 0], expected[first::num_shards])
-        np.testing.assert_array_equal(images, read_images(dataset, labels[:, 0].astype(int), 4))
+def test_batches_hold_the_images_of_the_order(dataset, start_nimg):
+    images, labels = first_images(make_pipeline(dataset, resolution=4, batch_size=4, seed=1, start_nimg=start_nimg), 20)
+    np.testing.assert_array_equal(labels[:, 0], Order(19, seed=1).images_at(start_nimg + np.arange(20)))
+    np.testing.assert_array_equal(images, read_images(dataset, labels[:, 0].astype(int), 4))
 
 
 def test_without_shuffling_records_come_in_order(dataset):
@@ -153,12 +144,10 @@ def test_balanced_batches_show_classes_alike(tmp_path):
     [
         ({"resolution": 16}, "no images of 16x16"),
         ({"batch_size": 0}, "batch size"),
-        ({"start_nimg": -1}, "start_nimg=-1"),
-        ({"shard_index": 2, "num_shards": 2}, "shard_index=2"),
-        ({"num_shards": 0}, "num_shards=0"),
+        ({"start_nimg": -1}, "start_nimg must be 0 or more. Received: -1"),
         ({"balance": "all"}, "Balance must be one of none, sqrt, uniform"),
         ({"balance": "sqrt"}, "label of image 1 of .* is not one-hot"),
-        ({"balance": "sqrt", "shuffle": False}, "needs labels and shuffling"),
+        ({"balance": "sqrt", "shuffle": False}, "requires labels and shuffling"),
     ],
 )
 def test_wrong_arguments_are_refused_at_once(dataset, arguments, message):
@@ -181,7 +170,9 @@ def test_damaged_record_ends_training_with_its_name(tmp_path, encoding, position
     with pytest.raises(tf.errors.OpError) as met:
         first_images(make_pipeline(dataset, resolution=8, batch_size=4, seed=0), 19)
     message = pipeline_fault(met.value.message, dataset.path)
-    assert re.fullmatch(rf"\S+a-r03\.tfrecords: record 11 is damaged .*dataset_tool\.py check {re.escape(str(dataset.path))}", message)
+    assert re.fullmatch(
+        rf"\S+a-r03\.tfrecords: record 11 is damaged .*`python dataset_tool\.py check {re.escape(str(dataset.path))}`", message
+    )
 
 
 def test_file_that_is_cut_during_training_is_named(tmp_path):
@@ -190,15 +181,15 @@ def test_file_that_is_cut_during_training_is_named(tmp_path):
     os.truncate(file.path, int(file.offsets[11]) + 5)
     with pytest.raises(tf.errors.OpError) as met:
         first_images(make_pipeline(dataset, resolution=8, batch_size=4, seed=0), 19)
-    assert re.match(r"\S+a-r03.tfrecords is cut in record 1\d", pipeline_fault(met.value.message, dataset.path))
+    assert re.match(r"\S+a-r03.tfrecords is truncated in record 1\d", pipeline_fault(met.value.message, dataset.path))
 
 
 def test_other_faults_of_a_pipeline_are_one_line():
     line = "OSError: [Errno 5] Input/output error"
     message = f"{line}\nTraceback (most recent call last):\n\n  File ...\n\n{line}\n\n"
-    told = f"Cannot read the dataset d any more: {line}. To see"
+    told = f"Cannot read the dataset d any more: {line}. Check"
     assert pipeline_fault(f"{message}\t [[{{{{node PyFunc}}}}]]", "d").startswith(told)
-    assert pipeline_fault("Data loss\nmore", "d").startswith("Cannot read the dataset d any more: Data loss. To see")
+    assert pipeline_fault("Data loss\nmore", "d").startswith("Cannot read the dataset d any more: Data loss. Check")
 
 
 def test_level_with_other_images_is_refused_before_training(tmp_path):
@@ -206,7 +197,7 @@ def test_level_with_other_images_is_refused_before_training(tmp_path):
     other = made(tmp_path / "b", num_images=18)
     (dataset.path / "dataset.json").unlink()
     os.replace(other.path / "b-r02.tfrecords", dataset.path / "a-r02.tfrecords")
-    with pytest.raises(UserError, match=r"a-r02.tfrecords holds 18 images"):
+    with pytest.raises(UserError, match=r"a-r02.tfrecords contains 18 images"):
         make_pipeline(open_dataset(dataset.path), resolution=4, batch_size=4, seed=0)
 
 

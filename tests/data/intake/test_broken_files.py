@@ -7,9 +7,9 @@ import pytest
 
 from stylegan_tf.data import open_dataset, read_images
 from stylegan_tf.data.intake.build import build_dataset
+from stylegan_tf.data.intake.options import PrepareOptions
 from stylegan_tf.data.intake.prepare import prepare
-from stylegan_tf.data.intake.prepare_options import PrepareOptions
-from stylegan_tf.data.records.verify import check_records
+from stylegan_tf.data.records.inspection import check_records
 from stylegan_tf.data.sources import open_images
 from stylegan_tf.data.sources.base import printable
 from stylegan_tf.errors import UserError
@@ -21,7 +21,7 @@ from tests.data.broken_files import OK, SIDE
 def broken(tmp_path_factory):
     folder = tmp_path_factory.mktemp("broken")
     expected = broken_files.write_all(folder)
-    return folder, expected, broken_files.write_strangers(folder)
+    return folder, expected, broken_files.write_other_files(folder)
 
 
 def test_there_are_forty_kinds_of_bad_files():
@@ -29,10 +29,10 @@ def test_there_are_forty_kinds_of_bad_files():
 
 
 def test_every_file_gets_its_verdict(broken):
-    folder, expected, num_strangers = broken
+    folder, expected, num_other_files = broken
     source = open_images(folder)
     assert sorted(source.names) == sorted(expected)
-    assert source.strangers.total == num_strangers, source.strangers.counts
+    assert source.other_files.total == num_other_files, source.other_files.counts
     checked = prepare(source, PrepareOptions(resolution=SIDE, channels=3, labels="none"), say=lambda text: None).checked
     found = {source.names[index]: OK for index in checked.indices}
     found.update((source.names[index], reason) for index, reason, _ in checked.unusable)
@@ -107,7 +107,7 @@ def test_a_file_that_changes_between_the_passes_is_left_out_or_refused(tmp_path)
         if on_error == "skip":
             report = build_dataset(source, tmp_path / "set", options, made_by={}, say=say)
             assert report.num_written == 4
-            assert report.skipped[0]["reason"] == "no image"
+            assert report.skipped[0]["reason"] == "not an image"
             assert ("changed since" in report.skipped[0]["message"]) == (dedupe == "exact")
             assert read_images(open_dataset(tmp_path / "set"), [3]).shape == (1, 16, 16, 3)
         else:

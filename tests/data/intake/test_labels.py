@@ -7,8 +7,9 @@ import pytest
 
 from stylegan_tf.data import open_dataset, read_images
 from stylegan_tf.data.intake.build import build_dataset
-from stylegan_tf.data.intake.labels import describe_imbalance, find_labels
-from stylegan_tf.data.intake.prepare_options import PrepareOptions
+from stylegan_tf.data.intake.find_labels import find_labels
+from stylegan_tf.data.intake.labels import describe_imbalance
+from stylegan_tf.data.intake.options import PrepareOptions
 from stylegan_tf.data.sources import open_images
 from stylegan_tf.errors import UserError
 from tests.data.broken_files import encoded, leaf
@@ -49,7 +50,7 @@ def test_numbers_as_folder_names_are_sorted_by_value(tmp_path):
 def test_images_beside_the_folders_mean_no_labels(folder):
     (folder / "one_more.png").write_bytes(encoded(leaf(), "PNG"))
     assert labels_of(folder).values is None
-    with pytest.raises(UserError, match="no sub-folder for each class"):
+    with pytest.raises(UserError, match="one sub-folder per class"):
         labels_of(folder, "folders")
 
 
@@ -96,18 +97,18 @@ def test_npy_is_in_sorted_order(folder, tmp_path):
     ("name", "content", "message"),
     [
         ("labels.txt", b"", "must be auto, none, folders"),
-        ("labels.json", b"{", "as stylegan2-ada writes it"),
-        ("labels.json", b'{"labels": null}', "holds no labels"),
-        ("labels.json", b'{"labels": [["zebra.png", 1]]}', "names none of the images"),
-        ("labels.json", b'{"labels": [["0.png", -3], ["1.png", 1]]}', "class numbers are whole"),
-        ("labels.json", b'{"labels": [["0.png", 1], ["1.png", [2]]]}', "every image a class or every image a vector"),
+        ("labels.json", b"{", "of stylegan2-ada"),
+        ("labels.json", b'{"labels": null}', "contains no labels"),
+        ("labels.json", b'{"labels": [["zebra.png", 1]]}', "contains no label of these images"),
+        ("labels.json", b'{"labels": [["0.png", -3], ["1.png", 1]]}', "class numbers must be integers"),
+        ("labels.json", b'{"labels": [["0.png", 1], ["1.png", [2]]]}', "either classes only, or vectors"),
         ("labels.json", b'{"labels": [["0.png", [1, 2]], ["1.png", [1]]]}', "same length"),
         ("labels.json", b'{"labels": [["0.png", 10000000000000000000000000]]}', "15 digits"),
         ("labels.csv", b"0.png\n1.png\n", "rows of the same length"),
         ("labels.csv", b"\xff\xfe\x00", "not UTF-8"),
         ("labels.csv", b"0.png,1,x\n1.png,1,2\n2.png,1,2\n3.png,1,2\n", "all must be numbers"),
-        ("labels.csv", b"0.png,1,nan\n1.png,1,2\n2.png,1,2\n3.png,1,2\n", "no numbers"),
-        ("labels.npy", b"\x93NUMPY", r"no \.npy array"),
+        ("labels.csv", b"0.png,1,nan\n1.png,1,2\n2.png,1,2\n3.png,1,2\n", "NaN or infinity"),
+        ("labels.npy", b"\x93NUMPY", r"not a \.npy array"),
     ],
 )
 def test_label_files_that_cannot_be_used_are_refused(folder, tmp_path, name, content, message):
@@ -121,7 +122,7 @@ def test_npy_of_another_length_and_pickled_npy_are_refused(folder, tmp_path):
     with pytest.raises(UserError, match="4 labels"):
         labels_of(folder, tmp_path / "labels.npy")
     np.save(tmp_path / "labels.npy", np.array([{}] * 4), allow_pickle=True)
-    with pytest.raises(UserError, match=r"no \.npy array"):
+    with pytest.raises(UserError, match=r"not a \.npy array"):
         labels_of(folder, tmp_path / "labels.npy")
 
 
@@ -132,7 +133,7 @@ def test_labels_stay_with_their_images_when_others_are_skipped(folder, tmp_path)
     (tmp_path / "labels.json").write_text(json.dumps({"labels": rows}))
     options = PrepareOptions(labels=str(tmp_path / "labels.json"), resolution=32)
     report = build_dataset(open_images(folder), tmp_path / "set", options, made_by={}, say=lambda text: None)
-    assert report.skipped_counts == {"no image": 1, "no label": 1}
+    assert report.skipped_counts == {"not an image": 1, "no label": 1}
     dataset = open_dataset(tmp_path / "set")
     images = read_images(dataset, range(4))
     for image, label in zip(images, dataset.labels.argmax(axis=1), strict=True):

@@ -7,8 +7,8 @@ from PIL import Image
 from stylegan_tf import progress_bar
 from stylegan_tf.data import open_dataset, read_images
 from stylegan_tf.data.intake.build import build_dataset, estimate
+from stylegan_tf.data.intake.options import PrepareOptions
 from stylegan_tf.data.intake.prepare import prepare
-from stylegan_tf.data.intake.prepare_options import PrepareOptions
 from stylegan_tf.data.sources import ArraySource, open_images
 from stylegan_tf.data.sources.leaves import draw_leaf
 from stylegan_tf.errors import UserError

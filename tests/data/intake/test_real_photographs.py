@@ -6,11 +6,10 @@ from pathlib import Path
 import pytest
 
 from stylegan_tf.data import DatasetWriter, open_dataset
-from stylegan_tf.data.intake.arguments import add_output, prepare_options
 from stylegan_tf.data.intake.build import build_dataset
-from stylegan_tf.data.intake.prepare_options import PrepareOptions
+from stylegan_tf.data.intake.options import PrepareOptions, add_output, prepare_options
 from stylegan_tf.data.records.codecs import JPEG_QUALITY
-from stylegan_tf.data.records.describe import describe_dataset
+from stylegan_tf.data.records.inspection import describe_dataset
 from stylegan_tf.data.sources import open_images
 
 PHOTOGRAPHS = Path(__file__).resolve().parents[4] / "shared" / "data"

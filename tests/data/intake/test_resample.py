@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stylegan_tf.data.intake.resample import resample
+from stylegan_tf.data.intake.fit import resample
 from tests.data.broken_files import leaf
 
 RANDOM = np.random.RandomState(0)
@@ -39,5 +39,5 @@ def test_rows_and_columns_are_treated_alike():
 def test_wide_images_are_worked_on_in_parts(monkeypatch):
     image = RANDOM.randint(256, size=(90, 130, 3)).astype(np.uint8)
     whole = resample(image, 40, 50)
-    monkeypatch.setattr("stylegan_tf.data.intake.resample._PRODUCT", 5000)
+    monkeypatch.setattr("stylegan_tf.data.intake.fit._PRODUCT", 5000)
     assert np.abs(whole.astype(int) - resample(image, 40, 50)).max() <= 1

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from stylegan_tf.data.intake.cut_out import SegmentCrop, cut_out
+from stylegan_tf.data.intake.crop import SegmentCrop, cut_out
 from stylegan_tf.data.intake.decode import decode_image_file
 from stylegan_tf.data.intake.segment import find_object
 from stylegan_tf.data.sources import UnusableImage
@@ -58,19 +58,19 @@ def test_the_cut_out_is_centred_and_free_of_other_things():
     assert np.ptp(rows) + 1 == pytest.approx(height, rel=0.06)
 
 
-def test_nothing_and_grounds_that_are_not_plain_are_refused():
+def test_no_object_and_backgrounds_that_are_not_uniform_are_refused():
     with pytest.raises(UnusableImage, match="no object found"):
         find_object(np.full((100, 100, 3), 200, np.uint8))
-    with pytest.raises(UnusableImage, match="ground is not plain"):
+    with pytest.raises(UnusableImage, match="background not uniform"):
         find_object(np.random.RandomState(0).randint(256, size=(100, 100, 3)).astype(np.uint8))
 
 
 def test_grey_and_transparent_images_are_cut_out_too():
     picture, _ = sheet(3, ruler=False)
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[:, :, None]
-    assert SegmentCrop()(decode_image_file(encoded_array(grey[:, :, 0])), "x").pixels.shape[2] == 1
+    assert SegmentCrop(0.1)(decode_image_file(encoded_array(grey[:, :, 0])), "x").pixels.shape[2] == 1
     clear = np.dstack([picture, np.where(np.abs(picture.astype(int) - GROUND).max(axis=2) > 40, 255, 0).astype(np.uint8)])
-    out = SegmentCrop()(decode_image_file(encoded_array(clear)), "x").pixels
+    out = SegmentCrop(0.1)(decode_image_file(encoded_array(clear)), "x").pixels
     assert out.shape[2] == 4
     assert not out[0, :, 3].any()
 

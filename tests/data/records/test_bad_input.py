@@ -11,7 +11,7 @@ import pytest
 
 import dataset_tool
 from stylegan_tf import command_line
-from stylegan_tf.data.records import verify
+from stylegan_tf.data.records import inspection
 from tests.data.broken_files import encoded, leaf
 
 
@@ -91,10 +91,10 @@ def test_check_names_every_broken_image(place, monkeypatch, tmp_path, capsys):
     for number in range(14):
         (tmp_path / f"{number:02d}.png").write_bytes(b"broken")
     assert run("check", tmp_path) == 2
-    assert capsys.readouterr().err.count("no image") == 14
+    assert capsys.readouterr().err.count("not an image") == 14
     monkeypatch.chdir(place)
-    pool, threads = verify.ThreadPoolExecutor, []
-    monkeypatch.setattr(verify, "ThreadPoolExecutor", lambda workers: threads.append(workers) or pool(workers))
+    pool, threads = inspection.ThreadPoolExecutor, []
+    monkeypatch.setattr(inspection, "ThreadPoolExecutor", lambda workers: threads.append(workers) or pool(workers))
     assert run("check", "D", "--workers", 3) == 0
     assert set(threads) == {3}
 

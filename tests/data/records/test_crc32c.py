@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from stylegan_tf.data.records.crc32c import crc32c, masked_crc32c
+from stylegan_tf.data.records.tfrecords import crc32c, masked_crc32c
 
 
 def crc32c_bit_by_bit(string):

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from stylegan_tf.data import DatasetWriter, open_dataset, read_images
+from stylegan_tf.data.records.inspection import check_records
 from stylegan_tf.data.records.tfrecords import Example, encode_example, frame, parse_example, raw_layouts
-from stylegan_tf.data.records.verify import check_records
 from stylegan_tf.errors import MissingFileError, UserError
 
 GOLDEN = Path(__file__).resolve().parents[3].parent / "shared" / "golden" / "tfrecords"
@@ -141,7 +141,7 @@ def test_missing_and_foreign_folders_are_refused(tmp_path):
     with pytest.raises(MissingFileError, match="create_from_images"):
         open_dataset(tmp_path)
     (tmp_path / "dataset.json").write_text('{"labels": [["0.png", 1]]}')  # as in a folder of images for stylegan2-ada
-    with pytest.raises(MissingFileError, match="holds no record files"):
+    with pytest.raises(MissingFileError, match="contains no record files"):
         open_dataset(tmp_path)
 
 
@@ -185,10 +185,10 @@ def test_cut_files_are_noticed_on_opening(tmp_path, resolution_log2):
     path = tmp_path / "a" / f"a-r0{resolution_log2}.tfrecords"
     content = path.read_bytes()
     path.write_bytes(content[:-1])
-    with pytest.raises(UserError, match=rf"{path.name} is cut in record 5\."):
+    with pytest.raises(UserError, match=rf"{path.name} is truncated in record 5\."):
         open_dataset(tmp_path / "a")
     path.write_bytes(content + content[: 16 + int.from_bytes(content[:8], "little")])  # a whole record too many
-    with pytest.raises(UserError, match=rf"{path.name} has \d+ bytes where the manifest says \d+"):
+    with pytest.raises(UserError, match=rf"{path.name} has \d+ bytes, expected \d+ from the manifest"):
         open_dataset(tmp_path / "a")
 
 
@@ -198,17 +198,17 @@ def test_level_with_another_number_of_images_is_refused(tmp_path):
     path = tmp_path / "a" / "a-r02.tfrecords"
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 6 * 5])
-    with pytest.raises(UserError, match=r"a-r02.tfrecords holds 5 images .* largest level holds 6"):
+    with pytest.raises(UserError, match=r"a-r02.tfrecords contains 5 images .* largest level has 6"):
         open_dataset(tmp_path / "a").level(4)
     path.write_bytes(b"")
-    with pytest.raises(UserError, match="holds no records"):
+    with pytest.raises(UserError, match="contains no records"):
         open_dataset(tmp_path / "a").level(4)
 
 
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        (np.zeros((5, 2), np.float32), "holds 5 labels for 6 images"),
+        (np.zeros((5, 2), np.float32), "contains 5 labels for 6 images"),
         (np.zeros((6, 2), np.float64), "float32 array"),
         (np.zeros(6, np.float32), "float32 array"),
         (np.array([{}] * 6, object), "not a label file"),
@@ -233,14 +233,14 @@ def test_label_files_that_do_not_fit_are_refused(tmp_path, labels, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"num_images": 5}, "manifest says num_images = 5, the files say 6"),
-        ({"channels": 1}, "manifest says channels = 1, the files say 3"),
-        ({"resolution": 16}, "manifest says resolution = 16, the files say 8"),
-        ({"encoding": "raw"}, "manifest says encoding = raw, the files say png"),
-        ({"label_shape": [3]}, "manifest says label_size = 3, the files say 2"),
-        ({"label_shape": []}, "manifest says label_size = 0, the files say 2"),
-        ({"class_names": ["a"]}, "names 1 classes, labels have 2"),
-        ({"name": "b"}, "manifest says name = b"),
+        ({"num_images": 5}, "num_images is 5 in the manifest, but 6 in the files"),
+        ({"channels": 1}, "channels is 1 in the manifest, but 3 in the files"),
+        ({"resolution": 16}, "resolution is 16 in the manifest, but 8 in the files"),
+        ({"encoding": "raw"}, "encoding is raw in the manifest, but png in the files"),
+        ({"label_shape": [3]}, "label_size is 3 in the manifest, but 2 in the files"),
+        ({"label_shape": []}, "label_size is 0 in the manifest, but 2 in the files"),
+        ({"class_names": ["a"]}, "names 1 classes, but labels have 2"),
+        ({"name": "b"}, "name is b in the manifest"),
         ({"format_version": 2}, "format version 2"),
         ({"format": "other"}, "not the manifest"),
         ({"num_images": "6"}, "`num_images` is missing or wrong"),
@@ -316,12 +316,12 @@ def test_sound_checksum_around_something_else_is_found(tmp_path):
     small = bytes(dataset.level(4).files[0].read_payload(0))
     data = parse_example(small).data
     for wrong, message in [
-        (small, r"record 1 has shape \[3, 4, 4\] \(png\) where \[3, 8, 8\]"),
-        (encode_example(Example((3, 8, 8), data, "png")), r"record 1 holds a PNG of shape \(4, 4, 3\)"),
-        (encode_example(Example((3, 8, 8), b"no PNG", "png")), "record 1 holds a damaged PNG"),
+        (small, r"record 1 has shape \[3, 4, 4\] \(png\), expected \[3, 8, 8\]"),
+        (encode_example(Example((3, 8, 8), data, "png")), r"record 1 contains a PNG of shape \(4, 4, 3\)"),
+        (encode_example(Example((3, 8, 8), b"no PNG", "png")), "record 1 contains a damaged PNG"),
         (encode_example(Example((3, 8, 8), bytes(192), "raw")), r"record 1 has shape \[3, 8, 8\] \(raw\)"),
         (b"no Example", "record 1 "),
-        (b"", "record 1 holds no features"),
+        (b"", "record 1 does not contain the features"),
     ]:
         path = tmp_path / "a" / "a-r03.tfrecords"
         path.write_bytes(b"".join(frame([payloads[0], wrong, payloads[2]])[0]))

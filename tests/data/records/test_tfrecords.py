@@ -6,19 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stylegan_tf.data.records.manifest import FileName, file_name, index_path, parse_file_name
 from stylegan_tf.data.records.record_file import RecordFile, save_index, scan_offsets
-from stylegan_tf.data.records.tfrecords import (
-    Example,
-    FileName,
-    encode_example,
-    example_pattern,
-    file_name,
-    frame,
-    index_path,
-    parse_example,
-    parse_file_name,
-    raw_layouts,
-)
+from stylegan_tf.data.records.tfrecords import Example, encode_example, example_pattern, frame, parse_example, raw_layouts
 from stylegan_tf.errors import MissingFileError, UserError
 
 
@@ -156,7 +146,7 @@ def test_cut_file_names_the_record(tmp_path):
         if size % 26 == 0:
             assert len(RecordFile(path)) == size // 26
             continue
-        with pytest.raises(UserError, match=rf"a-r02.tfrecords is cut in record {size // 26}\."):
+        with pytest.raises(UserError, match=rf"a-r02.tfrecords is truncated in record {size // 26}\."):
             RecordFile(path)
 
 
@@ -174,10 +164,10 @@ def test_damaged_length_names_the_record(tmp_path):
 def test_huge_length_does_not_allocate(tmp_path):
     path = tmp_path / "a-r02.tfrecords"
     length = struct.pack("<Q", 2**63 + 5)
-    from stylegan_tf.data.records.crc32c import masked_crc32c
+    from stylegan_tf.data.records.tfrecords import masked_crc32c
 
     path.write_bytes(length + struct.pack("<I", masked_crc32c([length])[0]) + bytes(100))
-    with pytest.raises(UserError, match="cut in record 0"):
+    with pytest.raises(UserError, match="truncated in record 0"):
         RecordFile(path)
 
 

@@ -53,7 +53,7 @@ def test_every_kind_of_source_gives_the_same_images(kind, tmp_path):
         assert source.names == ["a/1.png", "b/2.png"]
         assert source.read(0) == image(0)
         assert source.read(1) == image(1)
-        assert source.strangers.counts == {"no image file": 2, "hidden file": 1}
+        assert source.other_files.counts == {"not an image file": 2, "hidden file": 1}
         assert source.side_file("dataset.json") == b"{}"
         assert source.side_file("missing.json") is None
 
@@ -65,7 +65,7 @@ def test_names_that_lead_out_are_not_taken_and_nothing_is_unpacked(writer, tmp_p
     before = sorted(tmp_path.rglob("*"))
     with open_images(path) as source:
         assert source.names == ["good.png"]
-        assert source.strangers.counts["name that leads out of the archive"] == len(HOSTILE)
+        assert source.other_files.counts["name that points outside the archive"] == len(HOSTILE)
         source.read(0)
     assert sorted(tmp_path.rglob("*")) == before
 
@@ -82,7 +82,7 @@ def test_links_and_devices_of_a_tar_are_not_followed(tmp_path):
         members.append((member, b""))
     with open_images(write_tar(tmp_path / "a.tar", [*members, ("good.png", image())])) as source:
         assert source.names == ["good.png"]
-        assert source.strangers.counts == {"link in the archive": 2, "no regular file": 2}
+        assert source.other_files.counts == {"link in the archive": 2, "not a regular file": 2}
 
 
 def test_a_link_in_a_zip_is_not_followed(tmp_path):
@@ -96,7 +96,7 @@ def test_sizes_are_checked_before_memory_is_taken(tmp_path):
     zeros = bytes(80 << 20)
     with open_images(write_zip(tmp_path / "a.zip", [("bomb.png", zeros), ("good.png", image())])) as source:
         assert source.names == ["good.png"]
-        assert list(source.strangers.counts) == ["entry that unpacks to more than 200 times its size"]
+        assert list(source.other_files.counts) == ["entry that unpacks to more than 200 times its size"]
 
 
 def test_an_entry_that_lies_about_its_size_is_unusable(tmp_path):
@@ -113,7 +113,7 @@ def test_a_tar_entry_larger_than_the_archive_is_not_read(tmp_path):
     member = tarfile.TarInfo("huge.png")
     member.size = 400 << 20
     (tmp_path / "a.tar").write_bytes(member.tobuf() + bytes(1024))
-    with pytest.raises(UserError, match=r"a\.tar.*(damaged tar|holds no)"):
+    with pytest.raises(UserError, match=r"a\.tar.*(damaged tar|contains no)"):
         open_images(tmp_path / "a.tar")
 
 
@@ -125,11 +125,11 @@ def test_encrypted_and_repeated_entries_are_counted(tmp_path):
     path.write_bytes(content)
     with open_images(path) as source:
         assert source.names == ["good.png"]
-        assert source.strangers.counts == {"encrypted entry": 1}
+        assert source.other_files.counts == {"encrypted entry": 1}
     with pytest.warns(UserWarning, match="Duplicate name"):
         write_zip(tmp_path / "b.zip", [("same.png", image()), ("same.png", image(1))])
     with open_images(tmp_path / "b.zip") as source:
-        assert source.strangers.counts == {"repeated name in the archive": 1}
+        assert source.other_files.counts == {"repeated name in the archive": 1}
 
 
 @pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz", "tar.xz"])
@@ -171,7 +171,7 @@ def test_flipped_bytes_of_an_archive_never_end_in_anything_but_a_message(kind, t
 
 def test_what_is_neither_folder_nor_archive_is_refused(tmp_path):
     (tmp_path / "text.txt").write_text("hello")
-    with pytest.raises(UserError, match="no folder, zip or tar"):
+    with pytest.raises(UserError, match="not a folder, zip or tar"):
         open_images(tmp_path / "text.txt")
     (tmp_path / "cut.gz").write_bytes(zlib.compress(b"x"))
     with pytest.raises(UserError):

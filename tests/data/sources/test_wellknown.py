@@ -254,7 +254,7 @@ def test_tfds_from_a_local_folder(tmp_path):
 
 def test_unknown_tfds_names_are_refused(tmp_path):
     pytest.importorskip("tensorflow_datasets")
-    from stylegan_tf.data.sources.tfds import TfdsSource
+    from stylegan_tf.data.sources.databases import TfdsSource
 
-    with pytest.raises(UserError, match="cannot give no_such_set_at_all"):
+    with pytest.raises(UserError, match="cannot load no_such_set_at_all"):
         TfdsSource("no_such_set_at_all", data_dir=str(tmp_path))

@@ -3,11 +3,11 @@
 import numpy as np
 
 from stylegan_tf.data import DatasetWriter, open_dataset
-from stylegan_tf.data.records.contact_sheet import contact_sheet
+from stylegan_tf.data.records.export import contact_sheet
 
 
 def test_a_class_that_comes_late_has_its_row(tmp_path, monkeypatch):  # only the first 200,000 labels were looked at
-    monkeypatch.setattr("stylegan_tf.data.records.contact_sheet._SCANNED", 4)
+    monkeypatch.setattr("stylegan_tf.data.records.export._LABELS_AT_ONCE", 4)
     classes = np.array([0] * 9 + [1, 0, 1, 1, 1, 2])
     with DatasetWriter(tmp_path / "set", resolution=8, channels=3, class_names=["cat", "dog", "fish", "none of it"]) as writer:
         writer.add_many((np.full((8, 8, 3), 50 + 60 * number, np.uint8), int(number)) for number in classes)

@@ -1,4 +1,4 @@
-"""What is left of builds that were cut off: cleared where nobody works on it, put back where it was a dataset."""
+"""Leftovers of interrupted builds: removed if no process uses them, restored if they are a dataset."""
 
 import os
 import subprocess
@@ -6,15 +6,15 @@ import sys
 
 import pytest
 
-from stylegan_tf.data.records import partial
-from stylegan_tf.data.records.partial import PartialFolder, clear_leftovers
+from stylegan_tf.data.records import target
+from stylegan_tf.data.records.target import PartialFolder, clear_leftovers
 
 pytest.importorskip("fcntl")
 
 MAKER = """
 import os, sys
 from pathlib import Path
-from stylegan_tf.data.records.partial import PartialFolder
+from stylegan_tf.data.records.target import PartialFolder
 folder = PartialFolder(Path(sys.argv[1]))
 folder.make()
 (folder.path / "records").write_text("some")
@@ -34,11 +34,11 @@ def maker(tmp_path):
 
 def test_a_folder_stays_while_its_maker_lives_and_is_cleared_when_it_was_killed(tmp_path, maker):
     process, folder = maker
-    assert clear_leftovers(tmp_path / "set") == [f"{folder} is of a build that is under way."]
+    assert clear_leftovers(tmp_path / "set") == [f"{folder} belongs to a build that is still running."]
     assert os.listdir(folder) == ["records"]
     process.kill()
     process.wait()
-    assert clear_leftovers(tmp_path / "set") == [f"Removed {folder}, left by a build that was cut off."]
+    assert clear_leftovers(tmp_path / "set") == [f"Removed {folder}, left by a build that was interrupted."]
     assert os.listdir(tmp_path) == []
 
 
@@ -50,19 +50,19 @@ def test_folders_of_other_datasets_machines_and_programs_stay(tmp_path, monkeypa
     left = PartialFolder(tmp_path / "set")
     left.make()
     left._unlock()
-    monkeypatch.setattr(partial.platform, "node", lambda: "another")
+    monkeypatch.setattr(target.platform, "node", lambda: "another")
     (sentence,) = clear_leftovers(tmp_path / "set")
-    assert sentence == f"{left.path} is of a build on another machine. Delete it if that is over."
+    assert sentence == f"{left.path} belongs to a build on another machine. Delete it if that build has ended."
     assert sorted(os.listdir(tmp_path)) == sorted([*names, left.path.name])
     assert clear_leftovers(tmp_path / "nowhere" / "set") == []
 
 
 def test_without_locks_nothing_is_cleared(tmp_path, monkeypatch):
-    monkeypatch.setattr(partial, "fcntl", None)
+    monkeypatch.setattr(target, "fcntl", None)
     left = PartialFolder(tmp_path / "set")
     left.make()
     (sentence,) = clear_leftovers(tmp_path / "set")
-    assert "cannot be seen" in sentence
+    assert "has no locks" in sentence
     assert left.path.exists()
 
 
@@ -74,10 +74,10 @@ def test_a_dataset_that_was_about_to_be_replaced_is_put_back(tmp_path):
     older.mkdir()
     (older / "older").write_text("")
     assert not (tmp_path / "set").exists()
-    assert all("under way" in sentence for sentence in clear_leftovers(tmp_path / "set"))
+    assert all("still running" in sentence for sentence in clear_leftovers(tmp_path / "set"))
     new._unlock()
     back, removed = clear_leftovers(tmp_path / "set")
-    assert "is back" in back
+    assert "Restored" in back
     assert "Removed" in removed
     assert os.listdir(tmp_path) == ["set"]
     assert os.listdir(tmp_path / "set") == ["older"]
@@ -103,7 +103,7 @@ def test_an_interrupt_between_the_renames_keeps_the_older_dataset(tmp_path, monk
 
 
 def test_a_folder_that_is_cleared_before_it_is_locked_is_made_again(tmp_path, monkeypatch):
-    locked, folder = partial._locked, PartialFolder(tmp_path / "set")
+    locked, folder = target._locked, PartialFolder(tmp_path / "set")
     calls = []
 
     def cleared_first(path):
@@ -112,7 +112,7 @@ def test_a_folder_that_is_cleared_before_it_is_locked_is_made_again(tmp_path, mo
             path.rmdir()
         return locked(path)
 
-    monkeypatch.setattr(partial, "_locked", cleared_first)
+    monkeypatch.setattr(target, "_locked", cleared_first)
     folder.make()
     assert folder.path.exists()
     assert len(calls) == 2

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from stylegan_tf.data.intake.colour_profile import CONVERTED, IGNORED, to_srgb
+from stylegan_tf.data.intake.colour import CONVERTED, IGNORED, to_srgb
 from stylegan_tf.data.intake.decode import decode_image_file, verify_image_file
+from stylegan_tf.data.intake.options import PrepareOptions
 from stylegan_tf.data.intake.prepare import prepare
-from stylegan_tf.data.intake.prepare_options import PrepareOptions
 from stylegan_tf.data.records.png import strip_png
 from stylegan_tf.data.sources import open_images
 from tests.data.broken_files import encoded, leaf

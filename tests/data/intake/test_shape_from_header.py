@@ -8,13 +8,12 @@ from PIL import Image
 
 from stylegan_tf.data import open_dataset
 from stylegan_tf.data.intake.build import build_dataset
-from stylegan_tf.data.intake.decode import decode_image_file
-from stylegan_tf.data.intake.glance import glance
-from stylegan_tf.data.intake.prepare_options import PrepareOptions
+from stylegan_tf.data.intake.decode import decode_image_file, shape_from_header
+from stylegan_tf.data.intake.options import PrepareOptions
 from stylegan_tf.data.sources import UnusableImage, open_images
 from stylegan_tf.errors import UserError
 from tests.data.broken_files import SIDE, encoded, flipped, leaf
-from tests.data.intake.test_colour_profile import SWAPPED
+from tests.data.intake.test_colour import SWAPPED
 
 PNG = encoded(leaf(), "PNG")
 
@@ -43,7 +42,7 @@ def a_folder(path, contents):
 @pytest.mark.parametrize("data", [jpeg(), jpeg("L"), PNG], ids=["jpeg", "grey jpeg", "png"])
 def test_a_header_says_what_decoding_says(data):
     decoded = decode_image_file(data)
-    assert glance(data) == decoded.pixels.shape
+    assert shape_from_header(data) == decoded.pixels.shape
     assert decoded.size == decoded.pixels.shape[:2]
     assert not decoded.notes
 
@@ -54,13 +53,13 @@ def test_a_header_says_what_decoding_says(data):
     ids=["rotated", "inks", "profile", "empty", "alpha"],
 )
 def test_what_needs_more_than_a_header_is_decoded(data):
-    assert glance(data) is None
+    assert shape_from_header(data) is None
 
 
 @pytest.mark.parametrize("data", [b"\xff\xd8", b"\xff\xd8\xff\xe0" + bytes(40), jpeg()[:60]], ids=["two bytes", "zeros", "cut header"])
 def test_a_broken_header_is_unusable_or_left_to_the_decoder(data):
     with contextlib.suppress(UnusableImage):
-        assert glance(data) is None
+        assert shape_from_header(data) is None
     with pytest.raises(UnusableImage):
         decode_image_file(data)
 
