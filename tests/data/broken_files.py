@@ -1,4 +1,4 @@
-"""Makes a folder of everything that goes wrong with image files, and says what should become of each."""
+"""Makes a folder of damaged and unusual image files, with the expected result for each."""
 
 import io
 import os
@@ -12,7 +12,7 @@ from PIL import Image
 
 from stylegan_tf.data.sources.leaves import draw_leaf
 
-OK, OTHER = "ok", "not an image"
+OK = "ok"
 SIDE = 32
 
 
@@ -33,7 +33,7 @@ def chunk(kind: bytes, content: bytes) -> bytes:
 def png(
     rows: bytes, *, width: int = SIDE, height: int = SIDE, depth: int = 8, color_type: int = 2, more: bytes = b"", end: bool = True
 ) -> bytes:
-    """A PNG of given (filtered) rows, right or wrong."""
+    """A PNG of given (filtered) rows, valid or not."""
     header = struct.pack(">IIBBBBB", width, height, depth, color_type, 0, 0, 0)
     parts = [
         b"\x89PNG\r\n\x1a\n",
@@ -54,7 +54,7 @@ def flipped(content: bytes, place: int) -> bytes:
 
 
 def unusable_files() -> dict[str, tuple[bytes, str | None]]:
-    """Name -> (content, reason that the report should give; None where several will do)."""
+    """Name -> (content, expected reason in the report; None if several are acceptable)."""
     noise = np.random.RandomState(0).bytes(3000)
     sound = encoded(leaf(), "PNG")
     jpeg = encoded(leaf(), "JPEG")
@@ -122,7 +122,7 @@ def unusable_files() -> dict[str, tuple[bytes, str | None]]:
 
 
 def odd_files() -> dict[str, bytes]:
-    """Files that are unusual and sound: each must become an image."""
+    """Files that are unusual but undamaged: each must become an image."""
     rotated = Image.Exif()
     rotated[0x0112] = 6
     transparent = leaf().convert("RGBA")
@@ -167,7 +167,7 @@ def odd_files() -> dict[str, bytes]:
 
 
 def write_other_files(folder: Path) -> int:
-    """Files, links and other things that are no images; returns how many."""
+    """Files, links and other things that are not images; returns their number."""
     contents = {
         "notes.txt": b"some notes",
         "Thumbs.db": b"\xd0\xcf\x11\xe0",
@@ -199,7 +199,7 @@ def write_other_files(folder: Path) -> int:
 
 
 def write_all(folder: Path) -> dict[str, str | None]:
-    """Writes everything; returns what should become of each image file: OK, a reason, or None for any reason."""
+    """Writes everything; returns the expected result for each image file: OK, a reason, or None for any reason."""
     expected: dict[str, str | None] = {}
     for name, content in odd_files().items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -69,7 +69,7 @@ class Order:
             return self._epochs[epoch]
 
     def _balanced(self, epoch: int) -> np.ndarray:
-        """Image number at every slot of a balanced epoch; each class is shuffled anew whenever all of its images have been shown."""
+        """Image number at every slot of a balanced epoch; each class is shuffled again when all of its images have been shown."""
         images = []
         for number, (members, quota) in enumerate(zip(self._members, self._quotas.tolist(), strict=True)):
             rounds, slots = np.divmod(np.arange(epoch * quota, (epoch + 1) * quota), len(members))

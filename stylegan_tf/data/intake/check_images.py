@@ -16,6 +16,7 @@ from stylegan_tf.progress_bar import track
 
 KINDS = (GREY, COLOUR, ALPHA)
 DUPLICATE = "duplicate"  # reason for skipping an image
+_KIND_BY_CHANNELS = {1: GREY, 3: COLOUR, 4: ALPHA}  # of arrays
 
 
 class Facts(NamedTuple):
@@ -118,9 +119,8 @@ def assume_checked(source: Source, indices: Sequence[int]) -> CheckedImages:
     """The result of `check_images` for a source of arrays of one shape, from its first image."""
     checked = CheckedImages()
     height, width, channels = source.read(int(indices[0])).shape
-    kind = {1: GREY, 3: COLOUR, 4: ALPHA}[channels]
     for index in indices:
-        checked.add(int(index), Facts((height, width), kind))
+        checked.add(int(index), Facts((height, width), _KIND_BY_CHANNELS[channels]))
     return checked.finish()
 
 
@@ -159,4 +159,4 @@ def _facts_of_shape(shape: tuple[int, int, int]) -> Facts:
 
 def from_array(pixels: np.ndarray) -> Decoded:
     """A `Decoded` of pixels that need no decoding."""
-    return Decoded(pixels, {1: GREY, 3: COLOUR, 4: ALPHA}[pixels.shape[2]], pixels.shape[:2])
+    return Decoded(pixels, _KIND_BY_CHANNELS[pixels.shape[2]], pixels.shape[:2])

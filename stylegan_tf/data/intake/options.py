@@ -3,7 +3,6 @@
 import argparse
 import dataclasses
 from pathlib import Path
-from typing import Any
 
 from stylegan_tf.data.intake.colour import parse_colour
 from stylegan_tf.data.intake.fit import FITS
@@ -200,7 +199,7 @@ def refuse_preparation(args: argparse.Namespace) -> None:
         raise UserError(f"--{given[0].replace('_', '-')} has an effect on images only, and {args.path} is a dataset.")
 
 
-def prepare_options(args: argparse.Namespace, **more: Any) -> PrepareOptions:
+def prepare_options(args: argparse.Namespace, **more: object) -> PrepareOptions:
     """PrepareOptions from the flags of a command."""
     known = {field.name for field in dataclasses.fields(PrepareOptions)}
     given = {name: value for name, value in vars(args).items() if name in known}

@@ -6,7 +6,6 @@ import html
 import io
 import json
 from collections import Counter
-from typing import Any
 
 import numpy as np
 
@@ -41,8 +40,8 @@ class Report:
     sizes: dict[str, int]
     skipped_counts: dict[str, int]
     skipped: list[dict[str, str]]
-    other_files: dict[str, Any]
-    options: dict[str, Any]
+    other_files: dict[str, dict]
+    options: dict[str, object]
     seconds: float = 0.0
 
     @classmethod

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stylegan_tf.data.records.codecs import JPEG_QUALITY
 from stylegan_tf.data.records.dataset import Dataset, read_images
 from stylegan_tf.data.records.encoding import Item, estimate_bytes
 from stylegan_tf.data.records.manifest import FACTORS_NAME
@@ -38,33 +39,36 @@ def convert_dataset(
     *,
     made_by: dict[str, Any],
     encoding: str = "png",
+    quality: int = JPEG_QUALITY,
+    num_shards: int = 1,
+    overwrite: bool = False,
     workers: int | None = None,
     say: Callable[[str], None] = print,
-    **output: Any,
 ) -> None:
     """Writes the images of a dataset in another encoding, in the same order, with their labels.
 
     Args:
         dataset: from `open_dataset`.
-        target_dir, made_by, encoding: see `DatasetWriter`.
+        target_dir, made_by, encoding, quality, num_shards, overwrite: see `DatasetWriter`.
         workers: threads; None for one per processor.
         say: receives lines for the user.
-        output: quality, num_shards and overwrite of `DatasetWriter`.
 
     Raises:
         UserError: a damaged record, an existing target, or too little disk space; nothing is left at the target.
     """
-    ready_target(target_dir, output.get("overwrite", False), sources=[dataset.path], say=say)
+    ready_target(target_dir, overwrite, sources=[dataset.path], say=say)
     level = dataset.level(dataset.resolution)
     writer = DatasetWriter(
         target_dir,
         resolution=dataset.resolution,
         channels=dataset.channels,
         encoding=encoding,
+        quality=quality,
+        num_shards=num_shards,
+        overwrite=overwrite,
         class_names=dataset.class_names or None,
         expected_images=dataset.num_images,
         made_by=made_by,
-        **output,
     )
     facts = {"resolution": dataset.resolution, "channels": dataset.channels, "encoding": encoding, "label_size": dataset.label_size}
     size = estimate_bytes(dataset.num_images, **facts)

@@ -150,7 +150,7 @@ def count_labels(labels: np.ndarray, names: Sequence[str]) -> dict[str, int]:
 def _checked(values: dict[str, Any], path: Path) -> Manifest:
     """Manifest from parsed JSON; raises UserError for a value that is missing or of the wrong type."""
 
-    def is_count(value: Any) -> bool:
+    def is_count(value: object) -> bool:
         return type(value) is int and value >= 0
 
     checks = {

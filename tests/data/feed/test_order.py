@@ -106,6 +106,6 @@ def test_balanced_order_depends_on_position_alone_and_mixes_classes():
 
 
 @pytest.mark.parametrize("arguments", [{"balance": "all"}, {"balance": "sqrt"}, {"balance": "sqrt", "classes": CLASSES, "shuffle": False}])
-def test_impossible_balances_are_refused(arguments):
+def test_invalid_balances_are_refused(arguments):
     with pytest.raises(UserError, match=r"[Bb]alance"):
         Order(1000, seed=0, **arguments)

@@ -187,8 +187,8 @@ def test_file_that_is_cut_during_training_is_named(tmp_path):
 def test_other_faults_of_a_pipeline_are_one_line():
     line = "OSError: [Errno 5] Input/output error"
     message = f"{line}\nTraceback (most recent call last):\n\n  File ...\n\n{line}\n\n"
-    told = f"Cannot read the dataset d any more: {line}. Check"
-    assert pipeline_fault(f"{message}\t [[{{{{node PyFunc}}}}]]", "d").startswith(told)
+    start = f"Cannot read the dataset d any more: {line}. Check"
+    assert pipeline_fault(f"{message}\t [[{{{{node PyFunc}}}}]]", "d").startswith(start)
     assert pipeline_fault("Data loss\nmore", "d").startswith("Cannot read the dataset d any more: Data loss. Check")
 
 
@@ -232,7 +232,7 @@ def test_batches_are_made_ahead_and_in_order():
     assert [ahead.get(batch) for batch in range(6)] == list(range(6))
     with pytest.raises(UserError, match="batch 6"):
         ahead.get(6)
-    assert [ahead.get(batch) for batch in (7, 0, 1, 7)] == [7, 0, 1, 7]  # a second iterator starts anew
+    assert [ahead.get(batch) for batch in (7, 0, 1, 7)] == [7, 0, 1, 7]  # a second iterator starts again
     assert sorted(made_batches)[:3] == [0, 0, 1]
     assert len(made_batches) < 20
 

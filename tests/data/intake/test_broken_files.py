@@ -1,4 +1,4 @@
-"""Tests of a folder of everything that goes wrong: each file gets its verdict, and a dataset comes out all the same."""
+"""Tests of a folder of damaged and unusual files: each is accepted or skipped for the right reason, and a dataset is made."""
 
 import json
 
@@ -28,7 +28,7 @@ def test_there_are_forty_kinds_of_bad_files():
     assert len(broken_files.unusable_files()) >= 40
 
 
-def test_every_file_gets_its_verdict(broken):
+def test_every_file_is_accepted_or_skipped_with_the_right_reason(broken):
     folder, expected, num_other_files = broken
     source = open_images(folder)
     assert sorted(source.names) == sorted(expected)
@@ -40,7 +40,7 @@ def test_every_file_gets_its_verdict(broken):
     assert not wrong
 
 
-def test_a_dataset_comes_out_and_the_report_tells_of_every_file(broken, tmp_path):
+def test_a_dataset_is_made_and_the_report_lists_every_file(broken, tmp_path):
     folder, expected, _ = broken
     lines = []
     build_dataset(
@@ -74,7 +74,7 @@ def test_on_error_stop_names_the_files_and_writes_nothing(broken, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_whatever_bit_of_a_png_flips_is_found_or_harmless(tmp_path):
+def test_any_flipped_bit_of_a_png_is_detected_or_harmless(tmp_path):
     """Checksums cover every byte of a PNG that its pixels depend on."""
     from stylegan_tf.data.intake.decode import decode_image_file
     from stylegan_tf.data.sources import UnusableImage
@@ -89,7 +89,7 @@ def test_whatever_bit_of_a_png_flips_is_found_or_harmless(tmp_path):
         assert np.array_equal(decoded, pixels)
 
 
-def test_a_file_that_changes_between_the_passes_is_left_out_or_refused(tmp_path):
+def test_a_file_that_changes_between_the_passes_is_skipped_or_refused(tmp_path):
     folder = tmp_path / "images"
     folder.mkdir()
     for index in range(5):

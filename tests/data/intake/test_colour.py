@@ -1,4 +1,4 @@
-"""Colours of pictures with an ICC profile: converted to sRGB where it is another, left alone where it is the same or broken."""
+"""Pictures with an ICC profile are converted to sRGB, unless the profile is sRGB or broken."""
 
 import io
 import struct
@@ -26,14 +26,14 @@ def decoded(picture, kind, profile):
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "JPEG", "WEBP"])
 def test_colours_of_another_space_become_srgb(kind):
-    """With red and green primaries exchanged, what is written as red is green."""
+    """With red and green primaries exchanged, red values are displayed as green."""
     result = decoded(Image.new("RGB", (32, 32), (250, 10, 20)), kind, SWAPPED)
     assert result.pixels[9, 9].tolist() == pytest.approx([10, 250, 20], abs=5)
     assert result.notes == (CONVERTED,)
     assert not result.is_plain
 
 
-def test_transparency_stays_and_palettes_are_converted():
+def test_transparency_is_kept_and_palettes_are_converted():
     half = Image.new("RGBA", (32, 32), (250, 10, 20, 77))
     assert decoded(half, "PNG", SWAPPED).pixels[9, 9].tolist() == pytest.approx([10, 250, 20, 77], abs=3)
     palette = Image.new("RGB", (32, 32), (250, 10, 20)).quantize(4)
@@ -53,7 +53,7 @@ def test_the_result_is_that_of_a_chain_through_lab():
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
-def test_a_copy_of_srgb_changes_nothing_and_passes_through(kind):
+def test_a_copy_of_srgb_changes_nothing(kind):
     result = decoded(leaf(), kind, SRGB)
     assert (result.pixels == decode_image_file(encoded(leaf(), kind)).pixels).all()
     assert result.is_plain
@@ -75,7 +75,7 @@ def test_a_broken_profile_is_ignored_with_a_note(kind, profile):
     assert result.notes == (IGNORED,)
 
 
-def test_profiles_of_other_colours_are_ignored():
+def test_profiles_for_another_colour_space_are_ignored():
     cmyk = Image.new("CMYK", (32, 32), (0, 255, 255, 0))
     result = decoded(cmyk, "TIFF", SWAPPED)  # an RGB profile
     assert result.pixels[9, 9].tolist() == [255, 0, 0]
@@ -103,7 +103,7 @@ def cmyk_profile(lab_of_ink):
     return header.ljust(68, b"\0") + struct.pack(">3i", 63190, 65536, 54061).ljust(60, b"\0") + tags + lut + white
 
 
-def test_inks_look_as_their_profile_says():
+def test_cmyk_is_converted_by_its_profile():
     """In this press the cyan ink is red: sRGB's red is (53.2, 80, 67) in Lab (of D65; 54, 81, 70 adapted to D50)."""
 
     def lab(cyan, magenta, yellow, black):
@@ -120,7 +120,7 @@ def test_inks_look_as_their_profile_says():
     assert decoded(inks, "TIFF", None).pixels[9, 16].tolist() == [0, 255, 255]  # without it cyan is cyan
 
 
-def test_damaged_profiles_never_spoil_a_picture():
+def test_damaged_profiles_do_not_make_a_picture_unusable():
     random = np.random.RandomState(0)
     for _ in range(100):
         damaged = bytearray(SWAPPED)
@@ -136,7 +136,7 @@ def test_the_report_counts_them(tmp_path):
     assert checked.notes == {CONVERTED: 2, IGNORED: 1}
 
 
-def test_pictures_without_a_profile_stay():
+def test_pictures_without_a_profile_are_unchanged():
     picture = leaf()
     assert to_srgb(picture, None) == (picture, [])
     assert to_srgb(picture, b"") == (picture, [])

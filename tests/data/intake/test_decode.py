@@ -30,8 +30,8 @@ def test_plain_png_is_decoded_as_pillow_does():
         assert result.notes == ()
 
 
-def test_what_only_isa_l_can_inflate_is_refused():
-    """Records are read by programs with zlib, which ends at this table of codes (it is not complete)."""
+def test_a_png_that_only_isa_l_can_inflate_is_refused():
+    """Records are read by programs with zlib, which rejects this incomplete table of codes."""
     deflated = bytes.fromhex("4889edcc310100000c0220ed5fda127b7640005200050003")
     assert len(isal_zlib.decompress(deflated)) == 2  # a filter and a pixel
     with pytest.raises(zlib.error, match="invalid literal/lengths set"):
@@ -85,7 +85,7 @@ def test_palette_one_bit_and_cmyk_become_colours():
     assert decoded(cmyk, "JPEG", quality=100).pixels[5, 5].tolist() == pytest.approx([255, 0, 0], abs=3)
 
 
-def test_transparency_goes_over_the_background():
+def test_transparent_pixels_are_blended_with_the_background():
     picture = leaf().convert("RGBA")
     assert decoded(picture).kind == COLOUR  # an alpha channel without a transparent pixel
     picture.putalpha(0)
@@ -103,7 +103,7 @@ def test_channels_of_grey_and_colour():
     assert (to_channels(decoded(leaf()).pixels, 1, WHITE)[:, :, 0] == np.asarray(leaf().convert("L"))).all()
 
 
-def test_the_first_image_of_an_animation_is_taken():
+def test_the_first_image_of_an_animation_is_used():
     for kind in ("GIF", "PNG", "TIFF", "WEBP"):
         options = {"lossless": True} if kind == "WEBP" else {}
         result = decoded(leaf(0), kind, save_all=True, append_images=[leaf(1), leaf(2)], **options)
@@ -111,7 +111,7 @@ def test_the_first_image_of_an_animation_is_taken():
         assert any("first image used" in note for note in result.notes), kind
 
 
-def test_a_jpeg_of_the_right_form_passes_as_it_is():
+def test_a_plain_jpeg_can_be_stored_as_it_is():
     assert decoded(leaf(), "JPEG").is_plain
     assert not decoded(leaf().convert("CMYK"), "JPEG").is_plain
 

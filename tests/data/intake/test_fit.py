@@ -1,4 +1,4 @@
-"""Tests of bringing images to squares."""
+"""Tests of fitting images to squares."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ RANDOM = np.random.RandomState(0)
 @pytest.mark.parametrize("channels", [1, 3, 4])
 @pytest.mark.parametrize("fit", [fit for fit in FITS if fit != "exact"])
 @pytest.mark.parametrize("size", [(30, 50), (50, 30), (7, 100), (16, 16), (64, 64), (5, 5)])
-def test_every_fit_of_every_size_gives_the_square(fit, size, channels):
+def test_every_fit_gives_a_square_of_the_resolution(fit, size, channels):
     image = RANDOM.randint(256, size=(*size, channels)).astype(np.uint8)
     out = fit_image(image, 16, fit, fill=(9,) * channels)
     assert out.shape == (16, 16, channels)
@@ -26,7 +26,7 @@ def test_power_of_two_multiples_are_reduced_by_exact_means(fit):
     assert (fit_image(image, 16, fit, fill=(0, 0, 0)) == np.rint(means)).all()
 
 
-def test_images_of_the_right_size_are_left_alone():
+def test_images_of_the_right_size_are_unchanged():
     image = RANDOM.randint(256, size=(16, 16, 3)).astype(np.uint8)
     for fit in ("center-crop", "exact", "stretch", "pad"):
         assert (fit_image(image, 16, fit, fill=(0, 0, 0)) == image).all()
@@ -38,7 +38,7 @@ def test_exact_refuses_other_sizes(size):
         fit_image(np.zeros((*size, 3), np.uint8), 16, "exact", fill=(0, 0, 0))
 
 
-def test_center_crop_takes_the_middle():
+def test_center_crop_keeps_the_middle():
     image = np.zeros((16, 48, 3), np.uint8)
     image[:, 16:32] = 200
     assert (fit_image(image, 16, "center-crop", fill=(0, 0, 0)) == 200).all()
@@ -70,14 +70,14 @@ def test_colour_of_transparent_pixels_does_not_bleed():
     assert visible[:, 0].max() < 40
 
 
-def test_a_smooth_ramp_stays_smooth():
+def test_a_gradient_has_no_steps_after_resampling():
     ramp = np.repeat(np.linspace(0, 255, 300)[None, :, None], 300, axis=0).repeat(3, axis=2).round().astype(np.uint8)
     out = fit_image(ramp, 64, "center-crop", fill=(0, 0, 0))[:, :, 0].astype(int)
     assert np.abs(np.diff(out[32]) - 4).max() <= 1
     assert np.ptp(out, axis=0).max() <= 1
 
 
-def test_stripes_finer_than_the_result_become_grey_and_no_moire():
+def test_stripes_finer_than_the_result_become_grey_without_moire():
     stripes = np.zeros((400, 400, 1), np.uint8)
     stripes[:, ::2] = 255
     out = fit_image(stripes, 64, "center-crop", fill=(0,))

@@ -1,4 +1,4 @@
-"""Tests of labels: where they are found, that they stay with their images, and what is refused."""
+"""Tests of labels: where they are found, that they match their images, and what is refused."""
 
 import json
 
@@ -126,7 +126,7 @@ def test_npy_of_another_length_and_pickled_npy_are_refused(folder, tmp_path):
         labels_of(folder, tmp_path / "labels.npy")
 
 
-def test_labels_stay_with_their_images_when_others_are_skipped(folder, tmp_path):
+def test_labels_match_their_images_when_others_are_skipped(folder, tmp_path):
     (folder / "a" / "0a.png").write_bytes(b"broken")
     (folder / "b" / "1b.png").write_bytes(b"")
     rows = [[name, number] for number, name in enumerate(NAMES)] + [["a/0a.png", 3]]
@@ -141,8 +141,8 @@ def test_labels_stay_with_their_images_when_others_are_skipped(folder, tmp_path)
     assert report.class_counts == {"0": 1, "1": 1, "2": 1, "3": 1}
 
 
-def test_an_image_without_a_vector_is_left_out_as_one_without_a_class(folder, tmp_path):
-    """One missing row refused the whole build, where the documentation says that the image is left out."""
+def test_an_image_without_a_vector_is_skipped(folder, tmp_path):
+    """One missing row made the whole build fail, but the documentation says that the image is skipped."""
     (tmp_path / "labels.csv").write_text("name,x,y\n0.png,0,0.5\n1.png,1,0.5\n3.png,3,0.5\n")
     options = PrepareOptions(labels=str(tmp_path / "labels.csv"), shuffle=False)
     report = build_dataset(open_images(folder), tmp_path / "set", options, made_by={}, say=lambda text: None)
@@ -150,7 +150,7 @@ def test_an_image_without_a_vector_is_left_out_as_one_without_a_class(folder, tm
     assert open_dataset(tmp_path / "set").labels.tolist() == [[0, 0.5], [1, 0.5], [3, 0.5]]
 
 
-def test_imbalance_is_pointed_out():
+def test_imbalance_is_described():
     assert describe_imbalance({"a": 100, "b": 90}) is None
     assert "100 to 1" in describe_imbalance({"a": 1000, "b": 10})
     assert "no image" in describe_imbalance({"a": 1000, "b": 0})

@@ -21,7 +21,7 @@ def with_window(bits):
     return png(b"").replace(chunk(b"IDAT", zlib.compress(b"")), chunk(b"IDAT", stream))
 
 
-def test_a_sound_png_passes_through():
+def test_a_valid_png_can_be_stored_as_it_is():
     assert plain_png_shape(with_window(15)) == (SIDE, SIDE, 3)
     assert plain_png_shape(with_window(12)) == (SIDE, SIDE, 3)  # 4 KB hold all 3,104 bytes
     assert strip_png(with_window(12), SIDE, 3) is not None
@@ -29,12 +29,12 @@ def test_a_sound_png_passes_through():
 
 @pytest.mark.parametrize("content", [with_window(11), png(plain_rows(), more=HEADER), png(plain_rows(), more=chunk(b"CgBI", b"1234"))],
                          ids=["window smaller than the image", "second header", "unknown critical chunk"])  # fmt: skip
-def test_what_libpng_may_refuse_is_not_stored_as_it_is(content):
+def test_a_png_that_libpng_may_reject_is_not_stored_as_it_is(content):
     assert plain_png_shape(content) is None
     assert strip_png(content, SIDE, 3) is None
 
 
-def test_a_small_window_is_decoded_all_the_same():
+def test_a_png_with_a_small_window_is_decoded():
     expected = decode_image_file(with_window(15)).pixels
     np.testing.assert_array_equal(decode_image_file(with_window(11)).pixels, expected)
 

@@ -1,4 +1,4 @@
-"""Tests of preparing sources: what is chosen, what is left out, what the report says."""
+"""Tests of preparing sources: resolution and channels, skipped images, report."""
 
 import numpy as np
 import pytest
@@ -61,14 +61,14 @@ def test_channels_go_by_the_majority(tmp_path, modes, channels):
     assert plan_of(source, channels=1).channels == 1
 
 
-def test_small_images_are_left_out_or_enlarged_as_asked(tmp_path):
+def test_small_images_are_skipped_or_enlarged_as_requested(tmp_path):
     source = write(tmp_path, [leaf(0, 64), leaf(1, 32), leaf(2, 16)])
     assert len(prepare(source, PrepareOptions(resolution=64), say=silent).checked.indices) == 2
     assert len(prepare(source, PrepareOptions(resolution=64, min_size=64), say=silent).checked.indices) == 1
     assert len(prepare(source, PrepareOptions(resolution=64, min_size=1), say=silent).checked.indices) == 3
 
 
-def test_max_images_takes_from_all_over_the_source_unless_unshuffled(tmp_path):
+def test_max_images_are_spread_over_the_source_unless_unshuffled(tmp_path):
     source = write(tmp_path, [leaf(number, 8) for number in range(40)])
     options = {"resolution": 8, "max_images": 10}
     indices = prepare(source, PrepareOptions(**options), say=silent).checked.indices
@@ -77,8 +77,8 @@ def test_max_images_takes_from_all_over_the_source_unless_unshuffled(tmp_path):
     assert prepare(source, PrepareOptions(**options, shuffle=False), say=silent).checked.indices.tolist() == list(range(10))
 
 
-def test_unusable_images_are_counted_among_those_looked_at(tmp_path):
-    """It said "4 of 600" where --max-images had chosen 40."""
+def test_unusable_images_are_counted_among_those_checked(tmp_path):
+    """The message was "4 of 600" although --max-images had selected 40."""
     write(tmp_path, [leaf(0, 32)] * 9)
     (tmp_path / "000.png").write_bytes(b"broken")
     lines = []
@@ -86,8 +86,8 @@ def test_unusable_images_are_counted_among_those_looked_at(tmp_path):
     assert any(line.startswith("1 of 3 images cannot be used") for line in lines)
 
 
-def test_the_time_told_leaves_out_what_only_the_first_image_costs(tmp_path, monkeypatch):
-    """Imports, counted for each of twelve images, made three minutes out of twenty seconds."""
+def test_the_estimated_time_excludes_what_only_the_first_image_costs(tmp_path, monkeypatch):
+    """The time of imports, counted for each of twelve images, turned twenty seconds into three minutes."""
     source = write(tmp_path, [leaf(number, 8) for number in range(20)])
     prepared = prepare(source, PrepareOptions(workers=1), say=silent)
     read, clock = source.read, [0.0]
@@ -102,7 +102,7 @@ def test_the_time_told_leaves_out_what_only_the_first_image_costs(tmp_path, monk
     assert seconds == 20
 
 
-def test_duplicates_are_left_out_and_listed(tmp_path):
+def test_duplicates_are_skipped_and_listed(tmp_path):
     source = write(tmp_path / "images", [leaf(0), leaf(1), leaf(0), leaf(2)])
     report = build_dataset(source, tmp_path / "set", PrepareOptions(dedupe="exact"), made_by={}, say=silent)
     assert report.num_written == 3
@@ -115,14 +115,14 @@ def test_duplicates_do_not_stop_a_build_that_stops_on_errors(tmp_path):
     assert build_dataset(source, tmp_path / "set", options, made_by={}, say=silent).num_written == 1
 
 
-def test_exact_fit_refuses_what_does_not_fit(tmp_path):
+def test_exact_fit_skips_other_sizes(tmp_path):
     source = write(tmp_path / "images", [leaf(0, 64), leaf(1, 32), leaf(2, 64).resize((48, 48))])
     prepared = prepare(source, PrepareOptions(resolution=32, fit="exact", min_size=1), say=silent)
     assert prepared.checked.indices.tolist() == [0, 1]
     assert "--fit center-crop" in prepared.checked.unusable[0][2]
 
 
-def test_sound_pngs_pass_through_as_they_are(tmp_path):
+def test_plain_pngs_are_stored_as_they_are(tmp_path):
     source = write(tmp_path / "images", [leaf(number) for number in range(4)])
     build_dataset(source, tmp_path / "set", PrepareOptions(shuffle=False), made_by={}, say=silent)
     dataset = open_dataset(tmp_path / "set")
@@ -133,7 +133,7 @@ def test_sound_pngs_pass_through_as_they_are(tmp_path):
     assert (read_images(dataset, range(4))[3] == np.asarray(leaf(3))).all()
 
 
-def test_pngs_that_are_hardly_deflated_are_encoded_anew_where_that_is_smaller(tmp_path):
+def test_poorly_compressed_pngs_are_encoded_again_if_that_is_smaller(tmp_path):
     noise = Image.fromarray(np.random.RandomState(0).randint(0, 256, (32, 32, 3), np.uint8))
     source = write(tmp_path / "images", [leaf(0), noise], compress_level=0)
     build_dataset(source, tmp_path / "set", PrepareOptions(shuffle=False), made_by={}, say=silent)
@@ -145,7 +145,7 @@ def test_pngs_that_are_hardly_deflated_are_encoded_anew_where_that_is_smaller(tm
         assert (read_images(dataset, [number])[0] == np.asarray(image)).all()
 
 
-def test_jpegs_pass_through_into_jpeg_records(tmp_path):
+def test_jpegs_are_stored_as_they_are_in_jpeg_records(tmp_path):
     source = write(tmp_path / "images", [leaf(number, 64) for number in range(4)], "JPEG")
     build_dataset(source, tmp_path / "set", PrepareOptions(encoding="jpeg", shuffle=False), made_by={}, say=silent)
     stored = bytes(open_dataset(tmp_path / "set").level(64).read_data(2))
@@ -194,7 +194,7 @@ def test_segmented_objects_are_shown_before_and_after(tmp_path):
         ({"quality": 0, "encoding": "jpeg"}, "quality"),
     ],
 )
-def test_wrong_options_are_refused_before_anything_is_read(options, message):
+def test_invalid_options_are_refused_before_anything_is_read(options, message):
     with pytest.raises(UserError, match=message):
         PrepareOptions(**options)
 
@@ -207,7 +207,7 @@ def test_progress_counts_items_and_prints_plain_lines_when_piped(capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_the_time_that_is_left_leaves_out_what_comes_once(capsys, monkeypatch):
+def test_the_remaining_time_excludes_startup(capsys, monkeypatch):
     now = [0.0]
     monkeypatch.setattr(progress_bar.time, "monotonic", lambda: now[0])
     with progress_bar.Progress(10, "reals") as progress:

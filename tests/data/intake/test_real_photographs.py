@@ -1,4 +1,4 @@
-"""Datasets of real photographs, where ../shared/data has them: what they take on the disk, and what is found in them."""
+"""Datasets of real photographs, if ../shared/data has them: their size on disk and their defaults."""
 
 import inspect
 from pathlib import Path
@@ -30,8 +30,8 @@ def apple_leaves(tmp_path):
 
 
 @pytest.mark.parametrize(("encoding", "most_of_raw", "most_of_source"), [("jpeg", 0.1, 1.95), ("png", 0.6, None)])
-def test_disk_stays_within_its_bounds_on_leaves(apple_leaves, tmp_path, encoding, most_of_raw, most_of_source):
-    """At a quality of 95 JPEG records took 2.2 times the source files. Records alone: of 50 images the report is a large part."""
+def test_size_on_disk_for_leaves(apple_leaves, tmp_path, encoding, most_of_raw, most_of_source):
+    """With quality 95, JPEG records took 2.2 times the source files. Without the report, which is large compared to 50 images."""
     options = PrepareOptions(resolution=256, encoding=encoding)
     build_dataset(open_images(apple_leaves), tmp_path / "set", options, made_by={}, say=lambda text: None)
     dataset = open_dataset(tmp_path / "set")

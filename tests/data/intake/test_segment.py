@@ -1,4 +1,4 @@
-"""Tests of cutting out one object on a plain ground."""
+"""Tests of cutting out one object on a uniform background."""
 
 import cv2
 import numpy as np
@@ -44,7 +44,7 @@ def test_the_leaf_is_found_beside_ruler_and_colours(index, shadow):
     assert overlap > 0.8  # stalks and gaps between leaflets are a few pixels wide
 
 
-def test_the_cut_out_is_centred_and_free_of_other_things():
+def test_the_cut_out_is_centred_and_contains_nothing_else():
     picture, mask = sheet(1)
     square = cut_out(picture, find_object(picture), margin=0.5)  # so wide that ruler and patches would be in it
     assert square.shape[0] == square.shape[1]
@@ -75,7 +75,7 @@ def test_grey_and_transparent_images_are_cut_out_too():
     assert not out[0, :, 3].any()
 
 
-def test_masks_decide_where_they_are_given(tmp_path):
+def test_masks_replace_segmentation(tmp_path):
     picture, mask = sheet(0)
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "leaf_mask.png").write_bytes(encoded_array((mask * 255).astype(np.uint8)))

@@ -1,4 +1,4 @@
-"""Builds that decode every image once: what a header may be believed, and what is found only when the image is written."""
+"""Builds that decode every image once: facts read from headers, and damage found only when the image is written."""
 
 import contextlib
 import json
@@ -40,7 +40,7 @@ def a_folder(path, contents):
 
 
 @pytest.mark.parametrize("data", [jpeg(), jpeg("L"), PNG], ids=["jpeg", "grey jpeg", "png"])
-def test_a_header_says_what_decoding_says(data):
+def test_the_header_gives_the_same_shape_as_decoding(data):
     decoded = decode_image_file(data)
     assert shape_from_header(data) == decoded.pixels.shape
     assert decoded.size == decoded.pixels.shape[:2]
@@ -52,7 +52,7 @@ def test_a_header_says_what_decoding_says(data):
     [rotated(), jpeg("CMYK"), jpeg(icc_profile=SWAPPED), b"", encoded(leaf().convert("RGBA"), "PNG")],
     ids=["rotated", "inks", "profile", "empty", "alpha"],
 )
-def test_what_needs_more_than_a_header_is_decoded(data):
+def test_files_that_need_more_than_a_header_give_none(data):
     assert shape_from_header(data) is None
 
 
@@ -72,11 +72,11 @@ def test_damage_behind_the_header_is_found_when_the_image_is_written(tmp_path):
     assert report.num_written == open_dataset(tmp_path / "set").num_images == 2
     assert {row["name"]: row["reason"] for row in report.skipped} == {"1.jpg": "truncated", "3.png": "truncated", "4.png": "corrupt"}
     assert json.loads((tmp_path / "set" / "report.json").read_text())["sizes"] == {f"{SIDE}x{SIDE}": 2}
-    told = next(line for line in lines if "3 of 5 images could not be decoded when they were written" in line)
-    assert "1.jpg: truncated" in told
+    listing = next(line for line in lines if "3 of 5 images could not be decoded when they were written" in line)
+    assert "1.jpg: truncated" in listing
 
 
-def test_damaged_files_have_no_say_in_what_is_made(tmp_path):
+def test_damaged_files_do_not_influence_the_channels(tmp_path):
     sound, grey = [encoded(leaf(n, 64), "PNG") for n in range(3)], encoded(leaf(9, 16).convert("L"), "PNG")
     for resolution in (None, 32):
         folder = a_folder(tmp_path / f"images{resolution}", [*sound, *[cut(grey)] * 4])
@@ -95,7 +95,7 @@ def test_a_folder_of_damaged_images_is_refused_and_nothing_is_left(tmp_path):
 
 
 @pytest.mark.parametrize(("on_error", "times"), [("skip", 1), ("stop", 2)])
-def test_an_image_is_decoded_once_and_twice_where_none_may_fail(tmp_path, monkeypatch, on_error, times):
+def test_an_image_is_decoded_once_or_twice_with_on_error_stop(tmp_path, monkeypatch, on_error, times):
     from stylegan_tf.data.intake import build, check_images, decode, prepare
 
     decoded = []

@@ -1,4 +1,4 @@
-"""Input that cannot be, typed at the dataset program: one message and exit code 2, never a traceback, nothing left behind."""
+"""Invalid input to the dataset program gives one message and exit code 2, no traceback, and leaves nothing behind."""
 
 import gzip
 import json
@@ -78,7 +78,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize("line", REFUSED)
-def test_bad_input_ends_with_2_and_one_message(place, line, capsys, monkeypatch):
+def test_invalid_input_gives_exit_code_2_and_one_message(place, line, capsys, monkeypatch):
     monkeypatch.chdir(place)
     before = sorted(os.listdir())
     assert run(*line.split()) == 2
@@ -86,8 +86,8 @@ def test_bad_input_ends_with_2_and_one_message(place, line, capsys, monkeypatch)
     assert sorted(os.listdir()) == before
 
 
-def test_check_names_every_broken_image(place, monkeypatch, tmp_path, capsys):
-    """Ten were named, and no option showed the others."""
+def test_check_lists_every_damaged_image(place, monkeypatch, tmp_path, capsys):
+    """Only ten were named, and no option showed the others."""
     for number in range(14):
         (tmp_path / f"{number:02d}.png").write_bytes(b"broken")
     assert run("check", tmp_path) == 2
@@ -99,8 +99,8 @@ def test_check_names_every_broken_image(place, monkeypatch, tmp_path, capsys):
     assert set(threads) == {3}
 
 
-def test_an_array_without_a_label_is_left_out_as_a_file_is(place, monkeypatch, capsys):
-    """Arrays were not asked for their labels: writing ended with class number -1."""
+def test_an_array_without_a_label_is_skipped(place, monkeypatch, capsys):
+    """The labels of arrays were not checked: writing failed with class number -1."""
     monkeypatch.chdir(place)
     (place / "half.csv").write_text("name,class\nimg00000001,b\n")
     assert run("create_from_hdf5", "half", "minus.h5", "--labels", "half.csv") == 0

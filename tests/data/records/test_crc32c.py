@@ -1,4 +1,4 @@
-"""The checksum of TFRecords against published values and a bit-by-bit oracle."""
+"""The checksum of TFRecords agrees with published values and a bit-by-bit oracle."""
 
 import tracemalloc
 
@@ -50,7 +50,7 @@ def test_one_long_string_among_many_short_ones_takes_little_memory():
     assert checksums[1999] == crc32c_bit_by_bit(strings[1999])
 
 
-def test_views_and_rows_are_taken_as_they_lie_in_memory():
+def test_views_and_rows_are_not_copied():
     string = np.random.default_rng(0).bytes(100_000)
     expected = crc32c_bit_by_bit(string[7:])
     assert crc32c([memoryview(string)[7:], memoryview(bytearray(string))[7:]]).tolist() == [expected, expected]

@@ -1,4 +1,4 @@
-"""Opening datasets: the original's as they are, ours with their manifest, damaged ones with a message that names the place."""
+"""Datasets of the original and our own can be opened; for damaged ones, the message names the file and the record."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ ORIGINALS = ["rgb32", "rgb32-noshuffle", "gray32", "rgb32-labels"]
 
 
 def recorded_images(name):
-    """What the original wrote into a dataset: uint8 [64, 32, 32, C]."""
+    """The images that the original wrote into a dataset: uint8 [64, 32, 32, C]."""
     source = np.load(GOLDEN / "source_images.npz")
     images = source["gray32_sorted" if name == "gray32" else "rgb32_sorted"].transpose(0, 2, 3, 1)
     return images if name == "rgb32-noshuffle" else images[source["order"]]
@@ -33,7 +33,7 @@ def made(folder, num_images=6, encoding="png", labels=True, **arguments):
 
 
 def without_manifest(folder):
-    """Makes a dataset look like one of the original's."""
+    """Removes what a dataset of the original does not have."""
     for path in folder.iterdir():
         if path.suffix in (".json", ".index"):
             path.unlink()
@@ -41,7 +41,7 @@ def without_manifest(folder):
 
 @golden
 @pytest.mark.parametrize("name", ORIGINALS)
-def test_datasets_of_the_original_open(name):
+def test_datasets_of_the_original_can_be_opened(name):
     dataset = open_dataset(GOLDEN / name)
     assert (dataset.name, dataset.num_images, dataset.resolution, dataset.encoding) == (name, 64, 32, "raw")
     assert (dataset.channels, dataset.resolutions, dataset.class_names) == (1 if name == "gray32" else 3, (4, 8, 16, 32), ())
@@ -50,7 +50,7 @@ def test_datasets_of_the_original_open(name):
 
 
 @golden
-def test_labels_of_the_original_open_in_the_order_of_the_records():
+def test_labels_of_the_original_have_the_order_of_the_records():
     dataset = open_dataset(GOLDEN / "rgb32-labels")
     order = np.load(GOLDEN / "source_images.npz")["order"]
     np.testing.assert_array_equal(dataset.labels, np.load(GOLDEN / "labels_source.npz")["onehot"][order])
@@ -100,7 +100,7 @@ def test_a_dataset_without_manifest_and_index_has_the_same_digest(tmp_path, enco
     np.testing.assert_array_equal(read_images(dataset, [5, 0, 0]), images[[5, 0, 0]])
 
 
-def test_a_renamed_folder_opens(tmp_path):
+def test_a_renamed_folder_can_be_opened(tmp_path):
     made(tmp_path / "a")
     (tmp_path / "a").rename(tmp_path / "b")
     assert open_dataset(tmp_path / "b").name == "a"
@@ -123,7 +123,7 @@ def test_records_in_layouts_of_other_programs_are_read(tmp_path):
         np.testing.assert_array_equal(read_images(dataset, [3, 2, 1, 0, 2]), images[[3, 2, 1, 0, 2]].transpose(0, 2, 3, 1))
 
 
-def test_images_are_read_in_the_order_asked_for(tmp_path):
+def test_images_are_read_in_the_requested_order(tmp_path):
     images = made(tmp_path / "a", num_images=7, num_shards=3)
     dataset = open_dataset(tmp_path / "a")
     np.testing.assert_array_equal(read_images(dataset, np.array([6, 1, 1, 0])), images[[6, 1, 1, 0]])
@@ -172,7 +172,7 @@ def test_missing_files_are_named(tmp_path, has_manifest, shards):
         (tmp_path / "aside").rename(path)
 
 
-def test_missing_largest_level_is_noticed_by_the_manifest(tmp_path):
+def test_a_missing_largest_level_is_detected_by_the_manifest(tmp_path):
     made(tmp_path / "a")
     (tmp_path / "a" / "a-r03.tfrecords").unlink()
     with pytest.raises(MissingFileError, match=r"a-r03.tfrecords is missing"):
@@ -180,7 +180,7 @@ def test_missing_largest_level_is_noticed_by_the_manifest(tmp_path):
 
 
 @pytest.mark.parametrize("resolution_log2", [2, 3])
-def test_cut_files_are_noticed_on_opening(tmp_path, resolution_log2):
+def test_truncated_files_are_detected_on_opening(tmp_path, resolution_log2):
     made(tmp_path / "a")
     path = tmp_path / "a" / f"a-r0{resolution_log2}.tfrecords"
     content = path.read_bytes()
@@ -216,7 +216,7 @@ def test_level_with_another_number_of_images_is_refused(tmp_path):
         (b"", "not a label file"),
     ],
 )
-def test_label_files_that_do_not_fit_are_refused(tmp_path, labels, message):
+def test_label_files_that_do_not_match_are_refused(tmp_path, labels, message):
     made(tmp_path / "a")
     without_manifest(tmp_path / "a")
     path = tmp_path / "a" / "a-rxx.labels"
@@ -254,7 +254,7 @@ def test_label_files_that_do_not_fit_are_refused(tmp_path, labels, message):
         ({"digest": 3}, "`digest` is missing or wrong"),
     ],
 )
-def test_manifests_that_do_not_fit_are_refused(tmp_path, change, message):
+def test_manifests_that_do_not_match_are_refused(tmp_path, change, message):
     made(tmp_path / "a")
     path = tmp_path / "a" / "dataset.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
@@ -263,14 +263,14 @@ def test_manifests_that_do_not_fit_are_refused(tmp_path, change, message):
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[" * 100_000, b"\xff\xfe", b"[]", b"null"])
-def test_manifests_that_are_no_json_are_refused(tmp_path, content):
+def test_manifests_that_are_not_json_are_refused(tmp_path, content):
     made(tmp_path / "a")
     (tmp_path / "a" / "dataset.json").write_bytes(content)
     with pytest.raises(UserError, match=r"dataset.json"):
         open_dataset(tmp_path / "a")
 
 
-def test_other_digest_is_found_by_a_check(tmp_path):
+def test_a_wrong_digest_is_detected_by_a_check(tmp_path):
     made(tmp_path / "a")
     path = tmp_path / "a" / "dataset.json"
     path.write_text(path.read_text().replace("sha256:", "sha256:0"))
@@ -279,7 +279,7 @@ def test_other_digest_is_found_by_a_check(tmp_path):
 
 
 @pytest.mark.parametrize("encoding", ["png", "raw", "jpeg"])
-def test_every_flipped_bit_in_a_record_is_found(tmp_path, encoding):
+def test_every_flipped_bit_in_a_record_is_detected(tmp_path, encoding):
     made(tmp_path / "a", num_images=3, encoding=encoding)
     rng = np.random.default_rng(1)
     for path in sorted((tmp_path / "a").glob("*.tfrecords")):
@@ -297,7 +297,7 @@ def test_every_flipped_bit_in_a_record_is_found(tmp_path, encoding):
     check_records(open_dataset(tmp_path / "a"))
 
 
-def test_flipped_bit_in_the_labels_is_found(tmp_path):
+def test_a_flipped_bit_in_the_labels_is_detected(tmp_path):
     made(tmp_path / "a")
     path = tmp_path / "a" / "a-rxx.labels"
     content = bytearray(path.read_bytes())
@@ -307,8 +307,8 @@ def test_flipped_bit_in_the_labels_is_found(tmp_path):
         check_records(open_dataset(tmp_path / "a"))
 
 
-def test_sound_checksum_around_something_else_is_found(tmp_path):
-    """Records that are whole but hold another image: no checksum tells, decoding does."""
+def test_another_image_with_a_valid_checksum_is_detected(tmp_path):
+    """Records with a valid checksum but another image are found by decoding."""
     made(tmp_path / "a", num_images=3, labels=False)
     without_manifest(tmp_path / "a")
     dataset = open_dataset(tmp_path / "a")

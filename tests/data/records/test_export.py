@@ -1,4 +1,4 @@
-"""Contact sheets show every class, wherever its images lie."""
+"""Contact sheets show every class, wherever its images are in the dataset."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from stylegan_tf.data import DatasetWriter, open_dataset
 from stylegan_tf.data.records.export import contact_sheet
 
 
-def test_a_class_that_comes_late_has_its_row(tmp_path, monkeypatch):  # only the first 200,000 labels were looked at
+def test_a_class_whose_images_come_last_has_a_row(tmp_path, monkeypatch):  # only the first 200,000 labels were looked at
     monkeypatch.setattr("stylegan_tf.data.records.export._LABELS_AT_ONCE", 4)
     classes = np.array([0] * 9 + [1, 0, 1, 1, 1, 2])
     with DatasetWriter(tmp_path / "set", resolution=8, channels=3, class_names=["cat", "dog", "fish", "none of it"]) as writer:

@@ -32,7 +32,7 @@ def maker(tmp_path):
         process.kill()
 
 
-def test_a_folder_stays_while_its_maker_lives_and_is_cleared_when_it_was_killed(tmp_path, maker):
+def test_a_folder_is_removed_only_after_its_process_has_ended(tmp_path, maker):
     process, folder = maker
     assert clear_leftovers(tmp_path / "set") == [f"{folder} belongs to a build that is still running."]
     assert os.listdir(folder) == ["records"]
@@ -42,7 +42,7 @@ def test_a_folder_stays_while_its_maker_lives_and_is_cleared_when_it_was_killed(
     assert os.listdir(tmp_path) == []
 
 
-def test_folders_of_other_datasets_machines_and_programs_stay(tmp_path, monkeypatch):
+def test_folders_of_other_datasets_machines_and_programs_are_not_removed(tmp_path, monkeypatch):
     names = [".set-b-00000123456789ab.partial", ".sets-000012345678.partial", ".set-.partial", "set.partial", ".set-x.partial", "set"]
     for name in names:
         (tmp_path / name).mkdir()
@@ -57,7 +57,7 @@ def test_folders_of_other_datasets_machines_and_programs_stay(tmp_path, monkeypa
     assert clear_leftovers(tmp_path / "nowhere" / "set") == []
 
 
-def test_without_locks_nothing_is_cleared(tmp_path, monkeypatch):
+def test_without_locks_nothing_is_removed(tmp_path, monkeypatch):
     monkeypatch.setattr(target, "fcntl", None)
     left = PartialFolder(tmp_path / "set")
     left.make()
@@ -66,7 +66,7 @@ def test_without_locks_nothing_is_cleared(tmp_path, monkeypatch):
     assert left.path.exists()
 
 
-def test_a_dataset_that_was_about_to_be_replaced_is_put_back(tmp_path):
+def test_a_dataset_that_was_about_to_be_replaced_is_restored(tmp_path):
     """Killed between two renames, a build with --overwrite left the older dataset under a hidden name."""
     new = PartialFolder(tmp_path / "set")
     new.make()
@@ -102,7 +102,7 @@ def test_an_interrupt_between_the_renames_keeps_the_older_dataset(tmp_path, monk
     assert os.listdir(tmp_path) == ["set"]
 
 
-def test_a_folder_that_is_cleared_before_it_is_locked_is_made_again(tmp_path, monkeypatch):
+def test_a_folder_that_is_removed_before_it_is_locked_is_created_again(tmp_path, monkeypatch):
     locked, folder = target._locked, PartialFolder(tmp_path / "set")
     calls = []
 

@@ -1,4 +1,4 @@
-"""Every reader finds in our PNGs what was put in."""
+"""Every reader decodes our PNGs to the original pixels."""
 
 import io
 
@@ -56,7 +56,7 @@ def test_every_reader_gets_the_same_pixels(reader, channels, size):
         assert (reader(stored, channels) == image).all()
 
 
-def test_images_are_written_alike_one_by_one_and_together(monkeypatch):
+def test_images_are_written_identically_in_any_batch(monkeypatch):
     images = RANDOM.randint(256, size=(9, 16, 16, 3)).astype(np.uint8)
     together = write_pngs(images)
     monkeypatch.setattr("stylegan_tf.data.records.png._FILTERED_BYTES", 2 * 16 * 16 * 3)

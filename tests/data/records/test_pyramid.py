@@ -1,4 +1,4 @@
-"""Levels of a dataset: exact means, rounded once, half to even."""
+"""Levels of a dataset are exact means, rounded once, half to even."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def test_halves_round_to_even():
     np.testing.assert_array_equal(list(pyramid(block))[1][0, 0, :3, 0], [0, 2, 2])
 
 
-def test_white_stays_white_down_to_the_smallest_level():  # 4^8 * 255 is the largest sum; float32 holds it
+def test_white_is_exact_at_every_level():  # 4^8 * 255 is the largest sum; float32 holds it
     *_, smallest = pyramid(np.full((1, 1024, 1024, 1), 255, np.uint8))
     assert (smallest == 255).all()
 

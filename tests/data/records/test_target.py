@@ -1,4 +1,4 @@
-"""What a dataset may take the place of: other datasets and empty folders, and nothing else, on no account."""
+"""A dataset may replace other datasets and empty folders, and nothing else."""
 
 import os
 from pathlib import Path
@@ -52,7 +52,7 @@ def test_overwrite_deletes_nothing_but_datasets(photographs, tmp_path, capsys):
     assert run("create_from_images", "below", "src", "--overwrite") == 0
 
 
-def test_a_dataset_with_something_of_the_users_in_it_stays(photographs, tmp_path):
+def test_a_dataset_that_contains_other_files_is_not_replaced(photographs, tmp_path):
     assert run("create_from_images", "set", "src") == 0
     assert run("display", "set", "--output", "set/set-contact-sheet.png") == 0
     assert run("create_from_images", "set", "src", "--overwrite", "--shards", 2) == 0
@@ -68,7 +68,7 @@ def test_a_dataset_with_something_of_the_users_in_it_stays(photographs, tmp_path
     assert open_dataset(tmp_path / "set").num_images == 2
 
 
-def test_a_dataset_is_not_replaced_by_what_is_made_of_it(photographs, tmp_path):
+def test_a_dataset_is_not_replaced_by_one_made_from_it(photographs, tmp_path):
     assert run("create_from_images", "set", "src") == 0
     before = files_below(tmp_path)
     assert run("convert", "set", "set", "--overwrite") == 2
@@ -77,7 +77,7 @@ def test_a_dataset_is_not_replaced_by_what_is_made_of_it(photographs, tmp_path):
 
 
 @pytest.mark.parametrize("target", ["x.partial", "n" * 250, "file/set", "two\nlines", ".hidden"])
-def test_a_target_that_cannot_be_is_refused_before_the_first_pass(photographs, tmp_path, target, capsys, monkeypatch):
+def test_an_invalid_target_is_refused_before_the_first_pass(photographs, tmp_path, target, capsys, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setattr("stylegan_tf.data.sources.open_images", None)
     assert run("create_from_images", target, "src") == 2

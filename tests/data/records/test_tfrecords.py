@@ -1,4 +1,4 @@
-"""Records: what is written can be read by us and by TensorFlow, and the original's can be read by us."""
+"""Our records can be read by us and by TensorFlow, and the original's by us."""
 
 import struct
 from pathlib import Path
@@ -19,7 +19,7 @@ def write_records(path, payloads):
 
 @pytest.mark.parametrize("encoding", ["raw", "png", "jpeg"])
 @pytest.mark.parametrize("size", [0, 48, 127, 128, 20_000, 3 * 1024 * 1024])
-def test_example_survives_a_round_trip(encoding, size):
+def test_example_round_trip(encoding, size):
     data = np.random.default_rng(size).bytes(size)
     shape = (3, 1024, 1024)
     payload = encode_example(Example(shape, data, encoding))
@@ -48,7 +48,7 @@ def test_we_read_what_tensorflow_serialises():
     assert parse_example(example.SerializeToString()) == Example((1, 512, 512), b"pixels", "raw")
 
 
-def test_numbers_that_are_not_packed_are_read():
+def test_unpacked_integers_are_read():
     values = b"\x08\x03\x08\x04\x08\x04"
     entry = b"\x0a\x05shape\x12" + bytes([len(values) + 2]) + b"\x1a" + bytes([len(values)]) + values
     payload = encode_example(Example((3, 4, 4), b"x"))
@@ -66,7 +66,7 @@ def test_layouts_cover_both_orders_of_features():
     assert bytes(originals[1][2:9]) == b"\x0a\x05shape"
 
 
-def test_garbage_is_refused_without_a_crash():
+def test_invalid_examples_raise_value_error():
     rng = np.random.default_rng(0)
     payload = encode_example(Example((3, 4, 4), bytes(48), "png"))
     for _ in range(500):
@@ -99,7 +99,7 @@ def test_file_names(name, expected):
 
 
 @pytest.mark.parametrize("lengths", [[], [0], [5], [100] * 7, [3, 0, 1000, 17]])
-def test_offsets_are_found_by_walking(tmp_path, lengths):
+def test_offsets_are_found_without_an_index(tmp_path, lengths):
     path = write_records(tmp_path / "a-r02.tfrecords", [bytes(length) for length in lengths])
     expected = np.cumsum([0, *(length + 16 for length in lengths)])
     np.testing.assert_array_equal(scan_offsets(path), expected)
@@ -108,7 +108,7 @@ def test_offsets_are_found_by_walking(tmp_path, lengths):
     assert [bytes(file.read_payload(row)) for row in range(len(file))] == [bytes(length) for length in lengths]
 
 
-def test_index_is_used_where_it_fits_and_ignored_where_not(tmp_path):
+def test_an_index_that_does_not_match_is_ignored(tmp_path):
     path = write_records(tmp_path / "a-r02.tfrecords", [b"one", b"three", b"four"])
     right = scan_offsets(path)
     save_index(path, right)
@@ -122,7 +122,7 @@ def test_index_is_used_where_it_fits_and_ignored_where_not(tmp_path):
         np.testing.assert_array_equal(RecordFile(path).offsets, right)
 
 
-def test_index_that_lies_is_noticed_at_the_record(tmp_path):
+def test_a_wrong_index_is_detected_when_a_record_is_read(tmp_path):
     path = write_records(tmp_path / "a-r02.tfrecords", [b"one", b"three", b"four"])
     offsets = scan_offsets(path)
     offsets[1] += 1
@@ -131,14 +131,14 @@ def test_index_that_lies_is_noticed_at_the_record(tmp_path):
         RecordFile(path).read_payload(0)
 
 
-def test_index_with_a_pickle_inside_is_not_opened(tmp_path):
+def test_an_index_with_a_pickle_is_not_loaded(tmp_path):
     path = write_records(tmp_path / "a-r02.tfrecords", [b"one"])
     with open(index_path(path), "wb") as file:
         np.save(file, np.array([{}], object), allow_pickle=True)
     assert len(RecordFile(path)) == 1
 
 
-def test_cut_file_names_the_record(tmp_path):
+def test_a_truncated_file_names_the_record(tmp_path):
     path = write_records(tmp_path / "a-r02.tfrecords", [bytes(10)] * 5)
     content = path.read_bytes()
     for size in range(1, len(content)):

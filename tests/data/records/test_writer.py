@@ -1,4 +1,4 @@
-"""Datasets are written whole or not at all, in the order given, and hold exactly what was given."""
+"""Datasets are written completely or not at all, in the given order, and contain exactly the given images and labels."""
 
 import json
 import os
@@ -37,7 +37,7 @@ def write(folder, images, labels=None, **arguments):
 
 @pytest.mark.parametrize("num_shards", [1, 3])
 @pytest.mark.parametrize(("encoding", "channels"), [("png", 1), ("png", 3), ("png", 4), ("raw", 1), ("raw", 3), ("raw", 4)])
-def test_lossless_datasets_hold_what_was_given(tmp_path, encoding, channels, num_shards):
+def test_lossless_datasets_contain_the_same_images(tmp_path, encoding, channels, num_shards):
     images = made_images(20, 16, channels)
     dataset = write(tmp_path / "cats", images, encoding=encoding, num_shards=num_shards)
     assert (dataset.name, dataset.num_images, dataset.resolution, dataset.channels) == ("cats", 20, 16, channels)
@@ -84,7 +84,7 @@ def test_many_chunks_and_workers_keep_the_order(tmp_path, monkeypatch):
     monkeypatch.setattr("stylegan_tf.data.records.writer._CHUNK_BYTES", 8 * 8 * 3 * 2)  # two images a chunk
     images, labels = made_images(101), np.eye(101, dtype=np.float32)
     items = [(lambda item=item: item) for item in zip(images, labels, strict=True)]
-    items[50] = lambda: None  # left out
+    items[50] = lambda: None  # skipped
     with DatasetWriter(tmp_path / "a", resolution=8, channels=3) as writer:
         assert writer.add_many(items, workers=5) == 100
     dataset = open_dataset(tmp_path / "a")
@@ -92,7 +92,7 @@ def test_many_chunks_and_workers_keep_the_order(tmp_path, monkeypatch):
     np.testing.assert_array_equal(dataset.labels, np.delete(labels, 50, axis=0))
 
 
-def test_items_are_taken_as_they_are_needed(tmp_path, monkeypatch):  # memory stays flat: nothing is collected first
+def test_items_are_generated_lazily(tmp_path, monkeypatch):  # memory use does not depend on the number of images
     monkeypatch.setattr("stylegan_tf.data.records.writer._CHUNK_BYTES", 8 * 8 * 3 * 4)
     taken = 0
     most_ahead = 0
@@ -139,7 +139,7 @@ def test_labels_can_be_vectors_of_any_numbers(tmp_path):
         ([0.5, 1, 1], "label of image 0 must be a vector or a class number"),
     ],
 )
-def test_labels_that_do_not_fit_are_refused(tmp_path, labels, message):
+def test_inconsistent_labels_are_refused(tmp_path, labels, message):
     with pytest.raises(UserError, match=message):
         write(tmp_path / "a", made_images(3), labels, class_names=["cat", "dog"])
     assert not any(tmp_path.iterdir())
@@ -156,7 +156,7 @@ def test_labels_that_do_not_fit_are_refused(tmp_path, labels, message):
     ],
 )
 @pytest.mark.parametrize("many", [True, False])
-def test_other_images_are_refused_and_nothing_stays(tmp_path, image, many):
+def test_images_of_another_shape_are_refused_and_nothing_is_left(tmp_path, image, many):
     writer = DatasetWriter(tmp_path / "a", resolution=8, channels=3)
     with pytest.raises(UserError, match=r"uint8 \[8, 8, 3\]"), writer:  # noqa: PT012
         writer.add(made_images(1)[0])
@@ -164,7 +164,7 @@ def test_other_images_are_refused_and_nothing_stays(tmp_path, image, many):
     assert not any(tmp_path.iterdir())
 
 
-def test_error_in_the_source_reaches_the_caller_and_nothing_stays(tmp_path):
+def test_an_error_in_the_source_is_raised_and_nothing_is_left(tmp_path):
     def fail():
         raise RuntimeError("source broke")
 
@@ -185,19 +185,19 @@ def test_full_disk_leaves_nothing(tmp_path, monkeypatch):
         assert not any(tmp_path.iterdir())
 
 
-def test_target_in_a_place_that_cannot_be_is_refused(tmp_path):
+def test_a_target_below_a_file_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=r"cannot be created: .*file is not a folder"):
         write(tmp_path / "file" / "a", made_images(3))
 
 
-def test_no_images_make_no_dataset(tmp_path):
+def test_a_dataset_without_images_is_refused(tmp_path):
     with pytest.raises(UserError, match="No images were added"), DatasetWriter(tmp_path / "a", resolution=8, channels=3):
         pass
     assert not any(tmp_path.iterdir())
 
 
-def test_existing_dataset_is_kept_without_overwrite_and_replaced_with(tmp_path):
+def test_an_existing_dataset_is_replaced_only_with_overwrite(tmp_path):
     first = write(tmp_path / "a", made_images(3))
     with pytest.raises(UserError, match="exists"):
         write(tmp_path / "a", made_images(4))
@@ -214,7 +214,7 @@ def test_failed_overwrite_keeps_the_older_dataset(tmp_path):
     assert os.listdir(tmp_path) == ["a"]
 
 
-def test_killed_half_way_nothing_looks_like_a_dataset(tmp_path):
+def test_an_unfinished_dataset_cannot_be_opened(tmp_path):
     writer = DatasetWriter(tmp_path / "a", resolution=8, channels=3)
     writer.__enter__()
     writer.add_many(made_images(3))
@@ -241,13 +241,13 @@ def test_killed_half_way_nothing_looks_like_a_dataset(tmp_path):
         ({"expected_images": 10**12}, "GB are free"),
     ],
 )
-def test_wrong_arguments_are_refused_before_anything_is_written(tmp_path, arguments, message):
+def test_invalid_arguments_are_refused_before_anything_is_written(tmp_path, arguments, message):
     with pytest.raises(UserError, match=message):
         DatasetWriter(tmp_path / "a", **{"resolution": 8, "channels": 3, **arguments})
     assert not any(tmp_path.iterdir())
 
 
-def test_manifest_says_what_is_there(tmp_path):
+def test_manifest_describes_the_dataset(tmp_path):
     write(tmp_path / "a", made_images(3), [0, 1, 1], class_names=["ä", "b"], made_by={"source": "test", "fit": "pad"})
     manifest = json.loads((tmp_path / "a" / "dataset.json").read_text())
     files = {path.name: path.stat().st_size for path in (tmp_path / "a").iterdir() if path.name != "dataset.json"}
@@ -269,7 +269,7 @@ def test_manifest_says_what_is_there(tmp_path):
     }
 
 
-def test_digest_follows_images_and_labels(tmp_path):
+def test_digest_depends_on_images_and_labels(tmp_path):
     images = made_images(3)
     same = [write(tmp_path / name, images, [0, 1, 1], class_names="ab").digest for name in ("a", "b")]
     others = [
@@ -282,7 +282,7 @@ def test_digest_follows_images_and_labels(tmp_path):
     assert len({same[0], *others}) == 5
 
 
-def test_estimate_is_near_for_raw_and_above_for_png(tmp_path):
+def test_estimated_size_is_accurate_for_raw_and_an_upper_bound_for_png(tmp_path):
     images = made_images(40, 32)
     for encoding, low, high in (("raw", 0.95, 1.05), ("png", 0.3, 1.2), ("jpeg", 0.3, 1.2)):  # noise is hard
         dataset = write(tmp_path / encoding, images, encoding=encoding)
@@ -291,7 +291,7 @@ def test_estimate_is_near_for_raw_and_above_for_png(tmp_path):
         assert low * estimate < written < high * estimate
 
 
-def test_disk_check_works_for_a_folder_that_is_not_there_yet(tmp_path):
+def test_disk_check_works_for_a_folder_that_does_not_exist(tmp_path):
     check_disk(tmp_path / "not" / "there", 1000)
     with pytest.raises(UserError, match="only"):
         check_disk(tmp_path / "not" / "there", 1 << 60)
@@ -340,7 +340,7 @@ def test_jpeg_files_pass_through_without_their_metadata(tmp_path):
     assert bytes(open_dataset(tmp_path / "a").level(16).read_data(0)) == plain
 
 
-def test_red_stays_red_in_every_encoding():
+def test_every_encoding_preserves_the_order_of_channels():
     red = np.zeros((8, 8, 3), np.uint8)
     red[..., 0] = 255
     for encoding in ("raw", "png", "jpeg"):

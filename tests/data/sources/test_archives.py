@@ -1,4 +1,4 @@
-"""Tests of zips and tars, friendly and hostile: the same images as in a folder, and nothing outside of the target."""
+"""Tests of zips and tars, valid and malicious: the same images as in a folder, and nothing is written outside the target."""
 
 import io
 import struct
@@ -59,7 +59,7 @@ def test_every_kind_of_source_gives_the_same_images(kind, tmp_path):
 
 
 @pytest.mark.parametrize("writer", [write_zip, write_tar])
-def test_names_that_lead_out_are_not_taken_and_nothing_is_unpacked(writer, tmp_path):
+def test_names_that_point_outside_are_ignored_and_nothing_is_unpacked(writer, tmp_path):
     (tmp_path / "in").mkdir()
     path = writer(tmp_path / "in" / "archive", [*((name, image()) for name in HOSTILE), ("good.png", image())])
     before = sorted(tmp_path.rglob("*"))
@@ -92,19 +92,19 @@ def test_a_link_in_a_zip_is_not_followed(tmp_path):
         assert source.names == ["good.png"]
 
 
-def test_sizes_are_checked_before_memory_is_taken(tmp_path):
+def test_sizes_are_checked_before_memory_is_allocated(tmp_path):
     zeros = bytes(80 << 20)
     with open_images(write_zip(tmp_path / "a.zip", [("bomb.png", zeros), ("good.png", image())])) as source:
         assert source.names == ["good.png"]
         assert list(source.other_files.counts) == ["entry that unpacks to more than 200 times its size"]
 
 
-def test_an_entry_that_lies_about_its_size_is_unusable(tmp_path):
+def test_an_entry_of_another_size_than_announced_is_unusable(tmp_path):
     path = write_zip(tmp_path / "a.zip", [("lie.png", bytes(100_000)), ("good.png", image())])
     content = path.read_bytes()
-    true_size, told = struct.pack("<I", 100_000), struct.pack("<I", 1000)
+    true_size, wrong_size = struct.pack("<I", 100_000), struct.pack("<I", 1000)
     assert content.count(true_size) == 2  # local header and central directory
-    path.write_bytes(content.replace(true_size, told))
+    path.write_bytes(content.replace(true_size, wrong_size))
     with open_images(path) as source, pytest.raises(UnusableImage, match="damaged in the archive"):
         source.read(source.names.index("lie.png"))
 
@@ -133,7 +133,7 @@ def test_encrypted_and_repeated_entries_are_counted(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz", "tar.xz"])
-def test_archives_cut_anywhere_are_refused_or_read_as_far_as_they_are_sound(kind, tmp_path):
+def test_truncated_archives_are_refused_or_read_up_to_the_damage(kind, tmp_path):
     entries = [(f"{number}.png", image(number)) for number in range(4)]
     whole = (
         write_zip(tmp_path / "whole", entries)
@@ -152,7 +152,7 @@ def test_archives_cut_anywhere_are_refused_or_read_as_far_as_they_are_sound(kind
 
 
 @pytest.mark.parametrize("kind", ["zip", "tar"])
-def test_flipped_bytes_of_an_archive_never_end_in_anything_but_a_message(kind, tmp_path):
+def test_flipped_bytes_of_an_archive_give_an_error_message(kind, tmp_path):
     entries = [(f"{number}.png", image(number)) for number in range(3)]
     whole = (write_zip if kind == "zip" else write_tar)(tmp_path / "whole", entries)
     content = whole.read_bytes()
@@ -169,7 +169,7 @@ def test_flipped_bytes_of_an_archive_never_end_in_anything_but_a_message(kind, t
             continue
 
 
-def test_what_is_neither_folder_nor_archive_is_refused(tmp_path):
+def test_a_path_that_is_neither_folder_nor_archive_is_refused(tmp_path):
     (tmp_path / "text.txt").write_text("hello")
     with pytest.raises(UserError, match="not a folder, zip or tar"):
         open_images(tmp_path / "text.txt")

@@ -1,4 +1,4 @@
-"""Tests of the drawn leaves: the same at every call and size, different between species, never cut by the frame."""
+"""Tests of the drawn leaves: the same at every call and size, different between species, never cropped by the frame."""
 
 import numpy as np
 import pytest
@@ -48,7 +48,7 @@ def test_leaves_are_large_and_inside_the_frame():
         assert max(np.ptp(rows), np.ptp(columns)) > 50
 
 
-def test_species_can_be_told_apart_at_low_resolution():
+def test_species_can_be_distinguished_at_low_resolution():
     """A nearest-mean rule on blurred 16x16 images names the species, by colour and, in grey, by outline alone."""
     images = np.array([draw_leaf(5, index, 16)[0] for index in range(480)], np.float64)
     species = np.arange(480) % len(CLASS_NAMES)

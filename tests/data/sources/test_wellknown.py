@@ -53,7 +53,7 @@ def test_mnist_is_padded_labelled_and_in_the_originals_order(mnist, tmp_path):
     assert dataset.class_names == tuple("0123456789")
 
 
-def test_stacked_mnist_draws_digits_as_the_original_does(mnist, tmp_path):
+def test_stacked_mnist_has_the_digits_of_the_original(mnist, tmp_path):
     folder, images, _ = mnist
     assert run("create_mnistrgb", tmp_path / "set", folder, "--num_images", 7, "--random_seed", 5) == 0
     random = np.random.RandomState(5)
@@ -144,7 +144,7 @@ def test_cifar100(tmp_path):
     assert dataset.labels.argmax(axis=1).tolist() == [0, 99, 5, 10, 3, 4]
 
 
-def test_a_pickle_that_would_run_code_does_not(tmp_path, capsys):
+def test_a_pickle_that_would_run_code_is_refused(tmp_path, capsys):
     (tmp_path / "train").write_bytes(b"\x80\x02cos\nsystem\n" + b"U\x0etouch " + bytes(8) + b"\x85R.")
     assert run("create_cifar100", tmp_path / "set", tmp_path) == 2
     assert "error: " in capsys.readouterr().err
@@ -195,7 +195,7 @@ def test_lsun(tmp_path, capsys):
     assert "data.mdb" in capsys.readouterr().err
 
 
-def test_celeba_takes_128_pixels_around_the_face(tmp_path):
+def test_celeba_is_cropped_to_128_pixels_around_the_face(tmp_path):
     folder = tmp_path / "celeba" / "img_align_celeba_png"
     folder.mkdir(parents=True)
     pixels = RANDOM.randint(256, size=(3, 218, 178, 3)).astype(np.uint8)
