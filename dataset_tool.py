@@ -1,13 +1,17 @@
-"""Command line of datasets: parses, and calls stylegan_tf.data."""
+"""Command line for datasets: makes them from images, inspects them, converts and extracts them."""
 
 import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stylegan_tf import command_line
-from stylegan_tf.data.arguments import HelpFormatter, add_output, add_preparation, count, prepare_options, refuse_preparation, seed
+from stylegan_tf.data.intake.options import HelpFormatter, add_output, add_preparation, count, prepare_options, refuse_preparation, seed
+
+if TYPE_CHECKING:
+    from stylegan_tf.data.sources import Source
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -16,7 +20,7 @@ EXAMPLES = """examples:
   python dataset_tool.py create_from_images datasets/cats photos/cats --resolution 256
   python dataset_tool.py info datasets/cats
 
-`python dataset_tool.py COMMAND --help` tells all options of a command.
+`python dataset_tool.py COMMAND --help` lists all options of a command.
 """
 
 
@@ -24,7 +28,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     root = argparse.ArgumentParser(
         prog="dataset_tool.py",
-        description="Makes datasets of images, and looks into them.",
+        description="Makes datasets from images, inspects, converts and extracts them.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -40,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
 
     _add_makers(command)
     _add_wellknown(command)
-    _add_lookers(command)
+    _add_inspectors(command)
     return root
 
 
@@ -53,66 +57,66 @@ _SOURCES = (  # arguments that name what images and labels are read from
 
 
 def _add_makers(command: Callable) -> None:
-    """Datasets of drawn leaves and of any images."""
-    leaves = command(create_leaves, "draw the embedded dataset: leaves of eight species, with labels and factors", _TARGET)
+    """Commands that make datasets from any images, and from drawn leaves."""
+    leaves = command(create_leaves, "make the built-in dataset: drawn leaves of eight species, with labels and factors", _TARGET)
     leaves.add_argument("--resolution", type=int, default=64, help="side in pixels, a power of two from 4 to 1024")
-    leaves.add_argument("--num-images", type=count, default=2000, help="how many")
-    leaves.add_argument("--seed", type=seed, default=0, help="another seed, other leaves")
+    leaves.add_argument("--num-images", type=count, default=2000, help="number of images")
+    leaves.add_argument("--seed", type=seed, default=0, help="of the random factors of the leaves")
     add_output(leaves, shuffle=None)  # the table of factors has the order of the records
 
-    images = command(create_from_images, "make a dataset of any folder, zip or tar of images", _TARGET, ("image_dir", "folder, zip or tar"))
+    images = command(create_from_images, "make a dataset from a folder, zip or tar of images", _TARGET, ("image_dir", "folder, zip or tar"))
     add_preparation(images)
     add_output(images)
 
     tfds = command(
-        create_from_tfds, "make a dataset of an image set of tensorflow-datasets", _TARGET, ("name", "of the set, such as mnist")
+        create_from_tfds, "make a dataset from an image set of tensorflow-datasets", _TARGET, ("name", "of the set, such as mnist")
     )
-    tfds.add_argument("--split", default="train", help="as tensorflow-datasets writes it, such as train[:10%%]")
-    tfds.add_argument("--data-dir", help="where prepared sets lie; else the library's own place")
-    tfds.add_argument("--image-key", help="feature that holds the image; else the only one")
-    tfds.add_argument("--label-key", help="feature that holds the class; else `label`")
+    tfds.add_argument("--split", default="train", help="in the notation of tensorflow-datasets, such as train[:10%%]")
+    tfds.add_argument("--data-dir", help="folder of prepared sets; default: that of tensorflow-datasets")
+    tfds.add_argument("--image-key", help="feature with the image; default: the only one")
+    tfds.add_argument("--label-key", help="feature with the class; default: `label`")
     add_preparation(tfds)
     add_output(tfds)
 
-    hdf5 = command(create_from_hdf5, "make a dataset of a HDF5 file with data... [n, C, H, W]", _TARGET, ("hdf5_filename", "HDF5 file"))
+    hdf5 = command(create_from_hdf5, "make a dataset from an HDF5 file with data... [n, C, H, W]", _TARGET, ("hdf5_filename", "HDF5 file"))
     add_preparation(hdf5)
     add_output(hdf5)
 
-    convert_ = command(convert, "copy a dataset into another encoding", _TARGET, ("source_dir", "dataset folder, ours or the original's"))
+    convert_ = command(convert, "write a dataset in another encoding", _TARGET, ("source_dir", "dataset folder, ours or the original's"))
     add_output(convert_, shuffle=None)
 
 
 def _add_wellknown(command: Callable) -> None:
-    """The original's commands for well-known sets, with its names and order."""
+    """The original's commands for well-known sets, with the same names and order of records."""
     mnist = command(
         create_mnist,
-        "make a dataset of MNIST, or of Fashion-MNIST and the like",
+        "make a dataset from MNIST, Fashion-MNIST and sets in the same format",
         _TARGET,
         ("mnist_dir", "folder of train-images-idx3-ubyte.gz"),
     )
-    mnist.add_argument("--split", default="train", choices=("train", "test"), help="the original takes train")
+    mnist.add_argument("--split", default="train", choices=("train", "test"), help="the original uses train")
     rgb = command(
         create_mnistrgb,
-        "make a dataset of MNIST digits stacked to colours",
+        "make a dataset from MNIST digits, three stacked as red, green and blue",
         _TARGET,
         ("mnist_dir", "folder of train-images-idx3-ubyte.gz"),
     )
-    rgb.add_argument("--num-images", type=count, default=1_000_000, help="how many")
-    rgb.add_argument("--random-seed", type=seed, default=123, help="of the choice of digits")
-    cifar10 = command(create_cifar10, "make a dataset of CIFAR-10", _TARGET, ("cifar10_dir", "folder of data_batch_1"))
-    cifar100 = command(create_cifar100, "make a dataset of CIFAR-100", _TARGET, ("cifar100_dir", "folder of the file `train`"))
-    svhn = command(create_svhn, "make a dataset of SVHN", _TARGET, ("svhn_dir", "folder of train_32x32.mat or train_1.pkl"))
+    rgb.add_argument("--num-images", type=count, default=1_000_000, help="number of images")
+    rgb.add_argument("--random-seed", type=seed, default=123, help="seed of the choice of digits")
+    cifar10 = command(create_cifar10, "make a dataset from CIFAR-10", _TARGET, ("cifar10_dir", "folder of data_batch_1"))
+    cifar100 = command(create_cifar100, "make a dataset from CIFAR-100", _TARGET, ("cifar100_dir", "folder of the file `train`"))
+    svhn = command(create_svhn, "make a dataset from SVHN", _TARGET, ("svhn_dir", "folder of train_32x32.mat or train_1.pkl"))
     for maker in (mnist, cifar10, cifar100, svhn):
-        maker.add_argument("--class-names", default="", metavar="NAMES", help="in place of the set's own, comma-separated")
+        maker.add_argument("--class-names", default="", metavar="NAMES", help="comma-separated; default: those of the set")
 
-    lsun = command(create_lsun, "make a dataset of one LSUN category, cropped to squares", _TARGET, ("lmdb_dir", "LMDB folder"))
+    lsun = command(create_lsun, "make a dataset from one LSUN category, cropped to squares", _TARGET, ("lmdb_dir", "LMDB folder"))
     lsun.add_argument("--resolution", type=int, default=256, help="side in pixels")
-    wide = command(create_lsun_wide, "make a dataset of one LSUN category, with bars above and below", _TARGET, ("lmdb_dir", "LMDB folder"))
-    wide.add_argument("--width", type=count, default=512, help="of the picture, and side of the square")
-    wide.add_argument("--height", type=count, default=384, help="of the picture between the bars")
+    wide = command(create_lsun_wide, "make a dataset from one LSUN category, between bars", _TARGET, ("lmdb_dir", "LMDB folder"))
+    wide.add_argument("--width", type=count, default=512, help="of the picture and of the square, in pixels")
+    wide.add_argument("--height", type=count, default=384, help="of the picture between the bars, in pixels")
     for maker in (lsun, wide):
-        maker.add_argument("--max-images", type=count, metavar="N", help="take the first N; else all")
-    celeba = command(create_celeba, "make a dataset of aligned CelebA, 128x128", _TARGET, ("celeba_dir", "folder of img_align_celeba"))
+        maker.add_argument("--max-images", type=count, metavar="N", help="use only the first N; default: all")
+    celeba = command(create_celeba, "make a dataset from aligned CelebA, 128x128", _TARGET, ("celeba_dir", "folder of img_align_celeba"))
     celeba.add_argument("--cx", type=int, default=89, help="column of the crop's centre")
     celeba.add_argument("--cy", type=int, default=121, help="row of the crop's centre")
     for maker in (mnist, cifar10, cifar100, svhn, celeba):
@@ -121,41 +125,40 @@ def _add_wellknown(command: Callable) -> None:
         add_output(maker, shuffle=0)
 
 
-def _add_lookers(command: Callable) -> None:
+def _add_inspectors(command: Callable) -> None:
     """Commands that read datasets."""
     show = command(display, "draw a contact sheet of a dataset", _DATASET)
-    show.add_argument("--output", metavar="PNG", help="file to write; else NAME-contact-sheet.png here")
+    show.add_argument("--output", metavar="PNG", help="file to write; default: NAME-contact-sheet.png in the current folder")
     show.add_argument("--columns", type=count, default=12, help="images in a row")
-    show.add_argument("--rows", type=count, default=8, help="rows; with labels one row a class")
+    show.add_argument("--rows", type=count, default=8, help="rows; with class labels, there is one row per class")
     show.add_argument("--cell", type=int, default=96, help="side of an image on the sheet, in pixels")
-    show.add_argument("--open", action="store_true", help="open it in the viewer of the desktop")
+    show.add_argument("--open", action="store_true", help="open it in the desktop's image viewer")
 
     out = command(extract, "write the images of a dataset to PNG files", _DATASET, ("output_dir", "new folder"))
-    out.add_argument("--workers", type=count, metavar="N", help="threads; else one for each processor")
+    out.add_argument("--workers", type=count, metavar="N", help="threads; default: one per processor")
     versus = command(
         compare,
-        "compare two datasets image by image; exit code 1 where they differ",
+        "compare two datasets image by image; exit code 1 if they differ",
         ("tfrecord_dir_a", "dataset"),
         ("tfrecord_dir_b", "dataset"),
     )
     versus.add_argument("--ignore-labels", type=int, nargs="?", const=1, default=0, help="1 compares images only")
-    versus.add_argument("--workers", type=count, metavar="N", help="threads; else one for each processor")
-    facts = command(info, "tell what a dataset is: shape, counts, labels, disk, digest", _DATASET)
-    facts.add_argument("--json", action="store_true", help="for programs")
+    versus.add_argument("--workers", type=count, metavar="N", help="threads; default: one per processor")
+    facts = command(info, "describe a dataset: shape, counts, labels, disk space, digest", _DATASET)
+    facts.add_argument("--json", action="store_true", help="as JSON")
     verify = command(
         check,
-        "read all of a dataset, or of images; write nothing",
+        "verify all files of a dataset, or of a source of images; writes nothing",
         ("path", "dataset folder, image folder, zip or tar"),
     )
-    verify.add_argument("--workers", type=count, metavar="N", help="threads; else one for each processor")
+    verify.add_argument("--workers", type=count, metavar="N", help="threads; default: one per processor")
     add_preparation(verify)
 
 
-def _build(open_source: Callable, args: argparse.Namespace, **more) -> None:
-    """Checks options and target first: opening a large source takes a while."""
-    from stylegan_tf.data.build import build_dataset
-    from stylegan_tf.data.kept_memory import keep_freed_memory
-    from stylegan_tf.data.target import ready_target
+def _build(open_source: "Callable[[], Source]", args: argparse.Namespace, **more) -> None:
+    """Builds a dataset; checks options and target first, because opening a large source can take minutes."""
+    from stylegan_tf.data.intake.build import build_dataset, keep_freed_memory
+    from stylegan_tf.data.records.target import ready_target
 
     options = prepare_options(args, **more)
     sources = [value for name in _SOURCES if (value := getattr(args, name, None))]
@@ -166,97 +169,97 @@ def _build(open_source: Callable, args: argparse.Namespace, **more) -> None:
 
 
 def create_leaves(args: argparse.Namespace) -> None:
-    """Draws the embedded dataset."""
+    """Makes the built-in dataset of drawn leaves."""
     from stylegan_tf.data.sources.leaves import LeavesSource
 
     _build(lambda: LeavesSource(args.num_images, args.resolution, args.seed), args, shuffle=False)
 
 
 def create_from_images(args: argparse.Namespace) -> None:
-    """Makes a dataset of a folder or an archive."""
+    """Makes a dataset from a folder or an archive."""
     from stylegan_tf.data.sources import open_images
 
     _build(lambda: open_images(args.image_dir), args)
 
 
 def create_from_tfds(args: argparse.Namespace) -> None:
-    """Makes a dataset of a set of tensorflow-datasets."""
-    from stylegan_tf.data.sources.tfds import TfdsSource
+    """Makes a dataset from a set of tensorflow-datasets."""
+    from stylegan_tf.data.sources.databases import TfdsSource
 
     keys = {"image_key": args.image_key, "label_key": args.label_key}
     _build(lambda: TfdsSource(args.name, split=args.split, data_dir=args.data_dir, **keys), args)
 
 
 def create_from_hdf5(args: argparse.Namespace) -> None:
-    """Makes a dataset of a HDF5 file."""
-    from stylegan_tf.data.sources.hdf5 import Hdf5Source
+    """Makes a dataset from an HDF5 file."""
+    from stylegan_tf.data.sources.databases import Hdf5Source
 
     _build(lambda: Hdf5Source(args.hdf5_filename), args)
 
 
 def create_mnist(args: argparse.Namespace) -> None:
-    """Makes a dataset of IDX files."""
-    from stylegan_tf.data.sources.mnist import open_mnist
+    """Makes a dataset from IDX files."""
+    from stylegan_tf.data.sources.wellknown import open_mnist
 
     _build(lambda: open_mnist(args.mnist_dir, split=args.split), args)
 
 
 def create_mnistrgb(args: argparse.Namespace) -> None:
-    """Makes a dataset of digits stacked to colours."""
-    from stylegan_tf.data.sources.mnist import StackedDigits
+    """Makes a dataset from digits stacked as colours."""
+    from stylegan_tf.data.sources.wellknown import StackedDigits
 
     _build(lambda: StackedDigits(args.mnist_dir, num_images=args.num_images, random_seed=args.random_seed), args)
 
 
 def create_cifar10(args: argparse.Namespace) -> None:
-    """Makes a dataset of CIFAR-10."""
-    from stylegan_tf.data.sources.cifar import open_cifar10
+    """Makes a dataset from CIFAR-10."""
+    from stylegan_tf.data.sources.wellknown import open_cifar10
 
     _build(lambda: open_cifar10(args.cifar10_dir), args)
 
 
 def create_cifar100(args: argparse.Namespace) -> None:
-    """Makes a dataset of CIFAR-100."""
-    from stylegan_tf.data.sources.cifar import open_cifar100
+    """Makes a dataset from CIFAR-100."""
+    from stylegan_tf.data.sources.wellknown import open_cifar100
 
     _build(lambda: open_cifar100(args.cifar100_dir), args)
 
 
 def create_svhn(args: argparse.Namespace) -> None:
-    """Makes a dataset of SVHN."""
-    from stylegan_tf.data.sources.svhn import open_svhn
+    """Makes a dataset from SVHN."""
+    from stylegan_tf.data.sources.wellknown import open_svhn
 
     _build(lambda: open_svhn(args.svhn_dir), args)
 
 
 def create_lsun(args: argparse.Namespace) -> None:
-    """Makes a dataset of squares out of LSUN."""
-    from stylegan_tf.data.sources.lsun import LsunSource
+    """Makes a dataset of squares from LSUN."""
+    from stylegan_tf.data.sources.databases import LsunSource
 
     _build(lambda: LsunSource(args.lmdb_dir, args.max_images), args, max_images=None)
 
 
 def create_lsun_wide(args: argparse.Namespace) -> None:
-    """Makes a dataset of wide pictures out of LSUN."""
-    from stylegan_tf.data.sources.lsun import LsunSource
+    """Makes a dataset of wide pictures from LSUN."""
+    from stylegan_tf.data.sources.databases import LsunSource
 
     wide = {"resolution": args.width, "fit": "wide", "wide_height": args.height, "min_size": args.width, "max_images": None}
     _build(lambda: LsunSource(args.lmdb_dir, args.max_images), args, **wide)
 
 
 def create_celeba(args: argparse.Namespace) -> None:
-    """Makes a dataset of aligned CelebA."""
-    from stylegan_tf.data.sources.celeba import CelebaSource
+    """Makes a dataset from aligned CelebA."""
+    from stylegan_tf.data.sources.folder import CelebaSource
 
     _build(lambda: CelebaSource(args.celeba_dir, cx=args.cx, cy=args.cy), args, resolution=128, labels="none")
 
 
 def convert(args: argparse.Namespace) -> None:
-    """Copies a dataset into another encoding."""
+    """Writes a dataset in another encoding."""
     from stylegan_tf.data import open_dataset
-    from stylegan_tf.data.codecs import JPEG_QUALITY
-    from stylegan_tf.data.convert import convert_dataset
-    from stylegan_tf.data.prepare_options import jpeg_quality
+    from stylegan_tf.data.intake.options import jpeg_quality
+    from stylegan_tf.data.records.codecs import JPEG_QUALITY
+    from stylegan_tf.data.records.export import convert_dataset
 
     quality = jpeg_quality(args.encoding, args.quality)
     quality = JPEG_QUALITY if quality is None else quality
@@ -267,18 +270,18 @@ def convert(args: argparse.Namespace) -> None:
 
 
 def display(args: argparse.Namespace) -> None:
-    """Draws a contact sheet."""
+    """Writes a contact sheet."""
     from stylegan_tf.data import open_dataset
-    from stylegan_tf.data.contact_sheet import contact_sheet
+    from stylegan_tf.data.records.export import contact_sheet
     from stylegan_tf.errors import MissingFileError, UserError
     from stylegan_tf.images import save_png
 
     if not 8 <= args.cell <= 1024:
-        raise UserError(f"The cells of a contact sheet have 8 to 1024 pixels. Received: {args.cell}")
+        raise UserError(f"--cell must be from 8 to 1024 pixels. Received: {args.cell}")
     dataset = open_dataset(args.tfrecord_dir)
     path = Path(args.output or f"{dataset.name}-contact-sheet.png")
     if path.suffix.lower() != ".png":
-        raise UserError(f"The contact sheet is a PNG. Received: {path}")
+        raise UserError(f"--output must be a .png file. Received: {path}")
     if not path.parent.is_dir():
         raise MissingFileError(f"There is no folder {path.parent} for the contact sheet.")
     sheet = contact_sheet(dataset, columns=args.columns, rows=args.rows, cell=args.cell)
@@ -296,7 +299,7 @@ def display(args: argparse.Namespace) -> None:
 def extract(args: argparse.Namespace) -> None:
     """Writes PNG files."""
     from stylegan_tf.data import open_dataset
-    from stylegan_tf.data.extract import extract_images
+    from stylegan_tf.data.records.export import extract_images
 
     count = extract_images(open_dataset(args.tfrecord_dir), args.output_dir, args.workers)
     print(f"{count} images in {args.output_dir}")
@@ -305,7 +308,7 @@ def extract(args: argparse.Namespace) -> None:
 def compare(args: argparse.Namespace) -> int:
     """Compares two datasets."""
     from stylegan_tf.data import open_dataset
-    from stylegan_tf.data.compare import compare_datasets
+    from stylegan_tf.data.records.inspection import compare_datasets
 
     a, b = open_dataset(args.tfrecord_dir_a), open_dataset(args.tfrecord_dir_b)
     result = compare_datasets(a, b, ignore_labels=bool(args.ignore_labels), workers=args.workers)
@@ -313,31 +316,31 @@ def compare(args: argparse.Namespace) -> int:
     if result.identical_labels is not None:
         print(f"Identical labels: {result.identical_labels} / {result.num_compared}")
     if result.first_difference is not None:
-        print(f"First image that differs: {result.first_difference}")
+        print(f"First different image: {result.first_difference}")
     if result.extra_images:
-        print(f"One dataset has {result.extra_images} images more.")
+        print(f"One dataset has {result.extra_images} more images.")
     return 0 if result.is_same else 1
 
 
 def info(args: argparse.Namespace) -> None:
-    """Tells what a dataset is."""
+    """Describes a dataset."""
     import json
 
     from stylegan_tf.data import open_dataset
-    from stylegan_tf.data.describe import describe_dataset, format_facts
+    from stylegan_tf.data.records.inspection import describe_dataset, format_facts
 
     facts = describe_dataset(open_dataset(args.tfrecord_dir))
     print(json.dumps(facts, indent=1, ensure_ascii=False) if args.json else format_facts(facts))
 
 
 def check(args: argparse.Namespace) -> None:
-    """Reads everything, writes nothing."""
+    """Verifies a dataset or a source of images."""
     path = Path(args.path)
     if path.is_dir() and next(path.glob("*.tfrecords"), None):
         refuse_preparation(args)
         _check_dataset(path, args.workers)
         return
-    from stylegan_tf.data.prepare import prepare
+    from stylegan_tf.data.intake.prepare import prepare
     from stylegan_tf.data.sources import open_images
 
     options = prepare_options(args)
@@ -345,18 +348,18 @@ def check(args: argparse.Namespace) -> None:
         prepared = prepare(source, options, max_listed=None)
     plan = prepared.plan
     shape = f"{plan.resolution}x{plan.resolution}x{plan.channels}"
-    print(f"{len(prepared.checked.indices)} of {len(source)} images are sound; they would become {shape}.")
+    print(f"{len(prepared.checked.indices)} of {len(source)} images can be used; they would become {shape}.")
 
 
 def _check_dataset(path: Path, workers: int | None) -> None:
     from stylegan_tf.data import open_dataset
-    from stylegan_tf.data.verify import check_records
+    from stylegan_tf.data.records.inspection import check_records
     from stylegan_tf.progress_bar import Progress
 
     dataset = open_dataset(path)
     with Progress(dataset.num_images * len(dataset.resolutions), "Checking", unit="records") as progress:
         check_records(dataset, lambda done, total: progress.advance(done - progress.done), workers=workers)
-    print(f"{path} is sound: {dataset.num_images} images, {len(dataset.resolutions)} levels.")
+    print(f"No damage found in {path}: {dataset.num_images} images, {len(dataset.resolutions)} levels.")
 
 
 def main(argv: Sequence[str]) -> int | None:

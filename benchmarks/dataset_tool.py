@@ -24,7 +24,7 @@ import numpy as np
 from PIL import Image
 
 from stylegan_tf import command_line
-from stylegan_tf.data.leaves import draw_leaf
+from stylegan_tf.data.sources.leaves import draw_leaf
 
 ROOT = Path(__file__).parents[1]
 RESOLUTION = 256

@@ -1,4 +1,4 @@
-"""Tests of the dataset program end to end: what a user types, what is printed, what lies on the disk."""
+"""End-to-end tests of the dataset program: commands, output, files."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from PIL import Image
 import dataset_tool
 from stylegan_tf import command_line
 from stylegan_tf.data import open_dataset, read_images
-from stylegan_tf.data.leaves import draw_leaf
+from stylegan_tf.data.sources.leaves import draw_leaf
 from tests.data.broken_files import encoded, leaf
 
 ROOT = Path(__file__).parents[1]
@@ -65,7 +65,7 @@ def test_leaves_come_with_labels_and_factors(tmp_path):
     assert table[14].split(",")[1] == dataset.class_names[int(dataset.labels[13].argmax())]
 
 
-def test_wrong_input_ends_with_2_and_one_line(tmp_path):
+def test_invalid_input_gives_exit_code_2_and_one_line(tmp_path):
     result = subprocess_of("create_from_images", tmp_path / "set", tmp_path / "nowhere")
     assert result.returncode == 2
     assert result.stderr.startswith("error: There is no folder or archive")
@@ -104,7 +104,7 @@ CASES = {  # the 26 folders of golden/original_failures.md: image contents, and 
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_what_the_original_failed_on_gives_right_images_or_a_clear_refusal(case, tmp_path, capsys):
+def test_cases_that_failed_in_the_original_work_or_give_a_message(case, tmp_path, capsys):
     contents, channels = CASES[case]
     folder = tmp_path / "images"
     for number, content in enumerate(contents or []):
@@ -189,7 +189,7 @@ def test_extract_display_compare_info_convert_check(tmp_path, capsys):
     assert "maple" in capsys.readouterr().out
     assert run("check", tmp_path / "set") == 0
     assert run("check", tmp_path / "images") == 0
-    assert "8 of 8 images are sound" in capsys.readouterr().out
+    assert "8 of 8 images can be used" in capsys.readouterr().out
     save(tmp_path / "images" / "oak", oak0=leaf(77))
     assert run("create_from_images", tmp_path / "other", tmp_path / "images") == 0
     capsys.readouterr()
@@ -197,8 +197,8 @@ def test_extract_display_compare_info_convert_check(tmp_path, capsys):
     assert "Identical images: 7 / 8" in capsys.readouterr().out
 
 
-def test_names_counts_and_factors_stay_with_the_images(tmp_path, capsys):
-    """`extract` lost the names of classes, `convert` the factors, and the manifest had no counts."""
+def test_names_counts_and_factors_are_kept(tmp_path, capsys):
+    """`extract` lost the class names, `convert` lost the factors, and the manifest had no counts."""
     assert run("create_leaves", tmp_path / "set", "--resolution", 8, "--num-images", 10) == 0
     dataset = open_dataset(tmp_path / "set")
     assert list(dataset.manifest.class_counts.values()) == [2, 2, 1, 1, 1, 1, 1, 1]
@@ -222,7 +222,7 @@ def test_names_counts_and_factors_stay_with_the_images(tmp_path, capsys):
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
-def test_killed_in_the_middle_nothing_looks_like_a_dataset(tmp_path, capsys):
+def test_a_killed_build_leaves_no_dataset(tmp_path, capsys):
     command = [sys.executable, str(ROOT / "dataset_tool.py"), "create_leaves", str(tmp_path / "set")]
     process = subprocess.Popen(
         [*command, "--resolution", "64", "--num-images", "100000"], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
@@ -241,12 +241,12 @@ def test_killed_in_the_middle_nothing_looks_like_a_dataset(tmp_path, capsys):
     # Another try is not disturbed by what was left behind, and clears it.
     assert run("create_leaves", tmp_path / "set", "--resolution", 8, "--num-images", 8) == 0
     assert os.listdir(tmp_path) == ["set"]
-    assert "left by a build that was cut off" in capsys.readouterr().out
+    assert "left by a build that was interrupted" in capsys.readouterr().out
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
-def test_killed_as_it_gets_its_name_a_dataset_has_its_report(tmp_path):
-    """report.json, report.html and factors.csv came after the name: a kill between left a dataset without them."""
+def test_a_dataset_has_its_report_before_its_name(tmp_path):
+    """report.json, report.html and factors.csv were written after the renaming: a killed build left a dataset without them."""
     script = (
         "import os, pathlib, signal, sys, dataset_tool; rename = pathlib.Path.rename\n"
         "def die(self, target): rename(self, target); os.kill(os.getpid(), signal.SIGKILL)\n"
@@ -260,7 +260,7 @@ def test_killed_as_it_gets_its_name_a_dataset_has_its_report(tmp_path):
 
 
 def test_a_full_disk_leaves_nothing_behind(tmp_path):
-    """A limit on file size stands for the disk: writing fails in the middle."""
+    """A limit on file size simulates a full disk: writing fails in the middle."""
     script = (
         "import resource, sys, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000));"
@@ -269,5 +269,5 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path):
     arguments = ["create_leaves", str(tmp_path / "set"), "--resolution", "64", "--num-images", "400"]
     result = subprocess.run([sys.executable, "-c", script, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 2
-    assert "make room" in result.stderr
+    assert "Free some disk space" in result.stderr
     assert list(tmp_path.iterdir()) == []

@@ -1,8 +1,7 @@
 """Datasets: made by `DatasetWriter`, opened by `open_dataset`, read by `read_images`, fed to training by `make_pipeline`."""
 
-from stylegan_tf.data.dataset import Dataset, open_dataset
-from stylegan_tf.data.pipeline import make_pipeline
-from stylegan_tf.data.records import read_images
-from stylegan_tf.data.writer import DatasetWriter
+from stylegan_tf.data.feed.pipeline import make_pipeline
+from stylegan_tf.data.records.dataset import Dataset, open_dataset, read_images
+from stylegan_tf.data.records.writer import DatasetWriter
 
 __all__ = ["Dataset", "DatasetWriter", "make_pipeline", "open_dataset", "read_images"]

@@ -7,7 +7,7 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from stylegan_tf.data.faults import pipeline_fault
+from stylegan_tf.data.feed.pipeline import pipeline_fault
 from stylegan_tf.errors import UserError
 from stylegan_tf.training.run_dir import RunDir
 from stylegan_tf.training.schedule import Stage

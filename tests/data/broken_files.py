@@ -1,4 +1,4 @@
-"""Makes a folder of everything that goes wrong with image files, and says what should become of each."""
+"""Makes a folder of damaged and unusual image files, with the expected result for each."""
 
 import io
 import os
@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from stylegan_tf.data.leaves import draw_leaf
+from stylegan_tf.data.sources.leaves import draw_leaf
 
-OK, STRANGER = "ok", "stranger"
+OK = "ok"
 SIDE = 32
 
 
@@ -33,7 +33,7 @@ def chunk(kind: bytes, content: bytes) -> bytes:
 def png(
     rows: bytes, *, width: int = SIDE, height: int = SIDE, depth: int = 8, color_type: int = 2, more: bytes = b"", end: bool = True
 ) -> bytes:
-    """A PNG of given (filtered) rows, right or wrong."""
+    """A PNG of given (filtered) rows, valid or not."""
     header = struct.pack(">IIBBBBB", width, height, depth, color_type, 0, 0, 0)
     parts = [
         b"\x89PNG\r\n\x1a\n",
@@ -54,7 +54,7 @@ def flipped(content: bytes, place: int) -> bytes:
 
 
 def unusable_files() -> dict[str, tuple[bytes, str | None]]:
-    """Name -> (content, reason that the report should give; None where several will do)."""
+    """Name -> (content, expected reason in the report; None if several are acceptable)."""
     noise = np.random.RandomState(0).bytes(3000)
     sound = encoded(leaf(), "PNG")
     jpeg = encoded(leaf(), "JPEG")
@@ -64,14 +64,14 @@ def unusable_files() -> dict[str, tuple[bytes, str | None]]:
     return {
         "empty.png": (b"", "empty file"),
         "empty.jpg": (b"", "empty file"),
-        "one_byte.png": (b"\x89", "no image"),
-        "garbage.png": (noise, "no image"),
+        "one_byte.png": (b"\x89", "not an image"),
+        "garbage.png": (noise, "not an image"),
         "garbage.jpg": (b"\xff\xd8\xff" + noise, None),
-        "zeros.png": (bytes(5000), "no image"),
-        "text.jpg": (b"this is a text\n" * 20, "no image"),
-        "error_page.png": (b"<!DOCTYPE html><html><body>404 Not Found</body></html>", "no image"),
-        "lfs_pointer.png": (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12345\n", "no image"),
-        "postscript.png": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 32 32\nshowpage\n", "no image"),
+        "zeros.png": (bytes(5000), "not an image"),
+        "text.jpg": (b"this is a text\n" * 20, "not an image"),
+        "error_page.png": (b"<!DOCTYPE html><html><body>404 Not Found</body></html>", "not an image"),
+        "lfs_pointer.png": (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12345\n", "not an image"),
+        "postscript.png": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 32 32\nshowpage\n", "not an image"),
         "png_cut_in_half.png": (sound[: len(sound) // 2], "truncated"),
         "png_cut_in_header.png": (sound[:20], None),
         "png_without_end.png": (png(plain_rows(), end=False), "truncated"),
@@ -102,7 +102,7 @@ def unusable_files() -> dict[str, tuple[bytes, str | None]]:
         "tiff_cut.tif": (tiff[: len(tiff) // 2], None),
         "tiff_directory_outside.tif": (b"II*\0" + struct.pack("<I", 10_000_000), None),
         "tiff_directory_of_itself.tif": (b"II*\0" + struct.pack("<IH", 4, 1), None),
-        "tiff_of_nan.tif": (encoded(Image.fromarray(nan), "TIFF"), "values that are no numbers"),
+        "tiff_of_nan.tif": (encoded(Image.fromarray(nan), "TIFF"), "invalid pixel values"),
         "webp_cut.webp": (encoded(leaf(), "WEBP")[:100], None),
         "webp_header_only.webp": (b"RIFF\x10\0\0\0WEBPVP8 ", None),
         "ppm_cut.ppm": (encoded(leaf(), "PPM")[:400], "truncated"),
@@ -122,7 +122,7 @@ def unusable_files() -> dict[str, tuple[bytes, str | None]]:
 
 
 def odd_files() -> dict[str, bytes]:
-    """Files that are unusual and sound: each must become an image."""
+    """Files that are unusual but undamaged: each must become an image."""
     rotated = Image.Exif()
     rotated[0x0112] = 6
     transparent = leaf().convert("RGBA")
@@ -166,8 +166,8 @@ def odd_files() -> dict[str, bytes]:
     }
 
 
-def write_strangers(folder: Path) -> int:
-    """Files, links and other things that are no images; returns how many."""
+def write_other_files(folder: Path) -> int:
+    """Files, links and other things that are not images; returns their number."""
     contents = {
         "notes.txt": b"some notes",
         "Thumbs.db": b"\xd0\xcf\x11\xe0",
@@ -199,7 +199,7 @@ def write_strangers(folder: Path) -> int:
 
 
 def write_all(folder: Path) -> dict[str, str | None]:
-    """Writes everything; returns what should become of each image file: OK, a reason, or None for any reason."""
+    """Writes everything; returns the expected result for each image file: OK, a reason, or None for any reason."""
     expected: dict[str, str | None] = {}
     for name, content in odd_files().items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -1,12 +1,12 @@
-"""Where images come from: folders, archives, the files of well-known datasets."""
+"""Sources of images: folders, archives, and the files of well-known datasets."""
 
 import os
 from pathlib import Path
 
-from stylegan_tf.data.sources.base import ArraySource, Source, Strangers, UnusableImage
+from stylegan_tf.data.sources.base import ArraySource, OtherFiles, Source, UnusableImage
 from stylegan_tf.errors import MissingFileError, UserError
 
-__all__ = ["ArraySource", "Source", "Strangers", "UnusableImage", "open_images"]
+__all__ = ["ArraySource", "OtherFiles", "Source", "UnusableImage", "open_images"]
 
 
 def open_images(path: str | os.PathLike) -> Source:
@@ -14,7 +14,7 @@ def open_images(path: str | os.PathLike) -> Source:
 
     Raises:
         MissingFileError: no such path.
-        UserError: a file that is no archive, or a damaged one.
+        UserError: a file that is not an archive, or a damaged one.
     """
     path = Path(path)
     if not path.exists():
@@ -27,15 +27,15 @@ def open_images(path: str | os.PathLike) -> Source:
     import zipfile
 
     if zipfile.is_zipfile(path):
-        from stylegan_tf.data.sources.zip_file import ZipSource
+        from stylegan_tf.data.sources.archives import ZipSource
 
         return ZipSource(path)
     try:
         is_tar = tarfile.is_tarfile(path)
-    except Exception as error:  # it lets through whatever inflating a damaged file raises
+    except Exception as error:  # decompressing a damaged file can raise anything
         raise UserError(f"{path} is a damaged archive: {error}. Copy it again.") from None
     if is_tar:
-        from stylegan_tf.data.sources.tar_file import TarSource
+        from stylegan_tf.data.sources.archives import TarSource
 
         return TarSource(path)
-    raise UserError(f"{path} is no folder, zip or tar. Give the folder that holds the images, or an archive of it.")
+    raise UserError(f"{path} is not a folder, zip or tar. Give the folder of the images, or an archive of it.")

@@ -1,17 +1,21 @@
-"""Images in a folder, at any depth."""
+"""Images in a folder, at any depth; among them aligned CelebA, which is cropped."""
 
 import os
 import stat
 from pathlib import Path
 
-from stylegan_tf.data.sources.base import MAX_FILE_BYTES, Source, UnusableImage
-from stylegan_tf.data.sources.image_names import SNIFF_BYTES, has_image_ending, looks_like_image, stranger_reason
+from stylegan_tf.data.sources.base import MAX_FILE_BYTES, CropBox, Source, UnusableImage
+from stylegan_tf.data.sources.file_names import SNIFF_BYTES, has_image_ending, looks_like_image, not_image_reason
+from stylegan_tf.errors import MissingFileError
+
+_CELEBA_SIDE = 128
+_CELEBA_FOLDERS = ("img_align_celeba_png", "img_align_celeba", ".")
 
 
 class FolderSource(Source):
     """All image files below a folder, sorted by their path in it.
 
-    Links are followed, each folder once. Whatever is no regular file (sockets, pipes, devices) is never opened.
+    Links are followed, each folder once. Only regular files are opened, never sockets, pipes or devices.
     """
 
     def __init__(self, path: str | os.PathLike):
@@ -39,14 +43,14 @@ class FolderSource(Source):
             raise UnusableImage("file cannot be read", error.strerror or str(error)) from error
 
     def _walk(self) -> list[str]:
-        """Paths of image candidates below the folder; the rest goes to `strangers`."""
+        """Paths of possible images below the folder; others are counted in `other_files`."""
         found, pending, seen = [], [""], set()
         while pending:
             folder = pending.pop()
             try:
                 status = os.stat(os.path.join(self.path, folder))
                 if (status.st_dev, status.st_ino) in seen:
-                    continue  # a link back to a folder that was walked already
+                    continue  # a link to a folder that was visited already
                 seen.add((status.st_dev, status.st_ino))
                 with os.scandir(os.path.join(self.path, folder)) as entries:
                     for entry in entries:
@@ -56,11 +60,11 @@ class FolderSource(Source):
                         elif self._is_candidate(name):
                             found.append(name)
             except OSError:
-                self.strangers.add(folder, "folder cannot be opened")
+                self.other_files.add(folder, "folder cannot be opened")
         return found
 
     def _is_folder(self, entry: os.DirEntry) -> bool:
-        # Hidden folders (.git, .thumbnails) hold nothing that a user would call an image of the set.
+        # Hidden folders (.git, .thumbnails) contain no images of the set.
         try:
             return entry.is_dir() and not entry.name.startswith(".") and entry.name != "__MACOSX"
         except OSError:
@@ -68,16 +72,27 @@ class FolderSource(Source):
 
     def _is_candidate(self, name: str) -> bool:
         path = os.path.join(self.path, name)
-        reason = stranger_reason(name)
+        reason = not_image_reason(name)
         try:
             if reason is None and not stat.S_ISREG(os.stat(path).st_mode):
-                reason = "no regular file"
+                reason = "not a regular file"
             if reason is None and not has_image_ending(name):
                 with open(path, "rb") as file:
                     if not looks_like_image(file.read(SNIFF_BYTES)):
-                        reason = "no image file"
+                        reason = "not an image file"
         except OSError:
             reason = "broken link or unreadable file"
         if reason:
-            self.strangers.add(name, reason)
+            self.other_files.add(name, reason)
         return reason is None
+
+
+class CelebaSource(FolderSource):
+    """Aligned CelebA: the 178x218 photographs below `celeba_dir`, each cropped to 128x128 around (cx, cy) as in the original."""
+
+    def __init__(self, celeba_dir: str | Path, *, cx: int = 89, cy: int = 121):
+        folder = next((Path(celeba_dir) / name for name in _CELEBA_FOLDERS if (Path(celeba_dir) / name).is_dir()), None)
+        if folder is None:
+            raise MissingFileError(f"There is no folder {celeba_dir}.")
+        super().__init__(folder)
+        self.crop_box = CropBox(cx, cy, _CELEBA_SIDE)

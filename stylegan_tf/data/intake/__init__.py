@@ -1,0 +1,1 @@
+"""From a source of images to records: decoding, cropping, labels, checks, report."""

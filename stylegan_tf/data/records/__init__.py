@@ -1,0 +1,1 @@
+"""The dataset format on disk: record files, labels, manifest, and what reads, writes and inspects them."""

@@ -1,0 +1,137 @@
+"""From images to framed records of every level: the image pyramid, the bytes of every image, and how many there will be."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from stylegan_tf.data.records.codecs import encode_images, strip_jpeg
+from stylegan_tf.data.records.png import strip_png
+from stylegan_tf.data.records.tfrecords import Example, encode_example, frame
+from stylegan_tf.errors import UserError
+from stylegan_tf.resolution import MIN_RESOLUTION
+
+_LARGE = 0.6  # of the raw pixels: photographs take less if they are compressed at all
+# Leaves at 256x256 take 0.41 of raw as PNG and 0.06 as JPEG of quality 90; detailed photographs up to 0.65 and 0.2.
+_BYTES_PER_RAW_BYTE = {"raw": 1.0, "png": 0.65, "jpeg": 0.2}
+_OVERHEAD_BYTES = {"raw": 60, "png": 170, "jpeg": 450}  # each level: framing, shape, index, headers of the image format
+
+
+class Item(NamedTuple):
+    """An image to be written to a dataset; see `DatasetWriter.add`. A label is a vector, a class number or None."""
+
+    image: np.ndarray
+    label: np.ndarray | int | None = None
+    encoded: bytes | None = None
+
+
+class Records(NamedTuple):
+    """Framed records of one level, and the masked CRCs of their payloads."""
+
+    framed: list[bytes]
+    checksums: list[int]
+
+
+class Encoder:
+    """Encodes images as records of every level, largest first. Stateless, so that threads can share it."""
+
+    def __init__(self, *, resolution: int, channels: int, encoding: str, quality: int):
+        self.resolution, self.channels, self.encoding, self.quality = resolution, channels, encoding, quality
+        self.resolutions = _level_sides(resolution)
+
+    @property
+    def image_bytes(self) -> int:
+        """Bytes of one image without compression."""
+        return self.resolution**2 * self.channels
+
+    def encode(self, items: Sequence[Item]) -> list[Records]:
+        """Records of every level.
+
+        Raises:
+            UserError: an image of another shape or type.
+        """
+        if not items:
+            return [Records([], []) for _ in self.resolutions]
+        for item in items:
+            self.check(item.image)
+        images = np.stack([item.image for item in items])
+        levels = []
+        for level, pixels in enumerate(pyramid(images)):
+            shape = (self.channels, *pixels.shape[1:3])
+            data = self._encode_top(items, pixels) if level == 0 else encode_images(pixels, self.encoding, self.quality)
+            levels.append(Records(*frame([encode_example(Example(shape, image_bytes, self.encoding)) for image_bytes in data])))
+        return levels
+
+    def check(self, image: np.ndarray) -> None:
+        """Raises UserError for an image of another shape or type."""
+        expected = (self.resolution, self.resolution, self.channels)
+        if not isinstance(image, np.ndarray) or image.shape != expected or image.dtype != np.uint8:
+            found = f"{image.dtype} {list(image.shape)}" if isinstance(image, np.ndarray) else type(image).__name__
+            raise UserError(f"Images must be arrays of uint8 {list(expected)}. Received: {found}")
+
+    def _encode_top(self, items: Sequence[Item], pixels: np.ndarray) -> list[bytes]:
+        """The largest level: the source file's bytes if they can be stored as they are, a new encoding otherwise.
+
+        For a large PNG, the smaller of both.
+        """
+        data = [self._source_bytes(item) for item in items]
+        rest = [place for place, known in enumerate(data) if known is None or self._is_large(known)]
+        chosen = pixels if len(rest) == len(items) else pixels[rest]
+        for place, encoded in zip(rest, encode_images(chosen, self.encoding, self.quality), strict=True):
+            known = data[place]
+            data[place] = encoded if known is None or len(encoded) < len(known) else known
+        return data
+
+    def _is_large(self, data: bytes) -> bool:
+        """Whether the source file is a poorly compressed PNG. JPEGs are never encoded again: that would lose quality."""
+        return self.encoding == "png" and len(data) > _LARGE * self.image_bytes
+
+    def _source_bytes(self, item: Item) -> bytes | None:
+        """The bytes of the source file, if they can be stored as they are."""
+        if not item.encoded or self.encoding == "raw":
+            return None
+        strip = strip_png if self.encoding == "png" else strip_jpeg
+        return strip(item.encoded, self.resolution, self.channels)
+
+
+def pyramid(images: np.ndarray) -> Iterator[np.ndarray]:
+    """Yields the levels of a batch, largest first, down to 4x4: every level is the mean of 2x2 pixels of the level above.
+
+    Args:
+        images: uint8 [N, R, R, C], R a power of two from 4 to 1024.
+
+    Yields:
+        uint8 [N, r, r, C] for r = R, R / 2, ..., 4. Means are exact from level to level (float32 represents sums of
+        4^8 bytes exactly), and only the yielded levels are rounded, half to even.
+
+    Source: the TFRecord exporter of the original release, where level k + 1 is the float 2x2 mean of level k.
+    """
+    yield images
+    means = images
+    while means.shape[1] > MIN_RESOLUTION:
+        means = halve(means)
+        yield np.rint(means).astype(np.uint8)
+
+
+def halve(images: np.ndarray) -> np.ndarray:
+    """Mean of 2x2 pixels: [N, 2r, 2r, C] of uint8 or float32 to float32 [N, r, r, C]."""
+    # uint16 holds the sum of two bytes. NumPy adds along contiguous rows quickly, along strided ones slowly: hence one channel at a time.
+    rows = np.add(images[:, 0::2], images[:, 1::2], dtype=np.uint16 if images.dtype == np.uint8 else np.float32)
+    means = np.empty((*rows.shape[:2], rows.shape[2] // 2, rows.shape[3]), np.float32)
+    for channel in range(rows.shape[3]):
+        np.add(rows[:, :, 0::2, channel], rows[:, :, 1::2, channel], out=means[..., channel], dtype=np.float32)
+    means *= np.float32(0.25)
+    return means
+
+
+def estimate_bytes(num_images: int, *, resolution: int, channels: int, encoding: str = "png", label_size: int = 0) -> int:
+    """Disk space of a dataset, all levels together: exact to a few percent for raw, an upper estimate otherwise."""
+    sides = _level_sides(resolution)
+    pixels_per_image = sum(side * side for side in sides) * channels
+    bytes_per_image = pixels_per_image * _BYTES_PER_RAW_BYTE[encoding] + _OVERHEAD_BYTES[encoding] * len(sides)
+    return int(num_images * (bytes_per_image + 4 * label_size))
+
+
+def _level_sides(resolution: int) -> list[int]:
+    """Sides of all levels, largest first."""
+    return [resolution >> level for level in range(resolution.bit_length()) if resolution >> level >= MIN_RESOLUTION]

@@ -1,0 +1,220 @@
+"""A dataset in another form: another encoding, image files, or a contact sheet."""
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stylegan_tf.data.records.codecs import JPEG_QUALITY
+from stylegan_tf.data.records.dataset import Dataset, read_images
+from stylegan_tf.data.records.encoding import Item, estimate_bytes
+from stylegan_tf.data.records.manifest import FACTORS_NAME
+from stylegan_tf.data.records.target import ready_target
+from stylegan_tf.data.records.writer import DatasetWriter
+from stylegan_tf.errors import UserError
+from stylegan_tf.files import write_text
+from stylegan_tf.images import save_png
+from stylegan_tf.parallel import parallel_map
+from stylegan_tf.progress_bar import Progress, track
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
+    from PIL.ImageFont import FreeTypeFont
+
+LABELS_NAME = "dataset.json"  # of extracted images, as stylegan2-ada writes it
+
+_SHEET_COLOUR = (246, 246, 244)
+_GAP = 2  # pixels between images of a sheet
+_CAPTION_WIDTH = 120
+_MAX_CLASS_ROWS = 24
+_LABELS_AT_ONCE = 65_536  # read until every class has its images
+
+
+def convert_dataset(
+    dataset: Dataset,
+    target_dir: str | Path,
+    *,
+    made_by: dict[str, Any],
+    encoding: str = "png",
+    quality: int = JPEG_QUALITY,
+    num_shards: int = 1,
+    overwrite: bool = False,
+    workers: int | None = None,
+    say: Callable[[str], None] = print,
+) -> None:
+    """Writes the images of a dataset in another encoding, in the same order, with their labels.
+
+    Args:
+        dataset: from `open_dataset`.
+        target_dir, made_by, encoding, quality, num_shards, overwrite: see `DatasetWriter`.
+        workers: threads; None for one per processor.
+        say: receives lines for the user.
+
+    Raises:
+        UserError: a damaged record, an existing target, or too little disk space; nothing is left at the target.
+    """
+    ready_target(target_dir, overwrite, sources=[dataset.path], say=say)
+    level = dataset.level(dataset.resolution)
+    writer = DatasetWriter(
+        target_dir,
+        resolution=dataset.resolution,
+        channels=dataset.channels,
+        encoding=encoding,
+        quality=quality,
+        num_shards=num_shards,
+        overwrite=overwrite,
+        class_names=dataset.class_names or None,
+        expected_images=dataset.num_images,
+        made_by=made_by,
+    )
+    facts = {"resolution": dataset.resolution, "channels": dataset.channels, "encoding": encoding, "label_size": dataset.label_size}
+    size = estimate_bytes(dataset.num_images, **facts)
+    shape = f"{dataset.resolution}x{dataset.resolution}x{dataset.channels}"
+    say(f"{dataset.num_images} images of {shape} as {encoding}: about {max(size / 1e6, 1):.0f} MB.")
+    with writer, Progress(dataset.num_images, "Converting") as progress:
+
+        def load(index: int) -> Callable[[], Item]:
+            def item() -> Item:
+                progress.advance()
+                encoded = bytes(level.read_data(index)) if dataset.encoding == encoding else None
+                label = dataset.labels[index] if dataset.label_size else None
+                return Item(level.read_image(index), label, encoded)
+
+            return item
+
+        writer.add_many(map(load, range(dataset.num_images)), workers)
+        target = writer.complete().path
+        if (dataset.path / FACTORS_NAME).is_file():
+            write_text(target / FACTORS_NAME, (dataset.path / FACTORS_NAME).read_text(encoding="utf-8"))
+
+
+def extract_images(dataset: Dataset, output_dir: str | os.PathLike, workers: int | None = None) -> int:
+    """Writes img00000000.png, img00000001.png, ... in the order of the records, and dataset.json with labels.
+
+    The labels have the form of stylegan2-ada, with `class_names` beside them, so that `create_from_images --shuffle 0` makes
+    the same dataset from the folder.
+
+    Returns:
+        Number of images written.
+
+    Raises:
+        UserError: the folder is not empty or cannot be written, or a record is damaged.
+    """
+    folder = Path(output_dir)
+    try:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise UserError(f"{folder} is not empty. Choose a new folder.")
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be created: {error.strerror}") from None
+    level = dataset.level(dataset.resolution)
+
+    def extract(index: int) -> None:
+        image = level.read_image(index)
+        try:
+            save_png(folder / _image_name(index), image)
+        except OSError as error:
+            raise UserError(f"{folder / _image_name(index)} cannot be written: {error.strerror}") from None
+
+    for _ in track(parallel_map(extract, range(dataset.num_images), workers), dataset.num_images, "Extracting"):
+        pass
+    if dataset.label_size:
+        labels = [[_image_name(index), _as_json(label)] for index, label in enumerate(dataset.labels)]
+        content = {"labels": labels, **({"class_names": dataset.class_names} if dataset.class_names else {})}
+        write_text(folder / LABELS_NAME, json.dumps(content, ensure_ascii=False) + "\n")
+    return dataset.num_images
+
+
+def contact_sheet(dataset: Dataset, *, columns: int = 12, rows: int = 8, cell: int = 96) -> np.ndarray:
+    """A sheet of the first images of a dataset, or of each of its classes.
+
+    Args:
+        dataset: from `open_dataset`.
+        columns, rows: images; with class labels there is one row per class, up to 24.
+        cell: side of an image on the sheet, in pixels; the nearest level is read.
+
+    Returns:
+        uint8 [H, W, 3].
+    """
+    by_class = _first_of_classes(dataset, columns)
+    if by_class:
+        captions, groups = zip(*by_class.items(), strict=True)
+    else:
+        captions = None
+        count = min(dataset.num_images, columns * rows)
+        groups = [list(range(first, min(first + columns, count))) for first in range(0, count, columns)]
+    shown = [index for group in groups for index in group]
+    level = next((resolution for resolution in dataset.resolutions if resolution >= cell), dataset.resolution)
+    images = dict(zip(shown, read_images(dataset, shown, level), strict=True))
+    return tile([[images[index] for index in group] for group in groups], captions=captions, cell=cell)
+
+
+def tile(rows: Sequence[Sequence[np.ndarray]], *, captions: Sequence[str] | None = None, cell: int = 96) -> np.ndarray:
+    """Rows of square images on one sheet, uint8 [H, W, 3], with a caption before each row."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    left = _CAPTION_WIDTH if captions else 0
+    width = left + max(len(row) for row in rows) * (cell + _GAP) + _GAP
+    sheet = Image.new("RGB", (width, len(rows) * (cell + _GAP) + _GAP), _SHEET_COLOUR)
+    draw = ImageDraw.Draw(sheet)
+    for number, row in enumerate(rows):
+        top = _GAP + number * (cell + _GAP)
+        if captions:
+            font = ImageFont.load_default(13)
+            draw.text((6, top + cell // 2 - 8), _shortened(captions[number], font), fill=(40, 40, 40), font=font)
+        for column, image in enumerate(row):
+            sheet.paste(_thumbnail(image, cell), (left + _GAP + column * (cell + _GAP), top))
+    return np.asarray(sheet)
+
+
+def _image_name(index: int) -> str:
+    """File name of an image by its place in the records, as in the original release."""
+    return f"img{index:08d}.png"
+
+
+def _as_json(label: np.ndarray) -> int | list[float]:
+    """A class number for a one-hot label, a list of numbers for any other."""
+    is_one_hot = np.count_nonzero(label) == 1 and label.max() == 1 and len(label) > 1
+    return int(label.argmax()) if is_one_hot else [float(number) for number in label]
+
+
+def _shortened(text: str, font: "FreeTypeFont") -> str:
+    """Text with its middle removed until it fits before a row."""
+    kept = len(text)
+    shown = text
+    while font.getlength(shown) > _CAPTION_WIDTH - 10 and kept > 4:
+        kept -= 1
+        shown = f"{text[: kept // 2]}…{text[len(text) - kept // 2 :]}"
+    return shown
+
+
+def _thumbnail(image: np.ndarray, cell: int) -> "Picture":
+    from PIL import Image
+
+    picture = Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
+    if picture.mode == "RGBA":
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, (*_SHEET_COLOUR, 255)), picture)
+    is_enlarged = picture.width < cell
+    return picture.convert("RGB").resize((cell, cell), Image.Resampling.NEAREST if is_enlarged else Image.Resampling.LANCZOS)
+
+
+def _first_of_classes(dataset: Dataset, columns: int) -> dict[str, list[int]]:
+    """The first images of every class by its name, {} if labels are not classes."""
+    if dataset.label_size < 2:
+        return {}
+    names = (dataset.class_names or tuple(map(str, range(dataset.label_size))))[:_MAX_CLASS_ROWS]
+    rows: list[list[int]] = [[] for _ in names]
+    for start in range(0, dataset.num_images, _LABELS_AT_ONCE):
+        labels = np.asarray(dataset.labels[start : start + _LABELS_AT_ONCE])
+        if not ((labels == 0) | (labels == 1)).all() or (labels.sum(axis=1) != 1).any():
+            return {}
+        classes = labels.argmax(axis=1)
+        for number, row in enumerate(rows):
+            if len(row) < columns:
+                row += (start + np.flatnonzero(classes == number)[: columns - len(row)]).tolist()
+        if all(len(row) == columns for row in rows):
+            break
+    return {name: row for name, row in zip(names, rows, strict=True) if row}

@@ -1,0 +1,140 @@
+"""The files of a dataset while they are written: record files of one resolution, and the label file."""
+
+import contextlib
+import io
+import os
+from array import array
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from stylegan_tf.array_files import read_npy
+from stylegan_tf.data.records.encoding import Records
+from stylegan_tf.data.records.manifest import file_name
+from stylegan_tf.data.records.record_file import save_index
+from stylegan_tf.errors import UserError
+
+_MAX_SHARDS = 99_999  # five digits in the names of files
+_BUFFER_BYTES = 1 << 20  # of one resolution: fewer system calls, each of which has to wait for the threads that encode
+_HEADER_BYTES = 128  # what NumPy writes for any float32 matrix
+
+
+def check_shards(num_shards: int) -> None:
+    """Raises UserError for an impossible number of shards."""
+    if not 1 <= num_shards <= _MAX_SHARDS:
+        raise UserError(f"The number of shards must be from 1 to {_MAX_SHARDS}. Received: {num_shards}")
+
+
+class LevelWriter:
+    """Appends records to the shards of one resolution in turn, and keeps offsets and checksums (12 bytes a record)."""
+
+    def __init__(self, folder: Path, name: str, resolution: int, num_shards: int):
+        self.resolution = resolution
+        self._paths = [folder / file_name(name, resolution, shard, num_shards) for shard in range(num_shards)]
+        buffer = max(8192, _BUFFER_BYTES // num_shards)
+        self._files = [open(path, "wb", buffering=buffer) for path in self._paths]  # noqa: SIM115 - closed by `close`
+        self._offsets = [array("q", [0]) for _ in self._paths]
+        self._checksums = array("L")
+
+    def append(self, records: Records) -> None:
+        """Writes framed records; image i goes to shard i % num_shards."""
+        for framed, checksum in zip(records.framed, records.checksums, strict=True):
+            shard = len(self._checksums) % len(self._files)
+            self._files[shard].write(framed)
+            self._offsets[shard].append(self._offsets[shard][-1] + len(framed))
+            self._checksums.append(checksum)
+
+    def checksums(self) -> np.ndarray:
+        """Masked CRC of every record so far: uint32."""
+        return np.array(self._checksums, np.uint32)
+
+    def finish(self) -> None:
+        """Flushes everything to the disk and writes the indices."""
+        for file, path, offsets in zip(self._files, self._paths, self._offsets, strict=True):
+            file.flush()
+            os.fsync(file.fileno())
+            file.close()
+            save_index(path, np.array(offsets, np.int64))
+
+    def close(self) -> None:
+        """Closes the files, finished or not."""
+        for file in self._files:
+            with contextlib.suppress(OSError):  # a full disk fails again when the buffer is flushed
+                file.close()
+
+
+class LabelWriter:
+    """Writes a float32 .npy array [images, label_size] row by row, its header last; creates no file if there are no labels."""
+
+    def __init__(self, path: Path, num_classes: int):
+        self._path = path
+        self._num_classes = num_classes
+        self._file: BinaryIO | None = None
+        self._num_images = 0
+        self._label_size: int | None = None  # None as long as images have no labels
+
+    def add(self, label: np.ndarray | int | None) -> None:
+        """Appends the label of the next image: a vector, a class number, or None.
+
+        Raises:
+            UserError: a class number without a class name, or a label of another size than those before.
+        """
+        row = None if label is None else self._as_row(label)
+        label_size = None if row is None else len(row)
+        if self._num_images == 0:
+            self._label_size = label_size
+        if label_size != self._label_size:
+            raise UserError(
+                "Labels must have the same size for all images, or all images must be without a label. "
+                f"Image {self._num_images} has {label_size or 'no'} numbers, those before {self._label_size or 'no'}."
+            )
+        if row is not None:
+            self._open().write(row.tobytes())
+        self._num_images += 1
+
+    def finish(self, num_images: int) -> np.ndarray | None:
+        """Completes the file and maps it: float32 [num_images, label_size], or None without labels.
+
+        Raises:
+            UserError: the size of the labels is not the number of classes.
+        """
+        if self._label_size is None:
+            return None
+        if self._num_classes not in (0, self._label_size):
+            raise UserError(f"Labels have {self._label_size} numbers, but {self._num_classes} classes are named.")
+        header = io.BytesIO()
+        shape = (num_images, self._label_size)
+        np.lib.format.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": shape})
+        if len(header.getvalue()) != _HEADER_BYTES:
+            raise RuntimeError(f"NumPy's header of {shape} takes {len(header.getvalue())} bytes, not {_HEADER_BYTES}")
+        file = self._open()
+        file.seek(0)
+        file.write(header.getvalue())
+        file.flush()
+        os.fsync(file.fileno())
+        return read_npy(self._path, is_mapped=True)
+
+    def close(self) -> None:
+        """Closes the file, finished or not."""
+        if self._file:
+            with contextlib.suppress(OSError):  # a full disk fails again when the buffer is flushed
+                self._file.close()
+
+    def _open(self) -> BinaryIO:
+        if not self._file:
+            self._file = open(self._path, "w+b")  # noqa: SIM115 - closed by `close`
+            self._file.write(bytes(_HEADER_BYTES))
+        return self._file
+
+    def _as_row(self, label: np.ndarray | int) -> np.ndarray:
+        label = np.asarray(label)
+        if label.ndim == 1 and len(label) and label.dtype.kind in "biuf":
+            return label.astype("<f4")
+        if label.ndim != 0 or label.dtype.kind not in "iu":
+            raise UserError(f"The label of image {self._num_images} must be a vector or a class number. Received: {str(label)[:60]}")
+        if not 0 <= label < self._num_classes:
+            raise UserError(f"Image {self._num_images} has class number {label}, but {self._num_classes} classes are named.")
+        row = np.zeros(self._num_classes, "<f4")
+        row[int(label)] = 1
+        return row

@@ -1,0 +1,169 @@
+"""All records of one resolution, in one file or several shards: images by number, decoded or as stored."""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from stylegan_tf.data.records.codecs import ENCODINGS, decode_image, interleave
+from stylegan_tf.data.records.record_file import RecordFile
+from stylegan_tf.data.records.tfrecords import (
+    COPY_AGAIN,
+    FRAME_BYTES,
+    HEADER_BYTES,
+    Example,
+    example_pattern,
+    parse_example,
+    raw_layouts,
+    read_varint,
+)
+from stylegan_tf.errors import UserError
+
+
+class Level:
+    """Records of one resolution. Image i is record i // num_shards of shard i % num_shards.
+
+    Attributes:
+        resolution: side of the images.
+        num_images, channels, encoding: read from the files.
+        files: one RecordFile a shard.
+
+    Raises:
+        UserError: a file is truncated or damaged, the shards' lengths are inconsistent, or the first record is not an image
+            of this resolution.
+    """
+
+    def __init__(self, paths: Sequence[Path], resolution: int):
+        self.resolution = resolution
+        self.files = [RecordFile(path) for path in paths]
+        self.num_images = sum(map(len, self.files))
+        if not self.num_images:
+            raise UserError(f"{paths[0]} contains no records. Make the dataset again.")
+        for shard, file in enumerate(self.files):
+            expected = (self.num_images - shard + len(self.files) - 1) // len(self.files)
+            if len(file) != expected:
+                raise UserError(f"{file.path} contains {len(file)} records, {expected} expected from the other shards. {COPY_AGAIN}")
+        self.files[0].check_payloads([0], [self._payload(0)])
+        first = self._parse(self._payload(0), 0)
+        if len(first.shape) != 3 or first.shape[1:] != (resolution, resolution) or not 1 <= first.shape[0] <= 4:
+            raise UserError(f"{self.where(0)} has shape {list(first.shape)}, expected [C, {resolution}, {resolution}]. {COPY_AGAIN}")
+        if first.encoding not in ENCODINGS:
+            raise UserError(f"{self.where(0)} is encoded as {first.encoding!r}. Known encodings: {', '.join(ENCODINGS)}")
+        self.channels, self.encoding = first.shape[0], first.encoding
+        self._is_checked = np.zeros(self.num_images, bool)
+        self._usual_start: re.Pattern[bytes] = example_pattern(self.shape, self.encoding)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """[C, H, W] of every image."""
+        return self.channels, self.resolution, self.resolution
+
+    def where(self, index: int) -> str:
+        """File and record of an image, for messages."""
+        return f"{self.files[index % len(self.files)].path}: record {index // len(self.files)}"
+
+    def read_image(self, index: int) -> np.ndarray:
+        """One image, uint8 [R, R, C]; its checksum is not verified.
+
+        Raises:
+            UserError: damaged; names the file and the record.
+        """
+        data = self.read_data(index)
+        try:
+            return decode_image(data, self.encoding, self.shape)
+        except ValueError as error:
+            raise UserError(f"{self.where(index)} {error}. {COPY_AGAIN}") from error
+
+    def read_data(self, index: int) -> memoryview:
+        """Encoded bytes of one image; its checksum is not verified.
+
+        Raises:
+            UserError: damaged, or of another shape or encoding; names the file and the record.
+        """
+        return self._data_in(self._payload(index), index)
+
+    def read_checked(self, indices: np.ndarray) -> list[bytes]:
+        """Encoded bytes of several images; checksums are verified when a record is read for the first time.
+
+        Raises:
+            UserError: see `read_data`; or a wrong checksum.
+        """
+        payloads = [self._payload(index) for index in indices.tolist()]
+        for shard, file in enumerate(self.files):
+            fresh = np.flatnonzero(~self._is_checked[indices] & (indices % len(self.files) == shard))
+            file.check_payloads((indices[fresh] // len(self.files)).tolist(), [payloads[place] for place in fresh.tolist()])
+        self._is_checked[indices] = True
+        return [bytes(self._data_in(payload, index)) for payload, index in zip(payloads, indices.tolist(), strict=True)]
+
+    def read_raw(self, indices: np.ndarray) -> np.ndarray:
+        """Images of raw records: uint8 [N, R, R, C] for int64 [N]; checksums are verified when a record is read for the first time.
+
+        Raises:
+            UserError: damaged; names the file and the record.
+        """
+        images = np.empty((len(indices), self.resolution, self.resolution, self.channels), np.uint8)
+        shards = indices % len(self.files)
+        for shard, file in enumerate(self.files):
+            places = np.flatnonzero(shards == shard)
+            for chosen, pixels in self._raw_pixels(file, indices[places]) if len(places) else ():
+                if len(chosen) == len(images):
+                    interleave(pixels, images)
+                else:
+                    group = np.empty((len(chosen), *images.shape[1:]), np.uint8)
+                    interleave(pixels, group)
+                    images[places[chosen]] = group
+        return images
+
+    def checksums(self) -> np.ndarray:
+        """Masked CRCs stored in the records, in image order: uint32 [num_images]."""
+        checksums = np.empty(self.num_images, np.uint32)
+        for shard, file in enumerate(self.files):
+            checksums[shard :: len(self.files)] = file.checksums()
+        return checksums
+
+    def _payload(self, index: int) -> memoryview:
+        return self.files[index % len(self.files)].read_payload(index // len(self.files))
+
+    def _data_in(self, payload: memoryview, index: int) -> memoryview:
+        usual = self._usual_start.match(payload)  # the layout of our own records, recognised without parsing
+        if usual and read_varint(usual[1])[0] == len(payload) - usual.end():
+            return payload[usual.end() :]
+        example = self._parse(payload, index)
+        if example.shape != self.shape or example.encoding != self.encoding:
+            raise UserError(
+                f"{self.where(index)} has shape {list(example.shape)} ({example.encoding}), "
+                f"expected {list(self.shape)} ({self.encoding}). {COPY_AGAIN}"
+            )
+        if self.encoding == "raw" and len(example.data) != np.prod(self.shape):
+            raise UserError(f"{self.where(index)} contains {len(example.data)} bytes of pixels for {list(self.shape)}. {COPY_AGAIN}")
+        return example.data
+
+    def _parse(self, payload: memoryview, index: int) -> Example:
+        try:
+            return parse_example(payload)
+        except ValueError as error:
+            raise UserError(f"{self.where(index)} {error}. {COPY_AGAIN}") from error
+
+    def _raw_pixels(self, file: RecordFile, indices: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Pixels of images in one file, one record layout at a time: places among the indices, and uint8 [places, C * R * R]."""
+        rest = np.ones(len(indices), bool)
+        num_bytes = int(np.prod(self.shape))
+        layouts = [layout for layout in raw_layouts(self.shape) if sum(map(len, layout)) + num_bytes + FRAME_BYTES == file.frame_bytes]
+        if layouts:
+            rows = indices // len(self.files)
+            with file.read_same_size(rows) as frames:
+                fresh = ~self._is_checked[indices]
+                if fresh.any():
+                    file.check_frames(rows[fresh], frames if fresh.all() else frames[fresh])
+                    self._is_checked[indices] = True
+                for before, after in layouts:
+                    start = HEADER_BYTES + len(before)
+                    stop = start + num_bytes
+                    fits = rest & (frames[:, HEADER_BYTES:start] == before).all(axis=1)
+                    fits &= (frames[:, stop : stop + len(after)] == after).all(axis=1)
+                    if fits.any():
+                        yield np.flatnonzero(fits), (frames if fits.all() else frames[fits])[:, start:stop]
+                    rest &= ~fits
+        if rest.any():  # written by another program
+            yield np.flatnonzero(rest), np.stack([np.frombuffer(data, np.uint8) for data in self.read_checked(indices[rest])])

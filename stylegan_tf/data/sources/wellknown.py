@@ -1,0 +1,201 @@
+"""Well-known sets of small images in their published files: MNIST and its kin, CIFAR-10, CIFAR-100 and SVHN."""
+
+import gzip
+import math
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from stylegan_tf.data.sources.base import ArraySource, NumberedNames, Source
+from stylegan_tf.errors import MissingFileError, UserError
+from stylegan_tf.safe_pickle import read_pickle
+
+_MAX_BYTES = 4 << 30
+_PAD = 2  # 28x28 becomes 32x32
+
+
+def open_mnist(folder: str | Path, *, split: str = "train") -> ArraySource:
+    """Grey digits padded to 32x32, labels 0 to 9; also Fashion-MNIST and KMNIST.
+
+    Args:
+        folder: of train-images-idx3-ubyte.gz and train-labels-idx1-ubyte.gz (or without .gz).
+        split: "train", or "test" for the t10k files.
+
+    Raises:
+        MissingFileError, UserError: files are missing, damaged or of another shape.
+    """
+    prefix = {"train": "train", "test": "t10k"}[split]
+    images = _read_idx(_find_idx(Path(folder), f"{prefix}-images-idx3-ubyte"))
+    labels = _read_idx(_find_idx(Path(folder), f"{prefix}-labels-idx1-ubyte"))
+    if images.ndim != 3 or images.shape[1:] != (28, 28) or labels.shape != images.shape[:1]:
+        raise UserError(f"{folder} must have images [n, 28, 28] and n labels. Received: {list(images.shape)} and {list(labels.shape)}")
+    return ArraySource(f"MNIST in {folder}", images[:, :, :, None], labels=labels.astype(np.int64), class_names=_digit_names(10), pad=_PAD)
+
+
+class StackedDigits(Source):
+    """Stacked MNIST: three random digits as red, green and blue, chosen as in the original release; no labels."""
+
+    is_checked = True
+
+    def __init__(self, folder: str | Path, *, num_images: int = 1_000_000, random_seed: int = 123):
+        super().__init__()
+        self._digits = open_mnist(folder)
+        self.title = f"stacked {self._digits.title}"
+        # The same stream of random numbers as in the original, which draws three per image.
+        self._chosen = np.random.RandomState(random_seed).randint(len(self._digits), size=(num_images, 3))
+        self.names = NumberedNames(num_images)
+
+    def read(self, index: int) -> np.ndarray:
+        """uint8 [32, 32, 3]."""
+        return np.concatenate([self._digits.read(int(digit)) for digit in self._chosen[index]], axis=2)
+
+
+def open_cifar10(folder: str | Path) -> ArraySource:
+    """CIFAR-10's training images, 32x32 RGB, ten classes: data_batch_1 to data_batch_5, pickles that are read without running them."""
+    batches = [_read_cifar_batch(Path(folder) / f"data_batch_{number}", "labels") for number in range(1, 6)]
+    images, labels = (np.concatenate(parts) for parts in zip(*batches, strict=True))
+    names = _cifar_class_names(Path(folder) / "batches.meta", "label_names", 10)
+    return ArraySource(f"CIFAR-10 in {folder}", images, labels=labels, class_names=names)
+
+
+def open_cifar100(folder: str | Path) -> ArraySource:
+    """CIFAR-100's training images, 32x32 RGB, a hundred (fine) classes: the pickle `train`, read without running it."""
+    images, labels = _read_cifar_batch(Path(folder) / "train", "fine_labels")
+    names = _cifar_class_names(Path(folder) / "meta", "fine_label_names", 100)
+    return ArraySource(f"CIFAR-100 in {folder}", images, labels=labels, class_names=names)
+
+
+def open_svhn(path: str | Path) -> ArraySource:
+    """SVHN's house numbers, 32x32 RGB, labels 0 to 9.
+
+    Args:
+        path: train_32x32.mat, its folder, or the folder of the original release's train_1.pkl to train_3.pkl.
+
+    Raises:
+        UserError, MissingFileError: files are missing or damaged.
+    """
+    path = Path(path)
+    if path.is_dir():
+        if not (path / "train_32x32.mat").is_file():
+            if (path / "train_1.pkl").is_file():
+                return _open_svhn_pickles(path)
+            raise UserError(f"{path} contains neither train_32x32.mat nor train_1.pkl.")
+        path = path / "train_32x32.mat"
+    images, labels = _read_mat(path)
+    if images.ndim != 4 or images.shape[:3] != (32, 32, 3) or images.dtype != np.uint8 or labels.size != images.shape[3]:
+        raise UserError(
+            f"{path} must contain bytes X [32, 32, 3, n] and y [n]. Received: {images.dtype} {list(images.shape)}, {labels.size} labels"
+        )
+    numbers = labels.astype(np.int64).reshape(-1) % 10  # SVHN labels the digit 0 as 10
+    return ArraySource(f"SVHN in {path}", images.transpose(3, 0, 1, 2), labels=numbers, class_names=_digit_names(10))
+
+
+def _digit_names(count: int) -> tuple[str, ...]:
+    """Class names "0", "1", ..."""
+    return tuple(map(str, range(count)))
+
+
+def _find_idx(folder: Path, stem: str) -> Path:
+    """The IDX file by any of its usual names."""
+    names = [f"{stem}.gz", stem, f"{stem.replace('-idx', '.idx')}.gz", stem.replace("-idx", ".idx")]
+    for name in names:
+        if (folder / name).is_file():
+            return folder / name
+    raise MissingFileError(f"{folder} contains no {names[0]} (nor {', '.join(names[1:])}).")
+
+
+def _read_idx(path: Path) -> np.ndarray:
+    """An IDX file of bytes as uint8; the size in the header is checked before memory is allocated.
+
+    Raises:
+        UserError: not an IDX file, truncated, or larger than its header says.
+    """
+    opener = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opener(path, "rb") as file:
+            zeros, kind, rank = struct.unpack(">HBB", file.read(4))
+            if zeros or kind != 8 or not 1 <= rank <= 4:
+                raise UserError(f"{path} is not an IDX file of bytes.")
+            shape = struct.unpack(f">{rank}I", file.read(4 * rank))
+            count = math.prod(shape)
+            if count > _MAX_BYTES:
+                raise UserError(f"{path} has {count} bytes according to its header; at most {_MAX_BYTES} are supported.")
+            content = file.read(count + 1)
+    except (OSError, EOFError, struct.error, zlib.error) as error:
+        raise UserError(f"{path} is damaged: {error}. Download it again.") from None
+    if len(content) != count:
+        raise UserError(
+            f"{path} has {'more' if len(content) > count else 'fewer'} bytes than the {count} in its header. Download it again."
+        )
+    return np.frombuffer(content, np.uint8).reshape(shape)
+
+
+def _read_cifar_batch(path: Path, label_key: str) -> tuple[np.ndarray, np.ndarray]:
+    """Images uint8 [n, 32, 32, 3] and class numbers int64 [n] of one batch."""
+    batch = read_pickle(path, encoding="latin1")
+    if not isinstance(batch, dict) or "data" not in batch or label_key not in batch:
+        raise UserError(f"{path} is not a CIFAR batch: it must contain `data` and `{label_key}`.")
+    images = _as_images(batch["data"], path)
+    return images, _as_labels(batch[label_key], len(images), path)
+
+
+def _cifar_class_names(path: Path, key: str, count: int) -> tuple[str, ...]:
+    """Names from the file beside the batches; numbers if it is missing."""
+    if not path.is_file():
+        return _digit_names(count)
+    content = read_pickle(path, encoding="latin1")
+    names = content.get(key) if isinstance(content, dict) else None
+    if not isinstance(names, list) or len(names) != count:
+        raise UserError(f"{path} must contain {count} `{key}`.")
+    return tuple(map(str, names))
+
+
+def _open_svhn_pickles(folder: Path) -> ArraySource:
+    """SVHN as the original release reads it: train_1.pkl to train_3.pkl, each a pair of images [n, 3, 32, 32] and labels."""
+    images, labels = [], []
+    for number in range(1, 4):
+        path = folder / f"train_{number}.pkl"
+        content = read_pickle(path, encoding="latin1")
+        if not isinstance(content, list | tuple) or len(content) < 2:
+            raise UserError(f"{path} must contain a pair of images and labels.")
+        images.append(_as_images(content[0], path))
+        labels.append(_as_labels(content[1], len(images[-1]), path) % 10)  # SVHN labels the digit 0 as 10
+    return ArraySource(f"SVHN in {folder}", np.concatenate(images), labels=np.concatenate(labels), class_names=_digit_names(10))
+
+
+def _read_mat(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """X and y of a MATLAB file, version 5 or 7.3 (HDF5)."""
+    import scipy.io
+
+    try:
+        try:
+            content = scipy.io.loadmat(path, variable_names=["X", "y"])
+            return content["X"], content["y"]
+        except NotImplementedError:  # version 7.3
+            import h5py
+
+            with h5py.File(path, "r") as file:
+                return np.asarray(file["X"]).transpose(), np.asarray(file["y"]).transpose()
+    except FileNotFoundError:
+        raise UserError(f"There is no file {path}.") from None
+    except Exception as error:  # loadmat raises errors of every type on damaged files
+        raise UserError(f"{path} cannot be read as a MATLAB file with X and y: {error}") from None
+
+
+def _as_images(values: object, path: Path) -> np.ndarray:
+    """[n, 3, 32, 32] or [n, 3072] bytes as [n, 32, 32, 3]."""
+    if not isinstance(values, np.ndarray) or values.dtype != np.uint8 or values.ndim < 2 or values[0].size != 3072:
+        raise UserError(f"{path} must contain bytes [n, 3, 32, 32].")
+    return values.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+
+
+def _as_labels(values: object, count: int, path: Path) -> np.ndarray:
+    try:
+        labels = np.asarray(values).astype(np.int64).reshape(-1)
+    except (ValueError, TypeError):
+        labels = np.zeros(0)
+    if len(labels) != count:
+        raise UserError(f"{path} must contain {count} labels, one for each image.")
+    return labels

@@ -1,0 +1,136 @@
+"""Tests of decoding: every kind of pixel becomes the right 8-bit colours."""
+
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from isal import isal_zlib
+from PIL import Image
+
+from stylegan_tf.data.intake import decode
+from stylegan_tf.data.intake.colour import parse_colour, to_channels
+from stylegan_tf.data.intake.decode import ALPHA, COLOUR, GREY, decode_image_file
+from stylegan_tf.data.sources import UnusableImage
+from stylegan_tf.errors import UserError
+from tests.data.broken_files import encoded, leaf
+
+WHITE = (255, 255, 255)
+
+
+def decoded(picture, kind="PNG", **options):
+    return decode_image_file(encoded(picture, kind, **options))
+
+
+def test_plain_png_is_decoded_as_pillow_does():
+    for picture in (leaf(), leaf().convert("L")):
+        result = decoded(picture)
+        assert (np.squeeze(result.pixels) == np.asarray(picture)).all()
+        assert result.is_plain
+        assert result.notes == ()
+
+
+def test_a_png_that_only_isa_l_can_inflate_is_refused():
+    """Records are read by programs with zlib, which rejects this incomplete table of codes."""
+    deflated = bytes.fromhex("4889edcc310100000c0220ed5fda127b7640005200050003")
+    assert len(isal_zlib.decompress(deflated)) == 2  # a filter and a pixel
+    with pytest.raises(zlib.error, match="invalid literal/lengths set"):
+        zlib.decompress(deflated)
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)), (b"IDAT", deflated), (b"IEND", b"")]
+    parts = [struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content)) for kind, content in chunks]
+    with pytest.raises(UnusableImage, match="invalid literal/lengths set"):
+        decode_image_file(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+
+
+@pytest.mark.parametrize(("orientation", "turns"), [(1, 0), (3, 2), (6, 3), (8, 1)])
+def test_exif_rotation_is_applied(orientation, turns):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    picture = leaf().resize((40, 24))
+    for kind in ("PNG", "TIFF", "WEBP"):
+        options = {"lossless": True} if kind == "WEBP" else {}
+        result = decoded(picture, kind, exif=exif, **options)
+        assert (result.pixels == np.rot90(np.asarray(picture), turns)).all(), kind
+        assert result.size == result.pixels.shape[:2]
+
+
+def test_sixteen_bits_are_scaled_not_clipped():
+    values = np.array([[0, 257, 32896, 65535]], np.uint16).repeat(4, axis=0)
+    result = decoded(Image.fromarray(values))
+    assert result.kind == GREY
+    assert result.pixels[0, :, 0].tolist() == [0, 1, 128, 255]
+    assert result.notes == ("16-bit scaled",)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([0.0, 0.5, 1.0], [0, 128, 255]),
+        ([0.0, 100.0, 255.0], [0, 100, 255]),
+        ([-1.0, 0.0, 1.0], [0, 128, 255]),
+        ([0.0, 257.0, 65535.0], [0, 1, 255]),
+    ],
+)
+def test_floats_are_scaled_by_the_range_they_are_stored_in(values, expected):
+    result = decoded(Image.fromarray(np.array([values] * 3, np.float32)), "TIFF")
+    assert result.pixels[0, :, 0].tolist() == expected
+
+
+def test_palette_one_bit_and_cmyk_become_colours():
+    palette = leaf().quantize(8)
+    assert (decoded(palette).pixels == np.asarray(palette.convert("RGB"))).all()
+    one_bit = leaf().convert("1")
+    assert (decoded(one_bit).pixels[:, :, 0] == np.asarray(one_bit) * 255).all()
+    cmyk = Image.new("CMYK", (32, 32), (0, 255, 255, 0))  # red
+    assert decoded(cmyk, "JPEG", quality=100).pixels[5, 5].tolist() == pytest.approx([255, 0, 0], abs=3)
+
+
+def test_transparent_pixels_are_blended_with_the_background():
+    picture = leaf().convert("RGBA")
+    assert decoded(picture).kind == COLOUR  # an alpha channel without a transparent pixel
+    picture.putalpha(0)
+    result = decoded(picture)
+    assert result.kind == ALPHA
+    assert (to_channels(result.pixels, 3, (10, 20, 30)) == (10, 20, 30)).all()
+    assert (to_channels(result.pixels, 1, (100, 100, 100)) == 100).all()
+    assert to_channels(result.pixels, 4, WHITE).shape == (32, 32, 4)
+
+
+def test_channels_of_grey_and_colour():
+    grey = decoded(leaf().convert("L"))
+    assert np.ptp(to_channels(grey.pixels, 3, WHITE), axis=2).max() == 0
+    assert (to_channels(grey.pixels, 4, WHITE)[:, :, 3] == 255).all()
+    assert (to_channels(decoded(leaf()).pixels, 1, WHITE)[:, :, 0] == np.asarray(leaf().convert("L"))).all()
+
+
+def test_the_first_image_of_an_animation_is_used():
+    for kind in ("GIF", "PNG", "TIFF", "WEBP"):
+        options = {"lossless": True} if kind == "WEBP" else {}
+        result = decoded(leaf(0), kind, save_all=True, append_images=[leaf(1), leaf(2)], **options)
+        assert np.abs(result.pixels[:, :, :3].astype(int) - np.asarray(leaf(0))).mean() < 12, kind  # a GIF has 256 colours
+        assert any("first image used" in note for note in result.notes), kind
+
+
+def test_a_plain_jpeg_can_be_stored_as_it_is():
+    assert decoded(leaf(), "JPEG").is_plain
+    assert not decoded(leaf().convert("CMYK"), "JPEG").is_plain
+
+
+def test_huge_pictures_are_reduced_and_too_huge_ones_refused(monkeypatch):
+    monkeypatch.setattr(decode, "_KEPT_SIDE", 16)
+    monkeypatch.setattr(decode, "_LARGE_PIXELS", 32 * 32)
+    for kind in ("PNG", "JPEG"):
+        result = decoded(leaf(0, 128), kind)
+        assert result.size == (128, 128)
+        assert 16 <= result.pixels.shape[0] <= 32
+        assert not result.is_plain
+    monkeypatch.setattr(decode, "MAX_PIXELS", 32 * 32)
+    with pytest.raises(UnusableImage, match="too many pixels"):
+        decoded(leaf(0, 64))
+
+
+def test_colours_of_the_background():
+    assert parse_colour("black") == (0, 0, 0)
+    assert parse_colour("#ff8000") == (255, 128, 0)
+    with pytest.raises(UserError, match="must be a colour"):
+        parse_colour("blackish")
