@@ -33,9 +33,8 @@ def _group(kind: type, prefix: str, of: str = "") -> str:
     for name, default, hint, comment in _rows(kind, prefix):
         choices = [choice for choice in _choices(hint) if not isinstance(choice, bool)]
         text = comment or "the value above, by resolution"
-        lines.append(
-            f"| `{name}` | {_shown(default)} | {text}{'; one of ' + ', '.join(f'`{choice}`' for choice in choices) if choices else ''} |"
-        )
+        among = "; one of " + ", ".join(f"`{choice}`" for choice in choices) if choices else ""
+        lines.append(f"| `{name}` | {_shown(default)} | {text}{among} |")
     return "\n".join([*lines, ""])
 
 

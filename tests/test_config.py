@@ -14,7 +14,7 @@ import config
 from stylegan_tf import models, settings_text
 from stylegan_tf.errors import UserError
 from stylegan_tf.models.stylegan.settings import Settings
-from stylegan_tf.settings import DataSettings, ScheduleSettings
+from stylegan_tf.settings import DataSettings, LossSettings, RunSettings, ScheduleSettings
 from stylegan_tf.training.settings_check import check
 from tests.settings_tables import HEADING, PAGE, tables
 

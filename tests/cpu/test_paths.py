@@ -8,17 +8,19 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from stylegan_tf.training.steps import Trainer
 
-from stylegan_tf import layers, networks
+from stylegan_tf import layers
 from stylegan_tf.cpu import bfloat16, derivatives, graph_optimizer, paths, winograd
 from stylegan_tf.errors import UserError
 from stylegan_tf.layers import activations, convolution, modulation, resample
 from stylegan_tf.layers.epilogue import StyledConstant, StyledConv, StyledDense
 from stylegan_tf.layers.scaled import EqualizedConv2D, EqualizedDense
-from stylegan_tf.settings import LossSettings, OptimizerSettings
+from stylegan_tf.models.stylegan.model import StyleGAN
+from stylegan_tf.settings import NetworkOptimizerSettings, OptimizerSettings, RunSettings
+from tests import flat_networks as networks
 from tests.closeness import assert_close
 from tests.cpu.derivatives import to_second_order
+from tests.training.stylegan_steps import make_stage, make_trainer
 
 # Sums of up to a few hundred float32 products in another order; tiles of Winograd's algorithm round ten times as much.
 TOLERANCE = 1e-5
@@ -147,13 +149,16 @@ def step_of_training():
         weights = {name: random.normal(0, 1.5, weight.shape) for name, weight in sorted(networks.named_weights(network).items())}
         networks.assign_weights(network, weights)
     # Adam's step is the gradient divided by itself: this epsilon keeps the rounding of tiny gradients from becoming a whole step.
-    trainer = Trainer(*made.values(), loss=LossSettings(), optimizer=OptimizerSettings(epsilon=1e-2), seed=3)
+    optimizer = NetworkOptimizerSettings(epsilon=1e-2)
+    settings = {"optimizer": OptimizerSettings(G=optimizer, D=optimizer), "run": RunSettings(seed=3)}
+    trainer = make_trainer(*made.values(), model=StyleGAN(), settings=settings)
     images = np.random.RandomState(2).randint(0, 256, (4, 8, 8, 3), np.uint8)
     batches = iter(tf.data.Dataset.from_tensors((images, np.zeros([4, 0], np.float32))))
-    statistics = trainer.run_round(batches, lod=0.0, minibatch=4, G_lrate=0.01, D_lrate=0.01, nimg=0, num_pairs=1)
+    (statistics,) = trainer.run(batches, make_stage(), nimg=0)
     values = {name: value.numpy() for name, value in statistics.items() if not name.startswith("Timing/")}
-    for name, optimizer in trainer.state().items():  # beta1 is 0: the first moments are the gradients
-        values.update({f"{name}/{weight}": gradient for weight, gradient in optimizer["first_moments"].items()})
+    for name in ("G_optimizer", "D_optimizer"):  # beta1 is 0: the first moments are the gradients
+        moments = trainer.state()[name]["first_moments"]
+        values.update({f"{name}/{weight}": gradient for weight, gradient in moments.items()})
     for kind, network in made.items():
         values.update({f"{kind}/{name}": weight.numpy() for name, weight in networks.named_weights(network).items()})
     return values

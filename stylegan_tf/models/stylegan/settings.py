@@ -63,7 +63,7 @@ class Settings(TrainingSettings):
         ["G.truncation_psi", "G.truncation_cutoff", "G.style_mixing_prob", "G.w_avg_beta", "G.fused_scale", "D.fused_scale"]
     )
 
-    model: Literal["stylegan"] = "stylegan"
+    model: Literal["stylegan"] = "stylegan"  # fixed
     G: GeneratorSettings = field(default_factory=GeneratorSettings)
     D: DiscriminatorSettings = field(default_factory=DiscriminatorSettings)
 
