@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from metrics import real_images, weights
+from metrics import real_images
 from metrics.digests import network_digest
-from metrics.extractors.rounding import ROUNDING
-from metrics.feature_stats import Moments
-from metrics.feature_store import FeatureStore, key_of
+from metrics.features.moments import Moments
+from metrics.features.rounding import ROUNDING
+from metrics.features.store import FeatureStore, cached_moments, key_of
 from metrics.generated import CHUNK
+from metrics.networks import weights
 from metrics.options import Options
 from metrics.sources import check_fit, open_held_out
-from metrics.stats_cache import cached_moments
 from metrics.workers import make_workers, run_in_order
 from stylegan_tf import data
 from stylegan_tf.progress_bar import track

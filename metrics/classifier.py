@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from metrics.feature_store import key_of
+from metrics.features.store import key_of
 from metrics.labels import check_labels, is_attributes
 from stylegan_tf import data
 from stylegan_tf.array_files import read_npz

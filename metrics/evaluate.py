@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from metrics import inception_score, labels, registry, report, sources, weights
+from metrics import inception_score, labels, registry, report, sources
 from metrics.digests import classifier_digest
-from metrics.feature_store import key_of
+from metrics.features.store import key_of
+from metrics.networks import weights
 from metrics.options import Options
 from metrics.registry import Metric
 from metrics.result import Result

@@ -9,8 +9,7 @@ if __name__ == "__main__":  # run by its path: the checkout is what must be impo
 
     sys.exit(run_metric("fid50k", __doc__))
 
-from metrics.feature_stats import Moments
-from metrics.frechet import FrechetReference
+from metrics.features.moments import FrechetReference, Moments
 from metrics.intervals import jackknife
 from metrics.registry import Metric
 from metrics.score import Score

@@ -47,7 +47,7 @@ def load_last_layer(options) -> np.ndarray:
     Raises:
         UserError: the file ends at the pool features.
     """
-    from metrics import weights
+    from metrics.networks import weights
 
     arrays = weights.load_inception(options.inception)
     if "logits/kernel" not in arrays:

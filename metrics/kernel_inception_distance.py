@@ -11,8 +11,8 @@ if __name__ == "__main__":  # run by its path: the checkout is what must be impo
 
 import numpy as np
 
+from metrics.features.pairwise import blocks
 from metrics.intervals import Estimate, jackknife
-from metrics.pairwise import blocks
 from metrics.registry import Metric
 from metrics.score import Score
 

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from metrics.features.pairwise import NearestSearch
 from metrics.intervals import Estimate
-from metrics.pairwise import NearestSearch
 from metrics.registry import Metric
 from metrics.score import Score
 

@@ -7,8 +7,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from metrics import real_images
+from metrics.features.pairwise import NearestSearch
 from metrics.generated import CHUNK
-from metrics.pairwise import NearestSearch
 from stylegan_tf import data
 
 NUM_SHOWN = 3  # neighbours a row of the figure, by pixels and by features

@@ -88,7 +88,7 @@ def _options(parsed: argparse.Namespace) -> Options:
 
 
 def _fetch(options: Options) -> int:
-    from metrics import weights
+    from metrics.networks import weights
 
     weights.load_inception(options.inception)
     weights.load_lpips(options.lpips)

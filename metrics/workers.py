@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from metrics import weights
-from metrics.extractors.inception import Inception
-from metrics.extractors.lpips import Lpips
+from metrics.features.inception import Inception
+from metrics.features.lpips import Lpips
 from metrics.generated import Generated
+from metrics.networks import weights
 from metrics.options import Options
 
 _FEATURE_BATCH = 32  # 299x299 images; 64 gained nothing and took 200 MB more

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from metrics import weights
+from metrics.networks import weights
 
 _GOLDEN = Path(__file__).resolve().parents[3] / "shared" / "golden"
 

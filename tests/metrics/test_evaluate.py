@@ -8,11 +8,11 @@ import pytest
 import tensorflow as tf
 
 import stylegan_tf
-from metrics import evaluate, feature_store, program, registry, report
+from metrics import evaluate, program, registry, report
 from metrics.bench import Bench
-from metrics.extractors.rounding import ROUNDING
-from metrics.feature_stats import moments_of
-from metrics.frechet import frechet_distance
+from metrics.features import store as feature_store
+from metrics.features.moments import frechet_distance, moments_of
+from metrics.features.rounding import ROUNDING
 from metrics.generated import CHUNK
 from metrics.intervals import Estimate
 from metrics.options import Options

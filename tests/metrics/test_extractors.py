@@ -7,11 +7,9 @@ import PIL.Image
 import pytest
 import tensorflow as tf
 
-from metrics.extractors.inception import Inception
-from metrics.extractors.lpips import Lpips
-from metrics.extractors.resize import clean, legacy_tensorflow
-from metrics.feature_stats import moments_of
-from metrics.frechet import frechet_distance
+from metrics.features.inception import Inception, clean, legacy_tensorflow
+from metrics.features.lpips import Lpips
+from metrics.features.moments import frechet_distance, moments_of
 from metrics.kernel_inception_distance import kernel_distance
 from metrics.precision_recall import manifold_samples
 

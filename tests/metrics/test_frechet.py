@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from metrics.feature_stats import Moments, moments_of
-from metrics.frechet import frechet_distance, gaussian_distance
+from metrics.features.moments import Moments, frechet_distance, gaussian_distance, moments_of
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from metrics import evaluate, registry, sources, weights
+from metrics import evaluate, registry, sources
+from metrics.networks import weights
 from metrics.options import Options
 from stylegan_tf import data
 from stylegan_tf.errors import UserError
@@ -19,7 +20,8 @@ _WITHOUT_TENSORFLOW = """
 import sys
 sys.modules["tensorflow"] = sys.modules["keras"] = None
 sys.modules["scipy.stats"] = None  # 12 s on a busy machine, for one quantile
-from metrics import program, weights
+from metrics import program
+from metrics.networks import weights
 weights.load_inception = weights.load_lpips = lambda *_: {}
 for arguments in ARGUMENTS:
     print(program.run_all(arguments), flush=True)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from metrics.extractors.inception_layers import INCEPTION_LAYERS
-from metrics.extractors.rounding import RoundedConvolution, is_rounded, two_parts
+from metrics.features.rounding import RoundedConvolution, is_rounded, two_parts
+from metrics.networks.conversion import INCEPTION_LAYERS
 
 
 def _through_bfloat16(x):

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from metrics import intervals
+from metrics.features.pairwise import NearestSearch
 from metrics.inception_score import split_scores
 from metrics.kernel_inception_distance import kernel_distance
 from metrics.nearest_neighbours import nearness
-from metrics.pairwise import NearestSearch
 from metrics.precision_recall import manifold_samples
 from metrics.real_images import select
 

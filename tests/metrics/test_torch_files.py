@@ -9,7 +9,7 @@ from collections import OrderedDict
 import numpy as np
 import pytest
 
-from metrics.torch_files import read_torch_file
+from metrics.networks.torch_files import read_torch_file
 from stylegan_tf.errors import MissingFileError, UserError
 from tests import hostile_arrays
 

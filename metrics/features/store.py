@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from stylegan_tf.array_files import read_npy
+from metrics.features.moments import Moments
+from stylegan_tf.array_files import read_npy, read_npz
 from stylegan_tf.errors import UserError
 from stylegan_tf.files import atomic_path
 
 VERSION = 1  # of what is computed; part of every key
+_MAX_MOMENTS_BYTES = 64 << 20  # 2048 features take 34 MB
 
 
 def key_of(protocol: dict[str, Any]) -> str:
@@ -63,3 +65,23 @@ def _read(path: Path) -> np.ndarray | None:
         return read_npy(path)
     except UserError:
         return None
+
+
+def cached_moments(folder: Path, protocol: dict[str, Any], make: Callable[[], Moments]) -> Moments:
+    """Moments of a protocol: from the cache, or made and kept.
+
+    Args:
+        folder: of the cache.
+        protocol: everything the moments depend on; the dataset by its content digest.
+        make: computes them.
+    """
+    path = folder / f"moments-{key_of(protocol)}.npz"
+    try:
+        return Moments.from_arrays(read_npz(path, ("count", "total", "outer"), max_bytes=_MAX_MOMENTS_BYTES))
+    except UserError:  # missing, or not what it should be: made anew
+        pass
+    moments = make()
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic_path(path) as temporary:
+        np.savez(temporary, **moments.as_arrays())
+    return moments

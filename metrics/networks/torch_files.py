@@ -1,20 +1,55 @@
-"""Tensors, storages and modules of PyTorch as plain records, and the arrays behind them."""
+"""Reads the arrays of PyTorch files (.pt, .pth: zip, legacy, TorchScript) without PyTorch and without running what is inside."""
 
+import os
+import stat
+import struct
+import zipfile
 from collections.abc import Iterator, Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from stylegan_tf.errors import UserError
-from stylegan_tf.safe_pickle import Record
+from stylegan_tf.errors import MissingFileError, UserError
+from stylegan_tf.safe_pickle import Record, read_next
 from stylegan_tf.safe_pickle.values import check_key
+from stylegan_tf.zip_directory import MAX_DIRECTORY_BYTES, directory_bytes
 
+MAX_PICKLE_BYTES = 16 << 20  # the program part of a weights file is small: Inception's is 28 kB
+_LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _MAX_DIMENSIONS = 32
 _DTYPES = {
     "DoubleStorage": "<f8", "FloatStorage": "<f4", "HalfStorage": "<f2", "LongStorage": "<i8", "IntStorage": "<i4",
     "ShortStorage": "<i2", "CharStorage": "i1", "ByteStorage": "u1", "BoolStorage": "?",
 }  # fmt: skip
+
+
+def read_torch_file(path: str | os.PathLike) -> dict[str, np.ndarray]:
+    """Arrays of a PyTorch file by name ("layers.0.weight"), in the order in which the file lists them.
+
+    Only tensors, numbers, strings and containers are read. TorchScript modules become containers of their attributes;
+    their code is not looked at. Names of other classes or functions in the file are refused. Arrays are read-only and
+    stay on disk until they are looked at, so that a file costs no memory but for what is taken from it.
+
+    Raises:
+        MissingFileError: no such file.
+        UserError: not a PyTorch file, damaged, larger than expected, or it holds more than data.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise MissingFileError(f"{path} does not exist. Expected a PyTorch weights file (.pt or .pth).")
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise UserError(f"{path} is not a file.")
+    storages: dict[str, Storage] = {}
+    try:
+        tree = _read_zip(path, storages) if _is_zip(path) else _read_legacy(path, storages)
+        return arrays_of(tree, storages)
+    except UserError:
+        raise
+    except Exception as error:  # hostile bytes can fail in any way: they must end in a message
+        reason = f"{type(error).__name__}: {error}"[:200]
+        raise UserError(f"{path} cannot be read as a PyTorch weights file ({reason}).") from error
 
 
 class Storage:
@@ -144,3 +179,75 @@ def _array(storage: Storage, offset: int, shape: tuple, stride: tuple) -> np.nda
         return np.empty(shape, storage.dtype)
     steps = [step * storage.dtype.itemsize for step in stride]
     return np.lib.stride_tricks.as_strided(storage.flat[offset:], shape, steps, writeable=False).view(np.ndarray)
+
+
+def _is_zip(path: Path) -> bool:
+    with open(path, "rb") as file:
+        return file.read(4) == b"PK\x03\x04"
+
+
+def _read_zip(path: Path, storages: dict[str, Storage]) -> Any:
+    """The object in data.pkl of a zip archive, storages mapped from its data/ folder."""
+    with open(path, "rb") as file:
+        num_bytes = directory_bytes(file)
+    if num_bytes is None or num_bytes > MAX_DIRECTORY_BYTES:
+        raise UserError(f"{path} is cut, or lists more files than PyTorch writes.")
+    with zipfile.ZipFile(path) as archive:
+        programs = [name for name in archive.namelist() if name.endswith("/data.pkl") and name.count("/") == 1]
+        if len(programs) != 1:
+            raise UserError(f"{path} is a zip archive without a PyTorch data.pkl.")
+        if archive.getinfo(programs[0]).file_size > MAX_PICKLE_BYTES:
+            raise UserError(f"{path}: data.pkl is larger than {MAX_PICKLE_BYTES >> 20} MiB.")
+        program = archive.read(programs[0])
+        tree = _interpret(BytesIO(program), path, len(program), storages)
+        folder = programs[0].rsplit("/", 1)[0]
+        for key, storage in storages.items():
+            entry = archive.getinfo(f"{folder}/data/{key}")
+            if entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1:  # as PyTorch writes them: nothing to unpack
+                raise UserError(f"{path}: storage {key[:40]} is packed.")
+            if entry.file_size < storage.num_bytes:
+                raise UserError(f"{path}: storage {key[:40]} has {entry.file_size} bytes, not those of {storage.size} numbers.")
+            storage.map(path, _start_of(path, entry))
+    return tree
+
+
+def _start_of(path: Path, entry: zipfile.ZipInfo) -> int:
+    """Where the bytes of a member begin: behind its own header, whose length the directory does not tell."""
+    with open(path, "rb") as file:
+        file.seek(entry.header_offset)
+        header = file.read(30)
+    if header[:4] != b"PK\x03\x04":
+        raise ValueError("a member without a header")
+    return entry.header_offset + 30 + sum(struct.unpack("<2H", header[26:30]))
+
+
+def _read_legacy(path: Path, storages: dict[str, Storage]) -> Any:
+    """The object of a file written before PyTorch 1.6: four pickles, a list of keys, then the raw numbers."""
+    size = path.stat().st_size
+    with open(path, "rb") as file:
+        if file.read(1) != b"\x80":
+            raise UserError(f"{path} is not a PyTorch file.")
+        file.seek(0)
+        if _interpret(file, path, size, storages) != _LEGACY_MAGIC:
+            raise UserError(f"{path} is not a PyTorch file.")
+        _interpret(file, path, size, storages)  # protocol version
+        _interpret(file, path, size, storages)  # sizes of C types where it was written
+        tree = _interpret(file, path, size, storages)
+        for key in _interpret(file, path, size, storages):
+            storage = storages[str(key)]
+            count = int.from_bytes(file.read(8), "little")
+            if count != storage.size:
+                raise UserError(f"{path}: storage {str(key)[:40]} has {count} numbers, expected {storage.size}.")
+            storage.map(path, file.tell())
+            file.seek(storage.num_bytes, os.SEEK_CUR)
+    return tree
+
+
+def _interpret(file, path: Path, size: int, storages: dict[str, Storage]) -> Any:
+    """One pickle. Storages that it names are added to `storages`."""
+
+    def persistent(*facts: Any) -> Record:
+        return storage_of(facts, storages)
+
+    allowed: Mapping = TorchNames()
+    return read_next(file, path, size, allowed=allowed, persistent=persistent)
