@@ -59,6 +59,11 @@ class Options:
         if self.seed < 0:
             raise UserError(f"seed must be 0 or more. Received: {self.seed}")
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether images are generated without truncation and with random noise, which any generator can do."""
+        return self.truncation_psi == 1 and self.noise_mode == "random"
+
     def batch_size_for(self, resolution: int) -> int:
         """Images at a time: about two million pixels, so that memory does not grow with the resolution."""
         return self.batch_size or max(4, min(64, 2**21 // resolution**2))

@@ -1,4 +1,4 @@
-"""Which real images a score is taken against: how often each counts, and which are mirrored."""
+"""The real images of a score: how often each counts, and which are mirrored."""
 
 import dataclasses
 import hashlib
@@ -15,7 +15,7 @@ class RealSelection:
     """Real images of a score.
 
     Attributes:
-        indices: int [n], place in the dataset.
+        indices: int [n], number in the dataset.
         is_mirrored: bool [n].
         counts: int [n], how often each counts.
         num_distinct: different photographs among them.
@@ -33,7 +33,7 @@ class RealSelection:
 
     @property
     def digest(self) -> str:
-        """Stands for the choice."""
+        """Digest of the selection."""
         parts = (self.indices.astype("<i8"), self.is_mirrored.astype("?"), self.counts.astype("<i8"))
         return hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()[:24]
 
@@ -44,9 +44,9 @@ def select(num_in_dataset: int, num_images: int | None, *, is_mirrored: bool, se
     Args:
         num_in_dataset: size of the dataset.
         num_images: the first so many; None: each once.
-        is_mirrored: every image is mirrored with probability one half, anew each time it comes.
+        is_mirrored: every image is mirrored with probability one half, independently each time it occurs.
         seed: of the mirroring.
-        repeat: a dataset below `num_images` starts over, as the original's fid50k does.
+        repeat: a dataset below `num_images` is repeated, as in the original's fid50k.
     """
     total = num_in_dataset if num_images is None else (num_images if repeat else min(num_images, num_in_dataset))
     indices = np.arange(total) % num_in_dataset

@@ -1,13 +1,15 @@
 """One call for every network file: ours, an official StyleGAN pickle, or the latest snapshot of a run folder."""
 
+import dataclasses
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stylegan_tf.errors import MissingFileError, UserError
 
 if TYPE_CHECKING:
+    from stylegan_tf.legacy.arrays import OfficialArrays
     from stylegan_tf.snapshot import Networks
 
 SNAPSHOT_NAME = re.compile(r"network-(?:final|snapshot-(\d+)(?:-nimg(\d+))?)\.pkl")
@@ -36,6 +38,40 @@ def load(path: str | os.PathLike, *, dtype: str | None = None) -> "Networks":
     from stylegan_tf.legacy import load_official
 
     return load_official(path, dtype=dtype)
+
+
+@dataclasses.dataclass(frozen=True)
+class StoredNetworks:
+    """The content of a network file, from which its facts and its networks can be made without reading it again.
+
+    Attributes:
+        path: the file.
+        value: a snapshot of ours as plain values, or the arrays of an official pickle.
+    """
+
+    path: Path
+    value: "dict[str, Any] | OfficialArrays"
+
+
+def read(path: str | os.PathLike) -> StoredNetworks:
+    """Reads a network file without TensorFlow; arguments and errors as for `load`."""
+    from stylegan_tf.legacy import is_official
+    from stylegan_tf.legacy.arrays import read_official
+    from stylegan_tf.safe_pickle import read_pickle
+
+    path = find_snapshot(path)
+    return StoredNetworks(path, read_official(path) if is_official(path) else read_pickle(path))
+
+
+def build(stored: StoredNetworks) -> "Networks":
+    """The networks of a file that was read, in float32; errors as for `load`."""
+    from stylegan_tf.legacy.arrays import OfficialArrays
+    from stylegan_tf.legacy.official import make_networks
+    from stylegan_tf.snapshot import make_snapshot_networks
+
+    if isinstance(stored.value, OfficialArrays):
+        return make_networks(stored.value, source=str(stored.path))
+    return make_snapshot_networks(stored.value, stored.path)
 
 
 def find_snapshot(path: str | os.PathLike) -> Path:

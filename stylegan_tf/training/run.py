@@ -12,10 +12,11 @@ from stylegan_tf import data, settings_text, snapshot
 from stylegan_tf.settings import TrainingSettings
 from stylegan_tf.training import faults, progress
 from stylegan_tf.training.agreement import Agreement
+from stylegan_tf.training.best import SnapshotScores
 from stylegan_tf.training.build import identity_of, make_trainer
 from stylegan_tf.training.control import Control
 from stylegan_tf.training.devices import Devices, peak_gpu_memory_gb
-from stylegan_tf.training.outputs import OnSnapshot, Outputs
+from stylegan_tf.training.outputs import Outputs
 from stylegan_tf.training.run_dir import RunDir
 from stylegan_tf.training.schedule import Stage, TrainingSchedule, needs_new_optimizers
 from stylegan_tf.training.states import States
@@ -43,7 +44,7 @@ class Run:
         dataset: Any,
         devices: Devices,
         networks: tuple,
-        on_snapshot: OnSnapshot | None = None,
+        on_snapshot: SnapshotScores | None = None,
     ):
         self.settings = settings
         self.plain_settings = settings_text.to_plain(settings)

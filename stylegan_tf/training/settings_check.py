@@ -6,7 +6,6 @@ from typing import Any
 from stylegan_tf.errors import UserError
 from stylegan_tf.resolution import MIN_RESOLUTION, check_resolution, is_power_of_two
 from stylegan_tf.settings import TrainingSettings
-from stylegan_tf.training.best import check_best_metric
 from stylegan_tf.training.schedule import TrainingSchedule, rescaled
 
 
@@ -23,7 +22,6 @@ def check(settings: TrainingSettings, dataset: Any = None) -> TrainingSettings:
     """
     _check_numbers(settings)
     _check_networks(settings)
-    check_best_metric(settings.run.best_metric)
     if dataset is None:
         return settings
     settings = _with_resolution(settings, dataset)

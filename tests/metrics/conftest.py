@@ -52,11 +52,11 @@ class ProjectedPixels:
 @pytest.fixture
 def stand_in(monkeypatch, tmp_path):
     """Inception replaced, cache and all results below tmp_path."""
-    from metrics import workers
+    from metrics import generated
 
     extractor = ProjectedPixels()
     monkeypatch.setenv(weights.CACHE_VARIABLE, str(tmp_path / "cache"))
-    monkeypatch.setattr(workers, "_inception", lambda *_: extractor)
+    monkeypatch.setattr(generated, "_inception", lambda *_: extractor)
     monkeypatch.setattr(weights, "load_inception", lambda *_: {})
     return extractor
 

@@ -10,10 +10,11 @@ import tensorflow as tf
 import stylegan_tf
 from metrics import evaluate, program, registry, report
 from metrics.bench import Bench
-from metrics.features import store as feature_store
+from metrics.during_training import snapshot_scores
+from metrics.features import store
 from metrics.features.moments import frechet_distance, moments_of
 from metrics.features.rounding import ROUNDING
-from metrics.generated import CHUNK
+from metrics.features.store import CHUNK
 from metrics.intervals import Estimate
 from metrics.options import Options
 from metrics.result import Result
@@ -130,16 +131,16 @@ def test_real_features_go_where_moments_suffice(snapshot_networks, tmp_path):
 
 
 def test_a_store_that_another_process_removes_is_made_again(tmp_path, monkeypatch):
-    store = feature_store.FeatureStore(tmp_path / "fakes")
+    fakes = store.FeatureStore(tmp_path / "fakes")
     save, fails = np.save, [True]
 
     def save_in_a_removed_folder(path, values):
         if fails.pop() if fails else False:
-            store.remove()
+            fakes.remove()
         save(path, values)
 
-    monkeypatch.setattr(feature_store.np, "save", save_in_a_removed_folder)
-    assert store.get(0, 3, lambda: np.ones((3, 2))).shape == (3, 2)
+    monkeypatch.setattr(store.np, "save", save_in_a_removed_folder)
+    assert fakes.get(0, 3, lambda: np.ones((3, 2))).shape == (3, 2)
     assert (tmp_path / "fakes" / "00000.npy").exists()
 
 
@@ -239,12 +240,12 @@ def test_bad_arguments_end_in_one_message(arguments, message, capsys):
 def test_another_kind_of_data_is_refused(snapshot_networks, tmp_path):
     with data.DatasetWriter(tmp_path / "grey", resolution=8, channels=1) as writer:
         writer.add(np.zeros((8, 8, 1), np.uint8))
-    with pytest.raises(UserError, match="1 channels, the network draws 3"):
+    with pytest.raises(UserError, match="1 channels, the network generates 3"):
         evaluate.evaluate(snapshot_networks, registry.parse_list("fid40"), Options(), dataset_path=tmp_path / "grey")
 
 
 def test_callback_of_training(snapshot_networks, tmp_path, leaves_path):
-    callback = evaluate.on_snapshot(["fid50k", "kid50k_full"], leaves_path, tmp_path, num_images=40)
+    callback = snapshot_scores(["fid50k", "kid50k_full"], leaves_path, tmp_path, num_images=40)
     values = callback(tmp_path / "network-snapshot-000007.pkl", snapshot_networks, 7000)
     assert set(values) == {name + end for name in ("fid40", "kid40_full") for end in ("", "/low", "/high")}
     assert values["fid40/low"] < values["fid40"] < values["fid40/high"]
@@ -254,18 +255,18 @@ def test_callback_of_training(snapshot_networks, tmp_path, leaves_path):
 
 def test_callback_refuses_before_training_starts(tmp_path, leaves_path):
     with pytest.raises(UserError, match="no metric 'fud'"):
-        evaluate.on_snapshot(["fud"], leaves_path, tmp_path)
+        snapshot_scores(["fud"], leaves_path, tmp_path)
     with pytest.raises(UserError, match="no dataset"):
-        evaluate.on_snapshot(["fid"], tmp_path / "nothing", tmp_path)
+        snapshot_scores(["fid"], tmp_path / "nothing", tmp_path)
 
 
 def test_a_time_budget_sizes_the_first_snapshot_and_is_kept(snapshot_networks, tmp_path, leaves_path, monkeypatch):
-    from metrics import time_budget
+    from metrics import during_training
 
-    monkeypatch.setattr(time_budget, "images_per_sec", lambda *_: 100.0)
-    callback = evaluate.on_snapshot(["fid50k", "pr50k3"], leaves_path, tmp_path, time_budget_sec=6)
+    monkeypatch.setattr(during_training, "images_per_sec", lambda *_: 100.0)
+    callback = snapshot_scores(["fid50k", "pr50k3"], leaves_path, tmp_path, time_budget_sec=6)
     assert set(callback(tmp_path / "a.pkl", snapshot_networks, 7000)) >= {"fid500", "pr500_3_precision"}
-    monkeypatch.setattr(time_budget, "images_per_sec", lambda *_: 1e6)  # a faster hour later: the scores must still compare
+    monkeypatch.setattr(during_training, "images_per_sec", lambda *_: 1e6)  # a faster hour later: the scores must still compare
     assert "fid500" in callback(tmp_path / "b.pkl", snapshot_networks, 14000)
 
 
@@ -278,17 +279,17 @@ def test_loaded_snapshot_has_the_digest_of_the_network(snapshot_networks, tmp_pa
 
 @pytest.mark.parametrize("name", ["fid", "ppl_wend", "ls"])
 def test_rates_are_measured_on_what_takes_the_time(snapshot_networks, monkeypatch, name):
-    from metrics import time_budget, workers
+    from metrics import during_training, generated
 
-    monkeypatch.setattr(workers, "_lpips", lambda *_: lambda first, second: tf.reduce_sum(first - second, axis=[1, 2, 3]))
+    monkeypatch.setattr(generated, "_lpips", lambda *_: lambda first, second: tf.reduce_sum(first - second, axis=[1, 2, 3]))
     bench = Bench(snapshot_networks, data.open_dataset(snapshot_networks.dataset["path"]), Options())
-    assert time_budget.images_per_sec(bench, registry.parse(name)) > 1
+    assert during_training.images_per_sec(bench, registry.parse(name)) > 1
 
 
 def test_passes_share_a_budget(monkeypatch):
-    from metrics import time_budget
+    from metrics import during_training
 
-    monkeypatch.setattr(time_budget, "images_per_sec", lambda bench, metric: 50.0 if metric.module.startswith("percep") else 10.0)
+    monkeypatch.setattr(during_training, "images_per_sec", lambda bench, metric: 50.0 if metric.stem == "ppl" else 10.0)
     metrics = registry.parse_list("fid50k,kid50k_full,ppl_wfull,fid300")
-    assert time_budget.fitting(metrics, None, 240) == [1000, 1000, 5000, 300]  # two passes of two minutes
-    assert time_budget.fitting(metrics, None, 1) == [250, 250, 250, 250]  # never below
+    assert during_training.fitting(metrics, None, 240) == [1000, 1000, 5000, 300]  # two passes of two minutes
+    assert during_training.fitting(metrics, None, 1) == [250, 250, 250, 250]  # never below

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from metrics import linear_svm
 from metrics.generated import Generated
-from metrics.linear_separability import conditional_entropy, confusion, separability
+from metrics.linear_separability import conditional_entropy, confusion, fit, separability
 from metrics.options import Options
 from metrics.perceptual_path_length import _prepared, path_distances, slerp, trimmed_mean
 
@@ -40,7 +39,7 @@ class SquaredError:
 class WorkerOf:
     def __init__(self, G):
         self.generated = Generated(G, None, lod=0.0, options=Options(batch_size=32), device="/CPU:0")
-        self.lpips, self.device = SquaredError(), "/CPU:0"
+        self.lpips, self.device, self.path_steps = SquaredError(), "/CPU:0", {}
 
 
 @pytest.mark.parametrize("is_full", [True, False])
@@ -123,5 +122,5 @@ def test_machine_is_scikit_learns(points):
     svm = pytest.importorskip("sklearn.svm")
     is_positive = points[:, 0] + 0.5 * np.random.default_rng(6).normal(size=2000) > 0.2
     reference = svm.LinearSVC(dual=False, tol=1e-8, max_iter=10_000).fit(points, is_positive)
-    weights = linear_svm.fit(points, is_positive)
+    weights = fit(points, is_positive)
     np.testing.assert_allclose(weights, np.append(reference.coef_, reference.intercept_), atol=1e-3)

@@ -85,7 +85,7 @@ def test_recorded_dataset_is_looked_for_in_the_checkout_of_the_run(tmp_path, mon
     monkeypatch.chdir(tmp_path)
     snapshot = tmp_path / "checkout" / "results" / "00000-sgan" / "network-snapshot-000007.pkl"
     recorded = {"path": "datasets/apple"}
-    with pytest.raises(UserError, match=r"000007.pkl was trained on datasets/apple, which is not here. Name it: --data FOLDER"):
+    with pytest.raises(UserError, match=r"000007.pkl was trained on datasets/apple, which does not exist here. Name it: --data FOLDER"):
         sources.find_dataset(snapshot, recorded, None)
     there = tmp_path / "checkout" / "datasets" / "apple"
     there.mkdir(parents=True)

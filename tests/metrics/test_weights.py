@@ -50,7 +50,7 @@ def test_a_file_of_something_else_names_the_accepted_ones(empty_cache, tmp_path)
     path = tmp_path / "passwd"  # "cannot be read as a network or state" said nothing of what was wanted
     path.write_text("root:x:0:0\n")
     for load, accepted in ((weights.load_inception, "pt_inception-2015-12-05-6726825d.pth"), (weights.load_lpips, "vgg16-397923af.pth")):
-        with pytest.raises(UserError, match="passwd is no file of") as error:
+        with pytest.raises(UserError, match="passwd is not a file of") as error:
             load(str(path))
         assert accepted in str(error.value)
 
