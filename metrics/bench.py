@@ -24,12 +24,12 @@ Task = Callable[[Worker, int, int], np.ndarray]  # (worker, chunk, count) -> [co
 
 
 class Bench:
-    """Scores one generator against one dataset.
+    """One generator and one dataset to score it against.
 
     Args:
         networks: `G_ema`, `lod`, `dataset` of a snapshot (see docs/architecture.md).
         dataset: real images, from `data.open_dataset`.
-        options: the protocol.
+        options: of the protocol.
     """
 
     def __init__(self, networks: Networks, dataset: data.Dataset, options: Options):
@@ -78,7 +78,7 @@ class Bench:
         }  # fmt: skip
 
     def feature_protocol(self) -> dict[str, Json]:
-        """How images become features."""
+        """The part of the protocol that all scores on features share."""
         precision = ROUNDING if self.options.precision == "bfloat16" else self.options.precision
         return {"features": weights.INCEPTION, "resize": self.options.resize, "precision": precision}
 
@@ -96,7 +96,7 @@ class Bench:
         return real_images.select(self.dataset.num_images, num_images, is_mirrored=self.is_mirrored, seed=self.options.seed, repeat=repeat)
 
     def real_moments(self, selection: RealSelection) -> Moments:
-        """Moments of real images, from the cache where the same images were asked for before."""
+        """Moments of real images, from the cache where the same images were requested before."""
 
         def make() -> Moments:
             moments = None
@@ -115,7 +115,7 @@ class Bench:
 
         Args:
             selection: of images.
-            of: another dataset than the one that is scored against.
+            of: a dataset other than the one that is scored against.
         """
         store = self._real_store(selection, of or self.dataset)
         self._needed.add(store.folder)

@@ -152,7 +152,7 @@ def _key(bench: "Bench", classifier: Classifier) -> dict[str, str]:
 
 
 def _outputs(bench: "Bench", logits: Logits, key: dict[str, str], num_images: int) -> np.ndarray:
-    """float32 [num_images, k] of a function of uint8 images on the device, kept under a key that stands for the function."""
+    """float32 [num_images, k] of a function of uint8 images on the device, stored under a key that identifies the function."""
 
     def task(worker: "Worker", chunk: int, count: int) -> np.ndarray:
         return np.concatenate([logits(images) for _, images in worker.generated.batches(chunk, count)])
@@ -169,7 +169,7 @@ def _of_users_file(bench: "Bench", path: str, origin: str, num_images: int) -> n
         raise UserError(f"{path} cannot be read as a Keras model: {error}") from error
     side = model.input_shape[1] or bench.G.resolution
     if model.input_shape[-1] != bench.G.channels or bench.G.resolution % side:
-        raise UserError(f"{path} takes images {model.input_shape[1:]}; the network generates {bench.G.resolution} x {bench.G.channels}.")
+        raise UserError(f"{path} expects images {model.input_shape[1:]}; the network generates {bench.G.resolution} x {bench.G.channels}.")
 
     outputs = _outputs(bench, lambda images: _model_logits(model, images, side), {"classifier": origin}, num_images)
     return outputs if outputs.shape[1] == 1 else _each_against_the_rest(outputs)

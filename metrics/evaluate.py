@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def prepare(metrics: Iterable[Metric], options: Options, dataset: data.Dataset | None = None) -> None:
-    """Checks that everything the metrics need is there, before any slow work; without TensorFlow.
+    """Checks that everything the metrics need is available, before any slow work; without TensorFlow.
 
     Args:
         metrics: from `registry.parse_list`.
@@ -112,7 +112,7 @@ def evaluate(
 
 @contextlib.contextmanager
 def _whole_float32() -> Iterator[None]:
-    """Float32 products in float32: TensorFlow cuts their factors to TF32's 10 bits on GPUs from Ampere on, and the score with them."""
+    """Multiplies float32 in float32: on GPUs from Ampere on, TensorFlow otherwise rounds the factors to the 10 bits of TF32."""
     import tensorflow as tf
 
     precision = tf.config.experimental

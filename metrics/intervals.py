@@ -1,4 +1,4 @@
-"""How far a score may be off: bootstrap and jackknife intervals of 95 %."""
+"""Intervals of scores at 95 %: bootstrap and jackknife."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ LEVEL = 0.95
 
 @dataclasses.dataclass(frozen=True)
 class Estimate:
-    """A value with the interval that contains it with 95 % confidence, and how that was found."""
+    """A value with its 95 % confidence interval and the method of the interval."""
 
     value: float
     low: float | None = None
@@ -35,12 +35,12 @@ def bootstrap(samples: np.ndarray, statistic: Callable[[np.ndarray], float], *, 
 
 
 def jackknife(value: float, without_part: Sequence[float], what: str) -> Estimate:
-    """Interval from the values found with one of g equal parts left out each time (delete-a-group jackknife).
+    """Interval from the values with one of g equal parts left out each time (delete-a-group jackknife).
 
     Args:
         value: of everything together.
         without_part: g values.
-        what: was parted, for the text ("generated images").
+        what: what was split, for the text ("generated images").
 
     Source: Shao and Wu 1989; Student's t with g - 1 degrees of freedom.
     """

@@ -60,7 +60,7 @@ class LinearSeparability(Metric):
 
 
 def latents_and_styles(bench: "Bench", chosen: np.ndarray) -> Iterator[np.ndarray]:
-    """Yields z [n, z_dim], then w [n, w_dim], of generated images by number (ascending); drawn again, not kept."""
+    """Yields z [n, z_dim], then w [n, w_dim], of generated images by number (ascending); computed again, not stored."""
     import tensorflow as tf
 
     generated = bench.workers[0].generated
@@ -88,7 +88,7 @@ def conditional_entropy(table: np.ndarray) -> float:
 
 
 def separability(tables: list[np.ndarray], *, seed: int) -> Estimate:
-    """exp2 of the summed entropies; its interval draws the images of every table anew, cuts held fixed."""
+    """exp2 of the summed entropies; its interval resamples the images of every table, with fixed cuts."""
     value = 2 ** sum(map(conditional_entropy, tables))
     rng = np.random.default_rng([seed, 0x15])
     entropies = np.zeros(_RESAMPLES)

@@ -71,8 +71,8 @@ class Metric(abc.ABC):
     and `parameters` reads them.
 
     Attributes:
-        num_images: images (pairs for path lengths) to draw.
-        is_full: against each real image once, instead of as many as are drawn.
+        num_images: generated images (pairs for path lengths).
+        is_full: against each real image once, instead of as many as are generated.
 
     Class attributes:
         stem: first part of the name.
@@ -83,7 +83,7 @@ class Metric(abc.ABC):
         min_images: least number of images.
         aliases: other spellings of a name.
         examples, summary, protocol_summary: for lists and messages.
-        needs: what must be there.
+        needs: what must be available.
         values: the numbers that it gives, the main one first.
     """
 
@@ -145,7 +145,7 @@ class Metric(abc.ABC):
             suffix: groups of `suffix_pattern`.
 
         Raises:
-            UserError: parameters that cannot be.
+            UserError: impossible parameters.
         """
         return {}
 
@@ -176,14 +176,15 @@ class Metric(abc.ABC):
     def description(cls) -> str:
         """Three lines for a list of metrics."""
         directions = {True: "lower is better", False: "higher is better", None: "neither end is better"}
-        parts = [
-            f"{value.part}: {directions[value.lower_is_better]}" if value.part else directions[value.lower_is_better]
-            for value in cls.values
-        ]
+        parts: dict[str, list[str]] = {}
+        for value in cls.values:
+            parts.setdefault(directions[value.lower_is_better], []).append(value.part)
+        values = [f"{', '.join(names)}: {direction}" if any(names) else direction for direction, names in parts.items()]
         needs = ", ".join(need.value for need in Need if need in cls.needs)
         return (
             f"{cls.examples:44} {cls.summary}\n    {cls.protocol_summary}\n"
-            f"    {', '.join(parts)}; needs {needs or 'nothing else'}; {cls.min_images} images or more, {cls.default_images:,} by default"
+            f"    {', '.join(values)}; needs {needs or 'generated images only'}; "
+            f"{cls.min_images} images or more, {cls.default_images:,} by default"
         )
 
 

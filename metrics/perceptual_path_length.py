@@ -34,8 +34,8 @@ _TIMES = 5  # stream of random numbers
 class PerceptualPathLength(Metric):
     """Mean LPIPS between images of two latents a step of 1e-4 apart, over 1e-8, without the lowest and highest percent.
 
-    The path runs between two random latents: on the sphere in z, on a straight line in w; the step is taken anywhere on
-    it ("full") or at its start ("end"). Noise is drawn anew for every pair and is the same for both of its images.
+    The path runs between two random latents: on the sphere in z, on a straight line in w; the step is anywhere on
+    it ("full") or at its start ("end"). Noise is sampled for every pair and is the same for both of its images.
 
     Attributes:
         space: "z" or "w".
@@ -82,7 +82,7 @@ class PerceptualPathLength(Metric):
 
 
 def trimmed_mean(distances: np.ndarray) -> float:
-    """Mean of what lies between the first and the last percentile, both included."""
+    """Mean of the values from the first to the last percentile, both included."""
     low = np.percentile(distances, _TRIM_PERCENT, method="lower")
     high = np.percentile(distances, 100 - _TRIM_PERCENT, method="higher")
     return float(np.mean(distances[(distances >= low) & (distances <= high)]))
@@ -143,7 +143,7 @@ def slerp(first: "tf.Tensor", second: "tf.Tensor", times: "tf.Tensor") -> "tf.Te
 
 
 def _prepared(images: "tf.Tensor", crop: str) -> "tf.Tensor":
-    """Cropped where asked for, and reduced by whole factors to about 256 pixels a side, as LPIPS was trained on."""
+    """Images cropped by the options and reduced by whole factors to about 256 pixels a side, as in the training of LPIPS."""
     import tensorflow as tf
 
     images = images[..., :3]

@@ -73,15 +73,15 @@ class PrecisionRecall(Metric):
 
 
 def manifold_samples(reals: np.ndarray, fakes: np.ndarray, k: int) -> dict[str, np.ndarray]:
-    """What each image adds to the four scores; each score is the mean of its array.
+    """Contribution of each image to the four scores; each score is the mean of its array.
 
     Args:
         reals, fakes: features [N, D] and [M, D].
         k: neighbours that span the ball around an image.
 
     Returns:
-        precision [M]: 1 where a fake lies in a real image's ball. recall [N]: 1 where a real image lies in a fake's ball.
-        density [M]: real balls that hold a fake, over k. coverage [N]: 1 where a real ball holds a fake.
+        precision [M]: 1 where a fake is in a real image's ball. recall [N]: 1 where a real image is in a fake's ball.
+        density [M]: real balls that contain a fake, over k. coverage [N]: 1 where a real ball contains a fake.
     """
     reals, fakes = centred(reals, fakes)
     real_radii, fake_radii = neighbour_radii(reals, k), neighbour_radii(fakes, k)

@@ -109,7 +109,7 @@ def _score(parsed: argparse.Namespace, metrics: list[Metric], options: Options) 
     if not network.exists():
         raise UserError(f"{network}: no such file or run folder. Expected a snapshot (.pkl) or a run folder.")
     if (parsed.all or parsed.watch) and not network.is_dir():
-        raise UserError(f"--all and --watch take a run folder. {network} is a file.")
+        raise UserError(f"--all and --watch need a run folder. {network} is a file.")
     from metrics import evaluate, report, sources
 
     is_single = not (parsed.all or parsed.watch)

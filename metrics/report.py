@@ -127,7 +127,7 @@ def _columns(results: list[Result]) -> dict[str, list[Result]]:
 
 
 def _comparable(result: Result) -> tuple:
-    """What must be equal for two scores to be compared: all of the protocol but the network itself."""
+    """Protocol and data without the network itself; scores are comparable where this is equal."""
     rest = sorted((name, str(value)) for name, value in result.protocol.items() if name not in ("network", "lod"))
     return str(rest), result.dataset["digest"]
 
@@ -203,6 +203,6 @@ def _axis(draw: ImageDraw.ImageDraw, low: float, high: float, *, is_vertical: bo
 
 
 def _round_step(step: float) -> float:
-    """The next of 1, 2, 5, 10, ... from a step on."""
+    """The smallest of 1, 2, 5, 10, 20, ... that is not below a step."""
     power = 10.0 ** np.floor(np.log10(step))
     return float(next(factor * power for factor in (1, 2, 5, 10) if factor * power >= step))

@@ -20,7 +20,7 @@ class Result:
         nimg: real images the network had seen.
         protocol: every choice that the score depends on.
         dataset: name, digest and number of images.
-        request: key of what was asked for; equal requests give equal scores.
+        request: key of the request; equal requests give equal scores.
         elapsed_sec: duration.
     """
 

@@ -23,14 +23,14 @@ class Sizes(Protocol):
 
 
 def open_dataset_of(stored: StoredNetworks, dataset_path: str | os.PathLike | None) -> data.Dataset:
-    """Opens the dataset that a snapshot is scored against, and checks that the two fit.
+    """Opens the dataset that a snapshot is scored against, and checks that the two match.
 
     Args:
         stored: a snapshot, ours or official.
         dataset_path: real images; None: what the snapshot was trained on.
 
     Raises:
-        UserError: not a snapshot, no dataset, or the two do not fit.
+        UserError: not a snapshot, no dataset, or the two do not match.
     """
     facts = facts_of(stored)
     recorded = stored.value["dataset"] if isinstance(stored.value, dict) else {}  # an official pickle has no record of its data
@@ -45,7 +45,7 @@ def find_dataset(source: str | os.PathLike, recorded: Mapping[str, object] | Non
     Args:
         source: the snapshot. A relative path is looked for here, then in the checkout whose results/RUN/ has the snapshot.
         recorded: what the snapshot says of its data.
-        path: the dataset asked for; None: the recorded one.
+        path: the dataset of the user; None: the recorded one.
 
     Raises:
         UserError: none is recorded, or it does not exist.
@@ -75,7 +75,7 @@ def check_fit(network: Sizes, dataset: data.Dataset) -> None:
     if dataset.channels != network.channels:
         raise UserError(f"{dataset.path} has {dataset.channels} channels, the network generates {network.channels}.")
     if network.label_size and dataset.label_size != network.label_size:
-        raise UserError(f"The network takes labels of {network.label_size} numbers, {dataset.path} has labels of {dataset.label_size}.")
+        raise UserError(f"The network expects labels of {network.label_size} numbers, {dataset.path} has labels of {dataset.label_size}.")
     dataset.level(network.resolution)
 
 

@@ -28,14 +28,14 @@ RESIZES = {"legacy_tensorflow": legacy_tensorflow, "clean": clean}
 
 
 class Inception:
-    """Pool features of uint8 images. Weights are constants on the device that was current when it was made.
+    """Pool features of uint8 images. Weights are constants on the device that was current when it was created.
 
     Args:
         weights: "NAME/kernel" [kh, kw, in, out] and "NAME/bias" [out] of every layer, batch norm folded in.
-        resize: name of the way to 299x299 (`RESIZES`).
-        precision: "float32", or "bfloat16" for the convolutions behind the blocks at 35x35 (features come out as float32 all the same). A
-            processor without such arithmetic computes in float32 and rounds what each layer takes and gives: the numbers of
-            one that has it, up to the order of sums.
+        resize: name of the resize to 299x299 (`RESIZES`).
+        precision: "float32", or "bfloat16" for the convolutions behind the blocks at 35x35 (features are float32 in either case). A
+            processor without such arithmetic computes in float32 and rounds the input and output of each layer, which gives the numbers
+            of a processor that has it, up to the order of sums.
 
     Source: Szegedy et al. 2015, as the frozen graph of 2015-12-05 that FID is defined with.
     """
@@ -67,7 +67,7 @@ class Inception:
             x = self._block_c(x, name)
         x = self._block_d(x, "mixed_8")
         x = self._block_e(x, "mixed_9", pool=_average_pool)
-        x = self._block_e(x, "mixed_10", pool=_max_pool_same)  # the last block takes the maximum: a quirk of that graph
+        x = self._block_e(x, "mixed_10", pool=_max_pool_same)  # the last block pools the maximum: a peculiarity of that graph
         return tf.reduce_mean(tf.cast(x, tf.float32), axis=[1, 2])
 
     def _conv(self, x, name: str, *, stride: int = 1, padding: str = "SAME"):
@@ -155,7 +155,7 @@ class _Convolution:
 
 
 def _three_channels(images):
-    """Grey images are shown to the network as RGB."""
+    """Grey images as RGB."""
     return images if images.shape[-1] == 3 else tf.cond(tf.shape(images)[-1] == 1, lambda: tf.repeat(images, 3, -1), lambda: images)
 
 
@@ -168,5 +168,5 @@ def _max_pool_same(x):
 
 
 def _average_pool(x):
-    """The border counts only pixels that exist. Adds up in float32, which not every processor does for bfloat16."""
+    """At the border only existing pixels count. Sums are float32, which not every processor does for bfloat16."""
     return tf.cast(tf.nn.avg_pool2d(tf.cast(x, tf.float32), 3, 1, "SAME"), x.dtype)

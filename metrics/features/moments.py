@@ -1,4 +1,4 @@
-"""Moments of features in one pass: count, sum and sum of outer products in float64, never the features themselves."""
+"""Moments of features in one pass, and the Fréchet distance between the Gaussians with such moments."""
 
 from collections.abc import Iterable
 
@@ -7,7 +7,7 @@ import scipy.linalg
 
 
 class Moments:
-    """Adds up features batch by batch; gives their mean and unbiased covariance.
+    """Sums of features, batch by batch, and their mean and unbiased covariance.
 
     Moments add and subtract, so those of "all but one part" cost one subtraction.
 
@@ -60,7 +60,7 @@ class Moments:
         return result
 
     def as_arrays(self) -> dict[str, np.ndarray]:
-        """What a file needs to hold them."""
+        """The arrays of a file."""
         return {"count": np.int64(self.count), "total": self.total, "outer": self.outer}
 
     @classmethod
@@ -77,12 +77,17 @@ def moments_of(batches: Iterable[np.ndarray]) -> Moments:
     for features in batches:
         result = (result or Moments(features.shape[1])).add(features)
     if result is None:
-        raise ValueError("Moments of nothing: there was no batch of features.")
+        raise ValueError("Moments need one batch of features or more. Received: none")
     return result
 
 
 def frechet_distance(first: Moments, second: Moments) -> float:
-    """Squared Fréchet distance between the Gaussians with these moments; 0 for equal ones, up to rounding."""
+    """Squared Fréchet distance between the Gaussians with these moments; 0 for equal ones, up to rounding.
+
+    |m1 - m2|^2 + trace(C1 + C2 - 2 sqrt(C1 C2)).
+
+    Source: Fréchet 1957, Heusel et al. 2017.
+    """
     return FrechetReference(first).distance(second)
 
 
@@ -95,7 +100,7 @@ def gaussian_distance(mean1: np.ndarray, covariance1: np.ndarray, mean2: np.ndar
 
 
 class FrechetReference:
-    """One side of several distances: its Cholesky decomposition is done once."""
+    """One side of several distances, with its Cholesky decomposition."""
 
     def __init__(self, moments: Moments):
         self.mean, self.covariance = moments.mean(), moments.covariance()
@@ -116,7 +121,7 @@ def _trace_of_root(factor: np.ndarray, covariance: np.ndarray) -> float:
     """trace(sqrt(C1 C2)) of two positive semidefinite matrices, C1 = L L^T given by its factor L [D, rank].
 
     C1 C2 has the eigenvalues of the symmetric L^T C2 L. A pivoted Cholesky decomposition and the eigenvalues of one
-    symmetric matrix take a tenth of the time of a matrix root, and a rank-deficient C1 makes the matrix smaller.
+    symmetric matrix need a tenth of the time of a matrix root, and a rank-deficient C1 makes the matrix smaller.
     """
     if factor.shape[1] == 0:
         return 0.0

@@ -107,7 +107,7 @@ def inception_arrays(arrays: Mapping[str, np.ndarray], *, kernels: str) -> dict[
         kernels: "OIHW" (PyTorch) or "HWIO" (TensorFlow).
 
     Returns:
-        "NAME/kernel" [kh, kw, in, out] and "NAME/bias" [out] for every layer, and "logits/kernel" [2048, classes] where there is one.
+        "NAME/kernel" [kh, kw, in, out] and "NAME/bias" [out] for every layer, and "logits/kernel" [2048, classes] if the file has one.
     """
     groups = _groups([(name, array) for name, array in arrays.items() if not name.startswith("AuxLogits")])
     if len(groups) != len(INCEPTION_LAYERS):
@@ -140,7 +140,7 @@ def _groups(items: list[tuple[str, np.ndarray]]) -> list[tuple[np.ndarray, dict[
 
 
 def _meaning(name: str) -> str | None:
-    """Which vector of a batch norm a name stands for."""
+    """The vector of a batch norm that a name means."""
     last = name.rsplit("/", 1)[-1].rsplit(".", 1)[-1]
     meanings = {"beta": "beta", "bias": "beta", "gamma": "gamma", "weight": "gamma", "mean": "mean", "var": "variance"}
     return meanings.get(last.removeprefix("running_").removeprefix("moving_").replace("variance", "var"))

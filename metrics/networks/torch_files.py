@@ -29,8 +29,8 @@ def read_torch_file(path: str | os.PathLike) -> dict[str, np.ndarray]:
     """Arrays of a PyTorch file by name ("layers.0.weight"), in the order in which the file lists them.
 
     Only tensors, numbers, strings and containers are read. TorchScript modules become containers of their attributes;
-    their code is not looked at. Names of other classes or functions in the file are refused. Arrays are read-only and
-    stay on disk until they are looked at, so that a file costs no memory but for what is taken from it.
+    their code is ignored. Names of other classes or functions in the file are refused. Arrays are read-only and
+    stay on disk until they are used, so that only used arrays need memory.
 
     Raises:
         MissingFileError: no such file.
@@ -47,13 +47,13 @@ def read_torch_file(path: str | os.PathLike) -> dict[str, np.ndarray]:
         return arrays_of(tree, storages)
     except UserError:
         raise
-    except Exception as error:  # hostile bytes can fail in any way: they must end in a message
+    except Exception as error:  # hostile bytes can fail in any way and must give a message
         reason = f"{type(error).__name__}: {error}"[:200]
         raise UserError(f"{path} cannot be read as a PyTorch weights file ({reason}).") from error
 
 
 class Storage:
-    """A flat array of a file; where it lies may be known only after the tensors that look into it."""
+    """A flat array of a file; its position may be known only after the tensors that refer to it."""
 
     def __init__(self, dtype: str, size: int):
         self.dtype, self.size = np.dtype(dtype), size
@@ -65,14 +65,14 @@ class Storage:
         return self.size * self.dtype.itemsize
 
     def map(self, path: Path, start: int) -> None:
-        """Finds the numbers in a file, `start` bytes behind its beginning; they are not read."""
+        """Maps the numbers of a file from byte `start` on; they are not read."""
         if start + self.num_bytes > path.stat().st_size:
-            raise UserError(f"{path} is cut: a storage of {self.size} numbers ends behind it.")
+            raise UserError(f"{path} is incomplete: a storage of {self.size} numbers ends after it.")
         self.flat = np.memmap(path, self.dtype, "r", start, (self.size,)) if self.size else np.empty(0, self.dtype)
 
 
 class TorchNames(Mapping):
-    """(module, name) -> what stands in for it: containers, tensors, storages, and any class of a TorchScript archive."""
+    """(module, name) -> its replacement: containers, tensors, storages, and any class of a TorchScript archive."""
 
     def __getitem__(self, key: tuple[str, str]):
         module, name = key
@@ -90,7 +90,7 @@ class TorchNames(Mapping):
 
 
 class _StorageType:
-    """Stands for torch.FloatStorage and its kin: a name, never called."""
+    """Placeholder of torch.FloatStorage and similar types, which is never called."""
 
     def __init__(self, dtype: str):
         self.dtype = dtype
@@ -111,7 +111,7 @@ def storage_of(facts: tuple, storages: dict[str, Storage]) -> Record:
 
 
 def _make_tensor(storage: Any, offset: Any, shape: Any, stride: Any, *_: Any) -> Record:
-    """Where a tensor lies in its storage, checked before anything is laid out."""
+    """Position and shape of a tensor in its storage, checked before memory is used."""
     if type(storage) is not Record or storage.name != "storage" or type(shape) not in (tuple, list) or type(stride) not in (tuple, list):
         raise ValueError("a tensor without a storage or a shape")
     numbers = (offset, *shape, *stride)
@@ -133,7 +133,7 @@ def _make_module(*_: Any) -> Record:
 
 
 def _make_dict(pairs: Any = ()) -> dict:
-    for key, _ in pairs:  # Python 2 hands them over at once
+    for key, _ in pairs:  # as Python 2 pickles them
         check_key(key)
     return dict(pairs)
 
@@ -191,7 +191,7 @@ def _read_zip(path: Path, storages: dict[str, Storage]) -> Any:
     with open(path, "rb") as file:
         num_bytes = directory_bytes(file)
     if num_bytes is None or num_bytes > MAX_DIRECTORY_BYTES:
-        raise UserError(f"{path} is cut, or lists more files than PyTorch writes.")
+        raise UserError(f"{path} is incomplete, or lists more files than PyTorch writes.")
     with zipfile.ZipFile(path) as archive:
         programs = [name for name in archive.namelist() if name.endswith("/data.pkl") and name.count("/") == 1]
         if len(programs) != 1:
@@ -203,8 +203,8 @@ def _read_zip(path: Path, storages: dict[str, Storage]) -> Any:
         folder = programs[0].rsplit("/", 1)[0]
         for key, storage in storages.items():
             entry = archive.getinfo(f"{folder}/data/{key}")
-            if entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1:  # as PyTorch writes them: nothing to unpack
-                raise UserError(f"{path}: storage {key[:40]} is packed.")
+            if entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1:  # PyTorch stores them uncompressed
+                raise UserError(f"{path}: storage {key[:40]} is compressed.")
             if entry.file_size < storage.num_bytes:
                 raise UserError(f"{path}: storage {key[:40]} has {entry.file_size} bytes, not those of {storage.size} numbers.")
             storage.map(path, _start_of(path, entry))
@@ -212,7 +212,7 @@ def _read_zip(path: Path, storages: dict[str, Storage]) -> Any:
 
 
 def _start_of(path: Path, entry: zipfile.ZipInfo) -> int:
-    """Where the bytes of a member begin: behind its own header, whose length the directory does not tell."""
+    """Start of the bytes of a member: after its own header, whose length is not in the directory."""
     with open(path, "rb") as file:
         file.seek(entry.header_offset)
         header = file.read(30)

