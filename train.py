@@ -17,6 +17,7 @@ from stylegan_tf.training import run_dir as run_dirs
 from stylegan_tf.training import stopping
 
 if TYPE_CHECKING:
+    from stylegan_tf.data import Dataset
     from stylegan_tf.training.best import SnapshotScores
 
 EXAMPLES = """examples:
@@ -147,7 +148,7 @@ def check_source(init_from: str | None) -> None:
         raise MissingFileError(f"--init-from {init_from}: no such snapshot, run folder or official pickle.")
 
 
-def check_metrics(settings: TrainingSettings, dataset: Any) -> None:
+def check_metrics(settings: TrainingSettings, dataset: "Dataset") -> None:
     """Refuses unknown metrics and missing metric networks before a run folder is made."""
     run = settings.run
     best = run.best_metric
@@ -170,7 +171,7 @@ def check_metrics(settings: TrainingSettings, dataset: Any) -> None:
     evaluate.prepare(metrics, Options(), dataset)
 
 
-def metrics_callback(settings: TrainingSettings, dataset: Any, folder: Path) -> "SnapshotScores | None":
+def metrics_callback(settings: TrainingSettings, dataset: "Dataset", folder: Path) -> "SnapshotScores | None":
     """The scores that training computes after each snapshot, None where no metric was asked for."""
     run = settings.run
     if not run.metrics:

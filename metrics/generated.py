@@ -64,17 +64,17 @@ class Generated:
         """Noise mode of images that are compared with each other: the same seed gives both the same maps."""
         return "none" if self.options.noise_mode == "none" else "random"
 
-    def latents(self, chunk: int, count: int = CHUNK) -> np.ndarray:
-        """float32 z [count, z_dim] of a chunk."""
+    def latents(self, chunk: int) -> np.ndarray:
+        """float32 z [CHUNK, z_dim] of a chunk."""
         rng = np.random.default_rng([self.options.seed, _LATENTS, chunk])
-        return rng.standard_normal((CHUNK, self.G.z_dim), np.float32)[:count]
+        return rng.standard_normal((CHUNK, self.G.z_dim), np.float32)
 
-    def labels(self, chunk: int, count: int = CHUNK) -> np.ndarray | None:
-        """float32 labels [count, label_size] of a chunk, sampled from the data; None without labels."""
+    def labels(self, chunk: int) -> np.ndarray | None:
+        """float32 labels [CHUNK, label_size] of a chunk, sampled from the data; None without labels."""
         if self.data_labels is None:
             return None
         rng = np.random.default_rng([self.options.seed, _LABELS, chunk])
-        return np.asarray(self.data_labels[rng.integers(len(self.data_labels), size=CHUNK)[:count]])
+        return np.asarray(self.data_labels[rng.integers(len(self.data_labels), size=CHUNK)])
 
     def batches(self, chunk: int, count: int = CHUNK) -> Iterator[tuple[slice, tf.Tensor]]:
         """Yields (slice of the chunk, uint8 images [n, R, R, C] on the device) for a chunk."""

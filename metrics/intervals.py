@@ -7,6 +7,7 @@ import numpy as np
 import scipy.special
 
 LEVEL = 0.95
+_RESAMPLES = 1000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,19 +20,18 @@ class Estimate:
     method: str = "none"
 
 
-def bootstrap(samples: np.ndarray, statistic: Callable[[np.ndarray], float], *, seed: int, resamples: int = 1000) -> Estimate:
+def bootstrap(samples: np.ndarray, statistic: Callable[[np.ndarray], float], *, seed: int) -> Estimate:
     """Percentile interval of a statistic over samples drawn with replacement.
 
     Args:
         samples: [N, ...]; rows are drawn.
         statistic: takes such an array.
         seed: of the draws.
-        resamples: number of draws.
     """
     rng = np.random.default_rng([seed, 0xB007])
-    draws = [statistic(samples[rng.integers(len(samples), size=len(samples))]) for _ in range(resamples)]
+    draws = [statistic(samples[rng.integers(len(samples), size=len(samples))]) for _ in range(_RESAMPLES)]
     low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Estimate(float(statistic(samples)), float(low), float(high), f"bootstrap of {len(samples):,} samples, {resamples:,} draws")
+    return Estimate(float(statistic(samples)), float(low), float(high), f"bootstrap of {len(samples):,} samples, {_RESAMPLES:,} draws")
 
 
 def jackknife(value: float, without_part: Sequence[float], what: str) -> Estimate:

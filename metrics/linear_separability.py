@@ -99,10 +99,10 @@ def separability(tables: list[np.ndarray], *, seed: int) -> Estimate:
     return Estimate(float(value), float(low), float(high), f"bootstrap of the kept images, {_RESAMPLES:,} draws, cuts held fixed")
 
 
-def fit(points: np.ndarray, is_positive: np.ndarray, *, cost: float = 1.0) -> np.ndarray:
+def fit(points: np.ndarray, is_positive: np.ndarray) -> np.ndarray:
     """Weights [D + 1] of a linear support vector machine, the last one the offset, as scikit-learn's LinearSVC fits them.
 
-    Minimises |w|^2 / 2 + cost * sum(max(0, 1 - y w.x)^2), the offset counted as the weight of a constant 1.
+    Minimises |w|^2 / 2 + sum(max(0, 1 - y w.x)^2), the offset counted as the weight of a constant 1.
 
     Args:
         points: [N, D].
@@ -115,9 +115,9 @@ def fit(points: np.ndarray, is_positive: np.ndarray, *, cost: float = 1.0) -> np
 
     def objective(weights: np.ndarray):
         margins = np.maximum(1 - signs * decide(points, weights), 0)
-        slopes = (-2 * cost * signs * margins).astype(np.float32)
+        slopes = (-2 * signs * margins).astype(np.float32)
         gradient = weights + np.append(slopes @ points, slopes.sum(dtype=np.float64))
-        return weights @ weights / 2 + cost * margins @ margins, gradient
+        return weights @ weights / 2 + margins @ margins, gradient
 
     found = scipy.optimize.minimize(objective, np.zeros(points.shape[1] + 1), jac=True, method="L-BFGS-B", options={"maxiter": 1000})
     return found.x

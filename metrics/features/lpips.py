@@ -11,7 +11,6 @@ from stylegan_tf.layers.convolution import conv2d
 _SHIFT = (-0.030, -0.088, -0.188)
 _SCALE = (0.458, 0.448, 0.450)
 _STAGES = (2, 2, 3, 3, 3)  # convolutions before each tap; with 2x2 maximum pooling between stages
-MIN_SIZE = 16  # four halvings must leave a pixel
 
 
 class Lpips:

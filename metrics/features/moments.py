@@ -91,30 +91,19 @@ def frechet_distance(first: Moments, second: Moments) -> float:
     return FrechetReference(first).distance(second)
 
 
-def gaussian_distance(mean1: np.ndarray, covariance1: np.ndarray, mean2: np.ndarray, covariance2: np.ndarray) -> float:
-    """Squared Fréchet distance between N(mean1 [D], covariance1 [D, D]) and N(mean2, covariance2), float64.
-
-    Covariances may be singular, as those of fewer samples than features are.
-    """
-    return _distance(mean1, covariance1, _factor(np.asarray(covariance1, np.float64)), mean2, covariance2)
-
-
 class FrechetReference:
     """One side of several distances, with its Cholesky decomposition."""
 
     def __init__(self, moments: Moments):
         self.mean, self.covariance = moments.mean(), moments.covariance()
-        self._lower = _factor(self.covariance)
+        self._factor = _factor(self.covariance)
 
     def distance(self, other: Moments) -> float:
         """Squared Fréchet distance to the Gaussian with other moments."""
-        return _distance(self.mean, self.covariance, self._lower, other.mean(), other.covariance())
-
-
-def _distance(mean1, covariance1, factor1, mean2, covariance2) -> float:
-    difference = np.asarray(mean1, np.float64) - np.asarray(mean2, np.float64)
-    traces = np.trace(covariance1) + np.trace(covariance2)
-    return float(difference @ difference + traces - 2 * _trace_of_root(factor1, np.asarray(covariance2, np.float64)))
+        covariance = other.covariance()
+        difference = self.mean - other.mean()
+        traces = np.trace(self.covariance) + np.trace(covariance)
+        return float(difference @ difference + traces - 2 * _trace_of_root(self._factor, covariance))
 
 
 def _trace_of_root(factor: np.ndarray, covariance: np.ndarray) -> float:

@@ -9,10 +9,10 @@ from stylegan_tf.errors import UserError
 BLOCK = 2048  # 2048 x 2048 float32 pairs are 17 MB
 
 
-def blocks(count: int, size: int = BLOCK) -> Iterator[slice]:
+def blocks(count: int) -> Iterator[slice]:
     """Slices that cover range(count)."""
-    for start in range(0, count, size):
-        yield slice(start, min(start + size, count))
+    for start in range(0, count, BLOCK):
+        yield slice(start, min(start + BLOCK, count))
 
 
 def squared_distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:

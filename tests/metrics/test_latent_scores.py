@@ -1,4 +1,4 @@
-"""Path lengths of a linear generator, and separability of latents that can and cannot be parted."""
+"""Path lengths of a linear generator, and separability of latents that a plane can and cannot separate."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ class LinearGenerator:
 
 
 class SquaredError:
-    """Stands for LPIPS: squared distance of all pixels."""
+    """Replaces LPIPS by the squared distance of all pixels."""
 
     def __call__(self, first, second):
         return tf.reduce_sum(tf.math.squared_difference(first, second), axis=[1, 2, 3])
@@ -69,12 +69,12 @@ def test_full_paths_differ_from_ends_in_z_alone():
     assert not np.allclose(full, end, rtol=0.2)
 
 
-def test_slerp_keeps_to_the_great_circle():
+def test_slerp_is_on_the_great_circle():
     first, second = tf.constant([[2.0, 0.0]]), tf.constant([[0.0, 5.0]])
     np.testing.assert_allclose(slerp(first, second, tf.constant([[1 / 3]])), [[np.cos(np.pi / 6), np.sin(np.pi / 6)]], atol=1e-6)
 
 
-def test_trimmed_mean_leaves_out_a_percent_at_either_end():
+def test_trimmed_mean_ignores_a_percent_at_either_end():
     values = np.arange(1000.0)
     values[0], values[-1] = -1e9, 1e9
     assert trimmed_mean(values) == pytest.approx(499.5, abs=0.6)
@@ -103,7 +103,7 @@ def test_separable_labels_leave_no_entropy(points):
 def test_shuffled_labels_leave_all_entropy(points):
     is_positive = np.random.default_rng(5).random(2000) < 0.5
     found = separability([confusion(points, is_positive)] * 3, seed=0)
-    assert found.value == pytest.approx(8, rel=0.05)  # three bits: 2 ** 3, less what 10 numbers can learn by heart
+    assert found.value == pytest.approx(8, rel=0.05)  # three bits: 2 ** 3, less the overfitting of 10 numbers
     assert found.low < found.value < found.high
 
 
@@ -114,11 +114,11 @@ def test_known_uncertainty():
     assert separability([table, table], seed=0).value == pytest.approx(2 ** (2 * expected))
 
 
-def test_one_class_alone_leaves_no_doubt(points):
+def test_one_class_alone_has_no_entropy(points):
     assert conditional_entropy(confusion(points, np.ones(2000, bool))) == 0
 
 
-def test_machine_is_scikit_learns(points):
+def test_support_vector_machine_equals_scikit_learns(points):
     svm = pytest.importorskip("sklearn.svm")
     is_positive = points[:, 0] + 0.5 * np.random.default_rng(6).normal(size=2000) > 0.2
     reference = svm.LinearSVC(dual=False, tol=1e-8, max_iter=10_000).fit(points, is_positive)

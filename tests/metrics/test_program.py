@@ -1,4 +1,4 @@
-"""The command line of scores: what is wrong is said in one message, before TensorFlow is there."""
+"""The command line of scores: errors are one message, before TensorFlow is imported."""
 
 import os
 import subprocess
@@ -44,8 +44,8 @@ def unlabelled(tmp_path_factory):
     return folder
 
 
-def test_bad_input_ends_in_one_message_without_tensorflow(snapshot, leaves_path, unlabelled, tmp_path):
-    # `ls10 --data /nonexistent` took 21 s to say so, and `--network /etc/passwd` never answered.
+def test_bad_input_gives_one_message_without_tensorflow(snapshot, leaves_path, unlabelled, tmp_path):
+    # `ls10 --data /nonexistent` needed 21 s for its message, and `--network /etc/passwd` did not end.
     (tmp_path / "text.pkl").write_text("root:x:0:0\n")
     network = ["--network", str(snapshot)]
     cases = {
@@ -81,7 +81,7 @@ def test_metric_networks_are_read_once_for_all_metrics(monkeypatch):
 
 
 def test_recorded_dataset_is_looked_for_in_the_checkout_of_the_run(tmp_path, monkeypatch):
-    # From another folder the message was "There is no dataset datasets/apple. Make one": the user had never named it.
+    # From another folder the message was "There is no dataset datasets/apple. Make one", which the user had not named.
     monkeypatch.chdir(tmp_path)
     snapshot = tmp_path / "checkout" / "results" / "00000-sgan" / "network-snapshot-000007.pkl"
     recorded = {"path": "datasets/apple"}

@@ -86,18 +86,18 @@ def test_another_number_is_another_name(name, renamed):
     assert parse(name, 5000).name == renamed
 
 
-def test_zero_is_a_number_too():  # it was taken as "not given", and 50,000 images were drawn
+def test_zero_is_a_number_too():  # it was taken for "not given", and 50,000 images were generated
     with pytest.raises(UserError, match="Received: 0"):
         parse("fid", 0)
 
 
 @pytest.mark.parametrize("name", ["fid99999999999k", "fid10001k", "ls" + "9" * 5000, "pr50k" + "9" * 5000, "pr20_20"])
-def test_slips_of_the_finger_are_refused(name):
+def test_typing_errors_are_refused(name):
     with pytest.raises(UserError):
         parse(name)
 
 
-def test_a_number_without_k_is_not_guessed_at():  # pr503 was 503 images with k = 3, where pr50k3 reads otherwise
+def test_an_ambiguous_number_without_k_is_refused():  # pr503 was read as 503 images with k = 3, unlike pr50k3
     with pytest.raises(UserError, match="Write pr503_3"):
         parse("pr503")
     assert parse("pr500_3").num_images == 500

@@ -1,4 +1,4 @@
-"""Watching a run that is being trained."""
+"""Watching a run during its training."""
 
 import pytest
 
@@ -19,7 +19,7 @@ def names(run):
 
 
 def test_watching_ends_with_the_training(run, monkeypatch, capsys):
-    # It waited for network-final.pkl alone, which a run that is killed never writes.
+    # It waited only for network-final.pkl, which a killed run never writes.
     def sleep(seconds):
         (run / "network-snapshot-000014.pkl").touch()
         run.close()
@@ -45,7 +45,7 @@ def test_watching_ends_with_the_final_network(run, monkeypatch, capsys):
     assert len(capsys.readouterr().out.splitlines()) == 1
 
 
-def test_a_snapshot_that_training_removed_is_passed_over(run):
+def test_a_snapshot_that_training_removed_is_skipped(run):
     (run / "network-snapshot-000014.pkl").touch()
     (run / "network-final.pkl").touch()
     found = program.watched_snapshots(run.path)
@@ -54,7 +54,7 @@ def test_a_snapshot_that_training_removed_is_passed_over(run):
     assert [path.name for path in found] == ["network-final.pkl"]
 
 
-def test_the_lock_stays_free_for_training(run):
+def test_watching_does_not_block_the_lock_of_training(run):
     assert program.is_being_written(run.path)
     run.close()
     assert not program.is_being_written(run.path)

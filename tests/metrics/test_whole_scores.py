@@ -38,7 +38,7 @@ def test_classifier_learns_the_labels_and_is_kept(snapshot_networks, few_steps, 
     np.testing.assert_array_equal(np.argmax(again.logits(images), 1), [0, 1, 0, 1, 0, 1])
 
 
-def test_scores_by_the_datas_own_classes(snapshot_networks, few_steps):
+def test_scores_by_the_classes_of_the_dataset(snapshot_networks, few_steps):
     results = evaluate.evaluate(snapshot_networks, registry.parse_list("is40_labels,ls40"), Options())
     values = {name: estimate for result in results for name, estimate in result.values.items()}
     assert tuple(values) == registry.parse("is40_labels").value_names + registry.parse("ls40").value_names
@@ -62,7 +62,7 @@ def test_inception_score_with_logits(snapshot_networks, monkeypatch):
 
 
 def test_other_logits_are_another_score(snapshot_networks, monkeypatch, tmp_path):
-    # Weights are checked up to the pool features: the score by one file's logits was given for another file's, too.
+    # Weights are checked up to the pool features: the score by one file's logits was returned for those of another.
     from metrics.networks import weights
 
     found = []
@@ -74,7 +74,7 @@ def test_other_logits_are_another_score(snapshot_networks, monkeypatch, tmp_path
     assert scores[0].values != scores[1].values
     assert scores[0].protocol["logits"] != scores[1].protocol["logits"]
     assert scores[1] == scores[2]
-    assert distances[0] == distances[1]  # taken once: it does not depend on logits
+    assert distances[0] == distances[1]  # computed once: it does not depend on logits
 
 
 def test_separability_by_the_users_classifier(snapshot_networks, tmp_path):
@@ -92,7 +92,7 @@ def test_separability_by_the_users_classifier(snapshot_networks, tmp_path):
 
 
 def test_another_file_under_the_same_path_is_another_score(snapshot_networks, tmp_path):
-    # Requests and kept logits were keyed by the path alone: another classifier under it gave the first one's score.
+    # Requests and kept logits were keyed by the path alone: another classifier under it returned the score of the first.
     path = tmp_path / "bright.keras"
     seen = []
     for bias in (-3.0, 3.0):
@@ -151,7 +151,7 @@ def copying(snapshot_networks, monkeypatch):
     return dataclasses.replace(snapshot_networks, G_ema=_CopyingGenerator(data.read_images(dataset, range(60))))
 
 
-def test_copies_are_found_out(copying, tmp_path):
+def test_copies_are_detected(copying, tmp_path):
     (result,) = evaluate.evaluate(copying, registry.parse_list("memorisation40"), Options(), folder=tmp_path)
     assert {name: estimate.value for name, estimate in result.values.items()} == {
         "memorisation40_features": 1.0,
@@ -161,7 +161,7 @@ def test_copies_are_found_out(copying, tmp_path):
     assert (tmp_path / "metric-memorisation40-network-snapshot-000007.png").stat().st_size > 1000
 
 
-def test_held_out_images_stand_for_new_photographs(snapshot_networks, copying, tmp_path):
+def test_held_out_images_count_as_new_photographs(snapshot_networks, copying, tmp_path):
     rng = np.random.default_rng(9)
     with data.DatasetWriter(tmp_path / "new", resolution=8, channels=3) as writer:
         for number in range(30):
@@ -192,7 +192,7 @@ def test_two_devices_give_what_one_gives(snapshot_networks, monkeypatch):
     np.testing.assert_allclose(bench.all_generated_features(600), alone, rtol=1e-4, atol=1e-4)
 
 
-def test_results_keep_their_order_and_errors_come_through():
+def test_results_keep_their_order_and_errors_are_raised():
     started = threading.Barrier(2, timeout=20)  # both run at once, or this times out
 
     def task(worker, item):
