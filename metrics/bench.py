@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from metrics import real_images
+from metrics.features.inception import RESIZE_PROTOCOLS
 from metrics.features.moments import Moments
 from metrics.features.rounding import ROUNDING
 from metrics.features.store import CHUNK, FeatureStore, cached_moments, key_of
@@ -80,7 +81,7 @@ class Bench:
     def feature_protocol(self) -> dict[str, Json]:
         """The part of the protocol that all scores on features share."""
         precision = ROUNDING if self.options.precision == "bfloat16" else self.options.precision
-        return {"features": weights.INCEPTION, "resize": self.options.resize, "precision": precision}
+        return {"features": weights.INCEPTION, "resize": RESIZE_PROTOCOLS[self.options.resize], "precision": precision}
 
     def generated_features(self, num_images: int) -> Iterator[tuple[int, np.ndarray]]:
         """Yields (number of the first image, float32 features [n, 2048]), chunk by chunk; kept until `clear`."""

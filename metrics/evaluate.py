@@ -148,6 +148,7 @@ def request_of(bench: "Bench", metric: Metric) -> str:
     """Key of everything a score depends on; files of the user count by their content."""
     options = dataclasses.asdict(bench.options)
     options["classifier"] = [sources.classifier_digest(path) for path in bench.options.classifier]
+    options["resize"] = bench.feature_protocol()["resize"]
     options["held_out"] = bench.held_out.digest if bench.held_out else None
     options |= metric.request(bench)
     for name in ("inception", "lpips", "batch_size"):

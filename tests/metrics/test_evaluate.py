@@ -293,3 +293,15 @@ def test_passes_share_a_budget(monkeypatch):
     metrics = registry.parse_list("fid50k,kid50k_full,ppl_wfull,fid300")
     assert during_training.fitting(metrics, None, 240) == [1000, 1000, 5000, 300]  # two passes of two minutes
     assert during_training.fitting(metrics, None, 1) == [250, 250, 250, 250]  # never below
+
+
+def test_clipping_is_part_of_protocol_and_request(snapshot_networks, tmp_path):  # "clean" was once not clipped
+    scored(snapshot_networks, "fid40", tmp_path, resize="clean")
+    (line,) = (tmp_path / "metric-fid40.jsonl").read_text().splitlines()
+    assert json.loads(line)["protocol"]["resize"] == "clean, clipped"
+    dataset = data.open_dataset(snapshot_networks.dataset["path"])
+    requests = {
+        evaluate.request_of(Bench(snapshot_networks, dataset, Options(resize=name)), registry.parse("fid40"))
+        for name in ("clean", "legacy_tensorflow")
+    }
+    assert len(requests) == 2
