@@ -64,6 +64,19 @@ class Generated:
         """Noise mode of images that are compared with each other: the same seed gives both the same maps."""
         return "none" if self.options.noise_mode == "none" else "random"
 
+    @functools.cached_property
+    def path_norm(self) -> float:
+        """Norm of the latents on a path in z: 1 where the styles do not depend on it, otherwise sqrt(z_dim), as of Gaussian latents.
+
+        A mapping network that normalises z alone ignores the norm. One that normalises z and the embedded label together
+        would see hardly anything of a unit vector, and one that does not normalise would see latents as in no training.
+        """
+        z, labels = self.latents(0)[:8], self.labels(0)
+        z /= np.linalg.norm(z, axis=1, keepdims=True)
+        gaussian_norm = float(np.sqrt(self.G.z_dim))
+        unit, gaussian = (np.asarray(self.G.mapping(z * norm, None if labels is None else labels[:8])) for norm in (1.0, gaussian_norm))
+        return 1.0 if np.linalg.norm(unit - gaussian) < 1e-3 * np.linalg.norm(unit) else gaussian_norm
+
     def latents(self, chunk: int) -> np.ndarray:
         """float32 z [CHUNK, z_dim] of a chunk."""
         rng = np.random.default_rng([self.options.seed, _LATENTS, chunk])

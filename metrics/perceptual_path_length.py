@@ -34,7 +34,8 @@ _TIMES = 5  # stream of random numbers
 class PerceptualPathLength(Metric):
     """Mean LPIPS between images of two latents a step of 1e-4 apart, over 1e-8, without the lowest and highest percent.
 
-    The path runs between two random latents: on the sphere in z, on a straight line in w; the step is anywhere on
+    The path is between two random latents: on a sphere in z, on a straight line in w. The radius of the sphere is 1 where the
+    network ignores the norm of z, as the original's does, and sqrt(z_dim) elsewhere (see `Generated.path_norm`). The step is anywhere on
     it ("full") or at its start ("end"). Noise is sampled for every pair and is the same for both of its images.
 
     Attributes:
@@ -68,10 +69,16 @@ class PerceptualPathLength(Metric):
         crop = bench.options.crop
         protocol = {"distance": "lpips-0.1-vgg16", "space": self.space, "sampling": self.sampling, "epsilon": EPSILON, "crop": crop,
                     "images": "whole" if crop == "none" else "rows 3/8 to 7/8, columns 2/8 to 6/8"}  # fmt: skip
+        protocol |= self.request(bench)
         chunks = bench.stored_chunks("paths", protocol, self.num_images, self.distances, f"{self.name}: pairs")
         distances = np.concatenate([values for _, values in chunks])
         protocol |= {"num_pairs": len(distances), "noise": "one draw a pair"}
         return Score({self.name: bootstrap(distances, trimmed_mean, seed=bench.options.seed)}, protocol)
+
+    def request(self, bench: "Bench") -> dict[str, Json]:
+        if self.space == "w" or bench.workers[0].generated.path_norm == 1:
+            return {}
+        return {"z_norm": "sqrt(z_dim)"}
 
     def run_batch(self, worker: "Worker", count: int) -> None:
         self.distances(worker, 0, count)
@@ -116,11 +123,12 @@ def _step_function(worker: "Worker", space: str, crop: str) -> "Callable[..., tf
 
     if (space, crop) not in worker.path_steps:
         lpips, generated = worker.lpips, worker.generated
+        norm = generated.path_norm if space == "z" else 1.0
 
         def step(first, second, times, labels, noise_seed):
             times = times[:, tf.newaxis]
             if space == "z":
-                styles = [generated.styles(slerp(first, second, t), labels) for t in (times, times + EPSILON)]
+                styles = [generated.styles(slerp(first, second, t) * norm, labels) for t in (times, times + EPSILON)]
             else:
                 start, end = generated.styles(first, labels), generated.styles(second, labels)
                 styles = [start + (end - start) * t[..., tf.newaxis] for t in (times, times + EPSILON)]

@@ -8,6 +8,7 @@ from metrics.generated import Generated
 from metrics.linear_separability import conditional_entropy, confusion, fit, separability
 from metrics.options import Options
 from metrics.perceptual_path_length import _prepared, path_distances, slerp, trimmed_mean
+from stylegan_tf.networks import Generator
 
 SIDE, WIDTH = 8, 6
 
@@ -57,10 +58,11 @@ def test_path_length_at_the_end_in_z_of_a_linear_generator():
     G = LinearGenerator()
     worker = WorkerOf(G)
     found = path_distances(worker, 0, 40, space="z", is_full=False, crop="none")
+    # w = 2 z depends on the norm of z: the path is on the sphere of radius sqrt(z_dim).
     first, second = (ends / np.linalg.norm(ends, axis=1, keepdims=True) for ends in (worker.generated.latents(c)[:40] for c in (0, 1)))
     cosine = np.sum(first * second, axis=1, keepdims=True)
     speed = np.arccos(cosine) * (second - cosine * first) / np.sqrt(1 - cosine**2)  # velocity on the sphere at its start
-    np.testing.assert_allclose(found, np.sum((2 * speed @ G.matrix.numpy()) ** 2, axis=1), rtol=0.05)
+    np.testing.assert_allclose(found, WIDTH * np.sum((2 * speed @ G.matrix.numpy()) ** 2, axis=1), rtol=0.05)
 
 
 def test_full_paths_differ_from_ends_in_z_alone():
@@ -72,6 +74,19 @@ def test_full_paths_differ_from_ends_in_z_alone():
 def test_slerp_is_on_the_great_circle():
     first, second = tf.constant([[2.0, 0.0]]), tf.constant([[0.0, 5.0]])
     np.testing.assert_allclose(slerp(first, second, tf.constant([[1 / 3]])), [[np.cos(np.pi / 6), np.sin(np.pi / 6)]], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("options", "is_invariant"),
+    [({}, True), ({"label_size": 2}, False), ({"normalize_latents": False}, False), ({"label_size": 2, "normalize_latents": False}, False)],
+)
+def test_norm_of_paths_in_z(options, is_invariant):
+    """The path length in z of a conditional network was 0.02 instead of 1.29: unit vectors vanish beside the embedded label."""
+    sizes = {"resolution": 8, "fmap_max": 8, "z_dim": 16, "w_dim": 8, "mapping_layers": 2, "mapping_fmaps": 8}
+    G = Generator(**sizes, **options)
+    labels = np.eye(2, dtype=np.float32) if "label_size" in options else None
+    generated = Generated(G, labels, lod=0.0, options=Options(), device="/CPU:0")
+    assert generated.path_norm == (1.0 if is_invariant else 4.0)
 
 
 def test_trimmed_mean_ignores_a_percent_at_either_end():

@@ -128,6 +128,8 @@ def test_path_lengths_of_a_network(snapshot_networks, monkeypatch):
     assert all(np.isfinite(value) and value > 0 for value in values)
     assert len(set(values)) == 4
     assert results[0].protocol["images"] == "whole"
+    # The network is conditional: its styles depend on the norm of z.
+    assert [result.protocol.get("z_norm") for result in results] == ["sqrt(z_dim)", None, "sqrt(z_dim)", None]
 
 
 class _CopyingGenerator:
