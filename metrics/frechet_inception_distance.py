@@ -15,7 +15,8 @@ import numpy as np
 
 from metrics.features.moments import FrechetReference, Moments
 from metrics.intervals import jackknife
-from metrics.metric import Metric, Need, Score
+from metrics.metric import Score
+from metrics.real_images import AgainstReals
 
 if TYPE_CHECKING:
     from metrics.bench import Bench
@@ -23,24 +24,24 @@ if TYPE_CHECKING:
 NUM_PARTS = 10  # of the generated images, for the interval; 34 MB each
 
 
-class FrechetInceptionDistance(Metric):
+class FrechetInceptionDistance(AgainstReals):
     """Distance between the Gaussians of generated and of real pool features, one pass over each.
 
-    "fid50k" takes as many real images as generated ones and repeats a smaller dataset, as the original does.
+    "fid50k" takes as many real images as generated ones and repeats a smaller dataset, as the original does; from a larger
+    one it takes a sample, where the original takes the first records.
     "fid50k_full" takes each real image once.
 
     Source: Heusel et al. 2017; protocol of Karras et al. 2019, appendix A.
     """
 
     stem = "fid"
-    has_full = True
+    repeats_reals = True
     examples = "fid50k, fid50k_full, fid5k"
     summary = "Fréchet Inception distance"
-    protocol_summary = "as many real images as generated ones, a smaller dataset repeated; _full: each real image once"
-    needs = frozenset({Need.FEATURES, Need.REALS})
+    protocol_summary = "as many real images as generated ones (a sample, or a smaller dataset repeated); _full: each real image once"
 
     def score(self, bench: "Bench") -> Score:
-        selection = bench.select_reals(None if self.is_full else self.num_images, repeat=True)
+        selection = self.select(bench)
         reference = FrechetReference(bench.real_moments(selection))
         parts: list[Moments] = []
         for start, features in bench.generated_features(self.num_images):
@@ -48,10 +49,7 @@ class FrechetInceptionDistance(Metric):
             add_to_parts(parts, start, features, self.num_images)
         everything = sum(parts[1:], start=parts[0])
         without = [reference.distance(everything - part) for part in parts]
-        protocol = {
-            **bench.feature_protocol(), "num_fakes": self.num_images, "num_reals": selection.total,
-            "num_distinct_reals": selection.num_distinct, "mirrored_reals": bench.is_mirrored, "covariance": "unbiased",
-        }  # fmt: skip
+        protocol = {**self.shared_protocol(bench, selection), "num_distinct_reals": selection.num_distinct, "covariance": "unbiased"}
         return Score({self.name: jackknife(reference.distance(everything), without, "generated images")}, protocol)
 
 

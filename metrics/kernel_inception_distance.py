@@ -15,7 +15,8 @@ import numpy as np
 
 from metrics.features.pairwise import blocks
 from metrics.intervals import Estimate, jackknife
-from metrics.metric import Metric, Need, Score
+from metrics.metric import Score
+from metrics.real_images import AgainstReals
 
 if TYPE_CHECKING:
     from metrics.bench import Bench
@@ -23,30 +24,25 @@ if TYPE_CHECKING:
 NUM_PARTS = 10
 
 
-class KernelInceptionDistance(Metric):
+class KernelInceptionDistance(AgainstReals):
     """Squared maximum mean discrepancy of generated and real pool features, cubic kernel, unbiased.
 
-    Every real image counts once (repeated ones would make the estimate biased); "kid50k" takes 50,000 at most.
+    Every real image counts once (repeated ones would make the estimate biased); "kid50k" takes a sample of 50,000 at most.
 
     Source: Bińkowski et al. 2018.
     """
 
     stem = "kid"
-    has_full = True
     aliases: ClassVar = {"kid": "kid50k_full"}
     examples = "kid50k_full, kid5k"
     summary = "Kernel Inception distance"
-    protocol_summary = "cubic kernel, unbiased, over all pairs; as many real images as generated ones at most; _full: all, once each"
-    needs = frozenset({Need.FEATURES, Need.REALS})
+    protocol_summary = "cubic kernel, unbiased, over all pairs; as many real images as generated ones (a sample) at most; _full: all"
 
     def score(self, bench: "Bench") -> Score:
-        selection = bench.select_reals(None if self.is_full else self.num_images)
+        selection = self.select(bench)
         reals = bench.all_real_features(selection)
         fakes = bench.all_generated_features(self.num_images)
-        protocol = {
-            **bench.feature_protocol(), "num_fakes": len(fakes), "num_reals": len(reals), "mirrored_reals": bench.is_mirrored,
-            "kernel": "(x y / D + 1)^3", "blocks": 1,
-        }  # fmt: skip
+        protocol = {**self.shared_protocol(bench, selection), "kernel": "(x y / D + 1)^3", "blocks": 1}
         return Score({self.name: kernel_distance(fakes, reals)}, protocol)
 
 

@@ -17,7 +17,8 @@ import numpy as np
 
 from metrics.features.pairwise import blocks, centred, neighbour_radii, squared_distances
 from metrics.intervals import bootstrap
-from metrics.metric import Json, Metric, Need, Score, Value
+from metrics.metric import Json, Score, Value
+from metrics.real_images import AgainstReals
 from stylegan_tf.errors import UserError
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ DEFAULT_K = 3
 
 
 @dataclasses.dataclass(frozen=True)
-class PrecisionRecall(Metric):
+class PrecisionRecall(AgainstReals):
     """The share of generated images among the real ones (precision, density), and the reverse (recall, coverage).
 
     Source: Kynkäänniemi et al. 2019 (precision, recall); Naeem et al. 2020 (density, coverage); on the pool features of
@@ -38,11 +39,9 @@ class PrecisionRecall(Metric):
 
     stem = "pr"
     suffix_pattern = r"_?(?P<k>\d{0,20})"
-    has_full = True
     examples = "pr50k3, pr5k_3_full"
     summary = "improved precision and recall, density and coverage, by k nearest neighbours (3)"
-    protocol_summary = "pool features of Inception; as many real images as generated ones at most; _full: all of them"
-    needs = frozenset({Need.FEATURES, Need.REALS})
+    protocol_summary = "pool features of Inception; as many real images as generated ones (a sample) at most; _full: all"
     values = tuple(Value(part, lower_is_better=False) for part in ("precision", "recall", "density", "coverage"))
 
     @property
@@ -60,15 +59,13 @@ class PrecisionRecall(Metric):
         return {"k": int(k or DEFAULT_K)}
 
     def score(self, bench: "Bench") -> Score:
-        selection = bench.select_reals(None if self.is_full else self.num_images)
+        selection = self.select(bench)
         reals = bench.all_real_features(selection)
         fakes = bench.all_generated_features(self.num_images)
         samples = manifold_samples(reals, fakes, self.k)
         seed = bench.options.seed
         values = {f"{self.name}_{part}": bootstrap(sample, np.mean, seed=seed) for part, sample in samples.items()}
-        protocol = {
-            **bench.feature_protocol(), "num_fakes": len(fakes), "num_reals": len(reals), "mirrored_reals": bench.is_mirrored, "k": self.k,
-        }  # fmt: skip
+        protocol = {**self.shared_protocol(bench, selection), "k": self.k}
         return Score(values, protocol)
 
 

@@ -305,3 +305,16 @@ def test_clipping_is_part_of_protocol_and_request(snapshot_networks, tmp_path): 
         for name in ("clean", "legacy_tensorflow")
     }
     assert len(requests) == 2
+
+
+def test_a_sorted_dataset_is_sampled_from_the_whole(snapshot_networks, tmp_path, stand_in):
+    with data.DatasetWriter(tmp_path / "sorted", resolution=8, channels=3, class_names=["a", "b"]) as writer:
+        for number in range(60):
+            writer.add(np.full((8, 8, 3), 255 * (number >= 30), np.uint8), label=int(number >= 30))
+    networks = dataclasses.replace(snapshot_networks, dataset={**snapshot_networks.dataset, "path": str(tmp_path / "sorted")})
+    scored(networks, "fid20,fid60,pr20_3", tmp_path)
+    protocols = {name: json.loads((tmp_path / f"metric-{name}.jsonl").read_text())["protocol"] for name in ("fid20", "fid60", "pr20_3")}
+    assert [protocol.get("reals") for protocol in protocols.values()] == ["sampled by seed", None, "sampled by seed"]
+    bench = Bench(networks, data.open_dataset(tmp_path / "sorted"), Options())
+    features = bench.all_real_features(registry.parse("fid20").select(bench))
+    assert len(np.unique(features, axis=0)) == 2  # dark and light images

@@ -144,8 +144,18 @@ def test_small_sets_are_repeated_only_on_request():
     assert repeated.counts.tolist() == [3, 3, 3, 3, 3, 3, 2]
     assert (repeated.total, repeated.num_distinct) == (20, 7)
     assert select(7, 20, is_mirrored=False, seed=0).total == 7
-    assert select(70, 20, is_mirrored=False, seed=0).indices.tolist() == list(range(20))
     assert select(70, None, is_mirrored=False, seed=0).total == 70
+
+
+def test_a_larger_set_is_sampled_by_seed():  # the first records were taken: FID 340 for 301 where they are sorted by class
+    chosen = select(1000, 200, is_mirrored=False, seed=0)
+    assert (chosen.total, chosen.num_distinct, chosen.protocol) == (200, 200, {"reals": "sampled by seed"})
+    assert np.all(np.diff(chosen.indices) > 0)
+    assert np.mean(chosen.indices < 500) == pytest.approx(0.5, abs=0.11)  # 3 deviations of 200 draws
+    assert chosen.indices.tolist() == select(1000, 200, is_mirrored=True, seed=0).indices.tolist()
+    assert chosen.indices.tolist() != select(1000, 200, is_mirrored=False, seed=1).indices.tolist()
+    for everything in (select(70, None, is_mirrored=False, seed=0), select(70, 70, is_mirrored=False, seed=0)):
+        assert (everything.indices.tolist(), everything.protocol) == (list(range(70)), {})
 
 
 def test_mirroring_is_random_for_every_repetition():
