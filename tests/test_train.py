@@ -192,3 +192,19 @@ def test_a_resumed_run_goes_on_scoring(run, capsys, monkeypatch):
     assert run(*run.new, "--metrics", "fid5k", "--metric-images", "100", capsys=capsys)[0] == 0
     assert run("--resume", "latest", "--total-kimg", "0.096", capsys=capsys)[0] == 0
     assert asked == [("fid5k", {"num_images": 100, "time_budget_sec": None})] * 2
+
+
+def test_an_added_metric_is_scored_during_training_and_names_the_best_snapshot(run, capsys, monkeypatch, tmp_path):
+    from metrics import registry
+
+    monkeypatch.setenv("STYLEGAN_TF_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(registry, "METRICS", (*registry.METRICS, "tests.metrics.tiny_metric:MeanBrightness"))
+    asked = ["--metrics", "brightness10", "--set", "run.best_metric=brightness10", "--set", "run.network_snapshot_ticks=1"]
+    code, printed, errors = run(*run.new, *asked, capsys=capsys)
+    assert code == 0, errors
+    assert "metrics failed" not in printed
+    (folder,) = run.results.iterdir()
+    lines = [json.loads(line) for line in (folder / "stats.jsonl").read_text().splitlines()]
+    values = {line["snapshot"]: line["Metrics/brightness10"] for line in lines if "snapshot" in line}
+    assert len(values) == 2
+    assert f"Best snapshot: <b>{max(values, key=values.get)}</b>, brightness10" in (folder / "report.html").read_text()
