@@ -57,14 +57,14 @@ class Memorisation(Metric):
     values = (Value("features", lower_is_better=None), Value("pixels", lower_is_better=None))
 
     def score(self, bench: "Bench") -> Score:
-        fakes = generated(bench, self.num_images)
-        unseen = held_out(bench, self.num_images)
+        fakes = generated_set(bench, self.num_images)
+        unseen = unseen_set(bench, self.num_images)
         values, nearest = {}, {}
         for kind in ("features", "pixels"):
             fake_search = NearestSearch(getattr(fakes, kind), NUM_SHOWN)
             other_search = NearestSearch(getattr(unseen, kind), 1, skip_equal=True, own_numbers=unseen.own_numbers)
             for is_mirrored in (False, True) if bench.is_mirrored else (False,):
-                for numbers, batch in training(bench, kind, is_mirrored=is_mirrored):
+                for numbers, batch in training_set(bench, kind, is_mirrored=is_mirrored):
                     fake_search.add(batch, numbers)
                     other_search.add(batch, numbers)
             nearest[kind] = fake_search
@@ -100,7 +100,7 @@ class ImageSet:
     Attributes:
         features: float32 [N, 2048].
         pixels: float32 [N, S * S * C] in [0, 1].
-        own_numbers: int [N], places in the training set, None for images from elsewhere.
+        own_numbers: int [N], numbers in the training set, None for other images.
         origin: its name in a protocol.
     """
 
@@ -119,7 +119,7 @@ def small_pixels(images: np.ndarray) -> np.ndarray:
     return blocks.mean(axis=(2, 4)).reshape(count, -1) / 255
 
 
-def generated(bench: "Bench", num_images: int) -> ImageSet:
+def generated_set(bench: "Bench", num_images: int) -> ImageSet:
     """The generated images."""
     features = bench.all_generated_features(num_images)
 
@@ -130,8 +130,8 @@ def generated(bench: "Bench", num_images: int) -> ImageSet:
     return ImageSet(features, pixels, None, "generated")
 
 
-def held_out(bench: "Bench", num_images: int) -> ImageSet:
-    """ImageSet that training has not seen; without a held-out dataset, some of the training set, each to be left out."""
+def unseen_set(bench: "Bench", num_images: int) -> ImageSet:
+    """Photographs that training has not seen; without a held-out dataset, some training images, each to be compared with all others."""
     dataset, own_numbers = bench.dataset, None
     if bench.held_out:
         dataset = bench.held_out
@@ -139,15 +139,15 @@ def held_out(bench: "Bench", num_images: int) -> ImageSet:
         features = np.concatenate([rows for _, rows in bench.real_features(_each_once(chosen), dataset)])
     else:
         own_numbers = chosen = _spread(dataset.num_images, num_images)
-        origin = "leave one out"  # their features are among those of the training set, which are needed anyway
-        features = np.concatenate([rows[np.isin(numbers, chosen)] for numbers, rows in training(bench, "features", is_mirrored=False)])
+        origin = "leave one out"  # their features are part of those of the training set
+        features = np.concatenate([rows[np.isin(numbers, chosen)] for numbers, rows in training_set(bench, "features", is_mirrored=False)])
     parts = [chosen[start : start + CHUNK] for start in range(0, len(chosen), CHUNK)]
     pixels = np.concatenate([small_pixels(data.read_images(dataset, part, bench.G.resolution)) for part in parts])
     return ImageSet(features, pixels, own_numbers, origin)
 
 
 def _spread(num_in_dataset: int, num_images: int) -> np.ndarray:
-    """Places of up to `num_images` images, evenly spread: records may be sorted by class."""
+    """Numbers of up to `num_images` images, evenly spread, because records may be sorted by class."""
     return np.unique(np.linspace(0, num_in_dataset - 1, min(num_images, num_in_dataset)).astype(np.int64))
 
 
@@ -156,8 +156,8 @@ def _each_once(numbers: np.ndarray, is_mirrored: bool = False) -> RealSelection:
     return RealSelection(numbers, np.full(count, is_mirrored), np.ones(count, int), count)
 
 
-def training(bench: "Bench", kind: str, *, is_mirrored: bool) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yields (rows, numbers) of the whole training set, as features or as pixels."""
+def training_set(bench: "Bench", kind: str, *, is_mirrored: bool) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yields (image numbers, rows) of the whole training set, as features or as pixels."""
     count = bench.dataset.num_images
     selection = _each_once(np.arange(count), is_mirrored)
     if kind == "features":
