@@ -66,7 +66,7 @@ def make_distance(name: str, weights_path: str | None) -> Callable:
     """
     if name == "pixels":
         return pixel_distance
-    from metrics import weights
+    from metrics.networks import weights
 
     return partial(lpips_distance, weights.load_lpips(weights_path))
 
@@ -80,7 +80,7 @@ def pixel_distance() -> Callable:
 
 def lpips_distance(arrays: dict) -> Callable:
     """LPIPS with these weights."""
-    from metrics.extractors.lpips import Lpips
+    from metrics.features.lpips import Lpips
 
     return Lpips(arrays)
 

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import config
 from stylegan_tf import command_line, models, settings_text
@@ -17,6 +17,7 @@ from stylegan_tf.training import stopping
 
 if TYPE_CHECKING:
     from stylegan_tf.data import Dataset
+    from stylegan_tf.training.best import SnapshotScores
 
 EXAMPLES = """examples:
   python train.py --preset demo --data datasets/leaves32
@@ -147,7 +148,7 @@ def check_source(init_from: str | None) -> None:
 
 
 def check_metrics(settings: TrainingSettings, dataset: "Dataset") -> None:
-    """Refuses unknown metrics, and metric networks that are not there, before a run folder is made."""
+    """Refuses unknown metrics and missing metric networks before a run folder is made."""
     run = settings.run
     best = run.best_metric
     if not run.metrics:
@@ -156,27 +157,28 @@ def check_metrics(settings: TrainingSettings, dataset: "Dataset") -> None:
         return
     from metrics import evaluate, registry
     from metrics.options import Options
-    from stylegan_tf.training.best import has_best
 
     metrics = registry.parse_list(run.metrics, run.metric_images)
     names = [name for metric in metrics for name in metric.value_names]
+    if best in names and registry.best_value(best) is None:
+        raise UserError(f"run.best_metric is {best}, of which neither end is better: it cannot name the best snapshot.")
     if best and best not in names:
-        known = ", ".join(filter(has_best, names)) or "none that has a best value"
-        raise UserError(f"run.best_metric is {best}, which is no value of what --metrics asks for. There are: {known}.")
+        known = ", ".join(filter(registry.best_value, names)) or "none that has a better direction"
+        raise UserError(f"run.best_metric is {best}, which is not a value of what --metrics asks for. There are: {known}.")
     if best and run.metric_minutes is not None:
-        raise UserError("run.best_metric needs a name that stays, and --metric-minutes changes its number. Use --metric-images N instead.")
+        raise UserError("run.best_metric needs a fixed name, and --metric-minutes changes its number. Use --metric-images N instead.")
     evaluate.prepare(metrics, Options(), dataset)
 
 
-def metrics_callback(settings: TrainingSettings, dataset: "Dataset", folder: Path) -> Any:
-    """What training calls after each snapshot, None where no metric was asked for."""
+def metrics_callback(settings: TrainingSettings, dataset: "Dataset", folder: Path) -> "SnapshotScores | None":
+    """The scores that training computes after each snapshot, None where no metric was asked for."""
     run = settings.run
     if not run.metrics:
         return None
-    from metrics import evaluate
+    from metrics.during_training import snapshot_scores
 
     budget_sec = None if run.metric_minutes is None else run.metric_minutes * 60
-    return evaluate.on_snapshot(run.metrics, dataset.path, folder, num_images=run.metric_images, time_budget_sec=budget_sec)
+    return snapshot_scores(run.metrics, dataset.path, folder, num_images=run.metric_images, time_budget_sec=budget_sec)
 
 
 def read_config(folder: Path) -> TrainingSettings:

@@ -14,7 +14,7 @@ import psutil
 
 from stylegan_tf import command_line
 
-ROUNDS = 6  # a stage
+ITERATIONS = 6  # a stage
 
 
 def main() -> None:
@@ -26,39 +26,37 @@ def main() -> None:
     parser.add_argument("--cycles", type=int, default=3, help="passes through all stages")
     options = parser.parse_args()
     command_line.import_tensorflow()
-    from stylegan_tf.networks import Discriminator, Generator
-    from stylegan_tf.training.steps import Trainer
 
     from benchmarks import measure
+    from benchmarks.workload import Workload
+    from stylegan_tf import models
     from stylegan_tf import resolution as growth
-    from stylegan_tf.settings import LossSettings, OptimizerSettings
+    from stylegan_tf.training.step import Trainer
 
     growth.check_resolution(options.resolution)
-    shape = {name: getattr(options, name) for name in ("resolution", "fmap_base", "fmap_max")}
-    trainer = Trainer(
-        *(kind(**shape) for kind in (Generator, Discriminator, Generator)), loss=LossSettings(), optimizer=OptimizerSettings()
-    )
+    workload = Workload(options.resolution, options.fmap_base, options.fmap_max, options.batch)
+    trainer = Trainer(models.find("stylegan"), workload.settings(), **workload.networks())
     highest = growth.log2(options.resolution) - 3.0  # the lod of 8x8
     lods = [lod / 2 for lod in range(int(2 * highest), -1, -1)]  # every resolution, and the fade into the next
-    print(f"MB after {ROUNDS} rounds at lod {', '.join(map(str, lods))}")
+    print(f"MB after {ITERATIONS} iterations at lod {', '.join(map(str, lods))}")
     cycles = []
     for _ in range(options.cycles):
-        cycles.append([memory_after_stage(trainer, options, lod) for lod in lods])
+        cycles.append([memory_after_stage(trainer, workload, lod) for lod in lods])
         print(*(f"{megabytes:7.0f}" for megabytes in cycles[-1]), flush=True)
     measure.print_result({**vars(options), "peak_mb_by_cycle": [round(max(cycle)) for cycle in cycles],
                           "mb_a_stage": (max(cycles[-1]) - max(cycles[-2])) / len(lods) if len(cycles) > 1 else None})  # fmt: skip
 
 
-def memory_after_stage(trainer, options, lod: float) -> float:
-    """Resident memory in MB after some rounds of a stage that begins as in training: without the traces of the one before."""
+def memory_after_stage(trainer, workload, lod: float) -> float:
+    """Resident memory in MB after some iterations of a stage that begins as in training: without the traces of the one before."""
     import tensorflow as tf
 
-    side = options.resolution >> int(lod)
-    images = np.random.RandomState(0).randint(0, 256, [options.batch, side, side, 3], np.uint8)
-    batches = iter(tf.data.Dataset.from_tensors((images, np.zeros([options.batch, 0], np.float32))).repeat())
-    trainer.forget_rounds()
-    for _ in range(ROUNDS):
-        statistics = trainer.run_round(batches, lod=lod, minibatch=options.batch, G_lrate=0.001, D_lrate=0.001, nimg=0, num_pairs=1)
+    side = workload.resolution >> int(lod)
+    images = np.random.RandomState(0).randint(0, 256, [workload.batch, side, side, 3], np.uint8)
+    batches = iter(tf.data.Dataset.from_tensors((images, np.zeros([workload.batch, 0], np.float32))).repeat())
+    trainer.forget_traces()
+    for _ in range(ITERATIONS):
+        (statistics,) = trainer.run(batches, workload.stage(lod), nimg=0)
         float(statistics["Loss/G"])
     return psutil.Process().memory_info().rss / 1e6
 

@@ -1,4 +1,4 @@
-"""Speed of drawing: mapping and synthesis of G_ema, random noise, no truncation.
+"""Speed of generation: mapping and synthesis of G_ema, random noise, no truncation.
 
     python -m benchmarks.inference
     python -m benchmarks.inference --resolution 1024 --batch 1 --precision mixed_bfloat16
@@ -17,16 +17,15 @@ DESCRIPTION = __doc__
 def main() -> None:
     workload, options = parse(DESCRIPTION, resolution=256, fmap_max=512, batch=4)
     import tensorflow as tf
-    from stylegan_tf.networks import Generator
 
     from benchmarks import ceiling, flops, measure
 
-    G_ema = Generator(**workload.network_options)
+    G_ema = workload.networks()["G_ema"]
     z = tf.random.stateless_normal([workload.batch, G_ema.z_dim], [0, 0])
 
     @tf.function(jit_compile=options.xla)
     def draw(latents):
-        return G_ema(latents, truncation_psi=None)
+        return G_ema.sample(latents)
 
     def run():
         draw(z)[0, 0, 0, 0].numpy()

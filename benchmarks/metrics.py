@@ -61,8 +61,8 @@ def images(options) -> np.ndarray:
 
 def features(options, precision: str) -> dict:
     from benchmarks import ceiling, measure
-    from metrics import weights
-    from metrics.extractors.inception import Inception
+    from metrics.features.inception import Inception
+    from metrics.networks import weights
 
     network = Inception(weights.load_inception(), precision=precision)
     batches = np.array_split(images(options), max(1, options.num_images // 32))
@@ -85,8 +85,8 @@ def features(options, precision: str) -> dict:
 
 
 def paths(options) -> dict:
-    from metrics import weights
-    from metrics.extractors.lpips import Lpips
+    from metrics.features.lpips import Lpips
+    from metrics.networks import weights
 
     distance = Lpips(weights.load_lpips())
     batch = images(options)[:32].astype(np.float32) / 127.5 - 1
@@ -94,8 +94,7 @@ def paths(options) -> dict:
 
 
 def frechet(options) -> dict:
-    from metrics.feature_stats import moments_of
-    from metrics.frechet import frechet_distance
+    from metrics.features.moments import frechet_distance, moments_of
 
     rng = np.random.default_rng(0)
     mixing = rng.normal(size=(FEATURES, FEATURES)).astype(np.float32) / 45

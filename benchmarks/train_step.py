@@ -21,27 +21,23 @@ DESCRIPTION = __doc__
 def main() -> None:
     workload, options = parse(DESCRIPTION, resolution=64, fmap_max=512, batch=8, is_training=True)
     import tensorflow as tf
-    from stylegan_tf.networks import Discriminator, Generator
-    from stylegan_tf.training.steps import Trainer
 
     from benchmarks import ceiling, flops, measure
-    from stylegan_tf.settings import LossSettings, OptimizerSettings
+    from stylegan_tf import models
+    from stylegan_tf.training.step import Trainer
 
-    networks = [kind(**workload.network_options) for kind in (Generator, Discriminator, Generator)]
-    trainer = Trainer(*networks, loss=LossSettings(), optimizer=OptimizerSettings(), use_xla=options.xla)
+    trainer = Trainer(models.find("stylegan"), workload.settings(use_xla=options.xla), **workload.networks())
     shape = [workload.batch, workload.resolution, workload.resolution, workload.channels]
     images = np.random.RandomState(0).randint(0, 256, shape, np.uint8)
     batches = iter(tf.data.Dataset.from_tensors((images, np.zeros([workload.batch, 0], np.float32))).repeat())
 
-    numbers = {"lod": 0.0, "minibatch": workload.batch, "G_lrate": 0.001, "D_lrate": 0.001, "nimg": 0, "num_pairs": 1}
-
     def step():
-        statistics = trainer.run_round(batches, **numbers)
+        (statistics,) = trainer.run(batches, workload.stage(), nimg=0)
         float(statistics["Loss/G"]), float(statistics["Gradients/G_norm"])
 
     step()
     first_step_sec = measure.process_age_sec()
-    stage_change = {"stage_change_sec": seconds_of_new_stage(trainer, batches, numbers)} if options.stage_change else {}
+    stage_change = {"stage_change_sec": seconds_of_new_stage(trainer, batches, workload.stage(lod=0.5))} if options.stage_change else {}
     result = measure.summary(measure.repeat(step, repeats=options.repeats), workload.batch)
     found = ceiling.ceiling_tflops(workload)
     nominal = workload.training_flops()
@@ -49,18 +45,18 @@ def main() -> None:
         measure.print_profile(step, options.profile)
     measure.print_result({
         **vars(workload), "xla": options.xla, **result, "nominal_flops_per_image": nominal,
-        "executed_flops_per_image": flops.executed_flops(trainer.trace_round(batches, **numbers).graph) / workload.batch,
+        "executed_flops_per_image": flops.executed_flops(trainer.trace(batches, workload.stage(), nimg=0).graph) / workload.batch,
         **found,
         "share_of_ceiling": result["images_per_sec"] * nominal / 1e12 / found["ceiling_tflops"], "first_step_sec": first_step_sec,
         **stage_change,
     })  # fmt: skip
 
 
-def seconds_of_new_stage(trainer, batches, numbers: dict) -> float:
+def seconds_of_new_stage(trainer, batches, stage) -> float:
     """From the last step of a stage to the first of the next one, that step included: here the fade into this resolution."""
     start = time.perf_counter()
-    trainer.forget_rounds()
-    float(trainer.run_round(batches, **{**numbers, "lod": 0.5})["Loss/G"])
+    trainer.forget_traces()
+    float(trainer.run(batches, stage, nimg=0)[0]["Loss/G"])
     return time.perf_counter() - start
 
 

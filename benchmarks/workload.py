@@ -4,13 +4,20 @@ The nominal count is fixed for a workload, whatever a program really executes, s
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from stylegan_tf import resolution as growth
+from stylegan_tf.models.stylegan.settings import DiscriminatorSettings, GeneratorSettings, Settings
+from stylegan_tf.settings import DataSettings, RunSettings
+
+if TYPE_CHECKING:  # TensorFlow takes seconds to import
+    from stylegan_tf.models.base import Network
+    from stylegan_tf.training.schedule import Stage
 
 
 @dataclass(frozen=True)
 class Workload:
-    """Networks of a benchmark, as `Generator` and `Discriminator` take them."""
+    """StyleGAN's networks of a benchmark."""
 
     resolution: int = 64
     fmap_base: int = 8192
@@ -19,11 +26,27 @@ class Workload:
     precision: str = "float32"
     channels: int = 3
 
-    @property
-    def network_options(self) -> dict:
-        """Options shared by both networks."""
-        names = ("resolution", "channels", "fmap_base", "fmap_max")
-        return {name: getattr(self, name) for name in names} | {"dtype": self.precision}
+    def settings(self, **run: bool) -> Settings:
+        """Settings of a run that trains these networks."""
+        widths = {"fmap_base": self.fmap_base, "fmap_max": self.fmap_max}
+        networks = {"G": GeneratorSettings(**widths), "D": DiscriminatorSettings(**widths)}
+        return Settings("benchmark", **networks, data=DataSettings(resolution=self.resolution), run=RunSettings(**run))
+
+    def networks(self) -> "dict[str, Network]":
+        """Fresh "G", "D" and "G_ema"."""
+        from stylegan_tf.snapshot import build_networks
+
+        settings = self.settings()
+        shape = {"resolution": self.resolution, "channels": self.channels, "label_size": 0}
+        return build_networks("stylegan", {"G": settings.G, "D": settings.D, "G_ema": settings.G}, shape, self.precision)
+
+    def stage(self, lod: float = 0.0) -> "Stage":
+        """A stage of the schedule that trains them at a level of detail."""
+        from stylegan_tf.training.schedule import Stage
+
+        side = self.resolution >> int(lod)
+        return Stage(lod=lod, resolution=side, minibatch=self.batch, max_minibatch_per_device=None, G_lrate=0.001, D_lrate=0.001,
+                     gamma=10.0, tick_kimg=1.0)  # fmt: skip
 
     def features(self, side: int) -> int:
         """Feature maps at a resolution."""

@@ -1,57 +1,62 @@
-"""The bench: one network and one dataset, their features, and the protocol that goes with them. Metrics work on it."""
+"""The bench of a metric: one network, one dataset, their features, and the protocol of both."""
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from metrics import real_images, weights
-from metrics.digests import network_digest
-from metrics.extractors.rounding import ROUNDING
-from metrics.feature_stats import Moments
-from metrics.feature_store import FeatureStore, key_of
-from metrics.generated import CHUNK
+from metrics import real_images
+from metrics.features.inception import RESIZE_PROTOCOLS
+from metrics.features.moments import Moments
+from metrics.features.rounding import ROUNDING
+from metrics.features.store import CHUNK, FeatureStore, cached_moments, key_of
+from metrics.generated import Worker, make_workers, network_digest, run_in_order
+from metrics.metric import Json
+from metrics.networks import weights
 from metrics.options import Options
+from metrics.real_images import RealSelection
 from metrics.sources import check_fit, open_held_out
-from metrics.stats_cache import cached_moments
-from metrics.workers import make_workers, run_in_order
 from stylegan_tf import data
 from stylegan_tf.progress_bar import track
+from stylegan_tf.snapshot import Networks
+
+Task = Callable[[Worker, int, int], np.ndarray]  # (worker, chunk, count) -> [count, ...]
 
 
 class Bench:
-    """Scores one generator against one dataset.
+    """One generator and one dataset to score it against.
 
     Args:
         networks: `G_ema`, `lod`, `dataset` of a snapshot (see docs/architecture.md).
         dataset: real images, from `data.open_dataset`.
-        options: the protocol.
-        cache: folder for what is kept between evaluations.
+        options: of the protocol.
     """
 
-    def __init__(self, networks, dataset: data.Dataset, options: Options, *, cache: Path | None = None):
+    def __init__(self, networks: Networks, dataset: data.Dataset, options: Options):
         self.G, self.dataset, self.options = networks.G_ema, dataset, options
-        self.cache = (cache or weights.cache_folder()) / "metrics"
-        self.lod = float(networks.lod or 0)
-        self.is_mirrored = bool((networks.dataset or {}).get("mirror")) if options.mirror is None else options.mirror
-        check_fit(self.G, dataset)  # what cannot work fails before anything slow
+        self.cache = weights.cache_folder() / "metrics"
+        self.lod = float(networks.lod)
+        self.is_mirrored = bool(networks.dataset.get("mirror")) if options.mirror is None else options.mirror
+        check_fit(self.G, dataset)
         self._stores: list[FeatureStore] = []  # of generated images
-        self._for_moments: list[FeatureStore] = []  # of real images, made here for moments that are cached by themselves
-        self._needed: set[Path] = set()  # folders of real features that a metric takes one by one
+        self._for_moments: list[FeatureStore] = []  # of real images, made here only for moments, which are cached themselves
+        self._needed: set[Path] = set()  # folders of real features that a metric reads one by one
 
     @functools.cached_property
     def digest(self) -> str:
-        """Stands for the weights and the form of the generator."""
+        """Digest of the weights and the configuration of the generator."""
         return network_digest(self.G, self.lod)
 
     @functools.cached_property
-    def last_layer(self) -> np.ndarray:
-        """Of Inception, from pool features to logits; see `inception_score.load_last_layer`."""
-        from metrics.inception_score import load_last_layer
+    def logits_kernel(self) -> np.ndarray:
+        """Of Inception, from pool features to logits [2048, 1008]."""
+        return weights.load_logits_kernel(self.options.inception)
 
-        return load_last_layer(self.options)
+    @functools.cached_property
+    def logits_name(self) -> str:
+        """Name of the logits in a protocol."""
+        return weights.logits_name(self.logits_kernel)
 
     @functools.cached_property
     def held_out(self) -> data.Dataset | None:
@@ -59,14 +64,12 @@ class Bench:
         return open_held_out(self.options.held_out, self.dataset) if self.options.held_out else None
 
     @functools.cached_property
-    def workers(self) -> list:
+    def workers(self) -> list[Worker]:
         """One for every device."""
         return make_workers(self.G, self.dataset.labels if self.G.label_size else None, lod=self.lod, options=self.options)
 
-    # --- protocol
-
-    def common_protocol(self) -> dict[str, Any]:
-        """What every score's protocol says."""
+    def common_protocol(self) -> dict[str, Json]:
+        """The part of the protocol that all scores share."""
         options = self.options
         return {
             "network": self.digest, "lod": self.lod, "resolution": self.G.resolution, "seed": options.seed,
@@ -75,12 +78,10 @@ class Bench:
             "labels": "as in the data" if self.G.label_size else "none",
         }  # fmt: skip
 
-    def feature_protocol(self) -> dict[str, Any]:
-        """How images become features."""
+    def feature_protocol(self) -> dict[str, Json]:
+        """The part of the protocol that all scores on features share."""
         precision = ROUNDING if self.options.precision == "bfloat16" else self.options.precision
-        return {"features": weights.INCEPTION, "resize": self.options.resize, "precision": precision}
-
-    # --- generated images
+        return {"features": weights.INCEPTION, "resize": RESIZE_PROTOCOLS[self.options.resize], "precision": precision}
 
     def generated_features(self, num_images: int) -> Iterator[tuple[int, np.ndarray]]:
         """Yields (number of the first image, float32 features [n, 2048]), chunk by chunk; kept until `clear`."""
@@ -91,14 +92,12 @@ class Bench:
         """float32 [num_images, 2048]."""
         return _collected(self.generated_features(num_images), num_images)
 
-    # --- real images
-
-    def select_reals(self, num_images: int | None, *, repeat: bool = False) -> real_images.RealSelection:
+    def select_reals(self, num_images: int | None, *, repeat: bool = False) -> RealSelection:
         """Real images of a score; see `real_images.select`."""
         return real_images.select(self.dataset.num_images, num_images, is_mirrored=self.is_mirrored, seed=self.options.seed, repeat=repeat)
 
-    def real_moments(self, selection: real_images.RealSelection) -> Moments:
-        """Moments of real images, from the cache where the same images were asked for before."""
+    def real_moments(self, selection: RealSelection) -> Moments:
+        """Moments of real images, from the cache where the same images were requested before."""
 
         def make() -> Moments:
             moments = None
@@ -112,52 +111,52 @@ class Bench:
 
         return cached_moments(self.cache, self._real_protocol(selection, self.dataset), make)
 
-    def real_features(self, selection: real_images.RealSelection, of: data.Dataset | None = None) -> Iterator[tuple[int, np.ndarray]]:
+    def real_features(self, selection: RealSelection, of: data.Dataset | None = None) -> Iterator[tuple[int, np.ndarray]]:
         """Yields (first row of the selection, float32 features [n, 2048]); kept for later evaluations.
 
         Args:
             selection: of images.
-            of: another dataset than the one that is scored against.
+            of: a dataset other than the one that is scored against.
         """
         store = self._real_store(selection, of or self.dataset)
         self._needed.add(store.folder)
         yield from self._real_features(store, selection, of or self.dataset, "reals" if of is None else "held-out reals")
 
-    def _real_features(self, store: FeatureStore, selection, dataset: data.Dataset, label: str) -> Iterator[tuple[int, np.ndarray]]:
-        def task(worker, chunk, count):
+    def _real_features(
+        self, store: FeatureStore, selection: RealSelection, dataset: data.Dataset, label: str
+    ) -> Iterator[tuple[int, np.ndarray]]:
+        def task(worker: Worker, chunk: int, count: int) -> np.ndarray:
             rows = slice(chunk * CHUNK, chunk * CHUNK + count)
             return worker.features(real_images.read(dataset, selection, rows, self.G.resolution))
 
         yield from self._stored(store, len(selection.indices), task, label)
 
-    def _real_store(self, selection: real_images.RealSelection, dataset: data.Dataset) -> FeatureStore:
+    def _real_store(self, selection: RealSelection, dataset: data.Dataset) -> FeatureStore:
         return FeatureStore(self.cache / f"reals-{key_of(self._real_protocol(selection, dataset))}")
 
-    def all_real_features(self, selection: real_images.RealSelection) -> np.ndarray:
+    def all_real_features(self, selection: RealSelection) -> np.ndarray:
         """float32 [n, 2048], one row for each row of the selection."""
         return _collected(self.real_features(selection), len(selection.indices))
 
-    def _real_protocol(self, selection: real_images.RealSelection, dataset: data.Dataset) -> dict[str, Any]:
+    def _real_protocol(self, selection: RealSelection, dataset: data.Dataset) -> dict[str, Json]:
         return {
             "dataset": dataset.digest, "resolution": self.G.resolution, "selection": selection.digest, **self.feature_protocol(),
         }  # fmt: skip
 
-    # --- storage
-
-    def stored_chunks(self, kind: str, protocol: dict[str, Any], num: int, task, label: str) -> Iterator[tuple[int, np.ndarray]]:
+    def stored_chunks(self, kind: str, protocol: dict[str, Json], num: int, task: Task, label: str) -> Iterator[tuple[int, np.ndarray]]:
         """Yields (first number, float32 [n, ...]) of task(worker, chunk, count), kept until `clear`, with progress."""
         yield from self._stored(self._store(kind, self.common_protocol() | protocol), num, task, label)
 
-    def _store(self, kind: str, protocol: dict[str, Any]) -> FeatureStore:
+    def _store(self, kind: str, protocol: dict[str, Json]) -> FeatureStore:
         labels_of = {"labels_of": self.dataset.digest} if self.G.label_size else {}
         store = FeatureStore(self.cache / f"{kind}-{key_of(protocol | labels_of)}")
         self._stores.append(store)
         return store
 
-    def _stored(self, store: FeatureStore, num: int, task, label: str) -> Iterator[tuple[int, np.ndarray]]:
+    def _stored(self, store: FeatureStore, num: int, task: Task, label: str) -> Iterator[tuple[int, np.ndarray]]:
         counts = [min(CHUNK, num - start) for start in range(0, num, CHUNK)]
 
-        def get(worker, chunk):
+        def get(worker: Worker, chunk: int) -> np.ndarray:
             return store.get(chunk, counts[chunk], lambda: task(worker, chunk, counts[chunk]))
 
         done = run_in_order(self.workers, get, range(len(counts)))
@@ -165,15 +164,15 @@ class Bench:
             yield chunk * CHUNK, values
 
     def clear(self) -> None:
-        """Deletes what nobody needs once all scores are written: of the generated images, and of real ones whose moments suffice."""
+        """Deletes what is not needed after all scores are written: generated features, and real ones whose moments suffice."""
         for store in [*self._stores, *(store for store in self._for_moments if store.folder not in self._needed)]:
             store.remove()
 
 
-def _by_images(chunks, counts: list[int], label: str) -> Iterator[np.ndarray]:
-    """Shows progress in images, hands on chunks."""
+def _by_images(chunks: Iterable[np.ndarray], counts: list[int], label: str) -> Iterator[np.ndarray]:
+    """Yields the chunks, with progress in images."""
 
-    def images():
+    def images() -> Iterator[np.ndarray | None]:
         for values, count in zip(chunks, counts, strict=True):
             yield from [None] * (count - 1)
             yield values
@@ -183,7 +182,7 @@ def _by_images(chunks, counts: list[int], label: str) -> Iterator[np.ndarray]:
             yield values
 
 
-def _collected(chunks, count: int) -> np.ndarray:
+def _collected(chunks: Iterable[tuple[int, np.ndarray]], count: int) -> np.ndarray:
     result = None
     for start, values in chunks:
         if result is None:

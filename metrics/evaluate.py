@@ -1,27 +1,29 @@
-"""Scores networks: one snapshot, every snapshot of a run, or each one as training writes it."""
+"""Scores one network: everything is checked first, then each score is computed and written."""
 
 import contextlib
 import dataclasses
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from metrics import inception_score, labels, registry, report, sources, weights
-from metrics.digests import classifier_digest
-from metrics.feature_store import key_of
+from metrics import report, sources
+from metrics.features.store import key_of
+from metrics.metric import Metric, Need
+from metrics.networks import weights
 from metrics.options import Options
-from metrics.registry import Metric
 from metrics.result import Result
 from stylegan_tf import data
+from stylegan_tf.errors import UserError
 
-_PATHS = "perceptual_path_length"
-_LOGITS = "inception_score"
-_WITHOUT_INCEPTION = (_PATHS, "linear_separability")
+if TYPE_CHECKING:
+    from metrics.bench import Bench
+    from stylegan_tf.models.base import Generator
+    from stylegan_tf.snapshot import Networks
 
 
 def prepare(metrics: Iterable[Metric], options: Options, dataset: data.Dataset | None = None) -> None:
-    """Makes sure that everything a score needs is there, before anything slow; without TensorFlow.
+    """Checks that everything the metrics need is available, before any slow work; without TensorFlow.
 
     Args:
         metrics: from `registry.parse_list`.
@@ -29,28 +31,46 @@ def prepare(metrics: Iterable[Metric], options: Options, dataset: data.Dataset |
         dataset: real images, None where they are checked later.
 
     Raises:
-        UserError: a metric network is not there and cannot be fetched (the message lists the ways to get it), a classifier
-            or the held-out images are missing, or a metric needs labels or logits that there are not.
+        UserError: a metric network is missing and cannot be fetched (the message lists the ways to get it), a classifier
+            or the held-out images are missing, or the dataset lacks labels that a metric needs.
     """
     for path in options.classifier:
-        classifier_digest(path)
+        sources.classifier_digest(path)
     if options.held_out:
         sources.open_held_out(options.held_out, dataset)
-    modules = {metric.module for metric in metrics if metric.variant != "labels"}
-    if dataset is not None and "linear_separability" in modules and not options.classifier:
-        labels.check_labels(dataset)
-    if dataset is not None and any(metric.variant == "labels" for metric in metrics):
-        labels.check_classes(dataset)
-    if _PATHS in modules:
+    needs = frozenset().union(*(metric.needs for metric in metrics))
+    if dataset is not None and Need.LABELS in needs and not options.classifier:
+        sources.check_labels(dataset)
+    if dataset is not None and Need.CLASSES in needs:
+        sources.check_classes(dataset)
+    if Need.LPIPS in needs:
         weights.load_lpips(options.lpips)
-    if modules - set(_WITHOUT_INCEPTION):
+    if Need.FEATURES in needs:
         weights.load_inception(options.inception)
-        if _LOGITS in modules:
-            inception_score.load_last_layer(options)
+    if Need.LOGITS in needs:
+        weights.load_logits_kernel(options.inception)
+
+
+def check_generator(metrics: Iterable[Metric], options: Options, G: "Generator") -> None:
+    """Checks that a generator has what the metrics and the options need.
+
+    Raises:
+        UserError: names the metric and the model.
+    """
+    from metrics.generated import has_styles
+
+    if has_styles(G):
+        return
+    model = type(G).__name__
+    for metric in metrics:
+        if Need.STYLES in metric.needs:
+            raise UserError(f"{metric.name} needs {Need.STYLES.value} (a mapping and a synthesis network). {model} has no styles.")
+    if not options.is_plain:
+        raise UserError(f"--trunc and --noise need {Need.STYLES.value}. {model} has no styles.")
 
 
 def evaluate(
-    networks: Any,
+    networks: "Networks",
     metrics: Iterable[Metric],
     options: Options,
     *,
@@ -60,19 +80,21 @@ def evaluate(
     again: bool = False,
     on_result: Callable[[Result], None] = lambda _: None,
 ) -> list[Result]:
-    """Scores one snapshot and writes each result as soon as it is there.
+    """Scores one snapshot and writes each result as soon as it is computed.
 
     Args:
         networks: from `stylegan_tf.load`.
         metrics: from `registry.parse_list`.
         dataset_path: real images; None: what the networks were trained on.
-        folder: where results are written, None: nowhere. A score that stands there with the same request is not taken again.
+        folder: where results are written, None: nowhere. A score in it with the same request is not computed again.
         to_tensorboard: see `report.write`.
-        again: take scores that are there already once more.
+        again: compute existing scores again.
         on_result: called with every result, old or new.
     """
     from metrics.bench import Bench
 
+    metrics = list(metrics)
+    check_generator(metrics, options, networks.G_ema)
     dataset = data.open_dataset(sources.find_dataset(networks.source, networks.dataset, dataset_path))
     bench = Bench(networks, dataset, options)
     results = []
@@ -90,7 +112,7 @@ def evaluate(
 
 @contextlib.contextmanager
 def _whole_float32() -> Iterator[None]:
-    """Float32 products in float32: TensorFlow cuts their factors to TF32's 10 bits on GPUs from Ampere on, and the score with them."""
+    """Multiplies float32 in float32: on GPUs from Ampere on, TensorFlow otherwise rounds the factors to the 10 bits of TF32."""
     import tensorflow as tf
 
     precision = tf.config.experimental
@@ -102,8 +124,8 @@ def _whole_float32() -> Iterator[None]:
         precision.enable_tensor_float_32_execution(before)
 
 
-def _score(bench, metric: Metric, networks, request: str, folder: Path | None, to_tensorboard: bool) -> Result:
-    """Takes one score and writes it."""
+def _score(bench: "Bench", metric: Metric, networks: "Networks", request: str, folder: Path | None, to_tensorboard: bool) -> Result:
+    """Computes one score and writes it."""
     start = time.monotonic()
     score = metric.score(bench)
     dataset = bench.dataset
@@ -122,58 +144,13 @@ def _score(bench, metric: Metric, networks, request: str, folder: Path | None, t
     return result
 
 
-def request_of(bench, metric: Metric) -> str:
-    """Key of everything a score depends on; files of the user's by their content, wherever they lie."""
+def request_of(bench: "Bench", metric: Metric) -> str:
+    """Key of everything a score depends on; files of the user count by their content."""
     options = dataclasses.asdict(bench.options)
-    options["classifier"] = [classifier_digest(path) for path in bench.options.classifier]
+    options["classifier"] = [sources.classifier_digest(path) for path in bench.options.classifier]
+    options["resize"] = bench.feature_protocol()["resize"]
     options["held_out"] = bench.held_out.digest if bench.held_out else None
-    if metric.module == _LOGITS and metric.variant != "labels":
-        options["logits"] = inception_score.name_of(bench.last_layer)
+    options |= metric.request(bench)
     for name in ("inception", "lpips", "batch_size"):
-        options.pop(name)  # where the same weights lie, and what stands in the metric's name or in the protocol
+        options.pop(name)  # the place of the same weights, and what the common protocol has
     return key_of({"metric": metric.name, "data": bench.dataset.digest, "mirror": bench.is_mirrored, **options, **bench.common_protocol()})
-
-
-def on_snapshot(
-    metric_names: Iterable[str] | str,
-    dataset_path: str | Path,
-    run_dir: str | Path,
-    *,
-    num_images: int | None = None,
-    time_budget_sec: float | None = None,
-    options: Options | None = None,
-) -> Callable[[Any, Any, int], dict[str, float]]:
-    """The callback that training calls after every snapshot.
-
-    Args:
-        metric_names: such as ["fid50k", "ppl_wfull"], or one string with commas.
-        dataset_path: real images.
-        run_dir: where the metric files go.
-        num_images: replaces the numbers in the names.
-        time_budget_sec: time that scoring a snapshot may take, real images aside (they are done once). The numbers in the
-            names become smaller to fit, at the first snapshot; the run then keeps them, so that its scores compare.
-        options: of the protocol.
-
-    Returns:
-        f(path, networks, nimg) -> values by name, with "NAME/low" and "NAME/high" where there is an interval. TensorBoard
-        is left to the caller.
-
-    Raises:
-        UserError: at once, for an unknown name, a dataset that is not there, or a network that cannot be fetched.
-    """
-    from metrics.time_budget import sized
-
-    options = options or Options()
-    names = metric_names if isinstance(metric_names, str) else ",".join(metric_names)
-    metrics = registry.parse_list(names, num_images)
-    prepare(metrics, options, data.open_dataset(dataset_path))
-    folder = Path(run_dir)
-
-    def score_snapshot(path: Any, networks: Any, nimg: int) -> dict[str, float]:
-        networks = dataclasses.replace(networks, source=str(path), nimg=nimg)
-        chosen = metrics if time_budget_sec is None else sized(metrics, networks, dataset_path, options, time_budget_sec, folder)
-        results = evaluate(networks, chosen, options, dataset_path=dataset_path, folder=folder, to_tensorboard=False)
-        report.write_overview(folder)
-        return {name: value for result in results for name, value in report.points(result).items()}
-
-    return score_snapshot

@@ -1,28 +1,51 @@
-"""Images of the generator under test: each a function of the seed and its number, whatever else is computed."""
+"""Images of the generator under test on every device: each a function of the seed and its number, whatever else is computed."""
+
+import dataclasses
+import functools
+import hashlib
+import json
+import queue
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 import tensorflow as tf
 
+from metrics.features.inception import Inception
+from metrics.features.lpips import Lpips
+from metrics.features.store import CHUNK
+from metrics.networks import weights
 from metrics.options import Options
-
-CHUNK = 250  # images computed and stored together; an interrupted evaluation loses at most this many
+from stylegan_tf.models.base import Generator, StyleGenerator
+from stylegan_tf.models.weights import assign_weights, weight_arrays
 
 # Streams of random numbers that must not repeat each other.
 _LATENTS, _LABELS, _NOISE = 1, 2, 3
+_FEATURE_BATCH = 32  # 299x299 images; 64 gained nothing and took 200 MB more
+
+_Item = TypeVar("_Item")
+_Found = TypeVar("_Found")
+
+
+def has_styles(G: Generator) -> bool:
+    """Whether a generator has a mapping and a synthesis network."""
+    return isinstance(G, StyleGenerator)
 
 
 class Generated:
-    """Draws images of a generator on one device.
+    """Images of a generator on one device.
 
     Args:
         G: a generator (see docs/architecture.md).
-        data_labels: float32 [n, label_size] to draw labels from, as they occur in the data; None without labels.
-        lod: level of detail the network is at; smaller images are repeated up to full size, as in training.
+        data_labels: float32 [n, label_size] that labels are sampled from, as often as they occur; None without labels.
+        lod: level of detail of the network; smaller images are repeated up to full size, as in training.
         options: seed, truncation, noise and batch size.
         device: name, such as "/GPU:1".
     """
 
-    def __init__(self, G, data_labels: np.ndarray | None, *, lod: float, options: Options, device: str):
+    def __init__(self, G: Generator, data_labels: np.ndarray | None, *, lod: float, options: Options, device: str):
         self.G, self.lod, self.options, self.device = G, lod, options, device
         self.data_labels = data_labels if data_labels is not None and G.label_size else None
         self.batch_size = options.batch_size_for(G.resolution)
@@ -33,52 +56,180 @@ class Generated:
         """Noise mode of images that are compared with each other: the same seed gives both the same maps."""
         return "none" if self.options.noise_mode == "none" else "random"
 
-    def latents(self, chunk: int, count: int = CHUNK) -> np.ndarray:
-        """float32 z [count, z_dim] of a chunk."""
-        rng = np.random.default_rng([self.options.seed, _LATENTS, chunk])
-        return rng.standard_normal((CHUNK, self.G.z_dim), np.float32)[:count]
+    @functools.cached_property
+    def path_norm(self) -> float:
+        """Norm of the latents on a path in z: 1 where the styles do not depend on it, otherwise sqrt(z_dim), as of Gaussian latents.
 
-    def labels(self, chunk: int, count: int = CHUNK) -> np.ndarray | None:
-        """float32 labels [count, label_size] of a chunk, drawn as they occur in the data; None without labels."""
+        A mapping network that normalises z alone ignores the norm. One that normalises z and the embedded label together
+        would see hardly anything of a unit vector, and one that does not normalise would see latents as in no training.
+        """
+        z, labels = self.latents(0)[:8], self.labels(0)
+        z /= np.linalg.norm(z, axis=1, keepdims=True)
+        gaussian_norm = float(np.sqrt(self.G.z_dim))
+        unit, gaussian = (np.asarray(self.G.mapping(z * norm, None if labels is None else labels[:8])) for norm in (1.0, gaussian_norm))
+        return 1.0 if np.linalg.norm(unit - gaussian) < 1e-3 * np.linalg.norm(unit) else gaussian_norm
+
+    def latents(self, chunk: int) -> np.ndarray:
+        """float32 z [CHUNK, z_dim] of a chunk."""
+        rng = np.random.default_rng([self.options.seed, _LATENTS, chunk])
+        return rng.standard_normal((CHUNK, self.G.z_dim), np.float32)
+
+    def labels(self, chunk: int) -> np.ndarray | None:
+        """float32 labels [CHUNK, label_size] of a chunk, sampled from the data; None without labels."""
         if self.data_labels is None:
             return None
         rng = np.random.default_rng([self.options.seed, _LABELS, chunk])
-        return np.asarray(self.data_labels[rng.integers(len(self.data_labels), size=CHUNK)[:count]])
+        return np.asarray(self.data_labels[rng.integers(len(self.data_labels), size=CHUNK)])
 
-    def batches(self, chunk: int, count: int = CHUNK):
+    def batches(self, chunk: int, count: int = CHUNK) -> Iterator[tuple[slice, tf.Tensor]]:
         """Yields (slice of the chunk, uint8 images [n, R, R, C] on the device) for a chunk."""
         z, labels = self.latents(chunk), self.labels(chunk)
         for number, start in enumerate(range(0, count, self.batch_size)):
-            # A batch is drawn whole even where its end is not asked for: its noise is a function of its shape, too.
+            # A batch is always generated whole: its noise is a function of its shape, too.
             whole = slice(start, min(start + self.batch_size, CHUNK))
             with tf.device(self.device):
                 images = self._draw(z[whole], None if labels is None else labels[whole], self.noise_seed(chunk, number))
             rows = slice(start, min(whole.stop, count))
             yield rows, images[: rows.stop - rows.start]
 
-    def noise_seed(self, chunk: int, batch: int):
-        """int32 [2] that the noise of a batch is a function of."""
+    def noise_seed(self, chunk: int, batch: int) -> np.ndarray:
+        """int32 [2], the seed of the noise of a batch."""
         return np.random.default_rng([self.options.seed, _NOISE, chunk, batch]).integers(2**31, size=2, dtype=np.int32)
 
-    def _draw_batch(self, z, labels, noise_seed):
-        return self.to_uint8(self.synthesize(self.styles(z, labels), noise_seed))
+    def _draw_batch(self, z: tf.Tensor, labels: tf.Tensor | None, noise_seed: tf.Tensor) -> tf.Tensor:
+        if self.options.is_plain:
+            return _to_uint8(self._full_size(self.G.sample(z, labels, lod=self.lod, noise_seed=noise_seed)))
+        return _to_uint8(self.synthesize(self.styles(z, labels), noise_seed))
 
-    def styles(self, z, labels):
-        """ws [N, num_ws, w_dim] of latents, truncated where asked for."""
+    def styles(self, z: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
+        """ws [N, num_ws, w_dim] of latents, truncated by the options."""
         ws = self.G.mapping(z, labels)
         if self.options.truncation_psi == 1:
             return ws
         cutoff = self.options.truncation_cutoff
         return self.G.truncate(ws, self.options.truncation_psi, ws.shape[1] if cutoff is None else cutoff)
 
-    def synthesize(self, ws, noise_seed, noise_mode: str | None = None):
-        """Float images [N, R, R, C] at full size."""
+    def synthesize(self, ws: tf.Tensor, noise_seed: tf.Tensor, noise_mode: str | None = None) -> tf.Tensor:
+        """Float images [N, R, R, C] of styles at full size; the noise mode of the options where none is given."""
         images = self.G.synthesis(ws, noise_mode=noise_mode or self.options.noise_mode, lod=self.lod, noise_seed=noise_seed)
-        repeats = 2 ** int(self.lod)
+        return self._full_size(images)
+
+    def _full_size(self, images: tf.Tensor) -> tf.Tensor:
+        """Repeats the pixels of a network that is still growing, as in training."""
+        repeats = self.G.resolution // images.shape[1]
         return tf.repeat(tf.repeat(images, repeats, axis=1), repeats, axis=2) if repeats > 1 else images
 
-    @staticmethod
-    def to_uint8(images):
-        """[-1, 1] to [0, 255] as `stylegan_tf.images.to_uint8` does it."""
-        levels = tf.cast(images, tf.float32) * 127.5 + 128.0
-        return tf.cast(tf.clip_by_value(tf.where(tf.math.is_nan(levels), 0.0, levels), 0.0, 255.0), tf.uint8)
+
+def _to_uint8(images: tf.Tensor) -> tf.Tensor:
+    """[-1, 1] to [0, 255] on the device, with the result of `stylegan_tf.images.to_uint8`."""
+    levels = tf.cast(images, tf.float32) * 127.5 + 128.0
+    return tf.cast(tf.clip_by_value(tf.where(tf.math.is_nan(levels), 0.0, levels), 0.0, 255.0), tf.uint8)
+
+
+class Worker:
+    """The generator and the metric networks on one device. Metric networks are made at first use and kept for the next evaluation.
+
+    Args:
+        generated: images of the generator on the device.
+        options: resize, precision, and the files of the weights.
+
+    Attributes:
+        path_steps: compiled functions of path lengths, by space and crop.
+    """
+
+    def __init__(self, generated: Generated, options: Options):
+        self.generated, self.options, self.device = generated, options, generated.device
+        self.path_steps: dict[tuple[str, str], Callable[..., tf.Tensor]] = {}
+
+    @property
+    def inception(self) -> Inception:
+        """The feature network, on this device."""
+        return _inception(self.device, self.options.inception, self.options.resize, self.options.precision)
+
+    @property
+    def lpips(self) -> Lpips:
+        """The perceptual distance, on this device."""
+        return _lpips(self.device, self.options.lpips)
+
+    def features(self, images: np.ndarray | tf.Tensor) -> np.ndarray:
+        """float32 [N, 2048] of uint8 images [N, R, R, C], N above 0. An alpha channel is ignored."""
+        with tf.device(self.device):
+            parts = [self.inception(images[start : start + _FEATURE_BATCH, ..., :3]) for start in range(0, len(images), _FEATURE_BATCH)]
+        return np.concatenate(parts)
+
+    def generated_features(self, chunk: int, count: int) -> np.ndarray:
+        """float32 [count, 2048] of a chunk of generated images."""
+        return np.concatenate([self.features(images) for _, images in self.generated.batches(chunk, count)])
+
+
+@functools.lru_cache(maxsize=16)
+def _inception(device: str, path: str | None, resize: str, precision: str) -> Inception:
+    with tf.device(device):
+        return Inception(weights.load_inception(path), resize=resize, precision=precision)
+
+
+@functools.lru_cache(maxsize=16)
+def _lpips(device: str, path: str | None) -> Lpips:
+    with tf.device(device):
+        return Lpips(weights.load_lpips(path))
+
+
+def make_workers(G: Generator, data_labels: np.ndarray | None, *, lod: float, options: Options) -> list[Worker]:
+    """A worker for every GPU, or one for the CPU.
+
+    The first uses the generator itself, the others copies of it. Scores are computed in float32: a generator of lower
+    precision, as in training, is copied, too.
+    """
+    devices = [device.name for device in tf.config.list_logical_devices("GPU")] or ["/CPU:0"]
+    workers = []
+    for device in devices:
+        is_usable = device == devices[0] and getattr(G, "compute_dtype", "float32") == "float32"
+        generator = G if is_usable else _copy(G, device)
+        workers.append(Worker(Generated(generator, data_labels, lod=lod, options=options, device=device), options))
+    return workers
+
+
+def _copy(G: Generator, device: str) -> Generator:
+    """The same generator on another device, in float32."""
+    with tf.device(device):
+        copy = type(G).from_config({**G.get_config(), "dtype": "float32"})
+        assign_weights(copy, weight_arrays(G))
+    return copy
+
+
+def run_in_order(workers: list[Worker], task: Callable[[Worker, _Item], _Found], items: Iterable[_Item]) -> Iterator[_Found]:
+    """Yields task(worker, item) for all items in their order; as many run at once as there are workers."""
+    if len(workers) == 1:
+        for item in items:
+            yield task(workers[0], item)
+        return
+    idle: queue.Queue[Worker] = queue.Queue()
+    for worker in workers:
+        idle.put(worker)
+
+    def run(item: _Item) -> _Found:
+        worker = idle.get()
+        try:
+            return task(worker, item)
+        finally:
+            idle.put(worker)
+
+    with ThreadPoolExecutor(len(workers)) as pool:
+        pending: deque[Future[_Found]] = deque()
+        for item in items:
+            pending.append(pool.submit(run, item))
+            if len(pending) > 2 * len(workers):  # finished results are in memory: keep few
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+
+
+def network_digest(G: Generator, lod: float) -> str:
+    """24 hexadecimal digits; the same for a copy, for another file name, and after saving and loading."""
+    settings = {name: value for name, value in dataclasses.asdict(G.settings).items() if name not in G.settings.changeable}
+    config = {**G.shape_config, **settings}
+    digest = hashlib.sha256(json.dumps([config, lod], sort_keys=True, default=str).encode())
+    for name, array in sorted(weight_arrays(G).items()):
+        digest.update(name.encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:24]

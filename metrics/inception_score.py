@@ -3,64 +3,71 @@
 import os
 import sys
 
-if __name__ == "__main__":  # run by its path: the checkout is what must be importable, not this folder
+if __name__ == "__main__":  # run by its path: the checkout must be importable, not this folder
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     from metrics.program import run_metric
 
     sys.exit(run_metric("is50k", __doc__))
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from metrics.digests import array_digest
 from metrics.intervals import of_parts
-from metrics.registry import Metric
-from metrics.score import Score
-from stylegan_tf.errors import UserError
+from metrics.metric import Json, Metric, Need, Score, Value
+
+if TYPE_CHECKING:
+    from metrics.bench import Bench
 
 NUM_PARTS = 10
 
 
-def score(bench, metric: Metric) -> Score:
+class InceptionScore(Metric):
     """exp of the mean divergence of p(class | image) from p(class), mean over ten parts of the generated images.
 
-    Source: Salimans et al. 2016; by a classifier of the data's own classes as the "LeNet score" of MNIST studies.
+    Source: Salimans et al. 2016.
     """
-    if metric.variant == "labels":
-        from metrics.attributes import class_logits
 
-        logits, origin = class_logits(bench, metric.num_images)
-        features = {}
-    else:
-        last = bench.last_layer
-        logits = np.concatenate([features @ last for _, features in bench.generated_features(metric.num_images)])
-        origin, features = name_of(last), bench.feature_protocol()
-    protocol = {**features, "logits": origin, "num_fakes": metric.num_images, "parts": NUM_PARTS}
-    return Score({metric.name: of_parts(split_scores(logits, NUM_PARTS), "generated images")}, protocol)
+    stem = "is"
+    examples = "is50k"
+    summary = "Inception Score"
+    protocol_summary = "mean over ten parts; needs a file of Inception that has the logits"
+    needs = frozenset({Need.FEATURES, Need.LOGITS})
+    values = (Value(lower_is_better=False),)
 
+    def score(self, bench: "Bench") -> Score:
+        kernel = bench.logits_kernel
+        logits = np.concatenate([features @ kernel for _, features in bench.generated_features(self.num_images)])
+        return self._score_of(logits, bench.logits_name, bench.feature_protocol())
 
-def load_last_layer(options) -> np.ndarray:
-    """Kernel [2048, 1008] from pool features to logits; the score is defined without the bias.
+    def request(self, bench: "Bench") -> dict[str, Json]:
+        return {"logits": bench.logits_name}
 
-    Args:
-        options: `options.Options`, which says where Inception lies.
-
-    Raises:
-        UserError: the file ends at the pool features.
-    """
-    from metrics import weights
-
-    arrays = weights.load_inception(options.inception)
-    if "logits/kernel" not in arrays:
-        raise UserError(
-            "This file of Inception ends at the pool features: it has no logits, which the Inception Score needs. Either name a "
-            "file that has them (--inception pt_inception-2015-12-05-6726825d.pth), or score by the dataset's own classes (is50k_labels)."
-        )
-    return arrays["logits/kernel"]
+    def _score_of(self, logits: np.ndarray, origin: str, protocol: dict[str, Json]) -> Score:
+        estimate = of_parts(split_scores(logits, NUM_PARTS), "generated images")
+        return Score({self.name: estimate}, {**protocol, "logits": origin, "num_fakes": self.num_images, "parts": NUM_PARTS})
 
 
-def name_of(last: np.ndarray) -> str:
-    """What a protocol calls the last layer: files with the same features may have other logits."""
-    return f"inception-2015-12-05/{array_digest(last)}"
+class LabelInceptionScore(InceptionScore):
+    """The same by a classifier of the dataset's own classes, as the "LeNet score" of MNIST studies."""
+
+    suffix_pattern = "_labels"
+    examples = "is50k_labels"
+    summary = "Inception Score by the dataset's own classes"
+    protocol_summary = "mean over ten parts; a classifier is trained on the labels, and the result gives its accuracy"
+    needs = frozenset({Need.CLASSES})
+
+    @property
+    def suffix(self) -> str:
+        return "_labels"
+
+    def score(self, bench: "Bench") -> Score:
+        from metrics.classifiers import class_logits
+
+        return self._score_of(*class_logits(bench, self.num_images), {})
+
+    def request(self, bench: "Bench") -> dict[str, Json]:
+        return {}
 
 
 def split_scores(logits: np.ndarray, num_parts: int) -> list[float]:

@@ -1,4 +1,4 @@
-"""How far a score may be off: bootstrap and jackknife intervals of 95 %."""
+"""Intervals of scores at 95 %: bootstrap and jackknife."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -7,11 +7,12 @@ import numpy as np
 import scipy.special
 
 LEVEL = 0.95
+_RESAMPLES = 1000
 
 
 @dataclasses.dataclass(frozen=True)
 class Estimate:
-    """A value with the interval that contains it with 95 % confidence, and how that was found."""
+    """A value with its 95 % confidence interval and the method of the interval."""
 
     value: float
     low: float | None = None
@@ -19,28 +20,27 @@ class Estimate:
     method: str = "none"
 
 
-def bootstrap(samples: np.ndarray, statistic: Callable[[np.ndarray], float], *, seed: int, resamples: int = 1000) -> Estimate:
+def bootstrap(samples: np.ndarray, statistic: Callable[[np.ndarray], float], *, seed: int) -> Estimate:
     """Percentile interval of a statistic over samples drawn with replacement.
 
     Args:
         samples: [N, ...]; rows are drawn.
         statistic: takes such an array.
         seed: of the draws.
-        resamples: number of draws.
     """
     rng = np.random.default_rng([seed, 0xB007])
-    draws = [statistic(samples[rng.integers(len(samples), size=len(samples))]) for _ in range(resamples)]
+    draws = [statistic(samples[rng.integers(len(samples), size=len(samples))]) for _ in range(_RESAMPLES)]
     low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Estimate(float(statistic(samples)), float(low), float(high), f"bootstrap of {len(samples):,} samples, {resamples:,} draws")
+    return Estimate(float(statistic(samples)), float(low), float(high), f"bootstrap of {len(samples):,} samples, {_RESAMPLES:,} draws")
 
 
 def jackknife(value: float, without_part: Sequence[float], what: str) -> Estimate:
-    """Interval from the values found with one of g equal parts left out each time (delete-a-group jackknife).
+    """Interval from the values with one of g equal parts left out each time (delete-a-group jackknife).
 
     Args:
         value: of everything together.
         without_part: g values.
-        what: was parted, for the text ("generated images").
+        what: what was split, for the text ("generated images").
 
     Source: Shao and Wu 1989; Student's t with g - 1 degrees of freedom.
     """

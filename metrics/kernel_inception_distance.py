@@ -3,37 +3,47 @@
 import os
 import sys
 
-if __name__ == "__main__":  # run by its path: the checkout is what must be importable, not this folder
+if __name__ == "__main__":  # run by its path: the checkout must be importable, not this folder
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     from metrics.program import run_metric
 
     sys.exit(run_metric("kid50k_full", __doc__))
 
+from typing import TYPE_CHECKING, ClassVar
+
 import numpy as np
 
+from metrics.features.pairwise import blocks
 from metrics.intervals import Estimate, jackknife
-from metrics.pairwise import blocks
-from metrics.registry import Metric
-from metrics.score import Score
+from metrics.metric import Score
+from metrics.real_images import AgainstReals
+
+if TYPE_CHECKING:
+    from metrics.bench import Bench
 
 NUM_PARTS = 10
 
 
-def score(bench, metric: Metric) -> Score:
+class KernelInceptionDistance(AgainstReals):
     """Squared maximum mean discrepancy of generated and real pool features, cubic kernel, unbiased.
 
-    Every real image counts once (repeated ones would make the estimate biased); "kid50k" stops at the first 50,000.
+    Every real image counts once (repeated ones would make the estimate biased); "kid50k" takes a sample of 50,000 at most.
 
     Source: Bińkowski et al. 2018.
     """
-    selection = bench.select_reals(None if metric.is_full else metric.num_images)
-    reals = bench.all_real_features(selection)
-    fakes = bench.all_generated_features(metric.num_images)
-    protocol = {
-        **bench.feature_protocol(), "num_fakes": len(fakes), "num_reals": len(reals), "mirrored_reals": bench.is_mirrored,
-        "kernel": "(x y / D + 1)^3", "blocks": 1,
-    }  # fmt: skip
-    return Score({metric.name: kernel_distance(fakes, reals)}, protocol)
+
+    stem = "kid"
+    aliases: ClassVar = {"kid": "kid50k_full"}
+    examples = "kid50k_full, kid5k"
+    summary = "Kernel Inception distance"
+    protocol_summary = "cubic kernel, unbiased, over all pairs; as many real images as generated ones (a sample) at most; _full: all"
+
+    def score(self, bench: "Bench") -> Score:
+        selection = self.select(bench)
+        reals = bench.all_real_features(selection)
+        fakes = bench.all_generated_features(self.num_images)
+        protocol = {**self.shared_protocol(bench, selection), "kernel": "(x y / D + 1)^3", "blocks": 1}
+        return Score({self.name: kernel_distance(fakes, reals)}, protocol)
 
 
 def kernel_distance(fakes: np.ndarray, reals: np.ndarray) -> Estimate:

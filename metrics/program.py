@@ -1,16 +1,23 @@
 """The command line of scores: python -m metrics NAMES --network RUN, and each metric's file by its path."""
 
 import argparse
+import fcntl
 import os
-import sys
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from metrics import registry
+from metrics.metric import Metric
 from metrics.options import CROPS, NOISE_MODES, PRECISIONS, RESIZES, Options
-from stylegan_tf import command_line
+from stylegan_tf import command_line, data
 from stylegan_tf.errors import UserError
+from stylegan_tf.loading import find_snapshot, read, snapshots_of
+from stylegan_tf.training.run_dir import FINAL_NAME
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+WAIT_SEC = 30.0  # between checks of a watched run for new snapshots
 
 _EXAMPLES = """examples:
   python -m metrics fid50k,ppl_wfull --network results/00003-sgan-leaves-1gpu
@@ -19,21 +26,21 @@ _EXAMPLES = """examples:
 """
 
 
-def run_all(argv=None) -> int:
+def run_all(argv: Sequence[str] | None = None) -> int:
     """`python -m metrics`."""
     return command_line.run(lambda arguments: _main(arguments, None, "Scores networks: FID, KID, precision and recall, ..."), argv)
 
 
 def run_metric(name: str, description: str) -> int:
-    """A metric's own file, run by its path; `name` is what it computes unless told otherwise."""
+    """A metric's own file, run by its path; `name` is the metric where the command line names none."""
     return command_line.run(lambda arguments: _main(arguments, name, description))
 
 
-def _main(arguments, default: str | None, description: str) -> int:
+def _main(arguments: Sequence[str], default: str | None, description: str) -> int:
     parser = _parser(default, description)
     parsed = parser.parse_args(arguments)
     if parsed.list:
-        print("\n".join(f"{family.example:44} {family.what}" for family in registry.FAMILIES))
+        print("\n".join(kind.description() for kind in registry.classes()))
         return 0
     options = _options(parsed)
     if parsed.fetch:
@@ -54,19 +61,19 @@ def _parser(default: str | None, description: str) -> argparse.ArgumentParser:
     add("names", nargs="?", default=default, help="metrics, separated by commas; --list shows them" + (f" ({default})" if default else ""))
     add("--network", metavar="PATH", help="a snapshot (.pkl), ours or official, or a run folder: its latest snapshot")
     add("--all", action="store_true", help="every snapshot of the run folder; those scored before are not scored again")
-    add("--watch", action="store_true", help="as --all, and go on with each snapshot, until the final one or the end of training")
+    add("--watch", action="store_true", help="as --all, then wait for new snapshots until the final one or the end of training")
     add("--data", metavar="PATH", help="dataset of real images (default: what the network was trained on)")
     add("--num-images", type=int, metavar="N", help="images (pairs for ppl) instead of the number in the names")
-    add("--outdir", metavar="PATH", help="where results go (default: beside the snapshot)")
-    add("--again", action="store_true", help="score again what has been scored")
+    add("--outdir", metavar="PATH", help="folder of the results (default: that of the snapshot)")
+    add("--again", action="store_true", help="repeat scores that exist")
     protocol = parser.add_argument_group("protocol")
     add = protocol.add_argument
     add("--seed", type=int, default=0, help="of latents, labels, noise and resampling (0)")
     add("--batch-size", type=int, metavar="N", help="images at a time (default: by resolution)")
     add("--trunc", type=float, default=1.0, metavar="PSI", help="truncation psi (1: none)")
     add("--noise", choices=NOISE_MODES, default="random", help="noise inputs (random)")
-    add("--resize", choices=RESIZES, default="legacy_tensorflow", help="way to 299x299 before Inception (legacy_tensorflow)")
-    add("--precision", choices=PRECISIONS, default="float32", help="of Inception; bfloat16 is for chips that have it (float32)")
+    add("--resize", choices=RESIZES, default="legacy_tensorflow", help="resize to 299x299 before Inception (legacy_tensorflow)")
+    add("--precision", choices=PRECISIONS, default="float32", help="of Inception; bfloat16 is for hardware that has it (float32)")
     add("--mirror", action=argparse.BooleanOptionalAction, help="mirror real images at random (default: as in training)")
     add("--crop", choices=CROPS, default="none", help="crop before path lengths (none; face: the original's for FFHQ and CelebA-HQ)")
     add("--held-out", metavar="PATH", help="dataset kept out of training, for memorisation")
@@ -74,8 +81,8 @@ def _parser(default: str | None, description: str) -> argparse.ArgumentParser:
     weights = parser.add_argument_group("metric networks")
     weights.add_argument("--inception", metavar="FILE", help="local file of the Inception of 2015-12-05")
     weights.add_argument("--lpips", metavar="FILE", help="local file of LPIPS with VGG16")
-    weights.add_argument("--fetch", action="store_true", help="get the metric networks now, and end")
-    weights.add_argument("--list", action="store_true", help="list the metrics, and end")
+    weights.add_argument("--fetch", action="store_true", help="download the metric networks and exit")
+    weights.add_argument("--list", action="store_true", help="list the metrics and exit")
     return parser
 
 
@@ -88,7 +95,7 @@ def _options(parsed: argparse.Namespace) -> Options:
 
 
 def _fetch(options: Options) -> int:
-    from metrics import weights
+    from metrics.networks import weights
 
     weights.load_inception(options.inception)
     weights.load_lpips(options.lpips)
@@ -96,60 +103,80 @@ def _fetch(options: Options) -> int:
     return 0
 
 
-def _score(parsed: argparse.Namespace, metrics: list, options: Options) -> int:
+def _score(parsed: argparse.Namespace, metrics: list[Metric], options: Options) -> int:
     """Scores one snapshot, or those of a run."""
     network = Path(parsed.network)
     if not network.exists():
         raise UserError(f"{network}: no such file or run folder. Expected a snapshot (.pkl) or a run folder.")
     if (parsed.all or parsed.watch) and not network.is_dir():
-        raise UserError(f"--all and --watch take a run folder. {network} is a file.")
-    from metrics import evaluate, report
-    from metrics.watch import snapshots_as_they_come
-    from stylegan_tf.loading import find_snapshot, snapshots_of
+        raise UserError(f"--all and --watch need a run folder. {network} is a file.")
+    from metrics import evaluate, report, sources
 
-    evaluate.prepare(metrics, options, _open_dataset(network, parsed))
-    command_line.import_tensorflow()
-    if not (parsed.all or parsed.watch):
-        folder = _score_one(find_snapshot(network), parsed, metrics, options)
-        report.write_overview(folder)
-        return 0
-    num_scored = 0
-    for path in snapshots_as_they_come(network) if parsed.watch else snapshots_of(network):
-        report.write_overview(_score_one(path, parsed, metrics, options))
-        num_scored += 1
-    if not num_scored:
+    is_single = not (parsed.all or parsed.watch)
+    paths = [find_snapshot(network)] if is_single else snapshots_of(network)
+    if not paths and not parsed.watch:
         raise UserError(f"{network} holds no network snapshot (network-snapshot-*.pkl).")
-    folder = Path(parsed.outdir) if parsed.outdir else network
-    for path in report.write_overview(folder):
-        print(f"wrote {path}")
+    # The first snapshot is read before TensorFlow is imported, so that what cannot be scored is refused at once.
+    first = read(paths[0]) if paths else None
+    dataset = data.open_dataset(parsed.data) if parsed.data and first is None else None
+    if first is not None:
+        dataset = sources.open_dataset_of(first, parsed.data)
+    evaluate.prepare(metrics, options, dataset)
+    command_line.import_tensorflow()
+    from stylegan_tf.snapshot import make_networks
+
+    written: list[Path] = []
+    for path in watched_snapshots(network) if parsed.watch else paths:
+        networks = make_networks(first if first is not None and Path(first.source) == path else read(path))
+        first = None  # its arrays are in the networks now
+        folder = Path(parsed.outdir) if parsed.outdir else path.parent
+        evaluate.evaluate(
+            networks, metrics, options, dataset_path=parsed.data, folder=folder, again=parsed.again,
+            on_result=lambda result: print(result.text(), flush=True),
+        )  # fmt: skip
+        written = report.write_overview(folder)
+    if not written:
+        raise UserError(f"{network} holds no network snapshot (network-snapshot-*.pkl).")
+    if not is_single:
+        print("\n".join(f"wrote {path}" for path in written))
     return 0
 
 
-def _open_dataset(network: Path, parsed: argparse.Namespace):
-    """The real images, held against the newest snapshot; None where --watch has neither yet."""
-    from metrics.sources import check_snapshot
-    from stylegan_tf import data
-    from stylegan_tf.loading import snapshots_of
+def watched_snapshots(run: Path) -> Iterator[Path]:
+    """Yields each snapshot once, oldest first, and waits for more; ends after the final one, or when no process writes the run.
 
-    if parsed.watch and not snapshots_of(network):
-        return data.open_dataset(parsed.data) if parsed.data else None
-    return check_snapshot(network, parsed.data)
+    Args:
+        run: the run folder.
+    """
+    done: set[Path] = set()
+    is_waiting = False
+    while True:
+        is_written = is_being_written(run)  # before the listing, so that the last snapshot of a run that ends meanwhile is found
+        new = [path for path in snapshots_of(run) if path not in done]
+        for path in new:
+            done.add(path)
+            if path.exists():  # training may have removed it while an earlier one was scored
+                yield path
+        if any(path.name == FINAL_NAME for path in done):
+            return
+        if new:
+            continue
+        if not is_written:
+            print(f"{run} is no longer being trained and has no {FINAL_NAME}. No further snapshot is expected.", flush=True)
+            return
+        if not is_waiting:
+            print(f"waiting for snapshots of {run}, until {FINAL_NAME} or the end of its training", flush=True)
+            is_waiting = True
+        time.sleep(WAIT_SEC)
 
 
-def _score_one(path: Path, parsed: argparse.Namespace, metrics: list, options: Options) -> Path:
-    """Scores a snapshot and prints a line a metric; returns where the results lie."""
-    import stylegan_tf
-    from metrics import evaluate
-
-    folder = Path(parsed.outdir) if parsed.outdir else path.parent
-    networks = stylegan_tf.load(path)
-    networks.source = str(path)
-    evaluate.evaluate(
-        networks, metrics, options, dataset_path=parsed.data, folder=folder, again=parsed.again,
-        on_result=lambda result: print(result.text(), flush=True),
-    )  # fmt: skip
-    return folder
-
-
-if __name__ == "__main__":
-    sys.exit(run_all())
+def is_being_written(run: Path) -> bool:
+    """Whether a process on this machine holds the lock of a run folder (see stylegan_tf/training/run_dir.py)."""
+    try:
+        with open(run / ".lock", encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # released at once, when the file is closed
+    except BlockingIOError:
+        return True
+    except OSError:  # no lock file: not a run folder that was trained in
+        return False
+    return False

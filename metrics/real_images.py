@@ -1,13 +1,18 @@
-"""Which real images a score is taken against: how often each counts, and which are mirrored."""
+"""The real images of a score: how often each counts, and which are mirrored."""
 
 import dataclasses
 import hashlib
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from metrics.metric import Json, Metric, Need
 from stylegan_tf import data
 
-_MIRROR = 4  # stream of random numbers; metrics/generated.py has 1 to 3
+if TYPE_CHECKING:
+    from metrics.bench import Bench
+
+_MIRROR, _SAMPLE = 4, 6  # streams of random numbers; metrics/generated.py has 1 to 3, path lengths 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,16 +20,18 @@ class RealSelection:
     """Real images of a score.
 
     Attributes:
-        indices: int [n], place in the dataset.
+        indices: int [n], number in the dataset.
         is_mirrored: bool [n].
         counts: int [n], how often each counts.
         num_distinct: different photographs among them.
+        is_sampled: whether they are a random sample of a larger dataset.
     """
 
     indices: np.ndarray
     is_mirrored: np.ndarray
     counts: np.ndarray
     num_distinct: int
+    is_sampled: bool = False
 
     @property
     def total(self) -> int:
@@ -32,8 +39,13 @@ class RealSelection:
         return int(self.counts.sum())
 
     @property
+    def protocol(self) -> dict[str, Json]:
+        """What a protocol says of a sample; nothing where all images of the dataset count."""
+        return {"reals": "sampled by seed"} if self.is_sampled else {}
+
+    @property
     def digest(self) -> str:
-        """Stands for the choice."""
+        """Digest of the selection."""
         parts = (self.indices.astype("<i8"), self.is_mirrored.astype("?"), self.counts.astype("<i8"))
         return hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()[:24]
 
@@ -43,16 +55,20 @@ def select(num_in_dataset: int, num_images: int | None, *, is_mirrored: bool, se
 
     Args:
         num_in_dataset: size of the dataset.
-        num_images: the first so many; None: each once.
-        is_mirrored: every image is mirrored with probability one half, anew each time it comes.
-        seed: of the mirroring.
-        repeat: a dataset below `num_images` starts over, as the original's fid50k does.
+        num_images: this many, sampled from the whole dataset where it has more (records may be sorted); None: each once.
+        is_mirrored: every image is mirrored with probability one half, independently each time it occurs.
+        seed: of the sample and of the mirroring.
+        repeat: a dataset below `num_images` is repeated, as in the original's fid50k.
     """
     total = num_in_dataset if num_images is None else (num_images if repeat else min(num_images, num_in_dataset))
-    indices = np.arange(total) % num_in_dataset
+    is_sampled = total < num_in_dataset
+    if is_sampled:
+        indices = np.sort(np.random.default_rng([seed, _SAMPLE]).choice(num_in_dataset, total, replace=False))
+    else:
+        indices = np.arange(total) % num_in_dataset
     coins = np.random.default_rng([seed, _MIRROR]).random(total) < 0.5 if is_mirrored else np.zeros(total, bool)
     keys, counts = np.unique(indices * 2 + coins, return_counts=True)
-    return RealSelection(keys // 2, keys % 2 == 1, counts, min(total, num_in_dataset))
+    return RealSelection(keys // 2, keys % 2 == 1, counts, min(total, num_in_dataset), is_sampled)
 
 
 def read(dataset: data.Dataset, selection: RealSelection, rows: slice, resolution: int) -> np.ndarray:
@@ -61,3 +77,25 @@ def read(dataset: data.Dataset, selection: RealSelection, rows: slice, resolutio
     mirrored = selection.is_mirrored[rows]
     images[mirrored] = images[mirrored, :, ::-1]
     return images
+
+
+class AgainstReals(Metric):
+    """A metric that compares generated with real features: as many real images as generated ones, or each once ("_full")."""
+
+    has_full = True
+    needs = frozenset({Need.FEATURES, Need.REALS})
+    repeats_reals: ClassVar[bool] = False  # whether a dataset with fewer images than are generated is repeated
+
+    def select(self, bench: "Bench") -> RealSelection:
+        """The real images."""
+        return bench.select_reals(None if self.is_full else self.num_images, repeat=self.repeats_reals)
+
+    def shared_protocol(self, bench: "Bench", selection: RealSelection) -> dict[str, Json]:
+        """The part of the protocol that these metrics share."""
+        return {
+            **bench.feature_protocol(), "num_fakes": self.num_images, "num_reals": selection.total,
+            "mirrored_reals": bench.is_mirrored, **selection.protocol,
+        }  # fmt: skip
+
+    def request(self, bench: "Bench") -> dict[str, Json]:
+        return self.select(bench).protocol

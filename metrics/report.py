@@ -1,20 +1,26 @@
 """Where results go: a text and a JSON file a metric, TensorBoard, a table and a curve over the snapshots of a run."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from metrics.curve import draw_curve
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from metrics import registry
 from metrics.result import Result
 from stylegan_tf.files import atomic_path, write_text
 from stylegan_tf.images import save_png
-from stylegan_tf.training.best import has_best, is_higher_better
+
+_WIDTH, _HEIGHT = 960, 540  # of a curve
+_LEFT, _RIGHT, _TOP, _BOTTOM = 90, 30, 60, 70
+_INK, _GRID, _LINE, _BEST = (40, 40, 40), (222, 222, 222), (31, 90, 160), (200, 60, 30)
 
 
-def write(result: Result, folder: Path, picture=None, *, to_tensorboard: bool = True) -> None:
+def write(result: Result, folder: Path, picture: np.ndarray | None = None, *, to_tensorboard: bool = True) -> None:
     """Adds a result to the files of its metric in a folder.
 
     Args:
-        picture: uint8 [H, W, 3] to keep beside the values, or None.
+        picture: uint8 [H, W, 3] to save beside the values, or None.
         to_tensorboard: also as points of TensorBoard; training writes its own.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -49,7 +55,7 @@ def points(result: Result) -> dict[str, float]:
 
 
 def read(folder: Path, metric: str | None = None) -> list[Result]:
-    """Results written in a folder, of one metric or of all; lines that are cut or foreign are passed over."""
+    """Results written in a folder, of one metric or of all; incomplete and unknown lines are ignored."""
     results = []
     for path in sorted(folder.glob(f"metric-{metric or '*'}.jsonl")):
         for line in path.read_text(encoding="utf-8").splitlines():
@@ -67,17 +73,17 @@ def find(folder: Path, metric: str, request: str) -> Result | None:
 
 
 def best(results: Iterable[Result], name: str) -> Result | None:
-    """The result with the best value of a name, None where no value is the best."""
-    if not has_best(name):
+    """The result with the best value of a name, None where neither end is better."""
+    value = registry.best_value(name)
+    if value is None:
         return None
-    choose = max if is_higher_better(name) else min
-    return choose(results, key=lambda result: result.values[name].value)
+    return (min if value.lower_is_better else max)(results, key=lambda result: result.values[name].value)
 
 
 def write_overview(folder: Path) -> list[Path]:
     """Writes metrics.md (a table of snapshots and scores) and a curve for every value; the best snapshot is marked.
 
-    Only results of one protocol stand in a column: those taken with the protocol of the latest one.
+    A column has results of one protocol only, that of the latest one.
 
     Returns:
         The files.
@@ -108,7 +114,7 @@ def write_overview(folder: Path) -> list[Path]:
 def _columns(results: list[Result]) -> dict[str, list[Result]]:
     """Results by value name: the latest of each snapshot, under the protocol of the latest one, in order of training.
 
-    A run that goes on after its end has a network-final.pkl for the second time: the images seen tell the two apart.
+    A finished run that is resumed writes network-final.pkl a second time: the number of images seen distinguishes the two.
     """
     columns: dict[str, dict[tuple[int, str], Result]] = {}
     protocols: dict[str, tuple] = {}
@@ -121,7 +127,7 @@ def _columns(results: list[Result]) -> dict[str, list[Result]]:
 
 
 def _comparable(result: Result) -> tuple:
-    """What must be equal for two scores to be compared: all of the protocol but the network itself."""
+    """Protocol and data without the network itself; scores are comparable where this is equal."""
     rest = sorted((name, str(value)) for name, value in result.protocol.items() if name not in ("network", "lod"))
     return str(rest), result.dataset["digest"]
 
@@ -134,9 +140,69 @@ def _cell(result: Result, name: str, *, is_best: bool) -> str:
 
 def _note(name: str, best: Result | None, latest: Result) -> str:
     """The best snapshot and the protocol of a column."""
-    best_is = f"best {best.snapshot}" if best else "no value is the best"
+    best_is = f"best {best.snapshot}" if best else "neither end is better"
     return f"- {name}: {best_is}, {_protocol_line(best or latest)}"
 
 
 def _protocol_line(result: Result) -> str:
     return ", ".join(f"{key} {value}" for key, value in result.protocol.items()) + f", data {result.dataset['digest']}"
+
+
+def draw_curve(name: str, results: Sequence[Result], best: Result | None) -> Image.Image:
+    """Draws values over kimg.
+
+    Args:
+        name: of the value.
+        results: two or more, in order of training.
+        best: the one to mark, or None.
+    """
+    kimg = np.array([result.nimg / 1000 for result in results])
+    estimates = [result.values[name] for result in results]
+    values = np.array([estimate.value for estimate in estimates])
+    lows = np.array([estimate.value if estimate.low is None else estimate.low for estimate in estimates])
+    highs = np.array([estimate.value if estimate.high is None else estimate.high for estimate in estimates])
+    image = Image.new("RGB", (_WIDTH, _HEIGHT), "white")
+    draw = ImageDraw.Draw(image)
+    x_of = _axis(draw, kimg.min(), kimg.max(), is_vertical=False)
+    y_of = _axis(draw, lows.min(), highs.max(), is_vertical=True)
+    points = list(zip(map(x_of, kimg), map(y_of, values), strict=True))
+    for (x, _), low, high in zip(points, lows, highs, strict=True):
+        draw.line([(x, y_of(low)), (x, y_of(high))], _LINE, 2)
+        for end in (low, high):
+            draw.line([(x - 5, y_of(end)), (x + 5, y_of(end))], _LINE, 2)
+    draw.line(points, _LINE, 3, joint="curve")
+    for (x, y), result in zip(points, results, strict=True):
+        size, colour = (8, _BEST) if result is best else (5, _LINE)
+        draw.ellipse([x - size, y - size, x + size, y + size], colour)
+    mark = f"   best {best.values[name].value:.4g} at {best.nimg / 1000:.1f} kimg ({best.snapshot})" if best else ""
+    draw.text((_LEFT, 20), name + mark, _INK, ImageFont.load_default(20))
+    draw.text((_WIDTH - _RIGHT, _HEIGHT - 12), "kimg; bars: 95 % intervals", _INK, ImageFont.load_default(15), anchor="rs")
+    return image
+
+
+def _axis(draw: ImageDraw.ImageDraw, low: float, high: float, *, is_vertical: bool) -> Callable[[float], float]:
+    """Draws grid lines with numbers, and returns the function from value to pixel."""
+    reach = (high - low) or max(abs(high), 1.0)
+    low, high = low - 0.05 * reach, high + 0.05 * reach
+    start, end = (_HEIGHT - _BOTTOM, _TOP) if is_vertical else (_LEFT, _WIDTH - _RIGHT)
+
+    def pixel(value: float) -> float:
+        return start + (end - start) * (value - low) / (high - low)
+
+    font = ImageFont.load_default(15)
+    step = _round_step((high - low) / 6)
+    for value in np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step:
+        place, label = pixel(value), f"{value:.6g}"
+        if is_vertical:
+            draw.line([(_LEFT, place), (_WIDTH - _RIGHT, place)], _GRID)
+            draw.text((_LEFT - 10, place), label, _INK, font, anchor="rm")
+        else:
+            draw.line([(place, _TOP), (place, _HEIGHT - _BOTTOM)], _GRID)
+            draw.text((place, _HEIGHT - _BOTTOM + 10), label, _INK, font, anchor="ma")
+    return pixel
+
+
+def _round_step(step: float) -> float:
+    """The smallest of 1, 2, 5, 10, 20, ... that is not below a step."""
+    power = 10.0 ** np.floor(np.log10(step))
+    return float(next(factor * power for factor in (1, 2, 5, 10) if factor * power >= step))

@@ -3,33 +3,33 @@
 import dataclasses
 import datetime
 import json
-from typing import Any
 
 from metrics.intervals import LEVEL, Estimate
+from metrics.metric import Json
 from stylegan_tf.progress_bar import format_sec
 
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """A score with everything that is needed to compare it or to take it again.
+    """A score with everything that is needed to compare or to repeat it.
 
     Attributes:
         metric: name in full, such as "fid50k".
         values: estimates by name, the main one first.
         snapshot: file name of the network, without ".pkl".
         nimg: real images the network had seen.
-        protocol: every choice, JSON values.
+        protocol: every choice that the score depends on.
         dataset: name, digest and number of images.
-        request: key of what was asked for; equal requests give equal scores.
-        elapsed_sec: time that it took.
+        request: key of the request; equal requests give equal scores.
+        elapsed_sec: duration.
     """
 
     metric: str
     values: dict[str, Estimate]
     snapshot: str
     nimg: int
-    protocol: dict[str, Any]
-    dataset: dict[str, Any]
+    protocol: dict[str, Json]
+    dataset: dict[str, Json]
     request: str
     elapsed_sec: float
 
@@ -66,6 +66,6 @@ def _number(estimate: Estimate) -> str:
     return f"{estimate.value:.{digits}f}{interval}"
 
 
-def _short(value: Any) -> str:
+def _short(value: Json) -> str:
     """Without blanks, so that a line can be split."""
     return f"{value:g}" if isinstance(value, float) else str(value).replace(" ", "_")

@@ -1,43 +1,51 @@
-"""What a score is taken of: the snapshot's own facts and the datasets, found and checked without TensorFlow."""
+"""What a score is computed from: snapshots, datasets, labels and classifier files, found and checked without TensorFlow."""
 
+import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Protocol
+
+import numpy as np
 
 from stylegan_tf import data
 from stylegan_tf.errors import MissingFileError, UserError
+from stylegan_tf.snapshot_file import SnapshotContents
 
 
-def check_snapshot(path: str | os.PathLike, dataset_path: str | os.PathLike | None) -> data.Dataset:
-    """Reads a snapshot's facts, and opens the dataset that it is to be scored against.
+class Sizes(Protocol):
+    """Sizes of a generator: of a network, or of what a file says."""
+
+    resolution: int
+    channels: int
+    label_size: int
+
+
+def open_dataset_of(contents: SnapshotContents, dataset_path: str | os.PathLike | None) -> data.Dataset:
+    """Opens the dataset that a snapshot is scored against, and checks that the two match.
 
     Args:
-        path: a snapshot (.pkl), ours or official, or a run folder.
+        contents: a snapshot, ours or official.
         dataset_path: real images; None: what the snapshot was trained on.
 
     Raises:
-        UserError: no network file, no dataset, or the two do not fit.
+        UserError: not a snapshot, no dataset, or the two do not match.
     """
-    from stylegan_tf.inference.network_facts import read_facts
-
-    facts = read_facts(path)
-    dataset = data.open_dataset(find_dataset(facts.path, {} if dataset_path else _recorded(facts.path), dataset_path))
-    check_fit(facts, dataset)
+    dataset = data.open_dataset(find_dataset(contents.source, contents.dataset, dataset_path))
+    check_fit(contents.shape, dataset)
     return dataset
 
 
-def find_dataset(source: str | os.PathLike, recorded: Mapping[str, Any] | None, path: str | os.PathLike | None) -> Path:
+def find_dataset(source: str | os.PathLike, recorded: Mapping[str, object] | None, path: str | os.PathLike | None) -> Path:
     """The dataset to score against.
 
     Args:
-        source: the snapshot; beside a relative path as recorded, the same path is tried in the checkout whose
-            results/RUN/ the snapshot lies in.
+        source: the snapshot. A relative path is looked for here, then in the checkout whose results/RUN/ has the snapshot.
         recorded: what the snapshot says of its data.
-        path: the dataset asked for; None: the recorded one.
+        path: the dataset of the user; None: the recorded one.
 
     Raises:
-        UserError: none is recorded, or it is not there.
+        UserError: none is recorded, or it does not exist.
     """
     if path:
         return Path(path)
@@ -51,25 +59,25 @@ def find_dataset(source: str | os.PathLike, recorded: Mapping[str, Any] | None, 
     for place in places:
         if place.is_dir():
             return place
-    raise MissingFileError(f"{source or 'This network'} was trained on {found}, which is not here. Name it: --data FOLDER")
+    raise MissingFileError(f"{source or 'This network'} was trained on {found}, which does not exist here. Name it: --data FOLDER")
 
 
-def check_fit(network, dataset: data.Dataset) -> None:
+def check_fit(network: Sizes, dataset: data.Dataset) -> None:
     """Refuses a dataset that a network cannot be scored against.
 
     Args:
-        network: whatever has `resolution`, `channels` and `label_size`: a generator, or the facts of one.
+        network: a generator, or the shape of one.
         dataset: real images.
     """
     if dataset.channels != network.channels:
-        raise UserError(f"{dataset.path} has {dataset.channels} channels, the network draws {network.channels}.")
+        raise UserError(f"{dataset.path} has {dataset.channels} channels, the network generates {network.channels}.")
     if network.label_size and dataset.label_size != network.label_size:
-        raise UserError(f"The network takes labels of {network.label_size} numbers, {dataset.path} has labels of {dataset.label_size}.")
+        raise UserError(f"The network expects labels of {network.label_size} numbers, {dataset.path} has labels of {dataset.label_size}.")
     dataset.level(network.resolution)
 
 
 def open_held_out(path: str | os.PathLike, dataset: data.Dataset | None) -> data.Dataset:
-    """The dataset that was kept out of training, which must be another one than `dataset` (None: not known yet)."""
+    """The dataset that was kept out of training, which must differ from `dataset` (None: not known yet)."""
     held_out = data.open_dataset(path)
     if dataset is None:
         return held_out
@@ -80,9 +88,38 @@ def open_held_out(path: str | os.PathLike, dataset: data.Dataset | None) -> data
     return held_out
 
 
-def _recorded(path: Path) -> Mapping[str, Any]:
-    """What a snapshot says of its data; an official pickle says nothing."""
-    from stylegan_tf.legacy import is_official
-    from stylegan_tf.safe_pickle import read_pickle
+def is_attributes(dataset: data.Dataset) -> bool:
+    """Whether labels are several yes-or-no attributes rather than one class of many."""
+    labels = np.asarray(dataset.labels[:10_000])
+    return dataset.label_size > 0 and not np.array_equal(labels.sum(axis=1), np.ones(len(labels)))
 
-    return {} if is_official(path) else read_pickle(path)["dataset"]
+
+def check_labels(dataset: data.Dataset) -> None:
+    """Raises UserError for a dataset without labels, or with a single class."""
+    if dataset.label_size < 2 and not is_attributes(dataset):
+        raise UserError(
+            f"{dataset.path} has no labels to train a classifier on. Make it from one folder a class (dataset_tool.py "
+            "create_from_images --labels folders), or name a classifier of your own: --classifier model.keras"
+        )
+
+
+def check_classes(dataset: data.Dataset) -> None:
+    """Raises UserError for a dataset whose labels are not classes, two or more."""
+    check_labels(dataset)
+    if is_attributes(dataset):
+        raise UserError(f"The labels of {dataset.path} are attributes, not classes. An Inception Score needs classes.")
+
+
+def classifier_digest(path: str | os.PathLike) -> str:
+    """SHA-256 of the file of an attribute classifier, 24 hexadecimal digits: another file under the same path is another network.
+
+    Raises:
+        MissingFileError: no such file.
+    """
+    if not os.path.isfile(path):
+        raise MissingFileError(f"{path} does not exist. Expected a Keras model (.keras) as attribute classifier.")
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()[:24]

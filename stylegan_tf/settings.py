@@ -133,16 +133,25 @@ class TransferSettings:
 
 
 @dataclass(frozen=True)
+class NetworkSettings:
+    """Base of the settings of a network: everything that describes it but its shape.
+
+    Class attributes:
+        changeable: settings that may differ when a run is resumed: defaults at use and choices of speed, not what was learned.
+    """
+
+    changeable: ClassVar[frozenset[str]] = frozenset()
+
+
+@dataclass(frozen=True)
 class TrainingSettings:
     """One training run, whole. A model's own settings derive from this, add `G` and `D`, those of its networks, and its rules.
 
     Class attributes:
         grows: whether the networks work at any level of detail.
-        changeable: settings of the networks that may change while a run is resumed: defaults at use and choices of speed.
     """
 
     grows: ClassVar[bool] = False
-    changeable: ClassVar[frozenset[str]] = frozenset()
 
     name: str  # name of the preset, as in config.py
     model: str = ""  # name of the model (models/__init__.py lists them); each model's settings fix it

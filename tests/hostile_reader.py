@@ -37,12 +37,12 @@ def reader_named(name):
             return lambda path: array_files.read_npy(path, is_mapped=True)
         return getattr(array_files, name)
     if name == "torch":
-        from metrics.torch_files import read_torch_file
+        from metrics.networks.torch_files import read_torch_file
 
         return read_torch_file
     if name == "weights":
-        from metrics.packages import LPIPS
-        from metrics.weights import read_weights_file
+        from metrics.networks.packages import LPIPS
+        from metrics.networks.weights import read_weights_file
 
         return lambda path: read_weights_file(path, LPIPS)
     from stylegan_tf import loading, snapshot

@@ -65,14 +65,14 @@ def test_help_is_fast_and_needs_no_tensorflow():
         (["--set", "transfer.min_share=2"], "transfer.min_share must be from 0 to 1"),
         (["--gpus", "1"], "there is none: leave --gpus out"),
         (["--set", "run.best_metric=fid5k"], "run.best_metric is fid5k, but --metrics asks for none"),
-        (["--metrics", "fid5k", "--set", "run.best_metric=fid"], "run.best_metric is fid, which is no value of what"),
+        (["--metrics", "fid5k", "--set", "run.best_metric=fid"], "run.best_metric is fid, which is not a value of what"),
         (["--metrics", "fid5k", "--metric-images", "500", "--set", "run.best_metric=fid5k"], "There are: fid500."),
         # The name of the metric was taken, and no value of that name ever came: no snapshot was kept as the best.
         (["--metrics", "pr5k3", "--set", "run.best_metric=pr5k3"], "pr5k3_precision, pr5k3_recall, pr5k3_density, pr5k3_coverage."),
         (["--metrics", "ls10k,ppl_wend", "--set", "run.best_metric=ls10k"], "There are: ls10k_z, ls10k_w, ppl_wend."),
         (["--metrics", "fid5k", "--set", "run.best_metric=fid5k_recall"], "There are: fid5k."),
-        (["--metrics", "nn", "--set", "run.best_metric=fid5k"], "There are: none that has a best value."),
-        (["--metrics", "memorisation", "--set", "run.best_metric=memorisation_pixels"], "of which no value is the best"),
+        (["--metrics", "nn", "--set", "run.best_metric=fid5k"], "There are: none that has a better direction."),
+        (["--metrics", "memorisation", "--set", "run.best_metric=memorisation_pixels"], "of which neither end is better"),
         (["--metrics", "fid5k", "--metric-minutes", "1", "--set", "run.best_metric=fid5k"], "Use --metric-images N instead"),
         (["--metrics", "fid5k", "--metric-images", "3"], "A score takes from 10"),
     ],
@@ -182,11 +182,29 @@ def test_damage_that_training_meets_ends_it_with_file_and_record(run, capsys, tm
 
 def test_a_resumed_run_goes_on_scoring(run, capsys, monkeypatch):
     """A run that was pre-empted is resumed by a script that knows no more than --resume latest."""
-    from metrics import evaluate
+    from metrics import during_training, evaluate
+    from stylegan_tf.training.best import SnapshotScores
 
     asked = []
     monkeypatch.setattr(evaluate, "prepare", lambda *_: None)
-    monkeypatch.setattr(evaluate, "on_snapshot", lambda names, *_, **options: asked.append((names, options)) or (lambda *_: {}))
+    scores = SnapshotScores(lambda *_: {})
+    monkeypatch.setattr(during_training, "snapshot_scores", lambda names, *_, **options: asked.append((names, options)) or scores)
     assert run(*run.new, "--metrics", "fid5k", "--metric-images", "100", capsys=capsys)[0] == 0
     assert run("--resume", "latest", "--total-kimg", "0.096", capsys=capsys)[0] == 0
     assert asked == [("fid5k", {"num_images": 100, "time_budget_sec": None})] * 2
+
+
+def test_an_added_metric_is_scored_during_training_and_names_the_best_snapshot(run, capsys, monkeypatch, tmp_path):
+    from metrics import registry
+
+    monkeypatch.setenv("STYLEGAN_TF_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(registry, "METRICS", (*registry.METRICS, "tests.metrics.tiny_metric:MeanBrightness"))
+    asked = ["--metrics", "brightness10", "--set", "run.best_metric=brightness10", "--set", "run.network_snapshot_ticks=1"]
+    code, printed, errors = run(*run.new, *asked, capsys=capsys)
+    assert code == 0, errors
+    assert "metrics failed" not in printed
+    (folder,) = run.results.iterdir()
+    lines = [json.loads(line) for line in (folder / "stats.jsonl").read_text().splitlines()]
+    values = {line["snapshot"]: line["Metrics/brightness10"] for line in lines if "snapshot" in line}
+    assert len(values) == 2
+    assert f"Best snapshot: <b>{max(values, key=values.get)}</b>, brightness10" in (folder / "report.html").read_text()

@@ -1,69 +1,82 @@
-"""Which snapshot of a run is the best by a metric: read from stats.jsonl, so that a run that goes on still knows."""
+"""Which snapshot of a run is the best by a score: read from stats.jsonl, so that a resumed run knows it too."""
 
+import dataclasses
 import json
 import math
-from typing import Any
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from stylegan_tf.errors import UserError
 from stylegan_tf.training.run_dir import FINAL_NAME, RunDir
 from stylegan_tf.training.snapshots import renamed_final
 
-# Scores of these families are better when they are higher; distances (FID, KID, path length, separability) when lower.
-HIGHER_IS_BETTER = ("precision", "recall", "density", "coverage", "accuracy")
-NO_BEST = ("memorisation",)
+if TYPE_CHECKING:
+    from stylegan_tf.snapshot import Networks
+
+
+@dataclasses.dataclass(frozen=True)
+class BestValue:
+    """A score by which snapshots are compared.
+
+    Attributes:
+        name: such as "fid5k" or "pr5k3_recall".
+        lower_is_better: True for distances.
+    """
+
+    name: str
+    lower_is_better: bool
+
+    def is_better(self, new: float, old: float) -> bool:
+        """True where `new` is better than `old`; False where they are equal."""
+        return new < old if self.lower_is_better else new > old
+
+    def best_of(self, values: Sequence[float]) -> float:
+        """The best of one or more values."""
+        return min(values) if self.lower_is_better else max(values)
+
+
+@dataclasses.dataclass(frozen=True)
+class SnapshotScores:
+    """The scores that a program computes for every snapshot of a run; the library itself knows no metric.
+
+    Attributes:
+        compute: (path, networks, nimg) -> values by name, with "NAME/low" and "NAME/high" where there is an interval.
+        best_value: the value of a name with its better direction, None where snapshots cannot be compared by it.
+    """
+
+    compute: Callable[[Path, "Networks", int], dict[str, float]]
+    best_value: Callable[[str], BestValue | None] = lambda name: None
+
+    def __call__(self, path: Path, networks: "Networks", nimg: int) -> dict[str, float]:
+        """Values of a snapshot by name."""
+        return self.compute(path, networks, nimg)
 
 
 class BestSnapshot:
-    """Keeps the name of the best snapshot of those that are there.
+    """Keeps the name of the best snapshot among the files of a run.
 
     Args:
         run_dir: the run.
-        metric: name of the metric, None to keep none.
-
-    Raises:
-        UserError: a metric of which no value is the best.
+        score: what snapshots are compared by, None to keep none.
     """
 
-    def __init__(self, run_dir: RunDir, metric: str | None):
-        check_best_metric(metric)
-        self.metric = metric
+    def __init__(self, run_dir: RunDir, score: BestValue | None):
+        self.score = score
         self.name: str | None = None
         self.value = math.nan
         for record in scored(run_dir, read_stats(run_dir)):
             if (run_dir / record["snapshot"]).exists():
-                self.see(record["snapshot"], {name.removeprefix("Metrics/"): value for name, value in record.items()})
+                self.compare(record["snapshot"], {name.removeprefix("Metrics/"): value for name, value in record.items()})
 
-    def see(self, name: str, values: dict[str, Any]) -> None:
-        """Compares a snapshot that was measured."""
-        value = values.get(self.metric) if self.metric else None
-        if isinstance(value, int | float) and math.isfinite(value) and (self.name is None or is_better(self.metric, value, self.value)):
+    def compare(self, name: str, values: dict[str, Any]) -> None:
+        """Compares a snapshot that was scored with the best one so far."""
+        value = values.get(self.score.name) if self.score else None
+        if isinstance(value, int | float) and math.isfinite(value) and (self.name is None or self.score.is_better(value, self.value)):
             self.name, self.value = name, float(value)
 
 
-def is_better(metric: str, new: float, old: float) -> bool:
-    """True where `new` beats `old`; never, where no value is the best."""
-    return has_best(metric) and (new > old if is_higher_better(metric) else new < old)
-
-
-def check_best_metric(metric: str | None) -> None:
-    """Raises UserError for a metric of which no value is the best."""
-    if metric is not None and not has_best(metric):
-        raise UserError(f"run.best_metric is {metric}, of which no value is the best one: copies and noise lie at its two ends.")
-
-
-def has_best(metric: str) -> bool:
-    """Whether a value can be the best: copies have the highest memorisation, and networks far from the data the lowest."""
-    return not metric.removeprefix("Metrics/").startswith(NO_BEST)
-
-
-def is_higher_better(metric: str) -> bool:
-    """Whether more is better: inception score, precision, recall, ..."""
-    name = metric.removeprefix("Metrics/")
-    return name.startswith("is") or any(word in name for word in HIGHER_IS_BETTER)
-
-
 def read_stats(run_dir: RunDir) -> list[dict[str, Any]]:
-    """All records of stats.jsonl; a last line that was cut off is left out."""
+    """All records of stats.jsonl; an incomplete last line is ignored."""
     path = run_dir / "stats.jsonl"
     records = []
     if path.exists():
@@ -76,9 +89,9 @@ def read_stats(run_dir: RunDir) -> list[dict[str, Any]]:
 
 
 def scored(run_dir: RunDir, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The records of snapshots that were measured, by the names that the files have now.
+    """The records of snapshots that were scored, under the present names of the files.
 
-    A run that was over and went on has given network-final.pkl a number: the name belongs to the last record alone, or to none.
+    A finished run that is resumed renames network-final.pkl to its number: only the last record may have the final name.
     """
     found = [record for record in records if "snapshot" in record]
     finals = [record for record in found if record["snapshot"] == FINAL_NAME]

@@ -16,8 +16,9 @@ from stylegan_tf.settings import TrainingSettings
 from stylegan_tf.snapshot_file import read_contents
 from stylegan_tf.training import loop, transfer
 from stylegan_tf.training import resume as resuming
+from stylegan_tf.training.best import SnapshotScores
 from stylegan_tf.training.devices import Devices
-from stylegan_tf.training.outputs import OnSnapshot, Outputs
+from stylegan_tf.training.outputs import Outputs
 from stylegan_tf.training.run import Run, identity_of
 from stylegan_tf.training.run_dir import ABORT_NAME, CONFIG_NAME, RunDir
 
@@ -30,7 +31,7 @@ def start(
     *,
     command: Sequence[str] = (),
     source: Path | None = None,
-    on_snapshot: OnSnapshot | None = None,
+    on_snapshot: SnapshotScores | None = None,
 ) -> int:
     """Starts a new run in an empty folder.
 
@@ -63,7 +64,7 @@ def resume(
     *,
     state: dict[str, Any],
     report: Sequence[str],
-    on_snapshot: OnSnapshot | None = None,
+    on_snapshot: SnapshotScores | None = None,
 ) -> int:
     """Resumes a run where `state` was taken; `report` says what is different in its configuration."""
     resuming.check_dataset(state, identity_of(dataset, settings), run_dir.path)  # before anything is dropped or rewritten

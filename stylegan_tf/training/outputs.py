@@ -1,7 +1,6 @@
 """Everything a run writes at the end of a tick: statistics, picture grids, network snapshots and their scores."""
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from stylegan_tf.images import save_png
 from stylegan_tf.models.weights import weight_arrays
 from stylegan_tf.progress_bar import format_sec
 from stylegan_tf.training import progress, report, snapshots
-from stylegan_tf.training.best import BestSnapshot
+from stylegan_tf.training.best import BestSnapshot, SnapshotScores
 from stylegan_tf.training.devices import peak_gpu_memory_gb
 from stylegan_tf.training.pictures import PictureGrids
 from stylegan_tf.training.run import Run
@@ -20,7 +19,6 @@ from stylegan_tf.training.run_dir import RunDir, numbered
 from stylegan_tf.training.schedule import Stage
 from stylegan_tf.training.tensorboard import EventWriter
 
-OnSnapshot = Callable[[Path, snapshot.Networks, int], dict[str, float]]
 INTERVAL = ("/low", "/high")  # ends of a score's interval: points of TensorBoard, no scores of their own in statistics and report
 
 
@@ -30,17 +28,16 @@ class Outputs:
     Args:
         run: what is written about.
         run_dir: the folder.
-        on_snapshot: called with (path, networks, nimg) after each network snapshot; returns values by metric name, and
-            "NAME/low" and "NAME/high" where they have an interval.
+        on_snapshot: computes the scores of each network snapshot, None for none.
     """
 
-    def __init__(self, run: Run, run_dir: RunDir, on_snapshot: OnSnapshot | None = None):
+    def __init__(self, run: Run, run_dir: RunDir, on_snapshot: SnapshotScores | None = None):
         settings, dataset = run.settings, run.dataset
         self.settings = settings
         self.run_dir = run_dir
         self.dataset = dataset
         self.on_snapshot = on_snapshot
-        self.best = BestSnapshot(run_dir, settings.run.best_metric)
+        self.best = self._best_snapshot()
         self.events = EventWriter(run_dir.path)
         self.pictures = PictureGrids(
             settings.run,
@@ -57,12 +54,17 @@ class Outputs:
     def reopen(self) -> None:
         """Starts a new event file, after the old ones were cut."""
         self.events = EventWriter(self.run_dir.path)
-        self.best = BestSnapshot(self.run_dir, self.settings.run.best_metric)
+        self.best = self._best_snapshot()
+
+    def _best_snapshot(self) -> BestSnapshot:
+        """The best snapshot in the run folder by `run.best_metric`."""
+        name = self.settings.run.best_metric
+        return BestSnapshot(self.run_dir, self.on_snapshot.best_value(name) if name and self.on_snapshot else None)
 
     def write_report(self) -> None:
         """Writes report.html; a report that fails is logged, and training goes on."""
         try:
-            report.write(self.run_dir, self.settings)
+            report.write(self.run_dir, self.settings, self.on_snapshot.best_value if self.on_snapshot else None)
         except Exception as error:
             self.run_dir.log(f"report.html failed: {type(error).__name__}: {error}. Training goes on.")
 
@@ -150,7 +152,7 @@ class Outputs:
             scores = {name: value for name, value in record.items() if not name.endswith(INTERVAL)}
             self.run_dir.log(f"{path.name}: {_shown(values)}; measured in {format_sec(time.perf_counter() - start)}")
             self._append({"nimg": networks.nimg, "snapshot": path.name, **scores})
-            self.best.see(path.name, values)
+            self.best.compare(path.name, values)
 
     def _append(self, record: dict[str, Any]) -> None:
         with open(self.run_dir / "stats.jsonl", "a", encoding="utf-8") as file:

@@ -5,6 +5,7 @@ import functools
 import html
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from stylegan_tf.images import grid_shape
 from stylegan_tf.progress_bar import format_sec
 from stylegan_tf.settings import TrainingSettings
 from stylegan_tf.training import verdict as verdicts
-from stylegan_tf.training.best import has_best, is_better, read_stats, scored
+from stylegan_tf.training.best import BestValue, read_stats, scored
 from stylegan_tf.training.curves import line_chart, thinned
 from stylegan_tf.training.run_dir import RunDir, nimg_of
 
@@ -50,17 +51,23 @@ pre { background: #fff; padding: .7rem; overflow: auto; font-size: 12px }
 """
 
 
-def write(run_dir: RunDir, settings: TrainingSettings) -> None:
-    """Writes report.html from stats.jsonl and the picture grids that are in the run folder."""
+def write(run_dir: RunDir, settings: TrainingSettings, best_value: Callable[[str], BestValue | None] | None = None) -> None:
+    """Writes report.html from stats.jsonl and the picture grids that are in the run folder.
+
+    Args:
+        run_dir, settings: of the run.
+        best_value: the better direction of a score by name (see `best.SnapshotScores`); None where the run computes no score.
+    """
     records = read_stats(run_dir)
     ticks = [record for record in records if "tick" in record]
     measured = scored(run_dir, records)
-    metric = _metric_that_counts(measured, settings.run.best_metric)
-    scores = [(record["nimg"] / 1000, record[f"Metrics/{metric}"]) for record in measured if record.get(f"Metrics/{metric}") is not None]
+    score = _compared_by(measured, settings.run.best_metric, best_value) if best_value else None
+    tag = f"Metrics/{score.name}" if score else ""
+    values = [(record["nimg"] / 1000, record[tag]) for record in measured if record.get(tag) is not None]
     sections = [
         _head(run_dir, ticks, settings),
-        _verdict(verdicts.judge(ticks, metric, scores)),
-        _best_line(run_dir, metric, measured),
+        _verdict(verdicts.judge(ticks, score, values)),
+        _best_line(run_dir, score, measured),
         "<h2>The same latents over time</h2>" + _filmstrip(run_dir.path, settings),
         "<h2>Curves</h2><div class='charts'>" + "".join(_charts(ticks, measured)) + "</div>",
         "<h2>Configuration</h2><details><summary>all settings</summary><pre>"
@@ -90,31 +97,33 @@ def _verdict(verdict: verdicts.Verdict) -> str:
     )
 
 
-def _metric_that_counts(measured: list[dict[str, Any]], wanted: str | None) -> str | None:
-    """The metric asked for, or the first measured one that has a best value."""
+def _compared_by(measured: list[dict[str, Any]], wanted: str | None, best_value: Callable[[str], BestValue | None]) -> BestValue | None:
+    """The score asked for, or the first one in the records that has a better direction."""
     names = [name.removeprefix("Metrics/") for record in measured for name in record if name.startswith("Metrics/")]
-    return wanted or next(filter(has_best, names), None)
+    return best_value(wanted) if wanted else next(filter(None, map(best_value, dict.fromkeys(names))), None)
 
 
-def _best(metric: str | None, measured: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """The best of the records by a metric, None where none has it."""
+def _best(score: BestValue | None, measured: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The best of the records by a score, None where none has it."""
     best = None
-    for record in measured:
-        value = record.get(f"Metrics/{metric}")
-        if value is not None and (best is None or is_better(metric, value, best[f"Metrics/{metric}"])):
+    for record in measured if score else ():
+        value = record.get(f"Metrics/{score.name}")
+        if value is not None and (best is None or score.is_better(value, best[f"Metrics/{score.name}"])):
             best = record
     return best
 
 
-def _best_line(run_dir: RunDir, metric: str | None, measured: list[dict[str, Any]]) -> str:
-    """Names the best snapshot that is there, and a better one that was removed."""
-    of_all = _best(metric, measured)
+def _best_line(run_dir: RunDir, score: BestValue | None, measured: list[dict[str, Any]]) -> str:
+    """Names the best snapshot among the files of the run, and a better one that was removed."""
+    of_all = _best(score, measured)
     if of_all is None:
-        return "<p>Best snapshot: no metric was measured (--metrics).</p>"
-    kept = _best(metric, [record for record in measured if (run_dir / record["snapshot"]).exists()])
-    line = "<p>Best snapshot: " + ("none of those that were measured is kept" if kept is None else _score_of(kept, metric))
-    if kept is not of_all and (kept is None or is_better(metric, of_all[f"Metrics/{metric}"], kept[f"Metrics/{metric}"])):
-        line += f". Better, but removed: {_score_of(of_all, metric)} (run.best_metric={html.escape(metric)} keeps the best from here on)"
+        return "<p>Best snapshot: no score to compare by (--metrics).</p>"
+    kept = _best(score, [record for record in measured if (run_dir / record["snapshot"]).exists()])
+    line = "<p>Best snapshot: " + ("none of the scored snapshots is kept" if kept is None else _score_of(kept, score.name))
+    if kept is not of_all and (kept is None or score.is_better(of_all[f"Metrics/{score.name}"], kept[f"Metrics/{score.name}"])):
+        line += (
+            f". Better, but removed: {_score_of(of_all, score.name)} (run.best_metric={html.escape(score.name)} keeps the best from now on)"
+        )
     return line + "</p>"
 
 

@@ -36,9 +36,10 @@ def merged(saved: TrainingSettings, wanted: TrainingSettings) -> tuple[TrainingS
     """
     if saved.model != wanted.model:
         raise UserError(f"The run trains the model {saved.model}; {wanted.name} is a preset of {wanted.model}. Start a new run for it.")
+    changeable = {f"{which}.{name}" for which in ("G", "D") for name in getattr(saved, which).changeable}
     kept, report = [], []
     for name, old, new in settings_text.differences(saved, wanted):
-        is_kept = name.startswith(KEPT) and name not in saved.changeable
+        is_kept = name.startswith(KEPT) and name not in changeable
         effect = "kept as the run began, the new value has no effect" if is_kept else "takes effect from here on"
         report.append(f"{name}: {old!r} in the run, {new!r} asked for: {effect}")
         if is_kept and name != "name":

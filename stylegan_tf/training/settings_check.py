@@ -7,7 +7,6 @@ from stylegan_tf.data import Dataset
 from stylegan_tf.errors import UserError
 from stylegan_tf.resolution import check_resolution
 from stylegan_tf.settings import TrainingSettings
-from stylegan_tf.training.best import check_best_metric
 from stylegan_tf.training.schedule import TrainingSchedule, rescaled
 
 
@@ -25,7 +24,6 @@ def check(settings: TrainingSettings, dataset: Dataset | None = None) -> Trainin
     settings_text.check(settings)
     _check_loss(settings)
     settings.check_networks()
-    check_best_metric(settings.run.best_metric)
     if dataset is None:
         return settings
     settings = _with_resolution(settings, dataset)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Any, NamedTuple
 
-from stylegan_tf.training.best import is_better, is_higher_better
+from stylegan_tf.training.best import BestValue
 
 WINDOW = 5  # ticks, or measurements, that a judgement looks back
 LOST_SIGN = 0.95  # mean sign of the logits from which D tells reals from fakes without fail
@@ -24,12 +24,12 @@ class Verdict(NamedTuple):
     rule: str
 
 
-def judge(ticks: Sequence[dict[str, Any]], metric: str | None, scores: Sequence[tuple[float, float]]) -> Verdict:
+def judge(ticks: Sequence[dict[str, Any]], metric: BestValue | None, scores: Sequence[tuple[float, float]]) -> Verdict:
     """Judges a run.
 
     Args:
         ticks: records of stats.jsonl, oldest first.
-        metric: name of the metric that counts, None without one.
+        metric: the score that snapshots are compared by, None without one.
         scores: (kimg, value) of that metric, oldest first.
     """
     if len(ticks) < 2:
@@ -60,33 +60,33 @@ def _collapse(ticks: Sequence[dict[str, Any]]) -> Verdict | None:
     return None
 
 
-def _by_scores(metric: str | None, scores: Sequence[tuple[float, float]]) -> Verdict | None:
+def _by_scores(metric: BestValue | None, scores: Sequence[tuple[float, float]]) -> Verdict | None:
     if metric is None or len(scores) < 3:
         return None
     values = [value for _, value in scores]
-    best = max(values) if is_higher_better(metric) else min(values)
+    best = metric.best_of(values)
     best_at = values.index(best)
     since = len(values) - 1 - best_at
     margin = max(WORSE * abs(best), NOISE)
-    limit = best - margin if is_higher_better(metric) else best + margin
-    if since >= 3 and all(is_better(metric, limit, value) for value in values[-3:]):
+    limit = best + margin if metric.lower_is_better else best - margin
+    if since >= 3 and all(metric.is_better(limit, value) for value in values[-3:]):
         return Verdict(
             "overfitting",
-            f"{metric} was best at kimg {scores[best_at][0]:.0f} and has become worse since. Use the best snapshot; "
+            f"{metric.name} was best at kimg {scores[best_at][0]:.0f} and has become worse since. Use the best snapshot; "
             "more data or mirroring helps.",
             f"the last 3 scores more than {WORSE:.0%} worse than the best",
         )
     if len(values) > WINDOW:
         earlier = values[:-WINDOW]
-        best_before = max(earlier) if is_higher_better(metric) else min(earlier)
-        gain = abs(best - best_before) / max(abs(best_before), 1e-9) if is_better(metric, best, best_before) else 0.0
+        best_before = metric.best_of(earlier)
+        gain = abs(best - best_before) / max(abs(best_before), 1e-9) if metric.is_better(best, best_before) else 0.0
         if gain < SMALL_GAIN:
             return Verdict(
                 "plateau",
-                f"{metric} has hardly moved: more of the same will bring little.",
+                f"{metric.name} has hardly moved: more of the same will bring little.",
                 f"gain of the best score over {WINDOW} measurements below {SMALL_GAIN:.0%}",
             )
-    return Verdict("improving", f"{metric} is still getting better. Go on.", f"none of the other rules, {len(values)} measurements")
+    return Verdict("improving", f"{metric.name} is still getting better. Go on.", f"none of the other rules, {len(values)} measurements")
 
 
 def _by_logits(ticks: Sequence[dict[str, Any]]) -> Verdict:

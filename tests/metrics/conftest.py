@@ -1,4 +1,4 @@
-"""What the tests of metrics share: golden files and weights that may not be here, and a closed-form generator."""
+"""Shared by the tests of metrics: recorded references and weights, which may be missing, and a tiny network."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from metrics import weights
+from metrics.networks import weights
 
 _GOLDEN = Path(__file__).resolve().parents[3] / "shared" / "golden"
 
@@ -15,7 +15,7 @@ _GOLDEN = Path(__file__).resolve().parents[3] / "shared" / "golden"
 def golden():
     """The folder of recorded references."""
     if not _GOLDEN.is_dir():
-        pytest.skip(f"the recorded references are not here ({_GOLDEN})")
+        pytest.skip(f"no recorded references in ({_GOLDEN})")
     return _GOLDEN
 
 
@@ -37,7 +37,7 @@ def lpips_weights():
 
 
 class ProjectedPixels:
-    """Stands for Inception: 6 random projections of the pixels, so that tests need no weights."""
+    """Replaces Inception by 6 random projections of the pixels, so that tests need no weights."""
 
     def __init__(self):
         self.calls = 0
@@ -52,11 +52,11 @@ class ProjectedPixels:
 @pytest.fixture
 def stand_in(monkeypatch, tmp_path):
     """Inception replaced, cache and all results below tmp_path."""
-    from metrics import workers
+    from metrics import generated
 
     extractor = ProjectedPixels()
     monkeypatch.setenv(weights.CACHE_VARIABLE, str(tmp_path / "cache"))
-    monkeypatch.setattr(workers, "_inception", lambda *_: extractor)
+    monkeypatch.setattr(generated, "_inception", lambda *_: extractor)
     monkeypatch.setattr(weights, "load_inception", lambda *_: {})
     return extractor
 
@@ -77,7 +77,7 @@ def leaves_path(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def snapshot_networks(leaves_path):
-    """An untrained 8x8 network and what a snapshot says of its data."""
+    """An untrained 8x8 network with the record of its data."""
     from stylegan_tf import data
     from stylegan_tf.snapshot import Networks
     from tests.flat_networks import Discriminator, Generator

@@ -8,12 +8,13 @@ import pytest
 import tensorflow as tf
 
 import stylegan_tf
-from metrics import evaluate, feature_store, program, registry, report
+from metrics import evaluate, program, registry, report
 from metrics.bench import Bench
-from metrics.extractors.rounding import ROUNDING
-from metrics.feature_stats import moments_of
-from metrics.frechet import frechet_distance
-from metrics.generated import CHUNK
+from metrics.during_training import snapshot_scores
+from metrics.features import store
+from metrics.features.moments import frechet_distance, moments_of
+from metrics.features.rounding import ROUNDING
+from metrics.features.store import CHUNK
 from metrics.intervals import Estimate
 from metrics.options import Options
 from metrics.result import Result
@@ -47,7 +48,7 @@ def test_repeatable_by_seed_and_different_with_another(snapshot_networks):
     assert first != scored(snapshot_networks, "fid40,kid40,pr40_3", seed=1)
 
 
-def test_float32_is_not_cut_to_tf32(snapshot_networks, monkeypatch):
+def test_float32_is_not_rounded_to_tf32(snapshot_networks, monkeypatch):
     seen, is_cut = [], tf.config.experimental.tensor_float_32_execution_enabled
     features = Bench.all_generated_features
     monkeypatch.setattr(Bench, "all_generated_features", lambda self, *args: seen.append(is_cut()) or features(self, *args))
@@ -80,7 +81,7 @@ def test_the_way_of_rounding_is_part_of_protocol_and_cache_keys(snapshot_network
     assert protocol["precision"] == ROUNDING  # scores of another rounding under the same name would be mixed with these
 
 
-def test_a_score_that_is_there_is_not_taken_again(snapshot_networks, tmp_path, stand_in):
+def test_an_existing_score_is_not_computed_again(snapshot_networks, tmp_path, stand_in):
     scored(snapshot_networks, "fid40", tmp_path)
     calls = stand_in.calls
     scored(snapshot_networks, "fid40", tmp_path)
@@ -90,7 +91,7 @@ def test_a_score_that_is_there_is_not_taken_again(snapshot_networks, tmp_path, s
     assert len((tmp_path / "metric-fid40.txt").read_text().splitlines()) == 2
 
 
-def test_an_interrupted_evaluation_goes_on_where_it_was(snapshot_networks, monkeypatch, stand_in):
+def test_an_interrupted_evaluation_resumes(snapshot_networks, monkeypatch, stand_in):
     bench = Bench(snapshot_networks, data.open_dataset(snapshot_networks.dataset["path"]), Options(batch_size=50))
     expected = bench.all_generated_features(3 * CHUNK)
     bench.clear()
@@ -111,35 +112,35 @@ def test_an_interrupted_evaluation_goes_on_where_it_was(snapshot_networks, monke
     np.testing.assert_array_equal(again, expected)
 
 
-def test_metrics_share_one_pass_and_leave_nothing_of_the_fakes(snapshot_networks, stand_in, tmp_path):
+def test_metrics_share_one_pass_and_delete_the_features_of_fakes(snapshot_networks, stand_in, tmp_path):
     scored(snapshot_networks, "fid40,kid40_full,pr40_3")
     calls = stand_in.calls
     assert calls <= 2 + 4 * 2  # 40 fakes (a batch of 64 in two halves), 60 reals in two selections
     assert not list((tmp_path / "cache" / "metrics").glob("fakes-*"))
     assert list((tmp_path / "cache" / "metrics").glob("moments-*.npz"))
     scored(snapshot_networks, "fid40")
-    assert stand_in.calls - calls <= 2  # the real ones come from the cache
+    assert stand_in.calls - calls <= 2  # the real ones are from the cache
 
 
-def test_real_features_go_where_moments_suffice(snapshot_networks, tmp_path):
+def test_real_features_are_deleted_where_moments_suffice(snapshot_networks, tmp_path):
     cache = tmp_path / "cache" / "metrics"
-    scored(snapshot_networks, "fid40")  # 410 MB for 50,000 images stayed for ever
+    scored(snapshot_networks, "fid40")  # 410 MB for 50,000 images were never deleted
     assert (len(list(cache.glob("reals-*"))), len(list(cache.glob("moments-*")))) == (0, 1)
     scored(snapshot_networks, "fid40_full,kid40_full")
     assert len(list(cache.glob("reals-*"))) == 1
 
 
-def test_a_store_that_another_process_removes_is_made_again(tmp_path, monkeypatch):
-    store = feature_store.FeatureStore(tmp_path / "fakes")
+def test_a_store_that_another_process_removes_is_created_again(tmp_path, monkeypatch):
+    fakes = store.FeatureStore(tmp_path / "fakes")
     save, fails = np.save, [True]
 
     def save_in_a_removed_folder(path, values):
         if fails.pop() if fails else False:
-            store.remove()
+            fakes.remove()
         save(path, values)
 
-    monkeypatch.setattr(feature_store.np, "save", save_in_a_removed_folder)
-    assert store.get(0, 3, lambda: np.ones((3, 2))).shape == (3, 2)
+    monkeypatch.setattr(store.np, "save", save_in_a_removed_folder)
+    assert fakes.get(0, 3, lambda: np.ones((3, 2))).shape == (3, 2)
     assert (tmp_path / "fakes" / "00000.npy").exists()
 
 
@@ -153,7 +154,7 @@ def test_real_statistics_follow_the_content_of_the_data(snapshot_networks, tmp_p
     assert scored(networks, "fid40") != on_first
 
 
-def test_damaged_cache_files_are_made_anew(snapshot_networks, tmp_path):
+def test_damaged_cache_files_are_computed_again(snapshot_networks, tmp_path):
     expected = scored(snapshot_networks, "fid40")
     for path in (tmp_path / "cache" / "metrics").rglob("*.np*"):
         path.write_bytes(path.read_bytes()[:100])
@@ -176,7 +177,7 @@ def test_growing_network_is_scored_at_full_size(snapshot_networks):
     np.testing.assert_array_equal(images[:, ::2], images[:, 1::2])
 
 
-def test_labels_are_drawn_as_in_the_data(snapshot_networks):
+def test_labels_are_as_frequent_as_in_the_data(snapshot_networks):
     bench = Bench(snapshot_networks, data.open_dataset(snapshot_networks.dataset["path"]), Options())
     labels = np.concatenate([bench.workers[0].generated.labels(chunk) for chunk in range(8)])
     np.testing.assert_allclose(labels.mean(0), bench.dataset.labels.mean(0), atol=0.05)  # 2,000 draws: 4.5 deviations
@@ -231,7 +232,7 @@ def test_no_snapshot_is_the_best_by_memorisation(tmp_path):
         (["fid5", "--network", "nowhere"], "from 10 to 10,000,000 images"),
     ],
 )
-def test_bad_arguments_end_in_one_message(arguments, message, capsys):
+def test_bad_arguments_give_one_message(arguments, message, capsys):
     assert program.run_all(arguments) == 2
     assert message in capsys.readouterr().err
 
@@ -239,12 +240,12 @@ def test_bad_arguments_end_in_one_message(arguments, message, capsys):
 def test_another_kind_of_data_is_refused(snapshot_networks, tmp_path):
     with data.DatasetWriter(tmp_path / "grey", resolution=8, channels=1) as writer:
         writer.add(np.zeros((8, 8, 1), np.uint8))
-    with pytest.raises(UserError, match="1 channels, the network draws 3"):
+    with pytest.raises(UserError, match="1 channels, the network generates 3"):
         evaluate.evaluate(snapshot_networks, registry.parse_list("fid40"), Options(), dataset_path=tmp_path / "grey")
 
 
 def test_callback_of_training(snapshot_networks, tmp_path, leaves_path):
-    callback = evaluate.on_snapshot(["fid50k", "kid50k_full"], leaves_path, tmp_path, num_images=40)
+    callback = snapshot_scores(["fid50k", "kid50k_full"], leaves_path, tmp_path, num_images=40)
     values = callback(tmp_path / "network-snapshot-000007.pkl", snapshot_networks, 7000)
     assert set(values) == {name + end for name in ("fid40", "kid40_full") for end in ("", "/low", "/high")}
     assert values["fid40/low"] < values["fid40"] < values["fid40/high"]
@@ -254,18 +255,18 @@ def test_callback_of_training(snapshot_networks, tmp_path, leaves_path):
 
 def test_callback_refuses_before_training_starts(tmp_path, leaves_path):
     with pytest.raises(UserError, match="no metric 'fud'"):
-        evaluate.on_snapshot(["fud"], leaves_path, tmp_path)
+        snapshot_scores(["fud"], leaves_path, tmp_path)
     with pytest.raises(UserError, match="no dataset"):
-        evaluate.on_snapshot(["fid"], tmp_path / "nothing", tmp_path)
+        snapshot_scores(["fid"], tmp_path / "nothing", tmp_path)
 
 
-def test_a_time_budget_sizes_the_first_snapshot_and_is_kept(snapshot_networks, tmp_path, leaves_path, monkeypatch):
-    from metrics import time_budget
+def test_a_time_budget_sets_the_numbers_at_the_first_snapshot(snapshot_networks, tmp_path, leaves_path, monkeypatch):
+    from metrics import during_training
 
-    monkeypatch.setattr(time_budget, "images_per_sec", lambda *_: 100.0)
-    callback = evaluate.on_snapshot(["fid50k", "pr50k3"], leaves_path, tmp_path, time_budget_sec=6)
+    monkeypatch.setattr(during_training, "images_per_sec", lambda *_: 100.0)
+    callback = snapshot_scores(["fid50k", "pr50k3"], leaves_path, tmp_path, time_budget_sec=6)
     assert set(callback(tmp_path / "a.pkl", snapshot_networks, 7000)) >= {"fid500", "pr500_3_precision"}
-    monkeypatch.setattr(time_budget, "images_per_sec", lambda *_: 1e6)  # a faster hour later: the scores must still compare
+    monkeypatch.setattr(during_training, "images_per_sec", lambda *_: 1e6)  # a faster machine later: the scores must still be comparable
     assert "fid500" in callback(tmp_path / "b.pkl", snapshot_networks, 14000)
 
 
@@ -277,18 +278,43 @@ def test_loaded_snapshot_has_the_digest_of_the_network(snapshot_networks, tmp_pa
 
 
 @pytest.mark.parametrize("name", ["fid", "ppl_wend", "ls"])
-def test_rates_are_measured_on_what_takes_the_time(snapshot_networks, monkeypatch, name):
-    from metrics import time_budget, workers
+def test_rates_are_measured_on_the_slow_part(snapshot_networks, monkeypatch, name):
+    from metrics import during_training, generated
 
-    monkeypatch.setattr(workers, "_lpips", lambda *_: lambda first, second: tf.reduce_sum(first - second, axis=[1, 2, 3]))
+    monkeypatch.setattr(generated, "_lpips", lambda *_: lambda first, second: tf.reduce_sum(first - second, axis=[1, 2, 3]))
     bench = Bench(snapshot_networks, data.open_dataset(snapshot_networks.dataset["path"]), Options())
-    assert time_budget.images_per_sec(bench, registry.parse(name)) > 1
+    assert during_training.images_per_sec(bench, registry.parse(name)) > 1
 
 
 def test_passes_share_a_budget(monkeypatch):
-    from metrics import time_budget
+    from metrics import during_training
 
-    monkeypatch.setattr(time_budget, "images_per_sec", lambda bench, metric: 50.0 if metric.module.startswith("percep") else 10.0)
+    monkeypatch.setattr(during_training, "images_per_sec", lambda bench, metric: 50.0 if metric.stem == "ppl" else 10.0)
     metrics = registry.parse_list("fid50k,kid50k_full,ppl_wfull,fid300")
-    assert time_budget.fitting(metrics, None, 240) == [1000, 1000, 5000, 300]  # two passes of two minutes
-    assert time_budget.fitting(metrics, None, 1) == [250, 250, 250, 250]  # never below
+    assert during_training.fitting(metrics, None, 240) == [1000, 1000, 5000, 300]  # two passes of two minutes
+    assert during_training.fitting(metrics, None, 1) == [250, 250, 250, 250]  # never below
+
+
+def test_clipping_is_part_of_protocol_and_request(snapshot_networks, tmp_path):  # "clean" was once not clipped
+    scored(snapshot_networks, "fid40", tmp_path, resize="clean")
+    (line,) = (tmp_path / "metric-fid40.jsonl").read_text().splitlines()
+    assert json.loads(line)["protocol"]["resize"] == "clean, clipped"
+    dataset = data.open_dataset(snapshot_networks.dataset["path"])
+    requests = {
+        evaluate.request_of(Bench(snapshot_networks, dataset, Options(resize=name)), registry.parse("fid40"))
+        for name in ("clean", "legacy_tensorflow")
+    }
+    assert len(requests) == 2
+
+
+def test_a_sorted_dataset_is_sampled_from_the_whole(snapshot_networks, tmp_path, stand_in):
+    with data.DatasetWriter(tmp_path / "sorted", resolution=8, channels=3, class_names=["a", "b"]) as writer:
+        for number in range(60):
+            writer.add(np.full((8, 8, 3), 255 * (number >= 30), np.uint8), label=int(number >= 30))
+    networks = dataclasses.replace(snapshot_networks, dataset={**snapshot_networks.dataset, "path": str(tmp_path / "sorted")})
+    scored(networks, "fid20,fid60,pr20_3", tmp_path)
+    protocols = {name: json.loads((tmp_path / f"metric-{name}.jsonl").read_text())["protocol"] for name in ("fid20", "fid60", "pr20_3")}
+    assert [protocol.get("reals") for protocol in protocols.values()] == ["sampled by seed", None, "sampled by seed"]
+    bench = Bench(networks, data.open_dataset(tmp_path / "sorted"), Options())
+    features = bench.all_real_features(registry.parse("fid20").select(bench))
+    assert len(np.unique(features, axis=0)) == 2  # dark and light images

@@ -7,11 +7,9 @@ import PIL.Image
 import pytest
 import tensorflow as tf
 
-from metrics.extractors.inception import Inception
-from metrics.extractors.lpips import Lpips
-from metrics.extractors.resize import clean, legacy_tensorflow
-from metrics.feature_stats import moments_of
-from metrics.frechet import frechet_distance
+from metrics.features.inception import Inception, clean, legacy_tensorflow
+from metrics.features.lpips import Lpips
+from metrics.features.moments import frechet_distance, moments_of
 from metrics.kernel_inception_distance import kernel_distance
 from metrics.precision_recall import manifold_samples
 
@@ -46,11 +44,14 @@ def test_legacy_resize_starts_at_the_corner_pixel():
 
 
 @pytest.mark.parametrize("size", [64, 512])  # enlarging, and shrinking, where antialiasing counts
-def test_clean_resize_is_pils_bicubic(size):
-    image = np.random.default_rng(1).integers(0, 256, (size, size), np.uint8)
+def test_clean_resize_is_pils_bicubic_clipped(size):
+    rng = np.random.default_rng(1)
+    image = rng.integers(0, 256, (size, size), np.uint8)
+    image[: size // 2] = np.kron(rng.integers(0, 2, (size // 16, size // 8)), np.full((8, 8), 255))  # edges from 0 to 255
     expected = PIL.Image.fromarray(image.astype(np.float32)).resize((299, 299), PIL.Image.Resampling.BICUBIC)
     resized = clean(image[None, :, :, None])[0, :, :, 0]
-    np.testing.assert_allclose(resized, np.asarray(expected), atol=0.02)  # of 255
+    assert np.asarray(expected).max() > 256  # the filter overshoots, and clean-fid clips: 0.5 to 1.5 % of FID
+    np.testing.assert_allclose(resized, np.clip(np.asarray(expected), 0, 255), atol=0.02)  # of 255
 
 
 @pytest.mark.slow

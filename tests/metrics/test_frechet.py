@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from metrics.feature_stats import Moments, moments_of
-from metrics.frechet import frechet_distance, gaussian_distance
+from metrics.features.moments import Moments, frechet_distance, moments_of
 
 
 @pytest.fixture
@@ -15,8 +14,13 @@ def rng():
     return np.random.default_rng(7)
 
 
+def moments_with(mean, covariance):
+    """Moments of two samples with this mean [D] and this covariance [D, D]."""
+    return Moments.from_arrays({"count": 2, "total": 2 * mean, "outer": covariance + 2 * np.outer(mean, mean)})
+
+
 def test_one_dimension_is_difference_of_means_and_of_deviations():
-    distance = gaussian_distance(np.array([1.0]), np.array([[4.0]]), np.array([3.0]), np.array([[9.0]]))
+    distance = frechet_distance(moments_with(np.array([1.0]), np.array([[4.0]])), moments_with(np.array([3.0]), np.array([[9.0]])))
     assert distance == pytest.approx((3 - 1) ** 2 + (3 - 2) ** 2)
 
 
@@ -26,7 +30,8 @@ def test_commuting_gaussians(rng):
     mean1, mean2 = rng.normal(size=(2, 16))
     covariances = [(basis * deviations**2) @ basis.T for deviations in (deviations1, deviations2)]
     expected = np.sum((mean1 - mean2) ** 2) + np.sum((deviations1 - deviations2) ** 2)
-    assert gaussian_distance(mean1, covariances[0], mean2, covariances[1]) == pytest.approx(expected, rel=1e-10)
+    distance = frechet_distance(moments_with(mean1, covariances[0]), moments_with(mean2, covariances[1]))
+    assert distance == pytest.approx(expected, rel=1e-10)
 
 
 def test_general_gaussians_equal_the_matrix_root(rng):

@@ -1,12 +1,12 @@
-"""Path lengths of a linear generator, and separability of latents that can and cannot be parted."""
+"""Path lengths of a linear generator, and separability of latents that a plane can and cannot separate."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from tests.flat_networks import Generator
 
-from metrics import linear_svm
 from metrics.generated import Generated
-from metrics.linear_separability import conditional_entropy, confusion, separability
+from metrics.linear_separability import conditional_entropy, confusion, fit, separability
 from metrics.options import Options
 from metrics.perceptual_path_length import _prepared, path_distances, slerp, trimmed_mean
 
@@ -31,7 +31,7 @@ class LinearGenerator:
 
 
 class SquaredError:
-    """Stands for LPIPS: squared distance of all pixels."""
+    """Replaces LPIPS by the squared distance of all pixels."""
 
     def __call__(self, first, second):
         return tf.reduce_sum(tf.math.squared_difference(first, second), axis=[1, 2, 3])
@@ -40,7 +40,7 @@ class SquaredError:
 class WorkerOf:
     def __init__(self, G):
         self.generated = Generated(G, None, lod=0.0, options=Options(batch_size=32), device="/CPU:0")
-        self.lpips, self.device = SquaredError(), "/CPU:0"
+        self.lpips, self.device, self.path_steps = SquaredError(), "/CPU:0", {}
 
 
 @pytest.mark.parametrize("is_full", [True, False])
@@ -58,10 +58,11 @@ def test_path_length_at_the_end_in_z_of_a_linear_generator():
     G = LinearGenerator()
     worker = WorkerOf(G)
     found = path_distances(worker, 0, 40, space="z", is_full=False, crop="none")
+    # w = 2 z depends on the norm of z: the path is on the sphere of radius sqrt(z_dim).
     first, second = (ends / np.linalg.norm(ends, axis=1, keepdims=True) for ends in (worker.generated.latents(c)[:40] for c in (0, 1)))
     cosine = np.sum(first * second, axis=1, keepdims=True)
     speed = np.arccos(cosine) * (second - cosine * first) / np.sqrt(1 - cosine**2)  # velocity on the sphere at its start
-    np.testing.assert_allclose(found, np.sum((2 * speed @ G.matrix.numpy()) ** 2, axis=1), rtol=0.05)
+    np.testing.assert_allclose(found, WIDTH * np.sum((2 * speed @ G.matrix.numpy()) ** 2, axis=1), rtol=0.05)
 
 
 def test_full_paths_differ_from_ends_in_z_alone():
@@ -70,12 +71,25 @@ def test_full_paths_differ_from_ends_in_z_alone():
     assert not np.allclose(full, end, rtol=0.2)
 
 
-def test_slerp_keeps_to_the_great_circle():
+def test_slerp_is_on_the_great_circle():
     first, second = tf.constant([[2.0, 0.0]]), tf.constant([[0.0, 5.0]])
     np.testing.assert_allclose(slerp(first, second, tf.constant([[1 / 3]])), [[np.cos(np.pi / 6), np.sin(np.pi / 6)]], atol=1e-6)
 
 
-def test_trimmed_mean_leaves_out_a_percent_at_either_end():
+@pytest.mark.parametrize(
+    ("options", "is_invariant"),
+    [({}, True), ({"label_size": 2}, False), ({"normalize_latents": False}, False), ({"label_size": 2, "normalize_latents": False}, False)],
+)
+def test_norm_of_paths_in_z(options, is_invariant):
+    """The path length in z of a conditional network was 0.02 instead of 1.29: unit vectors vanish beside the embedded label."""
+    sizes = {"resolution": 8, "fmap_max": 8, "z_dim": 16, "w_dim": 8, "mapping_layers": 2, "mapping_fmaps": 8}
+    G = Generator(**sizes, **options)
+    labels = np.eye(2, dtype=np.float32) if "label_size" in options else None
+    generated = Generated(G, labels, lod=0.0, options=Options(), device="/CPU:0")
+    assert generated.path_norm == (1.0 if is_invariant else 4.0)
+
+
+def test_trimmed_mean_ignores_a_percent_at_either_end():
     values = np.arange(1000.0)
     values[0], values[-1] = -1e9, 1e9
     assert trimmed_mean(values) == pytest.approx(499.5, abs=0.6)
@@ -104,7 +118,7 @@ def test_separable_labels_leave_no_entropy(points):
 def test_shuffled_labels_leave_all_entropy(points):
     is_positive = np.random.default_rng(5).random(2000) < 0.5
     found = separability([confusion(points, is_positive)] * 3, seed=0)
-    assert found.value == pytest.approx(8, rel=0.05)  # three bits: 2 ** 3, less what 10 numbers can learn by heart
+    assert found.value == pytest.approx(8, rel=0.05)  # three bits: 2 ** 3, less the overfitting of 10 numbers
     assert found.low < found.value < found.high
 
 
@@ -115,13 +129,13 @@ def test_known_uncertainty():
     assert separability([table, table], seed=0).value == pytest.approx(2 ** (2 * expected))
 
 
-def test_one_class_alone_leaves_no_doubt(points):
+def test_one_class_alone_has_no_entropy(points):
     assert conditional_entropy(confusion(points, np.ones(2000, bool))) == 0
 
 
-def test_machine_is_scikit_learns(points):
+def test_support_vector_machine_equals_scikit_learns(points):
     svm = pytest.importorskip("sklearn.svm")
     is_positive = points[:, 0] + 0.5 * np.random.default_rng(6).normal(size=2000) > 0.2
     reference = svm.LinearSVC(dual=False, tol=1e-8, max_iter=10_000).fit(points, is_positive)
-    weights = linear_svm.fit(points, is_positive)
+    weights = fit(points, is_positive)
     np.testing.assert_allclose(weights, np.append(reference.coef_, reference.intercept_), atol=1e-3)

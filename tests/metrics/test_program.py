@@ -1,4 +1,4 @@
-"""The command line of scores: what is wrong is said in one message, before TensorFlow is there."""
+"""The command line of scores: errors are one message, before TensorFlow is imported."""
 
 import os
 import subprocess
@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from metrics import evaluate, registry, sources, weights
+from metrics import evaluate, registry, sources
+from metrics.networks import weights
 from metrics.options import Options
 from stylegan_tf import data
 from stylegan_tf.errors import UserError
@@ -19,7 +20,8 @@ _WITHOUT_TENSORFLOW = """
 import sys
 sys.modules["tensorflow"] = sys.modules["keras"] = None
 sys.modules["scipy.stats"] = None  # 12 s on a busy machine, for one quantile
-from metrics import program, weights
+from metrics import program
+from metrics.networks import weights
 weights.load_inception = weights.load_lpips = lambda *_: {}
 for arguments in ARGUMENTS:
     print(program.run_all(arguments), flush=True)
@@ -42,8 +44,8 @@ def unlabelled(tmp_path_factory):
     return folder
 
 
-def test_bad_input_ends_in_one_message_without_tensorflow(snapshot, leaves_path, unlabelled, tmp_path):
-    # `ls10 --data /nonexistent` took 21 s to say so, and `--network /etc/passwd` never answered.
+def test_bad_input_gives_one_message_without_tensorflow(snapshot, leaves_path, unlabelled, tmp_path):
+    # `ls10 --data /nonexistent` needed 21 s for its message, and `--network /etc/passwd` did not end.
     (tmp_path / "text.pkl").write_text("root:x:0:0\n")
     network = ["--network", str(snapshot)]
     cases = {
@@ -79,11 +81,11 @@ def test_metric_networks_are_read_once_for_all_metrics(monkeypatch):
 
 
 def test_recorded_dataset_is_looked_for_in_the_checkout_of_the_run(tmp_path, monkeypatch):
-    # From another folder the message was "There is no dataset datasets/apple. Make one": the user had never named it.
+    # From another folder the message was "There is no dataset datasets/apple. Make one", which the user had not named.
     monkeypatch.chdir(tmp_path)
     snapshot = tmp_path / "checkout" / "results" / "00000-sgan" / "network-snapshot-000007.pkl"
     recorded = {"path": "datasets/apple"}
-    with pytest.raises(UserError, match=r"000007.pkl was trained on datasets/apple, which is not here. Name it: --data FOLDER"):
+    with pytest.raises(UserError, match=r"000007.pkl was trained on datasets/apple, which does not exist here. Name it: --data FOLDER"):
         sources.find_dataset(snapshot, recorded, None)
     there = tmp_path / "checkout" / "datasets" / "apple"
     there.mkdir(parents=True)
@@ -94,3 +96,11 @@ def test_recorded_dataset_is_looked_for_in_the_checkout_of_the_run(tmp_path, mon
     assert sources.find_dataset(snapshot, recorded, "other") == Path("other")
     with pytest.raises(UserError, match="does not say what it was trained on"):
         sources.find_dataset(snapshot, None, None)
+
+
+@pytest.mark.parametrize("place", registry.METRICS)
+def test_the_file_of_each_metric_is_a_program(place, tmp_path):
+    file = _CHECKOUT / f"{place.split(':')[0].replace('.', '/')}.py"
+    done = subprocess.run([sys.executable, str(file), "--help"], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert file.name in done.stdout

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from metrics.extractors.inception_layers import INCEPTION_LAYERS
-from metrics.extractors.rounding import RoundedConvolution, is_rounded, two_parts
+from metrics.features.rounding import RoundedConvolution, is_rounded, two_parts
+from metrics.networks.conversion import INCEPTION_LAYERS
 
 
 def _through_bfloat16(x):
@@ -22,7 +22,7 @@ def test_two_parts_hold_twice_the_bits():
 
 
 @pytest.mark.parametrize(("kernel_size", "stride", "padding"), [((1, 1), 1, "SAME"), ((7, 1), 1, "SAME"), ((3, 3), 2, "VALID")])
-def test_only_what_goes_in_and_out_is_rounded(kernel_size, stride, padding):
+def test_only_input_and_output_are_rounded(kernel_size, stride, padding):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(2, 9, 9, 5)).astype(np.float32)
     kernel, bias = rng.normal(size=(*kernel_size, 5, 6)).astype(np.float32), rng.normal(size=6).astype(np.float32)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from metrics import intervals
+from metrics.features.pairwise import NearestSearch
 from metrics.inception_score import split_scores
 from metrics.kernel_inception_distance import kernel_distance
 from metrics.nearest_neighbours import nearness
-from metrics.pairwise import NearestSearch
 from metrics.precision_recall import manifold_samples
 from metrics.real_images import select
 
@@ -55,7 +55,7 @@ def test_equal_sets_have_full_precision_and_recall(rng):
     assert (found["precision"], found["recall"], found["coverage"]) == (1, 1, 1)
 
 
-def test_collapsed_generator_is_precise_and_recalls_nothing(rng):
+def test_collapsed_generator_has_precision_and_no_recall(rng):
     reals = rng.normal(size=(200, 3))
     collapsed = reals[0] + rng.normal(0, 1e-3, (200, 3))
     found = means(reals, collapsed)
@@ -67,14 +67,14 @@ def test_collapsed_generator_is_precise_and_recalls_nothing(rng):
     assert swapped["recall"] == 1
 
 
-def test_spread_generator_recalls_all_and_is_not_precise(rng):
+def test_spread_generator_has_recall_and_little_precision(rng):
     reals, spread = rng.normal(size=(300, 3)), rng.normal(0, 6, (300, 3))
     found = means(reals, spread)
     assert found["recall"] > 0.9
     assert found["precision"] < 0.3
 
 
-def test_density_forgives_one_outlier_where_precision_does_not(rng):
+def test_density_is_robust_to_one_outlier_and_precision_is_not(rng):
     reals = np.concatenate([rng.normal(size=(100, 2)), [[100.0, 100.0]]])  # the outlier's ball covers everything
     fakes = rng.uniform(10, 90, (50, 2))
     found = means(reals, fakes, k=1)
@@ -101,7 +101,7 @@ def test_nearest_search_equals_sorting_in_any_batching(rng):
     np.testing.assert_allclose(search.distances, np.sort(distances, axis=1)[:, :4], rtol=1e-6)
 
 
-def test_inception_score_of_certain_and_of_ignorant_classifiers():
+def test_inception_score_of_certain_and_of_uniform_classifiers():
     certain = np.eye(10)[np.arange(100) % 10] * 1000
     assert split_scores(certain, 2) == pytest.approx([10, 10])
     assert split_scores(np.zeros((100, 10)), 5) == pytest.approx([1] * 5)
@@ -114,7 +114,7 @@ def test_inception_score_of_half_certainty():
     assert split_scores(logits, 2) == pytest.approx([expected] * 2)
 
 
-def test_nearness_is_the_chance_to_lie_closer(rng):
+def test_nearness_is_the_probability_of_being_closer(rng):
     assert nearness(np.zeros(50), np.ones(50), seed=0).value == 1
     assert nearness(np.ones(50), np.zeros(50), seed=0).value == 0
     assert nearness(np.ones(50), np.ones(40), seed=0).value == 0.5
@@ -139,16 +139,26 @@ def test_bootstrap_covers_and_repeats_by_seed(rng):
     assert (found.high - found.low) / 2 == pytest.approx(1.96 * 2 / 20, rel=0.15)
 
 
-def test_small_sets_are_repeated_only_where_asked():
+def test_small_sets_are_repeated_only_on_request():
     repeated = select(7, 20, is_mirrored=False, seed=0, repeat=True)
     assert repeated.counts.tolist() == [3, 3, 3, 3, 3, 3, 2]
     assert (repeated.total, repeated.num_distinct) == (20, 7)
     assert select(7, 20, is_mirrored=False, seed=0).total == 7
-    assert select(70, 20, is_mirrored=False, seed=0).indices.tolist() == list(range(20))
     assert select(70, None, is_mirrored=False, seed=0).total == 70
 
 
-def test_mirroring_is_a_coin_for_every_showing():
+def test_a_larger_set_is_sampled_by_seed():  # the first records were taken: FID 340 for 301 where they are sorted by class
+    chosen = select(1000, 200, is_mirrored=False, seed=0)
+    assert (chosen.total, chosen.num_distinct, chosen.protocol) == (200, 200, {"reals": "sampled by seed"})
+    assert np.all(np.diff(chosen.indices) > 0)
+    assert np.mean(chosen.indices < 500) == pytest.approx(0.5, abs=0.11)  # 3 deviations of 200 draws
+    assert chosen.indices.tolist() == select(1000, 200, is_mirrored=True, seed=0).indices.tolist()
+    assert chosen.indices.tolist() != select(1000, 200, is_mirrored=False, seed=1).indices.tolist()
+    for everything in (select(70, None, is_mirrored=False, seed=0), select(70, 70, is_mirrored=False, seed=0)):
+        assert (everything.indices.tolist(), everything.protocol) == (list(range(70)), {})
+
+
+def test_mirroring_is_random_for_every_repetition():
     chosen = select(5, 1000, is_mirrored=True, seed=0, repeat=True)
     assert chosen.total == 1000
     assert len(chosen.indices) == 10  # each image both ways

@@ -1,4 +1,4 @@
-"""PyTorch files in both forms, written here by hand, and what must not be read from them."""
+"""PyTorch files in both forms, written by hand, and content that must be refused."""
 
 import io
 import pickle
@@ -9,7 +9,7 @@ from collections import OrderedDict
 import numpy as np
 import pytest
 
-from metrics.torch_files import read_torch_file
+from metrics.networks.torch_files import read_torch_file
 from stylegan_tf.errors import MissingFileError, UserError
 from tests import hostile_arrays
 
@@ -75,7 +75,7 @@ def test_torchscript_modules_are_containers(tmp_path):
     np.testing.assert_array_equal(arrays["layer.weight"], NUMBERS)
 
 
-def test_what_is_hung_on_a_tensor_afterwards_changes_nothing(tmp_path):
+def test_attributes_added_to_a_tensor_change_nothing(tmp_path):
     late = _tensor("0", 12, 0, (2,), (1,)) + b"}(" + _text("stride") + _numbers([1 << 30]) + b"ub"
     arrays = read_torch_file(_zip(tmp_path / "a.pth", _dictionary(a=late), _0=NUMBERS))
     np.testing.assert_array_equal(arrays["a"], NUMBERS[:2])
@@ -97,7 +97,7 @@ def test_legacy_file(tmp_path):
         _dictionary(a=_global("torch", "load")),
         _dictionary(a=_tensor("0", 12, 8, (5,), (1,))),  # beyond the end
         _dictionary(a=_tensor("0", 12, -1, (5,), (1,))),
-        _dictionary(a=_tensor("0", 12, 0, (1 << 20, 1 << 10), (0, 0))),  # a gigabyte out of nothing
+        _dictionary(a=_tensor("0", 12, 0, (1 << 20, 1 << 10), (0, 0))),  # a gigabyte from a small file
         _dictionary(a=_tensor("0", 1 << 30, 0, (2,), (1,))),  # the archive holds 48 bytes
         b"\x80\x02garbage",
         b"",

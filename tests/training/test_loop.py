@@ -12,6 +12,7 @@ import stylegan_tf
 from stylegan_tf.settings import RunSettings
 from stylegan_tf.training import run as runs
 from stylegan_tf.training import snapshots
+from stylegan_tf.training.best import SnapshotScores
 from stylegan_tf.training.stopping import StopRequest
 from tests.training.comparison import assert_same_run, lines
 from tests.training.conftest import changed
@@ -27,7 +28,7 @@ def whole_run(tiny_settings, start_run):
     with pytest.MonkeyPatch.context() as patched:
         make = runs.make_trainer
         patched.setattr(runs, "make_trainer", lambda *args: trainers.append(make(*args)) or trainers[-1])
-        code, path = start_run(settings, on_snapshot=lambda file, nets, nimg: measured.append((file.name, nimg)) or SCORES)
+        code, path = start_run(settings, on_snapshot=SnapshotScores(lambda file, nets, nimg: measured.append((file.name, nimg)) or SCORES))
     assert code == 0
     return settings, path, measured, trainers[0]
 
@@ -102,7 +103,7 @@ def test_abort_file_and_failing_metrics(tiny_settings, start_run, resume_run):
         raise RuntimeError("no weights")
 
     settings = changed(tiny_settings, schedule={"start_resolution": 8, "total_kimg": 0.064})
-    code, path = start_run(settings, on_snapshot=fail)
+    code, path = start_run(settings, on_snapshot=SnapshotScores(fail))
     assert code == 0
     log = (path / "log.txt").read_text()
     assert "metrics failed on network-snapshot-000000-nimg32.pkl: RuntimeError: no weights. Training goes on." in log
@@ -122,7 +123,7 @@ def test_a_run_cut_in_two_equals_one_that_was_not(whole_run, start_run, resume_r
 
     with monkeypatch.context() as patched:
         patched.setattr(StopRequest, "reason", property(reason, lambda self, value: None))
-        _, cut = start_run(settings, on_snapshot=lambda *_: SCORES)
+        _, cut = start_run(settings, on_snapshot=SnapshotScores(lambda *_: SCORES))
     assert "Stopped by SIGTERM" in (cut / "log.txt").read_text()
-    assert resume_run(cut, settings, on_snapshot=lambda *_: SCORES) == 0
+    assert resume_run(cut, settings, on_snapshot=SnapshotScores(lambda *_: SCORES)) == 0
     assert_same_run(whole, cut)

@@ -10,9 +10,13 @@ import pytest
 from stylegan_tf.images import save_png
 from stylegan_tf.settings import DataSettings, RunSettings, TrainingSettings
 from stylegan_tf.training import report, run_dir
-from stylegan_tf.training.best import BestSnapshot
+from stylegan_tf.training.best import BestSnapshot, BestValue
 from stylegan_tf.training.curves import line_chart, thinned, ticks
 from stylegan_tf.training.verdict import judge
+
+
+def best_value(name):
+    return FID if name == FID.name else None
 
 
 def tick(number, **values):
@@ -26,6 +30,7 @@ def ticks_of(count, **values):
     return [tick(number, **values) for number in range(1, count + 1)]
 
 
+FID = BestValue("fid5k", lower_is_better=True)
 FALLING = [(k, 100.0 - 5 * k) for k in range(1, 10)]
 
 
@@ -35,13 +40,13 @@ FALLING = [(k, 100.0 - 5 * k) for k in range(1, 10)]
         (ticks_of(1), None, [], "starting"),
         (ticks_of(9, lod=1.5), None, [], "growing"),
         (ticks_of(9), None, [], "improving"),
-        (ticks_of(9), "fid5k", FALLING, "improving"),
-        (ticks_of(9), "fid5k", FALLING[:4] + [(k, 79.9) for k in range(5, 11)], "plateau"),
-        (ticks_of(9), "fid5k", [*FALLING, (10, 70.0), (11, 72.0), (12, 75.0)], "overfitting"),
-        (ticks_of(9), "kid5k", [(1, 0.01), (2, -0.0001), (3, 0.00001), (4, -0.00009), (5, -0.0001)], "improving"),
-        (ticks_of(9), "is5k", [(1, 2.0), (2, 3.0), (3, 4.0)], "improving"),
-        (ticks_of(9), "is5k", [(1, 2.0), (2, 4.0), (3, 3.0), (4, 3.0), (5, 3.0)], "overfitting"),
-        (ticks_of(9, Pictures__diversity=0.05), "fid5k", FALLING, "collapsing"),
+        (ticks_of(9), FID, FALLING, "improving"),
+        (ticks_of(9), FID, FALLING[:4] + [(k, 79.9) for k in range(5, 11)], "plateau"),
+        (ticks_of(9), FID, [*FALLING, (10, 70.0), (11, 72.0), (12, 75.0)], "overfitting"),
+        (ticks_of(9), BestValue("kid5k", True), [(1, 0.01), (2, -0.0001), (3, 0.00001), (4, -0.00009), (5, -0.0001)], "improving"),
+        (ticks_of(9), BestValue("is5k", False), [(1, 2.0), (2, 3.0), (3, 4.0)], "improving"),
+        (ticks_of(9), BestValue("is5k", False), [(1, 2.0), (2, 4.0), (3, 3.0), (4, 3.0), (5, 3.0)], "overfitting"),
+        (ticks_of(9, Pictures__diversity=0.05), FID, FALLING, "collapsing"),
         (ticks_of(9, Loss__signs__real=0.99), None, [], "overfitting"),
     ],
 )
@@ -95,7 +100,7 @@ def test_report_stands_alone(tmp_path):
     for nimg in (0, 8000):
         save_png(folder / f"fakes{nimg // 1000:06d}.png", np.full((16, 24, 3), nimg // 100, np.uint8))
     (folder / "network-snapshot-000008.pkl").touch()
-    report.write(folder, SETTINGS)
+    report.write(folder, SETTINGS, best_value)
     page = (folder / "report.html").read_text()
     assert "network-snapshot-000008.pkl</b>, fid5k 33.25" in page
     assert "sgan-&lt;leaves&gt;-1gpu" in page
@@ -109,10 +114,10 @@ def test_best_snapshot_is_found_again(tmp_path):
     (folder / "stats.jsonl").write_text("\n".join(map(json.dumps, records)))
     for k in (1, 2, 3):
         (folder / f"s{k}").touch()
-    assert BestSnapshot(folder, "fid5k").name == "s2"
+    assert BestSnapshot(folder, FID).name == "s2"
     assert BestSnapshot(folder, None).name is None
     (folder / "s2").unlink()  # it kept all others from being the best
-    assert BestSnapshot(folder, "fid5k").name == "s3"
+    assert BestSnapshot(folder, FID).name == "s3"
 
 
 def best_line(folder, scores, kept):
@@ -121,7 +126,7 @@ def best_line(folder, scores, kept):
     (folder / "stats.jsonl").write_text("\n".join(map(json.dumps, [*ticks_of(2), *records])))
     for name in kept:
         (folder / name).touch()
-    report.write(folder, SETTINGS)
+    report.write(folder, SETTINGS, best_value)
     return re.search("<p>Best snapshot: (.*?)</p>", (folder / "report.html").read_text())[1]
 
 
@@ -131,7 +136,7 @@ def test_the_best_snapshot_is_one_that_is_there(tmp_path):  # it named one that 
     line = best_line(run_dir.create(tmp_path, "x"), scores, names[1:])
     assert line.startswith(f"<b>{names[2]}</b>, fid5k 7.0000. Better, but removed: <b>{names[0]}</b>, fid5k 5.0000")
     assert best_line(run_dir.create(tmp_path, "x"), scores, names) == f"<b>{names[0]}</b>, fid5k 5.0000"
-    assert best_line(run_dir.create(tmp_path, "x"), scores, []).startswith("none of those that were measured is kept. Better")
+    assert best_line(run_dir.create(tmp_path, "x"), scores, []).startswith("none of the scored snapshots is kept. Better")
 
 
 def test_a_final_snapshot_that_got_a_number_is_known_by_it(tmp_path):
@@ -140,7 +145,7 @@ def test_a_final_snapshot_that_got_a_number_is_known_by_it(tmp_path):
     folder = run_dir.create(tmp_path, "x")
     kept = ["network-snapshot-000004.pkl", "network-snapshot-000006.pkl", "network-final.pkl"]
     assert best_line(folder, scores, kept) == "<b>network-snapshot-000004.pkl</b>, fid5k 5.0000"
-    assert BestSnapshot(folder, "fid5k").name == "network-snapshot-000004.pkl"
+    assert BestSnapshot(folder, FID).name == "network-snapshot-000004.pkl"
     assert best_line(run_dir.create(tmp_path, "x"), scores[:1], kept[2:]) == "<b>network-final.pkl</b>, fid5k 5.0000"
     gone_on = run_dir.create(tmp_path, "x")  # and no snapshot was measured since
     assert best_line(gone_on, scores[:1], kept[:1]) == "<b>network-snapshot-000004.pkl</b>, fid5k 5.0000"

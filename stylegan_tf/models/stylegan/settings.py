@@ -1,18 +1,22 @@
 """Settings of StyleGAN: what its two networks are made of, and the settings of a run that trains them."""
 
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from stylegan_tf.errors import UserError
 from stylegan_tf.ranges import Count, CountOrZero, Decay, Length, Number, Range, Share
-from stylegan_tf.settings import TrainingSettings
+from stylegan_tf.settings import NetworkSettings, TrainingSettings
 
 BlurFilter = Annotated[tuple[int | Number, ...], Length(1, 16)]
 
 
 @dataclass(frozen=True)
-class GeneratorSettings:
+class GeneratorSettings(NetworkSettings):
     """The generator; configurations B to F of the paper's table 1 are combinations of these."""
+
+    changeable: ClassVar[frozenset[str]] = frozenset(
+        ["truncation_psi", "truncation_cutoff", "style_mixing_prob", "w_avg_beta", "fused_scale"]
+    )
 
     z_dim: Count = 512  # features of a latent
     w_dim: Count = 512  # features of an intermediate latent
@@ -40,8 +44,10 @@ class GeneratorSettings:
 
 
 @dataclass(frozen=True)
-class DiscriminatorSettings:
+class DiscriminatorSettings(NetworkSettings):
     """The discriminator."""
+
+    changeable: ClassVar[frozenset[str]] = frozenset(["fused_scale"])
 
     fmap_base: Count = 8192  # as in the generator
     fmap_decay: Annotated[float, Range(-16, 16)] = 1.0  # how fast feature maps become fewer with resolution
@@ -59,9 +65,6 @@ class Settings(TrainingSettings):
     """A run that trains a StyleGAN."""
 
     grows = True
-    changeable = frozenset(
-        ["G.truncation_psi", "G.truncation_cutoff", "G.style_mixing_prob", "G.w_avg_beta", "G.fused_scale", "D.fused_scale"]
-    )
 
     model: Literal["stylegan"] = "stylegan"  # fixed
     G: GeneratorSettings = field(default_factory=GeneratorSettings)

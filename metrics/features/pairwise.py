@@ -1,4 +1,4 @@
-"""Distances and kernels between two sets of features, block by block: no matrix of all pairs is ever held."""
+"""Distances and kernels between two sets of features, block by block: the matrix of all pairs is never in memory."""
 
 from collections.abc import Iterator
 
@@ -9,10 +9,10 @@ from stylegan_tf.errors import UserError
 BLOCK = 2048  # 2048 x 2048 float32 pairs are 17 MB
 
 
-def blocks(count: int, size: int = BLOCK) -> Iterator[slice]:
+def blocks(count: int) -> Iterator[slice]:
     """Slices that cover range(count)."""
-    for start in range(0, count, size):
-        yield slice(start, min(start + size, count))
+    for start in range(0, count, BLOCK):
+        yield slice(start, min(start + BLOCK, count))
 
 
 def squared_distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -26,7 +26,7 @@ def squared_distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 def centred(*sets: np.ndarray) -> tuple[np.ndarray, ...]:
     """All sets minus the mean of the first, float32.
 
-    Distances do not change; the norms they are differences of become smaller, and so does the rounding.
+    Distances do not change. The norms that they are differences of become smaller, and so do the rounding errors.
     """
     mean = sets[0].mean(axis=0, dtype=np.float64)
     return tuple(np.asarray(features - mean, np.float32) for features in sets)
@@ -44,13 +44,13 @@ def neighbour_radii(features: np.ndarray, k: int) -> np.ndarray:
 
 
 class NearestSearch:
-    """The k nearest of many points to each query, the points handed in batch by batch.
+    """The k nearest of many points to each query; the points are added batch by batch.
 
     Args:
         queries: [N, D].
         k: neighbours kept.
-        own_numbers: int [N], number of the point that a query itself is, and which is no neighbour of it.
-        skip_equal: points at distance 0, duplicates, are no neighbours either.
+        own_numbers: int [N], number of the point that is the query itself, which does not count as a neighbour.
+        skip_equal: points at distance 0 (duplicates) do not count either.
 
     Attributes:
         distances: squared, [N, k], ascending; infinite where fewer points came.

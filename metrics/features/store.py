@@ -1,23 +1,25 @@
-"""Features on disk, a file a chunk: what lets an evaluation go on where it was, and several metrics share one pass."""
+"""Features and their moments on disk, so that an interrupted evaluation resumes and several metrics share one pass."""
 
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from stylegan_tf.array_files import read_npy
+from metrics.features.moments import Moments
+from stylegan_tf.array_files import read_npy, read_npz
 from stylegan_tf.errors import UserError
 from stylegan_tf.files import atomic_path
 
-VERSION = 1  # of what is computed; part of every key
+CHUNK = 250  # images computed and stored together; an interrupted evaluation loses at most this many
+VERSION = 1  # of the computation; part of every key
+_MAX_MOMENTS_BYTES = 64 << 20  # 2048 features take 34 MB
 
 
-def key_of(protocol: dict[str, Any]) -> str:
-    """Short name that changes with any part of a protocol (JSON values)."""
+def key_of(protocol: Mapping[str, object]) -> str:
+    """Digest of a protocol (JSON values), 24 hexadecimal digits."""
     text = json.dumps({"version": VERSION, **protocol}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
@@ -25,7 +27,7 @@ def key_of(protocol: dict[str, Any]) -> str:
 class FeatureStore:
     """Float arrays of one kind, computed once for each chunk.
 
-    Files appear whole or not at all and hold what the key says: processes may share a store.
+    Files are written whole or not at all, so that processes may share a store.
 
     Args:
         folder: of this kind, named by `key_of` its protocol.
@@ -35,7 +37,7 @@ class FeatureStore:
         self.folder = folder
 
     def get(self, chunk: int, count: int, make: Callable[[], np.ndarray]) -> np.ndarray:
-        """float32 [count, ...] of a chunk: read where an earlier run left it, else made and kept."""
+        """float32 [count, ...] of a chunk: read if an earlier evaluation stored it, otherwise computed and stored."""
         path = self.folder / f"{chunk:05d}.npy"
         kept = _read(path)
         if kept is not None and len(kept) >= count:
@@ -63,3 +65,23 @@ def _read(path: Path) -> np.ndarray | None:
         return read_npy(path)
     except UserError:
         return None
+
+
+def cached_moments(folder: Path, protocol: Mapping[str, object], make: Callable[[], Moments]) -> Moments:
+    """Moments of a protocol: from the cache, or computed and stored.
+
+    Args:
+        folder: of the cache.
+        protocol: everything the moments depend on; the dataset by its content digest.
+        make: computes them.
+    """
+    path = folder / f"moments-{key_of(protocol)}.npz"
+    try:
+        return Moments.from_arrays(read_npz(path, ("count", "total", "outer"), max_bytes=_MAX_MOMENTS_BYTES))
+    except UserError:  # missing or damaged: compute again
+        pass
+    moments = make()
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic_path(path) as temporary:
+        np.savez(temporary, **moments.as_arrays())
+    return moments

@@ -5,21 +5,40 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from metrics.extractors.inception_layers import INCEPTION_LAYERS
-from metrics.extractors.resize import RESIZES
-from metrics.extractors.rounding import RoundedConvolution, is_rounded
+from metrics.features.rounding import RoundedConvolution, is_rounded
+from metrics.networks.conversion import INCEPTION_LAYERS
 from stylegan_tf.cpu.bfloat16 import has_bfloat16
+
+INCEPTION_SIZE = 299
+
+
+def legacy_tensorflow(images: tf.Tensor) -> tf.Tensor:
+    """Bilinear to 299x299 as in TensorFlow 1: corner pixels are not centred, and shrinking does not average."""
+    size = [INCEPTION_SIZE, INCEPTION_SIZE]
+    return tf.raw_ops.ResizeBilinear(images=tf.cast(images, tf.float32), size=size, align_corners=False, half_pixel_centers=False)
+
+
+def clean(images: tf.Tensor) -> tf.Tensor:
+    """Bicubic to 299x299 with antialiasing, as PIL does it on float images, then clipped to [0, 255] (Parmar et al. 2022)."""
+    size = [INCEPTION_SIZE, INCEPTION_SIZE]
+    resized = tf.image.resize(tf.cast(images, tf.float32), size, method=tf.image.ResizeMethod.BICUBIC, antialias=True)
+    return tf.clip_by_value(resized, 0.0, 255.0)  # the filter overshoots at edges
+
+
+RESIZES = {"legacy_tensorflow": legacy_tensorflow, "clean": clean}
+# Names in protocols. Scores of "clean" without the clipping exist under that name alone, and differ by up to 1.5 %.
+RESIZE_PROTOCOLS = {"legacy_tensorflow": "legacy_tensorflow", "clean": "clean, clipped"}
 
 
 class Inception:
-    """Pool features of uint8 images. Weights are constants on the device that was current when it was made.
+    """Pool features of uint8 images. Weights are constants on the device that was current when it was created.
 
     Args:
         weights: "NAME/kernel" [kh, kw, in, out] and "NAME/bias" [out] of every layer, batch norm folded in.
-        resize: name of the way to 299x299 (`RESIZES`).
-        precision: "float32", or "bfloat16" for the convolutions behind the blocks at 35x35 (features come out as float32 all the same). A
-            processor without such arithmetic computes in float32 and rounds what each layer takes and gives: the numbers of
-            one that has it, up to the order of sums.
+        resize: name of the resize to 299x299 (`RESIZES`).
+        precision: "float32", or "bfloat16" for the convolutions behind the blocks at 35x35 (features are float32 in either case). A
+            processor without such arithmetic computes in float32 and rounds the input and output of each layer, which gives the numbers
+            of a processor that has it, up to the order of sums.
 
     Source: Szegedy et al. 2015, as the frozen graph of 2015-12-05 that FID is defined with.
     """
@@ -51,7 +70,7 @@ class Inception:
             x = self._block_c(x, name)
         x = self._block_d(x, "mixed_8")
         x = self._block_e(x, "mixed_9", pool=_average_pool)
-        x = self._block_e(x, "mixed_10", pool=_max_pool_same)  # the last block takes the maximum: a quirk of that graph
+        x = self._block_e(x, "mixed_10", pool=_max_pool_same)  # the last block pools the maximum: a peculiarity of that graph
         return tf.reduce_mean(tf.cast(x, tf.float32), axis=[1, 2])
 
     def _conv(self, x, name: str, *, stride: int = 1, padding: str = "SAME"):
@@ -139,7 +158,7 @@ class _Convolution:
 
 
 def _three_channels(images):
-    """Grey images are shown to the network as RGB."""
+    """Grey images as RGB."""
     return images if images.shape[-1] == 3 else tf.cond(tf.shape(images)[-1] == 1, lambda: tf.repeat(images, 3, -1), lambda: images)
 
 
@@ -152,5 +171,5 @@ def _max_pool_same(x):
 
 
 def _average_pool(x):
-    """The border counts only pixels that exist. Adds up in float32, which not every processor does for bfloat16."""
+    """At the border only existing pixels count. Sums are float32, which not every processor does for bfloat16."""
     return tf.cast(tf.nn.avg_pool2d(tf.cast(x, tf.float32), 3, 1, "SAME"), x.dtype)

@@ -1,4 +1,4 @@
-"""LPIPS v0.1 with VGG16: the perceptual distance between two images, and the features it is measured on."""
+"""LPIPS v0.1 with VGG16: the perceptual distance between two images."""
 
 from collections.abc import Mapping
 
@@ -10,12 +10,11 @@ from stylegan_tf.layers.convolution import conv2d
 # What LPIPS subtracts and divides by, for images in [-1, 1] (Zhang et al. 2018, version 0.1).
 _SHIFT = (-0.030, -0.088, -0.188)
 _SCALE = (0.458, 0.448, 0.450)
-_STAGES = (2, 2, 3, 3, 3)  # convolutions before each tap; a 2x2 maximum lies between stages
-MIN_SIZE = 16  # four halvings must leave a pixel
+_STAGES = (2, 2, 3, 3, 3)  # convolutions before each tap; with 2x2 maximum pooling between stages
 
 
 class Lpips:
-    """Distance between images [N, H, W, 1 or 3] in [-1, 1]. Weights are constants on the device current when it was made.
+    """Distance between images [N, H, W, 1 or 3] in [-1, 1]. Weights are constants on the device that was current when it was created.
 
     Args:
         weights: "conv0/kernel" [3, 3, in, out], "conv0/bias" [out] ... "conv12/bias", "linear0" [64] ... "linear4" [512].
@@ -30,7 +29,7 @@ class Lpips:
         self._linear = [tf.constant(weights[f"linear{index}"]) for index in range(len(_STAGES))]
 
     def __call__(self, first: tf.Tensor, second: tf.Tensor) -> tf.Tensor:
-        """float32 [N] distances between images in the same place of two batches."""
+        """float32 [N] distances between images with the same index in two batches."""
         count = tf.shape(first)[0]
         distance = tf.zeros([count])
         for tap, linear in zip(self._taps(tf.concat([first, second], axis=0)), self._linear, strict=True):

@@ -1,0 +1,188 @@
+"""Classifiers of images, trained on a dataset's labels or the user's own, and their logits of generated images."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from metrics.features.store import key_of
+from metrics.sources import check_classes, check_labels, classifier_digest, is_attributes
+from stylegan_tf import data
+from stylegan_tf.array_files import read_npz
+from stylegan_tf.errors import UserError
+from stylegan_tf.files import atomic_path
+from stylegan_tf.progress_bar import track
+
+if TYPE_CHECKING:
+    from metrics.bench import Bench
+    from metrics.generated import Worker
+
+Logits = Callable[[tf.Tensor], tf.Tensor]  # uint8 images [N, R, R, C] to [N, k]
+
+MAX_SIDE = 64  # larger images are averaged down, which keeps attributes of whole objects
+_BATCH = 64
+_STEPS = 1500  # apple leaves, 64x64, 4 classes: no better after 1,000
+_LEARNING_RATE = 1e-3
+_HELD_OUT = 10  # the accuracy is measured on one image in ten
+_MAX_READ = 50_000  # images read for training
+
+
+@dataclasses.dataclass(frozen=True)
+class Classifier:
+    """A trained classifier.
+
+    Attributes:
+        model: float images [N, S, S, C] in [-1, 1] to logits [N, label_size].
+        side: S.
+        is_one_hot: labels are classes (softmax), not attributes of their own (sigmoid).
+        accuracy: share of correct labels on images that it was not trained on.
+        origin: its name in a result.
+    """
+
+    model: keras.Model
+    side: int
+    is_one_hot: bool
+    accuracy: float
+    origin: str
+
+    def logits(self, images: np.ndarray | tf.Tensor) -> tf.Tensor:
+        """uint8 images [N, R, R, C], R a multiple of `side`, to float32 logits [N, label_size]."""
+        return _model_logits(self.model, images, self.side)
+
+
+def _model_logits(model: keras.Model, images: np.ndarray | tf.Tensor, side: int) -> tf.Tensor:
+    """Logits of uint8 images, reduced by means of whole blocks of pixels as the smaller levels of a dataset are."""
+    images = tf.cast(images, tf.float32) / 127.5 - 1
+    factor = images.shape[1] // side
+    return model(tf.nn.avg_pool2d(images, factor, factor, "VALID") if factor > 1 else images, training=False)
+
+
+def trained_classifier(dataset: data.Dataset, *, seed: int, cache: Path) -> Classifier:
+    """A classifier of the dataset's labels: from the cache, or trained (about a minute a thousand steps on two cores).
+
+    Raises:
+        UserError: a dataset without labels, or with a single class.
+    """
+    check_labels(dataset)
+    side = min(dataset.resolution, MAX_SIDE)
+    is_one_hot = not is_attributes(dataset)
+    protocol = {"dataset": dataset.digest, "side": side, "steps": _STEPS, "seed": seed}
+    path = cache / f"classifier-{key_of(protocol)}.npz"
+    model = _build(side, dataset.channels, dataset.label_size)
+    try:
+        names = [f"w{index}" for index in range(len(model.weights))]
+        arrays = read_npz(path, ["accuracy", *names])
+        model.set_weights([arrays[name] for name in names])
+        accuracy = float(arrays["accuracy"])
+    except (ValueError, TypeError):  # missing, damaged, or of another shape: train again
+        accuracy = _train(model, dataset, side, is_one_hot, seed)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_path(path) as temporary:
+            np.savez(temporary, accuracy=accuracy, **{f"w{index}": array for index, array in enumerate(model.get_weights())})
+    origin = f"classifier trained on the labels of {dataset.name} ({100 * accuracy:.1f} % correct)"
+    return Classifier(model, side, is_one_hot, accuracy, origin)
+
+
+def _build(side: int, channels: int, outputs: int) -> keras.Model:
+    """Convolutions of 32, 64, 128, ... features, halving the image down to 4x4, then one dense layer."""
+    layers: list[keras.layers.Layer] = [keras.layers.Input((side, side, channels))]
+    features = 32
+    while side >= 4:
+        layers += [keras.layers.Conv2D(features, 3, padding="same", use_bias=False), keras.layers.BatchNormalization()]
+        layers += [keras.layers.ReLU(), keras.layers.MaxPooling2D()]
+        side, features = side // 2, min(2 * features, 128)
+    layers += [keras.layers.GlobalAveragePooling2D(), keras.layers.Dropout(0.3), keras.layers.Dense(outputs)]
+    return keras.Sequential(layers)
+
+
+def _train(model: keras.Model, dataset: data.Dataset, side: int, is_one_hot: bool, seed: int) -> float:
+    """Trains on nine images in ten and returns the accuracy on the tenth."""
+    rng = np.random.default_rng([seed, 0xC1A5])
+    order = rng.permutation(dataset.num_images)[:_MAX_READ]
+    images = np.concatenate([data.read_images(dataset, part, side) for part in np.array_split(order, 1 + len(order) // 1000)])
+    labels = np.asarray(dataset.labels)[order]
+    num_held_out = max(1, len(order) // _HELD_OUT)
+    optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(_LEARNING_RATE, _STEPS))
+    optimizer.build(model.trainable_variables)
+    losses = tf.nn.softmax_cross_entropy_with_logits if is_one_hot else tf.nn.sigmoid_cross_entropy_with_logits
+
+    @tf.function
+    def step(batch, targets):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(losses(targets, model(tf.cast(batch, tf.float32) / 127.5 - 1, training=True)))
+        optimizer.apply_gradients(zip(tape.gradient(loss, model.trainable_variables), model.trainable_variables, strict=True))
+
+    for _ in track(range(_STEPS), _STEPS, "classifier: steps", unit="steps"):
+        chosen = rng.integers(num_held_out, len(order), min(_BATCH, len(order)))
+        batch = images[chosen]
+        step(np.where(rng.random((len(batch), 1, 1, 1)) < 0.5, batch, batch[:, :, ::-1]), labels[chosen])
+    starts = range(0, num_held_out, 256)
+    outputs = np.concatenate([_model_logits(model, images[start : min(start + 256, num_held_out)], side) for start in starts])
+    expected = labels[:num_held_out]
+    if is_one_hot:
+        return float(np.mean(outputs.argmax(1) == expected.argmax(1)))
+    return float(np.mean((outputs > 0) == (expected > 0.5)))
+
+
+def class_logits(bench: "Bench", num_images: int) -> tuple[np.ndarray, str]:
+    """Logits [num_images, classes] of the classifier trained on the dataset's labels, and its name."""
+    check_classes(bench.dataset)
+    classifier = trained_classifier(bench.dataset, seed=bench.options.seed, cache=bench.cache)
+    return _outputs(bench, classifier.logits, _key(bench, classifier), num_images), classifier.origin
+
+
+def attribute_logits(bench: "Bench", num_images: int) -> tuple[np.ndarray, str]:
+    """Logits [num_images, attributes], positive for yes, and the name of their source."""
+    if bench.options.classifier:
+        origins = [f"{Path(path).name}/{classifier_digest(path)}" for path in bench.options.classifier]
+        found = [_of_users_file(bench, path, origin, num_images) for path, origin in zip(bench.options.classifier, origins, strict=True)]
+        return np.concatenate(found, axis=1), ", ".join(origins)
+    classifier = trained_classifier(bench.dataset, seed=bench.options.seed, cache=bench.cache)
+    outputs = _outputs(bench, classifier.logits, _key(bench, classifier), num_images)
+    return (_each_against_the_rest(outputs) if classifier.is_one_hot else outputs), classifier.origin
+
+
+def _key(bench: "Bench", classifier: Classifier) -> dict[str, str]:
+    """Identity of a classifier that was trained here."""
+    return {"classifier": classifier.origin, "trained_on": bench.dataset.digest}
+
+
+def _outputs(bench: "Bench", logits: Logits, key: dict[str, str], num_images: int) -> np.ndarray:
+    """float32 [num_images, k] of a function of uint8 images on the device, stored under a key that identifies the function."""
+
+    def task(worker: "Worker", chunk: int, count: int) -> np.ndarray:
+        return np.concatenate([logits(images) for _, images in worker.generated.batches(chunk, count)])
+
+    chunks = bench.stored_chunks("logits", key, num_images, task, "classified")
+    return np.concatenate([values for _, values in chunks])
+
+
+def _of_users_file(bench: "Bench", path: str, origin: str, num_images: int) -> np.ndarray:
+    """Attributes by a Keras model: images [N, S, S, C] in [-1, 1] to one logit an attribute (two or more: classes)."""
+    try:
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except (ValueError, OSError) as error:
+        raise UserError(f"{path} cannot be read as a Keras model: {error}") from error
+    side = model.input_shape[1] or bench.G.resolution
+    if model.input_shape[-1] != bench.G.channels or bench.G.resolution % side:
+        raise UserError(f"{path} expects images {model.input_shape[1:]}; the network generates {bench.G.resolution} x {bench.G.channels}.")
+
+    outputs = _outputs(bench, lambda images: _model_logits(model, images, side), {"classifier": origin}, num_images)
+    return outputs if outputs.shape[1] == 1 else _each_against_the_rest(outputs)
+
+
+def _each_against_the_rest(logits: np.ndarray) -> np.ndarray:
+    """Class logits [N, K] to a logit for each class against all others; two classes are one attribute."""
+    logits = np.asarray(logits, np.float64)
+    columns = range(1 if logits.shape[1] == 2 else logits.shape[1])
+    others = [np.delete(logits, column, axis=1) for column in columns]
+    return np.stack([logits[:, column] - _log_sum(rest) for column, rest in zip(columns, others, strict=True)], axis=1)
+
+
+def _log_sum(logits: np.ndarray) -> np.ndarray:
+    top = logits.max(axis=1)
+    return top + np.log(np.exp(logits - top[:, np.newaxis]).sum(axis=1))

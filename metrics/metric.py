@@ -1,0 +1,197 @@
+"""The contract of a metric: its name, what it needs, its values with the better direction of each, and how it is computed."""
+
+import abc
+import dataclasses
+import enum
+import re
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from metrics.intervals import Estimate
+from stylegan_tf.errors import UserError
+
+if TYPE_CHECKING:
+    from metrics.bench import Bench
+    from metrics.generated import Worker
+
+Json = str | int | float | bool | None  # a value of a protocol
+
+MIN_IMAGES = 10
+MAX_IMAGES = 10_000_000  # 200 times the original's number: more is a typing error
+_NUMBER = r"(?P<number>\d{1,20}k?)?"
+
+
+class Need(enum.Enum):
+    """Something without which a metric cannot be computed; the value is how a message names it."""
+
+    REALS = "real images"
+    FEATURES = "Inception features"
+    LOGITS = "Inception logits"
+    LPIPS = "LPIPS"
+    STYLES = "a generator with styles"
+    LABELS = "labels or a classifier"
+    CLASSES = "class labels"
+
+
+@dataclasses.dataclass(frozen=True)
+class Value:
+    """One number that a metric gives.
+
+    Attributes:
+        part: what follows the name of the metric, "" where the number has the metric's own name.
+        lower_is_better: None where neither end is better.
+    """
+
+    part: str = ""
+    lower_is_better: bool | None = True
+
+
+@dataclasses.dataclass(frozen=True)
+class Score:
+    """The result of a metric.
+
+    Attributes:
+        values: estimates by name, in the order of `Metric.value_names`.
+        protocol: choices of this metric alone; `Bench.common_protocol` has those that all metrics share.
+        picture: uint8 [H, W, 3] to save beside the values, or None.
+    """
+
+    values: dict[str, Estimate]
+    protocol: dict[str, Json]
+    picture: np.ndarray | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Metric(abc.ABC):
+    """A metric with its parameters, such as fid5k_full.
+
+    A name is `stem`, a number of images, `suffix`, and "_full" where the metric has such a form. A subclass sets the class
+    attributes below and defines `score`. Further parameters are fields of the subclass: `suffix` writes them into the name
+    and `parameters` reads them.
+
+    Attributes:
+        num_images: generated images (pairs for path lengths).
+        is_full: against each real image once, instead of as many as are generated.
+
+    Class attributes:
+        stem: first part of the name.
+        suffix_pattern: regular expression of `suffix`; its groups are arguments of `parameters`.
+        has_full: whether there is a form that ends in "_full".
+        default_images: number of images where the name has none.
+        is_default_named: whether the name shows the default number ("fid50k", but "ls").
+        min_images: least number of images.
+        aliases: other spellings of a name.
+        examples, summary, protocol_summary: for lists and messages.
+        needs: what must be available.
+        values: the numbers that it gives, the main one first.
+    """
+
+    num_images: int
+    is_full: bool = False
+
+    stem: ClassVar[str]
+    suffix_pattern: ClassVar[str] = ""
+    has_full: ClassVar[bool] = False
+    default_images: ClassVar[int] = 50_000
+    is_default_named: ClassVar[bool] = True
+    min_images: ClassVar[int] = MIN_IMAGES
+    aliases: ClassVar[dict[str, str]] = {}
+    examples: ClassVar[str]
+    summary: ClassVar[str]
+    protocol_summary: ClassVar[str]
+    needs: ClassVar[frozenset[Need]]
+    values: ClassVar[tuple[Value, ...]] = (Value(),)
+
+    @abc.abstractmethod
+    def score(self, bench: "Bench") -> Score:
+        """Computes the metric for the network and the dataset of a bench."""
+
+    @property
+    def suffix(self) -> str:
+        """What the name has behind the number."""
+        return ""
+
+    @property
+    def name(self) -> str:
+        """Name in full; two metrics with one name are equal."""
+        is_shown = self.is_default_named or self.num_images != self.default_images
+        return self.stem + (short_count(self.num_images) if is_shown else "") + self.suffix + ("_full" if self.is_full else "")
+
+    @property
+    def value_names(self) -> tuple[str, ...]:
+        """Names of the values that `score` gives, the main one first."""
+        return tuple(f"{self.name}_{value.part}" if value.part else self.name for value in self.values)
+
+    def request(self, bench: "Bench") -> dict[str, Json]:
+        """What the score depends on beside name, dataset, options and common protocol."""
+        return {}
+
+    def run_batch(self, worker: "Worker", count: int) -> None:
+        """Does the slow part of the score for one batch of images, whose time gives the rate of the metric."""
+        if Need.FEATURES in self.needs:
+            worker.generated_features(0, count)
+        else:
+            for _, images in worker.generated.batches(0, count):
+                images.numpy()
+
+    @classmethod
+    def parameters(cls, number: str | None, num_images: int, **suffix: str | None) -> dict[str, Json]:
+        """Values of the fields that a subclass adds.
+
+        Args:
+            number: the number as written in the name, None where the name has none.
+            num_images: the number of images that is used.
+            suffix: groups of `suffix_pattern`.
+
+        Raises:
+            UserError: impossible parameters.
+        """
+        return {}
+
+    @classmethod
+    def parse(cls, name: str, num_images: int | None = None) -> "Metric | None":
+        """The metric of a name, None for the name of another metric.
+
+        Args:
+            name: such as "fid50k".
+            num_images: replaces the number in the name.
+
+        Raises:
+            UserError: a number outside of the range, or impossible parameters.
+        """
+        full = "(?P<full>_full)?" if cls.has_full else "(?P<full>)"
+        match = re.fullmatch(cls.stem + _NUMBER + cls.suffix_pattern + full, cls.aliases.get(name, name))
+        if match is None:
+            return None
+        parts = match.groupdict()
+        number, is_full = parts.pop("number"), bool(parts.pop("full"))
+        if num_images is None:
+            num_images = _count(number) if number else cls.default_images
+        if not cls.min_images <= num_images <= MAX_IMAGES:
+            raise UserError(f"A score takes from {cls.min_images} to {MAX_IMAGES:,} images. Received: {num_images}")
+        return cls(num_images, is_full, **cls.parameters(number, num_images, **parts))
+
+    @classmethod
+    def description(cls) -> str:
+        """Three lines for a list of metrics."""
+        directions = {True: "lower is better", False: "higher is better", None: "neither end is better"}
+        parts: dict[str, list[str]] = {}
+        for value in cls.values:
+            parts.setdefault(directions[value.lower_is_better], []).append(value.part)
+        values = [f"{', '.join(names)}: {direction}" if any(names) else direction for direction, names in parts.items()]
+        needs = ", ".join(need.value for need in Need if need in cls.needs)
+        return (
+            f"{cls.examples:44} {cls.summary}\n    {cls.protocol_summary}\n"
+            f"    {', '.join(values)}; needs {needs or 'generated images only'}; "
+            f"{cls.min_images} images or more, {cls.default_images:,} by default"
+        )
+
+
+def _count(text: str) -> int:
+    return int(text[:-1]) * 1000 if text.endswith("k") else int(text)
+
+
+def short_count(number: int) -> str:
+    """50000 as "50k", 500 as "500"."""
+    return f"{number // 1000}k" if number % 1000 == 0 and number else str(number)
