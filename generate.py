@@ -11,7 +11,7 @@ from stylegan_tf.inference.commands import export, figures, images, interpolate,
 from stylegan_tf.inference.network_facts import newest_run
 
 EXAMPLES = """examples:
-  python generate.py images --network results/00000-sgan-leaves32-1gpu --seeds 0-63 --grid
+  python generate.py images --network results/00000-stylegan-leaves32-1gpu --seeds 0-63 --grid
   python generate.py style-mixing --network network-final.pkl --rows 85,100,75 --cols 55,821,1789 --styles 0-3 4-7
   python generate.py interpolate --network network-final.pkl --seeds 0-7 --output walk.webp
 

@@ -20,8 +20,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 WAIT_SEC = 30.0  # between checks of a watched run for new snapshots
 
 _EXAMPLES = """examples:
-  python -m metrics fid50k,ppl_wfull --network results/00003-sgan-leaves-1gpu
-  python -m metrics kid50k_full,pr50k3 --network results/00003-sgan-leaves-1gpu --all
+  python -m metrics fid50k,ppl_wfull --network results/00003-stylegan-leaves-1gpu
+  python -m metrics kid50k_full,pr50k3 --network results/00003-stylegan-leaves-1gpu --all
   python metrics/frechet_inception_distance.py --network network-snapshot-000140.pkl --data datasets/leaves --num-images 5000
 """
 

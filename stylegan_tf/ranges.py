@@ -22,11 +22,10 @@ class Range:
         return None if is_above and is_below else f"must be {self}"
 
     def __str__(self) -> str:
+        least, most = (f"{end:.10g}" for end in (self.least, self.most))
         if self.most == INFINITY:
-            return f"above {self.least:g}" if "least" in self.is_open else f"at least {self.least:g}"
-        if "most" in self.is_open:
-            return f"in [{self.least:g}, {self.most:g})"
-        return f"from {self.least:g} to {self.most:g}"
+            return f"above {least}" if "least" in self.is_open else f"at least {least}"
+        return f"in [{least}, {most})" if "most" in self.is_open else f"from {least} to {most}"
 
 
 @dataclass(frozen=True)
@@ -61,5 +60,6 @@ Share = Annotated[float, Range(0, 1)]
 Decay = Annotated[float, Range(0, 1, is_open=("most",))]
 Count = Annotated[int, Range(1, MAX_WIDTH)]
 CountOrZero = Annotated[int, Range(0, MAX_WIDTH)]
+Seed = Annotated[int, Range(0, 2_000_000_000)]  # TensorFlow's stateless generators take int32
 Resolution = Annotated[int, PowerOfTwo()]
 Channels = Annotated[int, Range(1, 4)]

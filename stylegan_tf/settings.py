@@ -9,7 +9,7 @@ read is full / 2^floor(lod): a resolution that is being faded in counts already.
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from stylegan_tf.ranges import Count, CountOrZero, Decay, NotNegative, Positive, Resolution, Share
+from stylegan_tf.ranges import Count, CountOrZero, Decay, NotNegative, Positive, Resolution, Seed, Share
 
 # Tick length of the paper's runs, kimg by resolution.
 PAPER_TICK_KIMG = {4: 160.0, 8: 140.0, 16: 120.0, 32: 100.0, 64: 80.0, 128: 60.0, 256: 40.0, 512: 30.0, 1024: 20.0}
@@ -97,7 +97,7 @@ class DataSettings:
 class RunSettings:
     """How a run is carried out: none of these changes what is learned, but precision and seed change its digits."""
 
-    seed: CountOrZero = 0  # seed of weights, latents, noise and data order
+    seed: Seed = 0  # seed of weights, latents, noise and data order
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"  # auto: bfloat16 where the chip has it
     num_gpus: CountOrZero | None = None  # GPUs to use, None for all that are visible
     is_deterministic: bool = False  # the same digits on every run on the same machine, somewhat slower

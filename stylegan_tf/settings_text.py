@@ -144,7 +144,7 @@ def _replaced(settings: Any, path: list[str], text: str, full_name: str) -> Any:
             raise UserError(f"{full_name} is a group of settings: {', '.join(f'{full_name}.{x}' for x in _hints(type(value)))}")
         value = _replaced(value, rest, text, full_name)
     elif len(rest) == 1 and isinstance(value, dict):
-        value = {**value, **_parsed(f"{{{rest[0]}: {text}}}", hints[name], full_name)}
+        value = {**value, **_parsed(f"{{{rest[0]}: {text}}}", hints[name], full_name.rpartition(".")[0])}
     elif rest:
         raise UserError(_unknown(full_name, hints, prefix))
     else:

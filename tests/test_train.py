@@ -29,7 +29,7 @@ def run(tmp_path, tiny_dataset, monkeypatch):  # noqa: F811
     from stylegan_tf.training import run as runs
 
     made = []
-    monkeypatch.setattr(runs, "make_trainer", lambda settings, nets, *_: made.append(FakeTrainer(nets, settings.run.seed)) or made[-1])
+    monkeypatch.setattr(runs, "make_trainer", lambda nets, settings, *_: made.append(FakeTrainer(nets, settings.run.seed)) or made[-1])
 
     def run(*arguments, capsys):
         code = command_line.run(train.main, ["--outdir", str(tmp_path / "results"), *arguments])
@@ -56,12 +56,12 @@ def test_help_is_fast_and_needs_no_tensorflow():
         (["--set", "schedule.speed=2"], "Unknown setting schedule.speed. Known here: schedule.total_kimg"),
         (["--data", "nowhere"], "no dataset nowhere"),
         (["--resume", "latest"], "--resume latest: no run in"),
-        (["--seed", "-1"], "run.seed must not be below 0"),
-        (["--gpus", "-1"], "run.num_gpus must not be below 0"),
+        (["--seed", "-1"], "run.seed must be from 0 to 2000000000"),
+        (["--gpus", "-1"], "run.num_gpus must be from 0"),
         (["--init-from", "nowhere.pkl"], "--init-from nowhere.pkl: no such snapshot"),
         (["--set", "transfer.start_lod=5"], "A start at lod 5 is outside of the schedule"),
-        (["--set", "run.grid_columns=-1"], "run.grid_columns must be at least 1"),
-        (["--set", "schedule.G_lrate_by_resolution.8=-1"], "G_lrate_by_resolution.8 must not be below 0"),
+        (["--set", "run.grid_columns=-1"], "run.grid_columns must be from 1"),
+        (["--set", "schedule.G_lrate_by_resolution.8=-1"], "G_lrate_by_resolution at 8 must be at least 0"),
         (["--set", "transfer.min_share=2"], "transfer.min_share must be from 0 to 1"),
         (["--gpus", "1"], "there is none: leave --gpus out"),
         (["--set", "run.best_metric=fid5k"], "run.best_metric is fid5k, but --metrics asks for none"),
@@ -100,12 +100,12 @@ def test_a_run_goes_on_where_it_was(run, capsys):
     assert "tick 2 " in printed
     code, printed, _ = run("--resume", "latest", "--total-kimg", "0.128", "--set", "G.fmap_max=8", "--set", "loss.gamma=3", capsys=capsys)
     assert code == 0
-    assert "Going on at kimg 0.1" in printed
-    snapshots = sorted(path.name for path in (run.results / "00000-sgan-tiny-1gpu").glob("network-*.pkl"))
+    assert "Resuming at kimg 0.1" in printed
+    snapshots = sorted(path.name for path in (run.results / "00000-stylegan-tiny-1gpu").glob("network-*.pkl"))
     assert snapshots == ["network-final.pkl", "network-snapshot-000000-nimg32.pkl", "network-snapshot-000000-nimg64.pkl"]
     assert "G.fmap_max: 4 in the run, 8 asked for: kept as the run began" in printed
     assert "in the run, 3.0 asked for: takes effect from here on" in printed
-    folder = run.results / "00000-sgan-tiny-1gpu"
+    folder = run.results / "00000-stylegan-tiny-1gpu"
     assert [json.loads(line)["nimg"] for line in (folder / "stats.jsonl").read_text().splitlines()] == [32, 64, 96, 128]
     config = json.loads((folder / "config.json").read_text())
     assert config["settings"]["loss"]["gamma"] == 3.0
@@ -115,22 +115,22 @@ def test_a_run_goes_on_where_it_was(run, capsys):
 
 def test_a_snapshot_starts_a_new_run_at_its_kimg(run, capsys):
     run(*run.new, capsys=capsys)
-    snapshot = str(run.results / "00000-sgan-tiny-1gpu" / "network-final.pkl")
+    snapshot = str(run.results / "00000-stylegan-tiny-1gpu" / "network-final.pkl")
     code, _, errors = run("--resume", snapshot, capsys=capsys)
     assert code == 2
     assert "Ask for more with --total-kimg" in errors
-    assert not (run.results / "00001-sgan-tiny-1gpu").exists()
+    assert not (run.results / "00001-stylegan-tiny-1gpu").exists()
     code, printed, _ = run("--resume", snapshot, "--total-kimg", "0.128", capsys=capsys)
     assert code == 0
     assert "kimg (0.1) and schedule from" in printed
     assert "both optimizers start fresh" in printed
-    folder = run.results / "00001-sgan-tiny-1gpu"
+    folder = run.results / "00001-stylegan-tiny-1gpu"
     assert [json.loads(line)["nimg"] for line in (folder / "stats.jsonl").read_text().splitlines()] == [96, 128]
 
 
 def test_init_from_prints_what_was_taken(run, capsys):
     run(*run.new, capsys=capsys)
-    snapshot = str(run.results / "00000-sgan-tiny-1gpu" / "network-final.pkl")
+    snapshot = str(run.results / "00000-stylegan-tiny-1gpu" / "network-final.pkl")
     code, printed, _ = run(*run.new, "--init-from", snapshot, "--set", "G.mapping_layers=2", capsys=capsys)
     assert code == 0
     assert "G synthesis/8x8" in printed
@@ -141,12 +141,12 @@ def test_init_from_prints_what_was_taken(run, capsys):
 
 def test_a_refused_transfer_leaves_no_run_folder(run, capsys):
     run(*run.new, capsys=capsys)
-    snapshot = str(run.results / "00000-sgan-tiny-1gpu" / "network-final.pkl")
+    snapshot = str(run.results / "00000-stylegan-tiny-1gpu" / "network-final.pkl")
     few = ["--set", "G.mapping_layers=2", "--set", "transfer.min_share=1"]
     code, _, errors = run(*run.new, "--init-from", snapshot, *few, capsys=capsys)
     assert code == 2
     assert "of the weights of" in errors
-    assert [path.name for path in run.results.iterdir()] == ["00000-sgan-tiny-1gpu"]
+    assert [path.name for path in run.results.iterdir()] == ["00000-stylegan-tiny-1gpu"]
 
 
 def test_dry_run_trains_nothing(run, capsys):

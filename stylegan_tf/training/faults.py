@@ -103,7 +103,7 @@ def explained(error: Exception, stage: Stage, *, num_devices: int, run_dir: RunD
         )
     if isinstance(error, tf.errors.OpError) and _is_of_data(error):
         found = pipeline_fault(error.message, data_path)
-        return UserError(f"{found.rstrip('.')}.\nPut the dataset back. The last training state is good; continue with {resume}")
+        return UserError(f"{found} Put the dataset back; the last training state is good: continue with {resume}")
     return error
 
 

@@ -117,7 +117,7 @@ def create(outdir: str | os.PathLike, name: str) -> RunDir:
 
 def scratch() -> RunDir:
     """A temporary folder, for the workers that do not write the run folder."""
-    return RunDir(tempfile.mkdtemp(prefix="sgan-worker-"), is_scratch=True)
+    return RunDir(tempfile.mkdtemp(prefix="stylegan_tf-worker-"), is_scratch=True)
 
 
 def find(outdir: str | os.PathLike, which: str) -> Path:

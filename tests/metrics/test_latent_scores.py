@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from tests.flat_networks import Generator
 
 from metrics.generated import Generated
 from metrics.linear_separability import conditional_entropy, confusion, fit, separability
 from metrics.options import Options
 from metrics.perceptual_path_length import _prepared, path_distances, slerp, trimmed_mean
+from tests.flat_networks import Generator
 
 SIDE, WIDTH = 8, 6
 

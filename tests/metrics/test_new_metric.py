@@ -14,6 +14,8 @@ from metrics.generated import Generated
 from metrics.options import Options
 from stylegan_tf import data, images, safe_pickle
 from stylegan_tf.errors import UserError
+from stylegan_tf.models.base import Generator
+from stylegan_tf.settings import NetworkSettings
 from stylegan_tf.snapshot import save_networks
 from stylegan_tf.training.best import BestSnapshot, BestValue
 from stylegan_tf.training.run_dir import create
@@ -52,27 +54,22 @@ def test_a_new_metric_names_the_best_snapshot_of_a_run(snapshot_networks, tmp_pa
     assert best.value == 255
 
 
-class PlainGenerator:
-    """A generator without styles: images of one brightness in [-1, 1]."""
+@dataclasses.dataclass(frozen=True)
+class PlainSettings(NetworkSettings):
+    brightness: float = 0.0
 
-    resolution, channels, label_size, z_dim, compute_dtype = 8, 3, 0, 4, "float32"
+
+class PlainGenerator(Generator):
+    """A generator without styles or weights: images of one brightness in [-1, 1]."""
+
+    settings_type = PlainSettings
+    z_dim = 4
 
     def __init__(self, brightness=0.0):
-        self.brightness = brightness
+        super().__init__(PlainSettings(brightness), resolution=8)
 
     def sample(self, z, labels, *, lod, training=False, noise_seed=None):
-        return tf.fill([len(z), 8, 8, 3], tf.constant(self.brightness))
-
-    def get_config(self):
-        return {"brightness": self.brightness}
-
-
-@pytest.fixture(autouse=True)
-def _weights_of_a_plain_generator(monkeypatch):
-    from metrics import generated
-
-    named = generated.networks.named_weights
-    monkeypatch.setattr(generated.networks, "named_weights", lambda G: {} if isinstance(G, PlainGenerator) else named(G))
+        return tf.fill([len(z), 8, 8, 3], tf.constant(self.settings.brightness))
 
 
 def test_metrics_of_images_need_no_styles(snapshot_networks):
