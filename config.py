@@ -9,8 +9,17 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from stylegan_tf.errors import UserError
+from stylegan_tf.models.dcgan import settings as dcgan_settings
 from stylegan_tf.models.stylegan import settings as stylegan_settings
-from stylegan_tf.settings import DataSettings, LossSettings, OptimizerSettings, RunSettings, ScheduleSettings, TrainingSettings
+from stylegan_tf.settings import (
+    DataSettings,
+    LossSettings,
+    NetworkOptimizerSettings,
+    OptimizerSettings,
+    RunSettings,
+    ScheduleSettings,
+    TrainingSettings,
+)
 
 RESULTS_DIR = "results"  # run folders are made here
 DEFAULT_PRESET = "leaves64"
@@ -126,6 +135,27 @@ def demo() -> TrainingSettings:
     )
 
 
+def dcgan() -> TrainingSettings:
+    """DCGAN as PyTorch's tutorial has it, 64x64: batches of 128, Adam 0.0002 with beta1 0.5, no average of G; 26 epochs of 15,100."""
+    adam = NetworkOptimizerSettings(beta1=0.5, beta2=0.999)
+    return dcgan_settings.Settings(
+        name="dcgan",
+        loss=LossSettings(regulariser=None),
+        optimizer=OptimizerSettings(G=adam, D=adam, ema_kimg=0),
+        schedule=ScheduleSettings(
+            total_kimg=393,
+            start_resolution=64,
+            minibatch_base=128,
+            G_lrate=0.0002,
+            D_lrate=0.0002,
+            tick_kimg=15.1,
+            tick_kimg_by_resolution={},
+        ),
+        data=DataSettings(path="datasets/corridor", resolution=64),
+        run=RunSettings(grid_columns=12, grid_rows=6, network_snapshot_ticks=4, state_ticks=1),
+    )
+
+
 PRESETS: dict[str, Callable[[], TrainingSettings]] = {
     "demo": demo,
     "leaves64": leaves64,
@@ -135,6 +165,7 @@ PRESETS: dict[str, Callable[[], TrainingSettings]] = {
     "stylegan-1gpu": stylegan_1gpu,
     "stylegan-512": stylegan_512,
     "stylegan-256": stylegan_256,
+    "dcgan": dcgan,
 }
 
 
