@@ -1,4 +1,4 @@
-"""Pictures as arrays: uint8 [0, 255] to and from float [-1, 1], grids of many, and PNG files."""
+"""Images as arrays: uint8 [0, 255] to and from float [-1, 1], grids, and PNG files."""
 
 import os
 
@@ -7,7 +7,7 @@ from PIL import Image
 
 from stylegan_tf.files import atomic_path
 
-# Largest picture grid, and the least columns and rows however large the images are (the original's).
+# Largest picture grid, and its minimum of columns and rows whatever the size of the images (the original's).
 GRID_LIMITS = {"1080p": (1920, 1080, 3, 2), "4k": (3840, 2160, 7, 4)}
 MAX_GRID_SIDE = 32  # images
 
@@ -39,7 +39,7 @@ def grid_shape(resolution: int, size: str = "1080p") -> tuple[int, int]:
 
 
 def make_grid(images: np.ndarray, columns: int) -> np.ndarray:
-    """Lays [N, H, W, C] out row by row as one picture [rows * H, columns * W, C]; places left over are 0 (black in uint8)."""
+    """Arranges [N, H, W, C] row by row in one picture [rows * H, columns * W, C]; empty cells are 0 (black in uint8)."""
     count, height, width, channels = images.shape
     rows = -(-count // columns)
     grid = np.zeros((rows * columns, height, width, channels), images.dtype)
@@ -57,7 +57,7 @@ def save_png(path: str | os.PathLike, image: np.ndarray) -> None:
 
     Raises:
         ValueError: another shape.
-        OSError: the file cannot be written; an older one stays as it was.
+        OSError: the file cannot be written; an older one is unchanged.
     """
     if image.ndim != 3 or image.shape[2] not in (1, 3, 4):
         raise ValueError(f"Expected an image [H, W, 1, 3 or 4]. Received: {image.shape}")

@@ -21,7 +21,7 @@ def load(path: str | os.PathLike, *, dtype: str | None = None) -> "Networks":
 
     Args:
         path: a snapshot of ours, an official StyleGAN 1 pickle, or a run folder (its latest snapshot is read).
-        dtype: compute policy of the networks, "float32" unless told, or "mixed_bfloat16".
+        dtype: compute policy of the networks, "float32" if None, or "mixed_bfloat16".
 
     Raises:
         MissingFileError: no such file, or a folder without snapshots.

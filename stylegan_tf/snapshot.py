@@ -41,7 +41,7 @@ def build_networks(model: str, settings: Mapping[str, Any], shape: Mapping[str, 
         model: name of the model.
         settings: of "G", "D" and "G_ema".
         shape: resolution, channels and label_size.
-        dtype: compute policy, "float32" unless told.
+        dtype: compute policy, "float32" if None.
     """
     found = models.find(model)
     kinds = {"G": found.Generator, "D": found.Discriminator, "G_ema": found.Generator}
@@ -53,7 +53,7 @@ def make_networks(contents: SnapshotContents, *, dtype: str | None = None) -> Ne
 
     Args:
         contents: what was read.
-        dtype: compute policy of the networks, "float32" unless told.
+        dtype: compute policy of the networks, "float32" if None.
 
     Raises:
         UserError: settings and arrays do not fit each other; no network is built then.

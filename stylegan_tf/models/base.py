@@ -190,7 +190,7 @@ class Phase:
         times: steps in a row, each with random inputs and, where it shows reals, real images of its own.
         shows_reals: whether the step trains on real images; repetition r of every such phase gets batch r of the iteration.
         lazy: penalties inside the step that are computed in every n-th iteration only: name to n.
-        inputs_of: name of an earlier phase whose random inputs this one takes again; None for fresh ones.
+        inputs_of: name of an earlier phase whose random inputs this one uses again; None for fresh ones.
         after: called after the optimizer step.
     """
 
