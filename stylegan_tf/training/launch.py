@@ -1,4 +1,4 @@
-"""Starts or resumes a run: its folder, the first lines of the log, its first weights, and the loop."""
+"""Starting and resuming a run: config.json, the first lines of the log, the first weights, then the training loop."""
 
 import json
 import shlex
@@ -37,9 +37,9 @@ def start(
 
     Args:
         settings: as `settings_check.check` returned them.
-        run_dir, dataset, devices: what `run_dir.create`, `data.open_dataset` and `devices.open_devices` gave.
-        command: the command line, for the record.
-        source: snapshot to take networks, kimg and schedule from; optimizers start fresh.
+        run_dir, dataset, devices: results of `run_dir.create`, `data.open_dataset` and `devices.open_devices`.
+        command: the command line, for config.json.
+        source: snapshot from which networks, kimg and schedule are taken; optimizers are initialised.
         on_snapshot: see `Outputs`.
 
     Returns:
@@ -66,12 +66,12 @@ def resume(
     report: Sequence[str],
     on_snapshot: SnapshotScores | None = None,
 ) -> int:
-    """Resumes a run where `state` was taken; `report` says what is different in its configuration."""
-    resuming.check_dataset(state, identity_of(dataset, settings), run_dir.path)  # before anything is dropped or rewritten
+    """Resumes a run from `state`; `report` lists the differences of its configuration, for the log."""
+    resuming.check_dataset(state, identity_of(dataset, settings), run_dir.path)  # before any file is changed
     dropped = resuming.drop_newer(run_dir, state)
     if state["position"]["nimg"] < settings.schedule.total_kimg * 1000:
         resuming.number_final(run_dir, state["position"]["nimg"])
-    (run_dir / ABORT_NAME).unlink(missing_ok=True)  # it ended the run once
+    (run_dir / ABORT_NAME).unlink(missing_ok=True)  # it stopped the run before
     write_config(settings, run_dir, dataset, devices, _first_command(run_dir))
     position = state["position"]["nimg"] / 1000
     run_dir.log(f"Resuming at kimg {position:.1f} in {run_dir.path} ({time.strftime('%Y-%m-%d %H:%M:%S')})", is_kept=False)
@@ -84,7 +84,7 @@ def resume(
 
 
 def set_first_weights(run: Run, run_dir: RunDir, source: Path | None) -> None:
-    """What a new run begins with: a snapshot and its place in the schedule, other networks' weights, or fresh ones."""
+    """Sets the weights of a new run: those of a snapshot and its place in the schedule, of other networks, or fresh ones."""
     transfer_settings = run.settings.transfer
     if source is not None:
         continue_snapshot(run, run_dir, source)
@@ -102,15 +102,15 @@ def continue_snapshot(run: Run, run_dir: RunDir, source: Path) -> None:
         for name, network in run.networks.by_name().items():
             assign_weights(network, getattr(contents, name).weights)
     except (ValueError, AttributeError) as error:
-        raise UserError(f"{source} holds other networks than this configuration. Try --init-from {source}. ({error})") from error
+        raise UserError(f"The networks in {source} differ from this configuration. Try --init-from {source}. ({error})") from error
     run.start_at(contents.nimg)
     if run.is_done:
-        raise UserError(f"{source} is at kimg {contents.nimg / 1000:g} already. Ask for more with --total-kimg.")
-    run_dir.log(f"Weights, averages, kimg ({contents.nimg / 1000:.1f}) and schedule from {source}; both optimizers start fresh.")
+        raise UserError(f"{source} was trained for {contents.nimg / 1000:g} kimg, the whole length of this run. Try a larger --total-kimg.")
+    run_dir.log(f"Weights, averages, kimg ({contents.nimg / 1000:.1f}) and schedule are from {source}; both optimizers are initialised.")
 
 
 def transfer_weights(run: Run, run_dir: RunDir, source: str) -> None:
-    """Copies what fits of the weights of other networks, and logs the table."""
+    """Copies the weights of other networks as far as they fit, and logs a table of them."""
     loaded = loading.load(source)
     model = models.find(run.settings.model)
     rows = transfer.transfer(model, loaded, run.networks.by_name(), min_share=run.settings.transfer.min_share)
@@ -118,7 +118,7 @@ def transfer_weights(run: Run, run_dir: RunDir, source: str) -> None:
 
 
 def finish(run_dir: RunDir, stopped_by: str | None) -> int:
-    """Logs where the results are; returns the exit code."""
+    """Logs where the results are. Returns the exit code."""
     if stopped_by is None:
         path = run_dir.path
         run_dir.log(f"Done. Pictures: {newest_picture(path)}. Curves and verdict: {path / 'report.html'}")
@@ -147,18 +147,18 @@ def write_config(settings: TrainingSettings, run_dir: RunDir, dataset: Dataset, 
 
 
 def _first_command(run_dir: RunDir) -> list[str]:
-    """The command line that a run was started with."""
+    """The command line with which a run was started."""
     path = run_dir / CONFIG_NAME
     return json.loads(path.read_text(encoding="utf-8")).get("command", []) if path.exists() else []
 
 
 def describe(settings: TrainingSettings, dataset: Dataset, devices: Devices) -> str:
-    """What is trained, on what, and how long, in three lines."""
+    """Networks, data and devices of a run, in three lines."""
     schedule = settings.schedule
     resolution = settings.data.resolution
     labels = f", {dataset.label_size} classes" if settings.data.conditional else ""
     growth = f"growing from {schedule.start_resolution}x{schedule.start_resolution}"
-    growth = "no growing" if schedule.start_resolution == resolution else growth
+    growth = "no growth" if schedule.start_resolution == resolution else growth
     return (
         f"Preset {settings.name}: {resolution}x{resolution}x{dataset.channels}, {growth}, {schedule.total_kimg:g} kimg\n"
         f"Data {dataset.path}: {dataset.num_images} images{labels}{', mirrored' if settings.data.mirror else ''}\n"

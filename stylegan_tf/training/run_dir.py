@@ -1,4 +1,4 @@
-"""The run folder: its name, the lock that keeps a second process out, and the names of the files in it."""
+"""The run folder: its number, the lock against a second process, its log, and the names of the files in it."""
 
 import fcntl
 import json
@@ -19,6 +19,7 @@ STATE_NAME = "training-state.pkl"
 ABORT_NAME = "abort.txt"
 CONFIG_NAME = "config.json"
 FINAL_NAME = "network-final.pkl"
+SNAPSHOT_PREFIX, SNAPSHOT_SUFFIX = "network-snapshot-", ".pkl"
 
 
 class RunDir:
@@ -45,7 +46,7 @@ class RunDir:
             owner = self._lock_file.read().strip() or "unknown"
             self._lock_file.close()
             raise UserError(
-                f"{self.path} is being written by another process ({owner}). Wait for it, end it with a file named "
+                f"Another process ({owner}) is writing to {self.path}. Wait until it has ended, stop it with a file named "
                 f"{ABORT_NAME} in that folder, or start a new run."
             ) from None
         self._lock_file.truncate(0)
@@ -66,18 +67,18 @@ class RunDir:
         return f"python train.py --resume {shlex.quote(str(self.path))}"
 
     def close(self) -> None:
-        """Lets other processes in; a scratch folder is removed."""
+        """Releases the lock; a scratch folder is removed."""
         self._lock_file.close()
         if self._is_scratch:
             shutil.rmtree(self.path, ignore_errors=True)
 
     def discard(self) -> None:
-        """Removes the folder of a run that was refused before it began."""
+        """Removes the folder of a run whose start was refused."""
         shutil.rmtree(self.path, ignore_errors=True)
         self.close()
 
     def log(self, text: str, is_kept: bool = True) -> None:
-        """Prints lines, and appends them to log.txt unless `is_kept` is false."""
+        """Prints text, and appends it to log.txt unless `is_kept` is false."""
         print(text, flush=True)
         if is_kept:
             with open(self.path / "log.txt", "a", encoding="utf-8") as file:
@@ -87,16 +88,16 @@ class RunDir:
         """Writes a JSON file, atomically."""
         write_text(self.path / name, json.dumps(value, indent=2) + "\n")
 
-    def asked_to_stop(self) -> str | None:
-        """The name of abort.txt where the folder holds such a file."""
+    def abort_requested(self) -> str | None:
+        """The name of abort.txt if the folder contains such a file."""
         return ABORT_NAME if (self.path / ABORT_NAME).exists() else None
 
 
 def create(outdir: str | os.PathLike, name: str) -> RunDir:
-    """Makes the next free run folder, `outdir/00003-NAME`. An existing folder is never used again.
+    """Creates the next free run folder, `outdir/00003-NAME`. An existing folder is never reused.
 
     Raises:
-        UserError: `outdir` cannot be made or written to.
+        UserError: `outdir` cannot be created or written to.
     """
     outdir = Path(outdir)
     try:
@@ -111,12 +112,12 @@ def create(outdir: str | os.PathLike, name: str) -> RunDir:
             else:
                 return RunDir(path)
     except OSError as error:
-        raise UserError(f"Cannot make a run folder in {outdir}: {error.strerror or error}. Try another --outdir.") from error
+        raise UserError(f"Cannot create a run folder in {outdir}: {error.strerror or error}. Try another --outdir.") from error
     raise UserError(f"Cannot find a free number for a run folder in {outdir}.")
 
 
 def scratch() -> RunDir:
-    """A temporary folder, for the workers that do not write the run folder."""
+    """A temporary folder, for a worker that does not write the run folder."""
     return RunDir(tempfile.mkdtemp(prefix="stylegan_tf-worker-"), is_scratch=True)
 
 
@@ -129,13 +130,13 @@ def find(outdir: str | os.PathLike, which: str) -> Path:
             path of a snapshot file.
 
     Raises:
-        MissingFileError: there is none; says what is there.
+        MissingFileError: there is none; lists those that can be resumed.
     """
     folders = runs(outdir)
     resumable = [path for path in folders if (path / STATE_NAME).exists()]
     if which == "latest":
         if not resumable:
-            raise MissingFileError(f"--resume latest: no run in {outdir} has a {STATE_NAME} yet. Start one without --resume.")
+            raise MissingFileError(f"--resume latest: no run in {outdir} has a {STATE_NAME} yet. Start a new run without --resume.")
         return resumable[-1]
     path = Path(which)
     if path.exists():
@@ -148,14 +149,45 @@ def find(outdir: str | os.PathLike, which: str) -> Path:
 
 
 def numbered(prefix: str, nimg: int, suffix: str, is_short: bool = False) -> str:
-    """File name of an image count: `fakes000140.png`, or `fakes000007-nimg7680.png` where ticks are shorter than 1 kimg."""
+    """File name with an image count: `fakes000140.png`, or `fakes000007-nimg7680.png` if ticks are shorter than 1 kimg."""
     detail = f"-nimg{nimg}" if is_short else ""
     return f"{prefix}{nimg // 1000:06d}{detail}{suffix}"
 
 
 def nimg_of(path: str | os.PathLike) -> int | None:
-    """Image count in a name that `numbered` made (whole kimg where it says no more), None for another name."""
+    """Image count in a name of `numbered` (in whole kimg if the name has no more digits), None for another name."""
     found = re.search(r"(\d{6,})(?:-nimg(\d+))?\.\w+$", Path(path).name)
     if not found:
         return None
     return int(found.group(2)) if found.group(2) else int(found.group(1)) * 1000
+
+
+def snapshot_name(nimg: int, is_short: bool, is_last: bool) -> str:
+    """File name of a network snapshot: network-snapshot-000140.pkl, for the last one network-final.pkl."""
+    return FINAL_NAME if is_last else numbered(SNAPSHOT_PREFIX, nimg, SNAPSHOT_SUFFIX, is_short)
+
+
+def renamed_final(nimg: int) -> str:
+    """The name that network-final.pkl gets when its run is continued."""
+    return snapshot_name(nimg, is_short=nimg < 1000, is_last=False)
+
+
+def list_snapshots(folder: str | os.PathLike) -> list[Path]:
+    """Numbered network snapshots of a run, oldest first."""
+    return sorted(Path(folder).glob(f"{SNAPSHOT_PREFIX}*{SNAPSHOT_SUFFIX}"), key=lambda path: nimg_of(path) or 0)
+
+
+def remove_old_snapshots(run_dir: RunDir, keep: int | None, best: str | None = None) -> list[str]:
+    """Removes the oldest network snapshots; returns the names of the removed files.
+
+    Args:
+        run_dir: the run.
+        keep: number of newest ones to keep, None for all.
+        best: name of one that is always kept. network-final.pkl is always kept, too.
+    """
+    if keep is None:
+        return []
+    old = [path for path in list_snapshots(run_dir.path)[:-keep] if path.name != best]
+    for path in old:
+        path.unlink(missing_ok=True)
+    return [path.name for path in old]

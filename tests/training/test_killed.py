@@ -1,4 +1,4 @@
-"""Processes that are killed, or asked to end, at random moments, while files are written too: nothing is lost but time."""
+"""Runs that are killed or stopped at random moments, also while files are written, and resumed, equal uninterrupted ones."""
 
 import random
 import signal
@@ -99,7 +99,7 @@ def test_signals_while_starting(tmp_path, tiny_dataset, name):
     run.send_signal(getattr(signal, name))
     printed, errors = run.communicate(timeout=10)
     assert run.returncode == 0, errors
-    assert printed == f"Stopped by {name} before training began; nothing is lost.\n"
+    assert printed == f"Stopped by {name} before training began; there is nothing to save.\n"
     assert not (tmp_path / "runs").exists()
 
 
