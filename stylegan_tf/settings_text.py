@@ -103,6 +103,8 @@ def override(settings: T, assignments: Iterable[str]) -> T:
             raise UserError(f"--set expects name=value, such as schedule.fade_kimg=60. Received: {assignment}")
         if name in RENAMED:
             raise UserError(f"{name} is called {' and '.join(RENAMED[name])} now. Try --set {RENAMED[name][0]}={text}")
+        if name == "model":
+            raise UserError(f"A preset fixes its model. Choose a preset of the model {text} in its place: --preset NAME.")
         settings = _replaced(settings, name.split("."), text, name)
     return settings
 
