@@ -68,8 +68,8 @@ def make_networks(contents: SnapshotContents, *, dtype: str | None = None) -> Ne
         networks = build_networks(contents.model, settings, shape, dtype)
         for name, network in networks.items():
             assign_weights(network, arrays[name])
-    except ValueError as error:
-        raise UserError(f"{contents.source} is not a whole network snapshot: {error} Try an older snapshot.") from error
+    except (ValueError, ArithmeticError) as error:
+        raise UserError(f"{contents.source} does not hold whole networks: {error}") from error
     about = {name: getattr(contents, name) for name in ("model", "nimg", "lod", "dataset", "config", "source")}
     return Networks(**networks, **about)
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from stylegan_tf.models.stylegan.model import num_layers_at
+from stylegan_tf.resolution import Lod, split_lod
 from tests import flat_networks as networks
-from stylegan_tf.resolution import Lod
 from tests.closeness import assert_close, relative_error
 from tests.recorded import NET32, WIDTHS32, arrays, nhwc
 
@@ -118,7 +119,7 @@ def test_truncation_to_zero_draws_the_average(small_G):
 
 def test_number_of_layers_in_use(small_G):
     assert small_G.num_layers == 6
-    assert [small_G.num_layers_at(lod) for lod in (0, 0.5, 1, 1.5, 2)] == [6, 6, 4, 4, 2]
+    assert [num_layers_at(16, split_lod(lod)) for lod in (0, 0.5, 1, 1.5, 2)] == [6, 6, 4, 4, 2]
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])

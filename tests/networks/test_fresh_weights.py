@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import config
+from stylegan_tf.models.stylegan.settings import DiscriminatorSettings, GeneratorSettings
 from tests import flat_networks as networks
-from stylegan_tf.settings import DiscriminatorSettings, GeneratorSettings
 from tests.recorded import golden_path, our_name
 
 # Trained parameters of the default G and D by resolution. 64, 256 and 1024 are the original's own counts (params.json).

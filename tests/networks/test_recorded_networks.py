@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests import flat_networks as networks
 from stylegan_tf.images import to_uint8
 from stylegan_tf.resolution import Lod
+from tests import flat_networks as networks
 from tests.closeness import assert_close
 from tests.recorded import NET32, NET256, WIDTHS32, WIDTHS256, arrays, nhwc, our_weights, repeat, shrink
 
