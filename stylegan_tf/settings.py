@@ -134,14 +134,16 @@ class TransferSettings:
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """One training run, whole. A model's own settings derive from this, add `G` and `D`, those of its networks, and its rules.
+    """One training run, whole. A model's own settings derive from this, add `G` and `D`, those of its networks, and its rules. `G` has z_dim.
 
     Class attributes:
         grows: whether the networks work at any level of detail.
+        has_styles: whether the generator is a `models.base.StyleGenerator`; its settings then have w_dim and num_ws(resolution).
         changeable: settings of the networks that may change while a run is resumed: defaults at use and choices of speed.
     """
 
     grows: ClassVar[bool] = False
+    has_styles: ClassVar[bool] = False
     changeable: ClassVar[frozenset[str]] = frozenset()
 
     name: str  # name of the preset, as in config.py

@@ -53,5 +53,5 @@ def test_a_long_walk_takes_no_memory(keys):  # all of it was made at once: these
 def test_too_little_for_a_walk():
     with pytest.raises(UserError, match="at least two seeds"):
         interpolate(np.zeros((1, 4)), 5, method="linear")
-    with pytest.raises(UserError, match="At least one frame"):
+    with pytest.raises(UserError, match="at least one frame"):
         interpolate(np.zeros((2, 4)), 0, method="linear")
