@@ -1,4 +1,4 @@
-"""Hostile files: no reader runs what is in them, takes memory without bound, or ends in anything but one message."""
+"""Hostile files: no reader runs code in them, allocates memory without bound, or fails with anything but a UserError."""
 
 import json
 import os

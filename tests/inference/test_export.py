@@ -31,7 +31,7 @@ np.savez(sys.argv[3], **computed)
 
 
 def compute_elsewhere(folder, model, **given):
-    """Every signature's output, from a fresh process in another folder that cannot import this package."""
+    """Every signature's output, computed by another process that cannot import this package."""
     np.savez(folder / "given.npz", **given)
     command = [sys.executable, "-c", textwrap.dedent(ELSEWHERE), str(model), str(folder / "given.npz"), str(folder / "computed.npz")]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""Lists of numbers as people type them."""
+"""Lists of numbers and grids on the command line."""
 
 import pytest
 

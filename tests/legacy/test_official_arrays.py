@@ -34,7 +34,7 @@ def official(tmp_path):
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
 @pytest.mark.parametrize("version", [2, 3])
-def test_protocols_and_versions_hold_the_same(official, protocol, version):
+def test_all_protocols_and_versions_give_the_same_networks(official, protocol, version):
     reference = read_official(official(official_bytes()))
     arrays = read_official(official(official_bytes(protocol=protocol, version=version)))
     assert arrays.shape == reference.shape
@@ -78,13 +78,13 @@ def test_options_of_the_discriminator(official, kwargs):
         assert getattr(arrays.shape if name == "label_size" else arrays.D.settings, name) == value
 
 
-def test_lod_at_which_training_stood(official):
+def test_lod_of_the_training(official):
     assert read_official(official(official_bytes(lod=0.375))).lod == 0.375
     with pytest.raises(UserError, match="is from 1 to 0"):
         read_official(official(official_bytes(lod=2.0)))
 
 
-def test_dense_input_draws_the_same_4x4_features():  # their order is [C, H, W], ours [H, W, C]
+def test_dense_input_computes_the_same_4x4_features():  # their order is [C, H, W], ours [H, W, C]
     rng = np.random.default_rng(1)
     w, kernel = rng.standard_normal((2, 5)), rng.standard_normal((5, 16 * 3))
     ours = generator_weights({"synthesis/4x4/Dense/weight": kernel}, resolution=8, fused_scale="auto")
@@ -92,7 +92,7 @@ def test_dense_input_draws_the_same_4x4_features():  # their order is [C, H, W],
     np.testing.assert_array_equal((w @ ours["synthesis/4x4/dense/kernel"]).reshape(2, 4, 4, 3).transpose(0, 3, 1, 2), theirs)
 
 
-def test_first_dense_layer_of_the_discriminator_sees_the_same_features():
+def test_first_dense_layer_of_the_discriminator_computes_the_same():
     rng = np.random.default_rng(2)
     x, kernel = rng.standard_normal((2, 3, 4, 4)), rng.standard_normal((16 * 3, 5))
     ours = discriminator_weights({"4x4/Dense0/weight": kernel}, resolution=8, fused_scale="auto")["4x4/dense0/kernel"]
@@ -154,21 +154,21 @@ def change(**changes):
     [
         (change(version=4), "version 4.*StyleGAN2"),
         (change(build_func_name="G_main"), "kinds G_main, D_basic, G_style"),
-        (change(static_kwargs=SMALL_G | {"architecture": "skip"}), "option that StyleGAN does not know: 'architecture'"),
+        (change(static_kwargs=SMALL_G | {"architecture": "skip"}), "unknown option: 'architecture'"),
         (change(static_kwargs=SMALL_G | {"resolution": 48}), "resolution must be a power of two.* Received: 48"),
         (change(static_kwargs=SMALL_G | {"fmap_max": 10**9}), "fmap_max must be from 1.* Received: 1000000000"),
         (change(static_kwargs=SMALL_G | {"nonlinearity": "gelu"}), "nonlinearity must be one of lrelu, relu. Received: 'gelu'"),
-        (change(variables=[("odd", np.zeros(3, np.float32))]), "variable that StyleGAN does not know: 'odd'"),
+        (change(variables=[("odd", np.zeros(3, np.float32))]), "unknown variable: 'odd'"),
         (change(variables=[("lod", "0")]), "'lod' is a str"),
         (change(variables=[("lod",)]), "not pairs"),
         (change(variables={}), "variables of a network is a dict"),
         (change(name=None), "name of a network is a NoneType"),
         (dump([discriminator_state(SMALL, np.random.default_rng(0))]), "kinds D_basic"),
-        (b"\x80\x04].", "holds no networks"),
-        (b"\x80\x04}.", "holds no networks"),
+        (b"\x80\x04].", "does not contain networks"),
+        (b"\x80\x04}.", "does not contain networks"),
     ],
 )
-def test_what_cannot_be_right_is_named(official, content, message):
+def test_impossible_contents_are_named(official, content, message):
     with pytest.raises(UserError, match=rf"official\.pkl.*{message}"):
         read_official(official(content))
 
@@ -186,11 +186,11 @@ def test_claims_beyond_the_file_are_refused_before_anything_is_built(official):
         ]
     state["static_kwargs"] = kwargs
     content = dump([state, discriminator_state(SMALL, rng), generator_state("Gs", SMALL_G, rng)])
-    with pytest.raises(UserError, match="more weights than the file holds"):
+    with pytest.raises(UserError, match="more weights than the file can contain"):
         read_official(official(content))
 
 
-def test_official_files_sit_beside_their_golden_arrays():
+def test_the_recorded_official_pickle_is_read():
     path = Path(__file__).parents[2] / "../shared/golden/official-small-32.pkl"
     if not path.exists():
         pytest.skip("the recorded pickle of the original is not on this machine")

@@ -58,7 +58,9 @@ def has_styles(contents: SnapshotContents) -> bool:
 def require_styles(contents: SnapshotContents, what: str) -> None:
     """Raises UserError where the generator has no styles; `what` needs them, and is named in the message."""
     if not has_styles(contents):
-        raise UserError(f"{what} needs a model with styles; {contents.source} contains a network of the model {contents.model}, which has none.")
+        raise UserError(
+            f"{what} needs a model with styles; {contents.source} contains a network of the model {contents.model}, which has none."
+        )
 
 
 def require_styles_for_options(args: argparse.Namespace, contents: SnapshotContents) -> None:
