@@ -54,7 +54,7 @@ def refused(capsys, *arguments):
 
 
 def forbid_building(monkeypatch):
-    monkeypatch.setattr(snapshot, "make_networks", lambda *_, **__: pytest.fail("the networks were built"))
+    monkeypatch.setattr(snapshot, "make_generator", lambda *_, **__: pytest.fail("the network was built"))
 
 
 def names(folder):

@@ -109,8 +109,8 @@ def test_odd_files_are_refused_without_waiting(tmp_path):
     assert_harmless(read_all("read_npz", tmp_path), {})
 
 
-def lies(snapshot):
-    """A whole snapshot with one thing in it that cannot be, by what it is."""
+def false_claims(snapshot):
+    """Copies of a whole snapshot with one impossible value each, by what is wrong."""
     wrong = {"none": None, "text": "x", "list": [1], "array": np.zeros(3), "nan": float("nan"), "huge": 10**12}
     for name in snapshot:
         yield f"without {name}", {key: value for key, value in snapshot.items() if key != name}
@@ -130,10 +130,10 @@ def lies(snapshot):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["ours.pkl", "version1.pkl"])
-def test_snapshots_that_lie(whole_files, tmp_path, name):
+def test_snapshots_with_false_claims(whole_files, tmp_path, name):
     whole = read_pickle(whole_files / name)
     kinds = {}
-    for number, (kind, value) in enumerate(lies(whole)):
+    for number, (kind, value) in enumerate(false_claims(whole)):
         write_pickle(tmp_path / f"{number:04d}.pkl", value)
         kinds[f"{number:04d}.pkl"] = kind
     results = read_all("load", tmp_path, 2048)

@@ -30,8 +30,8 @@ CASES = [
 ]  # fmt: skip
 
 
-def draw(network):
-    """Whatever a network computes from fixed inputs."""
+def outputs(network):
+    """Outputs of a network for fixed inputs."""
     random = np.random.RandomState(0)
     labels = np.eye(3, dtype=np.float32)[[0, 1, 2, 0]] if network.label_size else None
     if isinstance(network, Generator):
@@ -46,7 +46,7 @@ def make(kind, options, **more):
 
 
 def perturbed(network):
-    """The network with weights that no initialiser would draw: a reload that forgets one of them shows."""
+    """The network with weights that no initialiser would give: a weight that is not reloaded is noticed."""
     random = np.random.RandomState(1)
     for variable in network.variables:
         variable.assign(variable.numpy() + random.normal(0, 0.3, variable.shape))
@@ -89,7 +89,7 @@ def test_a_keras_file_keeps_weights_and_outputs(tmp_path, kind, options):
     assert isinstance(loaded, kind)
     for name, variable in networks.named_weights(loaded).items():
         np.testing.assert_array_equal(variable.numpy(), networks.named_weights(network)[name].numpy(), err_msg=name)
-    np.testing.assert_array_equal(draw(loaded), draw(network))
+    np.testing.assert_array_equal(outputs(loaded), outputs(network))
 
 
 @pytest.mark.parametrize(("kind", "options"), CASES)
@@ -97,7 +97,7 @@ def test_named_arrays_carry_a_network_over(kind, options):
     network = perturbed(make(kind, options, name="G_ema"))
     copy = make(kind, options)
     networks.assign_weights(copy, {name: variable.numpy() for name, variable in networks.named_weights(network).items()})
-    np.testing.assert_array_equal(draw(copy), draw(network))
+    np.testing.assert_array_equal(outputs(copy), outputs(network))
 
 
 def test_names_of_weights_are_those_of_the_architecture():  # snapshots in the world hold these names: they must not change

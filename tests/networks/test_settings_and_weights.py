@@ -14,7 +14,7 @@ from stylegan_tf.models.stylegan.discriminator import Discriminator
 from stylegan_tf.models.stylegan.generator import Generator
 from stylegan_tf.models.weights import check_weights, named_weights, weight_arrays, weight_shapes
 from stylegan_tf.resolution import check_lod
-from stylegan_tf.snapshot import make_networks
+from stylegan_tf.snapshot import make_generator, make_networks
 from stylegan_tf.snapshot_file import NetworkArrays, NetworkShape, SnapshotContents
 from tests.flat_networks import flat_options
 from tests.inference.small_network import OPTIONS, small_discriminator, small_generator
@@ -94,6 +94,8 @@ def test_whole_contents_become_networks(whole):
         assert arrays.keys() == getattr(whole, name).weights.keys()
         for key, array in arrays.items():
             np.testing.assert_array_equal(array, getattr(whole, name).weights[key])
+    for key, array in weight_arrays(make_generator(whole)).items():
+        np.testing.assert_array_equal(array, whole.G_ema.weights[key])
 
 
 def test_weights_that_do_not_fit_are_named(whole):

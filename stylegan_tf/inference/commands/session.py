@@ -97,10 +97,10 @@ class Session:
         self.args, self.class_number, self.lod = args, find_class(args, contents), find_lod(args, contents)
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         import_tensorflow()
-        from stylegan_tf.snapshot import make_networks
+        from stylegan_tf.snapshot import make_generator
 
         self._device = _entered_device(args.device)  # kept: the device is in use as long as the session
-        self.G = make_networks(contents, dtype=args.precision).G_ema
+        self.G = make_generator(contents, dtype=args.precision)
         self.sampler = self._make_sampler(noise_mode or getattr(args, "noise", None) or "const")
 
     def _make_sampler(self, noise_mode: str) -> "ImageSampler | StyleSampler":
