@@ -1,4 +1,4 @@
-"""Speed of drawing: mapping and synthesis of G_ema, random noise, no truncation.
+"""Speed of generating images: mapping and synthesis of G_ema, random noise, no truncation.
 
     python -m benchmarks.inference
     python -m benchmarks.inference --resolution 1024 --batch 1 --precision mixed_bfloat16
@@ -19,17 +19,17 @@ def main() -> None:
     import tensorflow as tf
 
     from benchmarks import ceiling, flops, measure
-    from stylegan_tf.networks import Generator
+    from stylegan_tf.models.stylegan.generator import Generator
 
-    G_ema = Generator(**workload.network_options)
+    G_ema = workload.build(Generator)
     z = tf.random.stateless_normal([workload.batch, G_ema.z_dim], [0, 0])
 
     @tf.function(jit_compile=options.xla)
-    def draw(latents):
+    def generate(latents):
         return G_ema(latents, truncation_psi=None)
 
     def run():
-        draw(z)[0, 0, 0, 0].numpy()
+        generate(z)[0, 0, 0, 0].numpy()
 
     run()
     first_step_sec = measure.process_age_sec()
@@ -40,7 +40,7 @@ def main() -> None:
         measure.print_profile(run, options.profile)
     measure.print_result({
         **vars(workload), "xla": options.xla, **result, "nominal_flops_per_image": nominal,
-        "executed_flops_per_image": flops.executed_flops(draw.get_concrete_function(z).graph) / workload.batch,
+        "executed_flops_per_image": flops.executed_flops(generate.get_concrete_function(z).graph) / workload.batch,
         **found,
         "share_of_ceiling": result["images_per_sec"] * nominal / 1e12 / found["ceiling_tflops"], "first_step_sec": first_step_sec,
     })  # fmt: skip

@@ -4,13 +4,17 @@ The nominal count is fixed for a workload, whatever a program really executes, s
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from stylegan_tf import resolution as growth
+
+if TYPE_CHECKING:
+    from stylegan_tf.models.base import Network
 
 
 @dataclass(frozen=True)
 class Workload:
-    """Networks of a benchmark, as `Generator` and `Discriminator` take them."""
+    """Networks of a benchmark, and the number of operations they need."""
 
     resolution: int = 64
     fmap_base: int = 8192
@@ -19,11 +23,14 @@ class Workload:
     precision: str = "float32"
     channels: int = 3
 
-    @property
-    def network_options(self) -> dict:
-        """Options shared by both networks."""
-        names = ("resolution", "channels", "fmap_base", "fmap_max")
-        return {name: getattr(self, name) for name in names} | {"dtype": self.precision}
+    def build(self, kind: "type[Network]") -> "Network":
+        """A network of this workload.
+
+        Args:
+            kind: StyleGAN's `Generator` or `Discriminator`.
+        """
+        settings = kind.settings_type(fmap_base=self.fmap_base, fmap_max=self.fmap_max)
+        return kind(settings, resolution=self.resolution, channels=self.channels, dtype=self.precision)
 
     def features(self, side: int) -> int:
         """Feature maps at a resolution."""

@@ -134,7 +134,8 @@ class TransferSettings:
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """One training run, whole. A model's own settings derive from this, add `G` and `D`, those of its networks, and its rules. `G` has z_dim.
+    """One training run, whole. A model's own settings derive from this, add `G` and `D`, those of its networks, and its rules.
+    `G` has z_dim.
 
     Class attributes:
         grows: whether the networks work at any level of detail.
