@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import config
-from stylegan_tf.settings import DiscriminatorSettings, GeneratorSettings
+from stylegan_tf.models.stylegan.settings import DiscriminatorSettings, GeneratorSettings
 from tests import flat_networks as networks
 from tests.recorded import golden_path, our_name
 
