@@ -19,7 +19,7 @@ from metrics.features.store import CHUNK
 from metrics.networks import weights
 from metrics.options import Options
 from stylegan_tf.images import to_uint8_tensor
-from stylegan_tf.models.base import Generator, StyleGenerator
+from stylegan_tf.models.base import Generator
 from stylegan_tf.models.weights import assign_weights, weight_arrays
 
 # Streams of random numbers that must not repeat each other.
@@ -28,11 +28,6 @@ _FEATURE_BATCH = 32  # 299x299 images; 64 gained nothing and took 200 MB more
 
 _Item = TypeVar("_Item")
 _Found = TypeVar("_Found")
-
-
-def has_styles(G: Generator) -> bool:
-    """Whether a generator has a mapping and a synthesis network."""
-    return isinstance(G, StyleGenerator)
 
 
 class Generated:
