@@ -68,6 +68,18 @@ def runs(outdir: str | os.PathLike) -> list[Path]:
     return sorted(found, key=lambda path: path.name)
 
 
+def newest_run(outdir: str | os.PathLike) -> Path:
+    """The newest run folder in `outdir` that holds a snapshot.
+
+    Raises:
+        MissingFileError: there is none.
+    """
+    for run in reversed(runs(outdir)):
+        if snapshots_of(run):
+            return run
+    raise MissingFileError(f"No run folder in {outdir} holds a network snapshot. Name the network: --network PKL.")
+
+
 def snapshots_of(run_dir: str | os.PathLike) -> list[Path]:
     """Network snapshots of a run folder, oldest first; network-final.pkl is the last."""
     found = []

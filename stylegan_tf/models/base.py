@@ -95,7 +95,9 @@ class StyleGenerator(Generator):
 
     Attributes:
         mapping: z [N, z_dim] and labels to ws [N, num_ws, w_dim].
-        synthesis: ws [N, num_ws, w_dim] to images.
+        synthesis: (ws [N, num_ws, w_dim], noise_mode, lod, noise_seed) to images; its `noise_maps` are the noise of mode "const",
+            one variable [R, R] a layer, empty in a network without noise.
+        truncate: (ws, psi, cutoff) to ws whose first `cutoff` layers are moved towards w_avg.
         w_avg: variable [w_dim], the moving average of w.
         w_dim, num_ws: features of w, layers that take one.
     """
