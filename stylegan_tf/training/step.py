@@ -129,10 +129,16 @@ class Trainer:
             ValueError: the state of other networks or of another model.
         """
         running = state.get("running", {})  # states of version 1 have none
-        if running.keys() != self.running.keys():
-            raise ValueError(f"The saved running values are {sorted(running)}; the model has {sorted(self.running)}.")
+        if not isinstance(running, dict) or running.keys() != self.running.keys():
+            raise ValueError(f"The saved running values are {str(list(running))[:200]}; the model has {list(self.running)}.")
+        for name, value in running.items():
+            if not isinstance(value, float) or not abs(value) <= np.finfo(np.float32).max:
+                raise ValueError(f"The saved running value {name} must be a finite number. Received: {str(value)[:40]}")
         for name, optimizer in self.optimizers.items():
-            optimizer.load_state(state[f"{name}_optimizer"])
+            saved = state.get(f"{name}_optimizer")
+            if not isinstance(saved, dict):
+                raise ValueError(f"The saved optimizer of {name} must be a dictionary. Received: {type(saved).__name__}")
+            optimizer.load_state(saved)
         for name, variable in self.running.items():
             variable.assign(running[name])
 
