@@ -100,6 +100,7 @@ class RunSettings:
     seed: Seed = 0  # seed of weights, latents, noise and data order
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"  # auto: bfloat16 where the chip has it
     num_gpus: CountOrZero | None = None  # GPUs to use, None for all that are visible
+    worker_minutes: Positive = 10.0  # with TF_CONFIG: minutes to wait for the other machines to start
     is_deterministic: bool = False  # the same digits on every run on the same machine, somewhat slower
     use_xla: bool = False  # compile the steps with XLA: worth trying on GPUs, slow on CPUs
     iterations_per_call: Count = 1  # iterations in one call of TensorFlow: more keeps a GPU busy at small images; a trace takes longer

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from stylegan_tf.errors import UserError
 from stylegan_tf.settings import RunSettings
-from stylegan_tf.training.cluster import Cluster, read_cluster
+from stylegan_tf.training.cluster import Cluster, read_cluster, wait_for_others
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def open_devices(settings: RunSettings) -> Devices:
     Must be called before TensorFlow is used otherwise: it sets seeds, determinism and memory growth.
 
     Raises:
-        UserError: more GPUs are requested than there are, or TF_CONFIG is not valid.
+        UserError: more GPUs are requested than there are, TF_CONFIG is not valid, or another machine did not start in time.
     """
     if settings.is_deterministic:
         tf.config.experimental.enable_op_determinism()
@@ -80,6 +80,8 @@ def open_devices(settings: RunSettings) -> Devices:
     cluster = read_cluster(os.environ.get("TF_CONFIG"))
     num_workers = 1 if cluster is None else len(cluster.addresses)
     gpus = _visible_gpus(settings.num_gpus)
+    if cluster is not None:
+        wait_for_others(cluster, settings.worker_minutes * 60, lambda text: print(text, flush=True))
     strategy = _strategy(cluster, gpus, settings.num_gpus)
     policy = resolve_precision(settings.precision, [_details(gpu) for gpu in gpus])
     is_chief = cluster is None or cluster.is_chief

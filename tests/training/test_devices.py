@@ -38,8 +38,7 @@ def test_more_gpus_than_there_are_is_a_message():
         devices.open_devices(RunSettings(num_gpus=99))
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"cluster": {}}', '{"cluster": {"worker": ["a", "b"]}, "task": {}}'])
-def test_a_cluster_that_cannot_be_read_is_a_message(monkeypatch, text):
-    monkeypatch.setenv("TF_CONFIG", text)
-    with pytest.raises(UserError, match="TF_CONFIG cannot be read"):
+def test_a_cluster_that_is_not_valid_is_a_message(monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", "{")
+    with pytest.raises(UserError, match="TF_CONFIG is not valid: not JSON"):
         devices.open_devices(RunSettings())
