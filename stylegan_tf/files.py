@@ -1,10 +1,13 @@
-"""Files that are either whole or not there: written under a temporary name, synced, renamed."""
+"""Whole files: written under a temporary name, synced and renamed; read with a bound on their size."""
 
 import contextlib
 import os
+import stat
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+
+from stylegan_tf.errors import MissingFileError, UserError
 
 
 @contextlib.contextmanager
@@ -32,3 +35,27 @@ def write_text(path: str | os.PathLike, text: str) -> None:
     """Writes UTF-8 text atomically."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def read_bounded(path: str | os.PathLike, max_bytes: int) -> bytes:
+    """Content of a regular file of at most `max_bytes` bytes.
+
+    Raises:
+        MissingFileError: there is no such file.
+        UserError: a folder, pipe or device (which could block for ever), a larger file, or one that cannot be read.
+    """
+    path = Path(path)
+    try:
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
+            raise UserError(f"{path} is not a file.")
+        with open(path, "rb") as file:
+            content = file.read(max_bytes + 1) if status.st_size <= max_bytes else b""
+    except FileNotFoundError:
+        raise MissingFileError(f"There is no file {path}.") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}.") from None
+    num_bytes = max(status.st_size, len(content))
+    if num_bytes > max_bytes:
+        raise UserError(f"{path} has {num_bytes:,} bytes; at most {max_bytes:,} are read.")
+    return content

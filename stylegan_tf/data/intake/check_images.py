@@ -10,7 +10,8 @@ from stylegan_tf.data.intake.crop import Crop
 from stylegan_tf.data.intake.decode import ALPHA, COLOUR, GREY, Decoded, decode_image_file, shape_from_header, verify_image_file
 from stylegan_tf.data.intake.dedupe import Fingerprint, find_duplicates, fingerprint
 from stylegan_tf.data.intake.labels import Labels
-from stylegan_tf.data.sources.base import Source, UnusableImage, printable
+from stylegan_tf.data.sources.base import Source, UnusableImage
+from stylegan_tf.display import visible
 from stylegan_tf.parallel import parallel_map
 from stylegan_tf.progress_bar import track
 
@@ -127,7 +128,7 @@ def assume_checked(source: Source, indices: Sequence[int]) -> CheckedImages:
 def drop_duplicates(checked: CheckedImages, source: Source, *, max_distance: int | None) -> None:
     """Marks images as unusable that repeat an earlier one; `max_distance` as in `find_duplicates`."""
     duplicates = {duplicate.place: duplicate for duplicate in find_duplicates(checked.prints, max_distance=max_distance)}
-    originals = {place: printable(source.names[int(checked.indices[d.of])]) for place, d in duplicates.items()}
+    originals = {place: visible(source.names[int(checked.indices[d.of])]) for place, d in duplicates.items()}
 
     def message(place: int) -> str:
         distance = duplicates[place].distance

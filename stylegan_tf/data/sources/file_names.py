@@ -3,7 +3,7 @@
 import functools
 import re
 
-from stylegan_tf.data.sources.base import MAX_FILE_BYTES
+from stylegan_tf.data.sources.base import HIDDEN, MAX_FILE_BYTES
 
 # Formats that Pillow passes to other programs, or recognises without reading them. Ghostscript must never open an untrusted file.
 EXCLUDED_FORMATS = frozenset({"EPS", "WMF", "BUFR", "GRIB", "HDF5", "MPEG", "PDF", "PALM", "XVTHUMB"})
@@ -50,7 +50,7 @@ def not_image_reason(name: str) -> str | None:
     parts = name.split("/")
     base = parts[-1].lower()
     if any(part.startswith(".") for part in parts) or "__MACOSX" in parts:
-        return "hidden file"
+        return HIDDEN
     if base in _SYSTEM_NAMES:
         return "file of the operating system"
     return _NEEDS_CONVERSION.get(_ending(base))
