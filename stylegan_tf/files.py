@@ -49,13 +49,14 @@ def read_bounded(path: str | os.PathLike, max_bytes: int) -> bytes:
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode):
             raise UserError(f"{path} is not a file.")
+        if status.st_size > max_bytes:
+            raise UserError(f"{path} has {status.st_size:,} bytes; at most {max_bytes:,} are read.")
         with open(path, "rb") as file:
-            content = file.read(max_bytes + 1) if status.st_size <= max_bytes else b""
+            content = file.read(status.st_size + 1)  # Python takes memory for as much as may be read
     except FileNotFoundError:
         raise MissingFileError(f"There is no file {path}.") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}.") from None
-    num_bytes = max(status.st_size, len(content))
-    if num_bytes > max_bytes:
-        raise UserError(f"{path} has {num_bytes:,} bytes; at most {max_bytes:,} are read.")
+    if len(content) > status.st_size:
+        raise UserError(f"{path} grows while it is read. Try again when it is complete.")
     return content

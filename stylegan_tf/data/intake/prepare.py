@@ -52,7 +52,7 @@ class Prepared:
             UnusableImage: damaged, if the first pass read only its header; or changed since then.
         """
         content = self.source.read(index)
-        decoded = decode_image_file(content) if isinstance(content, bytes) else from_array(content)
+        decoded = decode_image_file(content, self.options.max_pixels) if isinstance(content, bytes) else from_array(content)
         if self.crop:
             decoded = self.crop(decoded, self.source.names[index])
         plan, options = self.plan, self.options
@@ -98,7 +98,8 @@ def prepare(
     if source.is_checked and not crop and not with_prints and not labels.is_missing().any():
         checked = assume_checked(source, indices)
     else:
-        checked = check_images(source, indices, labels, crop=crop, with_prints=with_prints, decode_all=decode_all, workers=options.workers)
+        passes = {"decode_all": decode_all, "max_pixels": options.max_pixels, "workers": options.workers}
+        checked = check_images(source, indices, labels, crop=crop, with_prints=with_prints, **passes)
     if with_prints:
         drop_duplicates(checked, source, max_distance=options.dedupe_distance if options.dedupe == "near" else None)
     plan = decide(checked, options)
@@ -229,4 +230,4 @@ def _report_unusable(
 def _crop(source: Source, options: PrepareOptions) -> Crop | None:
     if source.crop_box:
         return BoxCrop(source.crop_box)
-    return None if options.crop == "none" else SegmentCrop(options.margin, options.mask_dir)
+    return None if options.crop == "none" else SegmentCrop(options.margin, options.mask_dir, options.max_pixels)

@@ -90,7 +90,7 @@ def before_and_after(prepared: Prepared) -> np.ndarray:
     usable = prepared.checked.indices
     for index in usable[np.linspace(0, len(usable) - 1, min(_NUM_PAIRS, len(usable))).astype(int)]:
         try:
-            pixels = decode_image_file(prepared.source.read(int(index))).pixels
+            pixels = decode_image_file(prepared.source.read(int(index)), prepared.options.max_pixels).pixels
             after.append(prepared.load(int(index)).image)
         except UnusableImage:
             continue

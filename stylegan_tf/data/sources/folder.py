@@ -38,7 +38,7 @@ class FolderSource(Source):
                 size = os.fstat(file.fileno()).st_size
                 if size > MAX_FILE_BYTES:
                     raise UnusableImage("file too large", f"{size >> 20} MB")
-                return file.read(MAX_FILE_BYTES)
+                return file.read(size)
         except OSError as error:
             raise UnusableImage("file cannot be read", error.strerror or str(error)) from error
 
