@@ -62,9 +62,9 @@ def standard_mode(picture: "Picture") -> tuple["Picture", list[str]]:
     if mode == "LAB":
         from PIL import ImageCms
 
-        return ImageCms.profileToProfile(picture, ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), outputMode="RGB"), [
-            "Lab converted"
-        ]
+        spaces = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+        flags = ImageCms.Flags.NOOPTIMIZE  # its tables would be wrong by up to 6 of 255
+        return ImageCms.profileToProfile(picture, *spaces, outputMode="RGB", flags=flags), ["Lab converted"]
     return picture.convert("RGB"), [f"{mode} converted"]
 
 

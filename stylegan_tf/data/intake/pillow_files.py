@@ -39,6 +39,8 @@ def open_picture(data: bytes, max_pixels: int = MAX_PIXELS) -> "Picture":
     try:
         picture = Image.open(io.BytesIO(data), formats=READABLE_FORMATS)
     except UnidentifiedImageError:
+        if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+            raise UnusableImage("unsupported pixels", "TIFF of a kind that is not read, or with a damaged header") from None
         raise UnusableImage("not an image", "a format that is not read") from None
     except Image.DecompressionBombError as error:
         raise UnusableImage("too many pixels", str(error).split(",")[0]) from None

@@ -10,7 +10,7 @@ from stylegan_tf.data.sources.base import UnusableImage
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
-_BITS, _COMPRESSION, _PHOTOMETRIC, _COLOUR_MAP, _INK_SET, _SAMPLE_FORMAT = 258, 259, 262, 320, 332, 339  # tags of TIFF
+_BITS, _COMPRESSION, _PHOTOMETRIC, _PLANAR, _COLOUR_MAP, _INK_SET, _SAMPLE_FORMAT = 258, 259, 262, 284, 320, 332, 339  # tags of TIFF
 _WHITE_IS_ZERO, _PALETTE, _CMYK, _YCBCR = 0, 3, 5, 6  # values of _PHOTOMETRIC
 _UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3  # values of _SAMPLE_FORMAT
 _CHUNK_SAMPLES = 1 << 20  # scaled at once
@@ -27,7 +27,7 @@ def check_samples(picture: "Picture", data: bytes) -> None:
         UnusableImage: such a file; the message names what it contains.
     """
     if picture.format == "TIFF":
-        _check_tiff(picture.tag_v2)
+        _check_tiff(picture.tag_v2, is_big_endian=data[:2] == b"MM")
     elif picture.format == "JPEG2000":
         bits = _jpeg2000_bits(data)
         if bits is not None and bits < 8:
@@ -67,10 +67,10 @@ def stored_samples(picture: "Picture", data: bytes) -> tuple["Picture", list[str
     return picture, []
 
 
-def _check_tiff(tags: dict) -> None:
+def _check_tiff(tags: dict, *, is_big_endian: bool) -> None:
     bits = tuple(tags.get(_BITS, (1,)))
     formats = set(tags.get(_SAMPLE_FORMAT, (_UNSIGNED,)))
-    photometric = tags.get(_PHOTOMETRIC, _WHITE_IS_ZERO)
+    photometric, is_raw = tags.get(_PHOTOMETRIC, _WHITE_IS_ZERO), tags.get(_COMPRESSION, 1) == 1
     if len(set(bits)) > 1:
         raise _unsupported(f"TIFF of {', '.join(map(str, bits))} bits")
     if formats - {_UNSIGNED, _FLOAT}:
@@ -78,6 +78,11 @@ def _check_tiff(tags: dict) -> None:
         raise _unsupported(f"TIFF of {kind}, whose black and white are not known")
     if _FLOAT in formats and (len(bits) > 1 or bits[0] not in (32, 64)):
         raise _unsupported(f"TIFF of {len(bits)} floats of {bits[0]} bits")
+    # Pillow reads the wrong bytes of these two.
+    if _FLOAT in formats and is_big_endian and not is_raw:
+        raise _unsupported("TIFF of compressed big-endian floats")
+    if len(bits) > 1 and bits[0] > 8 and tags.get(_PLANAR, 1) != 1 and is_raw:
+        raise _unsupported(f"TIFF of separate planes of {bits[0]} bits without compression")
     if photometric == _CMYK and tags.get(_INK_SET, 1) != 1:
         raise _unsupported("TIFF of inks other than CMYK")
     if photometric == _YCBCR and (tags.get(_COMPRESSION) not in (6, 7) or len(bits) != 3):
