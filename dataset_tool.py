@@ -348,6 +348,7 @@ def check(args: argparse.Namespace) -> None:
         prepared = prepare(source, options, max_listed=None)
     plan = prepared.plan
     shape = f"{plan.resolution}x{plan.resolution}x{plan.channels}"
+    print(f"Labels: {prepared.labels.describe()}.")
     print(f"{len(prepared.checked.indices)} of {len(source)} images can be used; they would become {shape}.")
 
 

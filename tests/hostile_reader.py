@@ -36,6 +36,12 @@ def reader_named(name):
         if name == "map_npy":
             return lambda path: array_files.read_npy(path, is_mapped=True)
         return getattr(array_files, name)
+    if name == "picture":
+        from stylegan_tf.data import read_picture
+
+        return read_picture
+    if name in ("check", "display", "training"):
+        return dataset_reader(name)
     if name == "torch":
         from metrics.networks.torch_files import read_torch_file
 
@@ -48,6 +54,19 @@ def reader_named(name):
     from stylegan_tf import loading, snapshot
 
     return {"load": loading.load, "state": snapshot.load_state}[name]
+
+
+def dataset_reader(name):
+    """Reads all images of a dataset as the commands and training do."""
+    import numpy as np
+
+    from stylegan_tf.data import open_dataset
+    from stylegan_tf.data.records.export import contact_sheet
+    from stylegan_tf.data.records.inspection import check_records
+
+    if name == "training":
+        return lambda path: open_dataset(path).level(32).read_checked(np.arange(3))
+    return lambda path: (check_records if name == "check" else contact_sheet)(open_dataset(path))
 
 
 def main(name, folder, extra_megabytes):

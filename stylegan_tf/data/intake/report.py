@@ -15,7 +15,8 @@ from stylegan_tf.data.intake.prepare import Prepared
 from stylegan_tf.data.records.dataset import Dataset
 from stylegan_tf.data.records.export import contact_sheet, tile
 from stylegan_tf.data.records.manifest import REPORT_NAMES
-from stylegan_tf.data.sources.base import UnusableImage, printable
+from stylegan_tf.data.sources.base import UnusableImage
+from stylegan_tf.display import visible
 from stylegan_tf.files import write_text
 
 _MAX_LISTED = 500  # skipped images in the HTML; the JSON lists all
@@ -34,6 +35,7 @@ class Report:
     channels: int
     encoding: str
     labels_from: str
+    labels: str
     class_counts: dict[str, int]
     remarks: list[str]
     notes: dict[str, int]
@@ -61,12 +63,13 @@ class Report:
             channels=plan.channels,
             encoding=prepared.options.encoding,
             labels_from=prepared.labels.origin,
+            labels=prepared.labels.describe(),
             class_counts=class_counts,
             remarks=[*plan.remarks, *([imbalance] if imbalance else [])],
             notes=dict(checked.notes.most_common()),
             sizes={f"{width}x{height}": count for (width, height), count in sizes.most_common(30)},
             skipped_counts=dict(Counter(reason for _, reason, _ in skipped).most_common()),
-            skipped=[{"name": printable(source.names[index]), "reason": reason, "message": message} for index, reason, message in skipped],
+            skipped=[{"name": visible(source.names[index]), "reason": reason, "message": message} for index, reason, message in skipped],
             other_files={"counts": source.other_files.counts, "examples": source.other_files.examples},
             options=dataclasses.asdict(prepared.options),
             seconds=round(seconds, 2),
@@ -87,7 +90,7 @@ def before_and_after(prepared: Prepared) -> np.ndarray:
     usable = prepared.checked.indices
     for index in usable[np.linspace(0, len(usable) - 1, min(_NUM_PAIRS, len(usable))).astype(int)]:
         try:
-            pixels = decode_image_file(prepared.source.read(int(index))).pixels
+            pixels = decode_image_file(prepared.source.read(int(index)), prepared.options.max_pixels).pixels
             after.append(prepared.load(int(index)).image)
         except UnusableImage:
             continue

@@ -13,7 +13,7 @@ import zlib
 from pathlib import Path
 from typing import BinaryIO
 
-from stylegan_tf.data.sources.base import MAX_FILE_BYTES, Source, UnusableImage
+from stylegan_tf.data.sources.base import MAX_FILE_BYTES, NOT_AN_IMAGE, Source, UnusableImage
 from stylegan_tf.data.sources.file_names import SNIFF_BYTES, entry_name, has_image_ending, looks_like_image, not_image_reason, size_reason
 from stylegan_tf.errors import UserError
 
@@ -60,21 +60,21 @@ class ZipSource(Source):
         reason = self._ignored_reason(info, name)
         if reason is None and not has_image_ending(name):
             self._others[name] = info
-            reason = None if self._is_image_inside(info) else "not an image file"
+            reason = None if self._is_image_inside(info) else NOT_AN_IMAGE
         if reason:
-            self.other_files.add(info.filename, reason)
+            self.other_files.add(name or info.filename, reason)
         else:
             self._entries[name] = info
 
     def _ignored_reason(self, info: zipfile.ZipInfo, name: str | None) -> str | None:
         if name is None:
             return "name that points outside the archive"
-        if name in self._entries:
+        if name in self._entries or name in self._others:
             return "repeated name in the archive"
         if stat.S_ISLNK(info.external_attr >> 16):
             return "link in the archive"
         if info.flag_bits & _ENCRYPTED:
-            return "encrypted entry"
+            return "encrypted (unpack the archive first)"
         return not_image_reason(name) or size_reason(info.file_size, info.compress_size)
 
     def _is_image_inside(self, info: zipfile.ZipInfo) -> bool:
@@ -141,16 +141,16 @@ class TarSource(Source):
         place = (member.offset_data, member.size)
         if reason is None and not has_image_ending(name):
             self._others[name] = place
-            reason = None if looks_like_image(os.pread(self._file.fileno(), SNIFF_BYTES, place[0])) else "not an image file"
+            reason = None if looks_like_image(os.pread(self._file.fileno(), SNIFF_BYTES, place[0])) else NOT_AN_IMAGE
         if reason:
-            self.other_files.add(member.name, reason)
+            self.other_files.add(name or member.name, reason)
         else:
             self._places[name] = place
 
     def _ignored_reason(self, member: tarfile.TarInfo, name: str | None, archive_bytes: int) -> str | None:
         if name is None:
             return "name that points outside the archive"
-        if name in self._places:
+        if name in self._places or name in self._others:
             return "repeated name in the archive"
         if member.issym() or member.islnk():
             return "link in the archive"

@@ -6,7 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from stylegan_tf.display import visible
+
 MAX_FILE_BYTES = 512 << 20  # of one image file; larger ones are not read
+LABELS_NAME = "dataset.json"  # beside the images, as stylegan2-ada writes it
+HIDDEN, NOT_AN_IMAGE = "hidden file", "not an image file"  # reasons for ignoring a file
 _NUM_EXAMPLES = 20
 
 
@@ -20,17 +24,28 @@ class UnusableImage(Exception):  # noqa: N818 - not an error of the program: it 
 
 @dataclasses.dataclass
 class OtherFiles:
-    """Files that are not images: how many for each reason, with some of their names."""
+    """Files that are not images: how many for each reason, with some of their names.
+
+    `label_files`: names of all files called dataset.json that are not hidden, each with its reason.
+    """
 
     counts: dict[str, int] = dataclasses.field(default_factory=dict)
     examples: dict[str, list[str]] = dataclasses.field(default_factory=dict)
+    label_files: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def add(self, name: str, reason: str) -> None:
         """Counts a file that is ignored."""
         self.counts[reason] = self.counts.get(reason, 0) + 1
+        if name.rpartition("/")[2] == LABELS_NAME and reason != HIDDEN:
+            self.label_files[name] = reason
         examples = self.examples.setdefault(reason, [])
         if len(examples) < _NUM_EXAMPLES:
-            examples.append(printable(name))
+            examples.append(visible(name))
+
+    def describe(self) -> str:
+        """A phrase such as "12 other files ignored: 10 not an image file, 2 hidden file"."""
+        reasons = sorted(self.counts.items(), key=lambda item: -item[1])
+        return f"{self.total} other files ignored: {', '.join(f'{count} {reason}' for reason, count in reasons)}"
 
     @property
     def total(self) -> int:
@@ -134,8 +149,3 @@ class NumberedNames(Sequence):
         if not 0 <= index < self._count:
             raise IndexError(index)
         return f"img{index:08d}"
-
-
-def printable(name: str) -> str:
-    """A file name that can be printed and stored as UTF-8, whatever bytes it contains."""
-    return name.encode("utf-8", "backslashreplace").decode("utf-8").replace("\n", "\\n").replace("\r", "\\r")

@@ -3,10 +3,15 @@
 import functools
 import re
 
-from stylegan_tf.data.sources.base import MAX_FILE_BYTES
+from stylegan_tf.data.sources.base import HIDDEN, MAX_FILE_BYTES
 
-# Formats that Pillow passes to other programs, or recognises without reading them. Ghostscript must never open an untrusted file.
-EXCLUDED_FORMATS = frozenset({"EPS", "WMF", "BUFR", "GRIB", "HDF5", "MPEG", "PDF", "PALM", "XVTHUMB"})
+# Formats that Pillow decodes by itself. All others are refused, whatever the name of a file: Pillow passes EPS and WMF to other
+# programs (Ghostscript can execute what it reads), IPTC contains a file of any other format, and sizes inside of BLP, ICNS and
+# compressed FITS files are not known from their headers. Formats of measurements (FITS, SPIDER) have no known black and white.
+READABLE_FORMATS = (
+    *("AVIF", "BMP", "CUR", "DCX", "DDS", "DIB", "FLI", "GIF", "ICO", "JPEG", "JPEG2000", "MSP", "PCX", "PNG", "PPM", "PSD"),
+    *("QOI", "SGI", "SUN", "TGA", "TIFF", "WEBP", "XBM", "XPM"),
+)
 SNIFF_BYTES = 16
 
 _NEEDS_CONVERSION = {
@@ -23,22 +28,13 @@ _SYSTEM_NAMES = frozenset({"thumbs.db", "desktop.ini", "ehthumbs.db", "icon\r"})
 
 
 @functools.cache
-def readable_formats() -> tuple[str, ...]:
-    """Names of the formats that Pillow decodes by itself."""
-    from PIL import Image
-
-    Image.init()
-    return tuple(sorted(set(Image.OPEN) - EXCLUDED_FORMATS))
-
-
-@functools.cache
 def image_endings() -> frozenset[str]:
     """Endings of image files in lower case, with the dot."""
     from PIL import Image
 
     Image.init()
-    formats = set(readable_formats())
-    return frozenset(ending for ending, kind in Image.registered_extensions().items() if kind in formats) - frozenset(_NEEDS_CONVERSION)
+    known = {ending for ending, kind in Image.registered_extensions().items() if kind in READABLE_FORMATS}
+    return frozenset(known) - frozenset(_NEEDS_CONVERSION)
 
 
 def not_image_reason(name: str) -> str | None:
@@ -50,7 +46,7 @@ def not_image_reason(name: str) -> str | None:
     parts = name.split("/")
     base = parts[-1].lower()
     if any(part.startswith(".") for part in parts) or "__MACOSX" in parts:
-        return "hidden file"
+        return HIDDEN
     if base in _SYSTEM_NAMES:
         return "file of the operating system"
     return _NEEDS_CONVERSION.get(_ending(base))

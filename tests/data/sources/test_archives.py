@@ -125,7 +125,7 @@ def test_encrypted_and_repeated_entries_are_counted(tmp_path):
     path.write_bytes(content)
     with open_images(path) as source:
         assert source.names == ["good.png"]
-        assert source.other_files.counts == {"encrypted entry": 1}
+        assert source.other_files.counts == {"encrypted (unpack the archive first)": 1}
     with pytest.warns(UserWarning, match="Duplicate name"):
         write_zip(tmp_path / "b.zip", [("same.png", image()), ("same.png", image(1))])
     with open_images(tmp_path / "b.zip") as source:
