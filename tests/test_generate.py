@@ -424,8 +424,7 @@ def test_impossible_options_are_refused_without_tensorflow(conditional, without_
 def test_a_target_that_is_a_program_is_not_run(network, tmp_path, capsys, monkeypatch, name):  # Pillow hands EPS to Ghostscript
     forbid_building(monkeypatch)
     proof = tmp_path / "proof"
-    (tmp_path / name).write_text(
-        f"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n({proof}) (w) file dup (x) writestring closefile\nshowpage\n%%EOF\n"
-    )
+    header = "%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n"
+    (tmp_path / name).write_text(f"{header}({proof}) (w) file dup (x) writestring closefile\nshowpage\n%%EOF\n")
     assert "cannot be used as a picture" in refused(capsys, "project", "--target", tmp_path / name, "--network", network)
     assert not proof.exists()
