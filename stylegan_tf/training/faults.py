@@ -3,6 +3,7 @@
 import errno
 import math
 import os
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -30,23 +31,27 @@ class DivergedError(Exception):
 _LEAST_LOG2_SCALE = -16  # a gradient that overflows float16 at a scale of 2^-16 diverges
 
 
-def without_overflow(values: dict[str, float]) -> dict[str, float]:
+def without_overflow(values: Mapping[str, float], networks: Mapping[str, str]) -> dict[str, float]:
     """Statistics of an iteration in float16, without those that are not finite because of a loss scale that was too high.
 
-    The optimizer skipped such a step, and the scale is lower at the next one. D's loss includes the penalty, which is a gradient too.
+    The optimizer skipped such a step, and the scale is lower at the next one. Losses and penalties that contain gradients overflow
+    with them; logits and the loss of G do not, and are kept.
+
+    Args:
+        values: statistics by name.
+        networks: "G" or "D" by name of a phase.
 
     Raises:
         DivergedError: gradients overflow even at the lowest scale.
     """
-    overflowing = [name for name, value in values.items() if name.startswith("Gradients/") and not math.isfinite(value)]
-    for name in overflowing:
-        phase = name.removeprefix("Gradients/").removesuffix("_norm")
-        network = phase[0]
-        if values[f"Train{network}/log2_loss_scale"] < _LEAST_LOG2_SCALE:
-            raise DivergedError(f"gradients of {network} overflow at every loss scale")
-        dropped = {name, f"Loss/{phase}", "Loss/penalty"} if network == "D" else {name}
-        values = {name: value for name, value in values.items() if name not in dropped}
-    return values
+    overflowing = [phase for phase in networks if not math.isfinite(values.get(f"Gradients/{phase}_norm", 0.0))]
+    for phase in overflowing:
+        if values[f"Train{networks[phase]}/log2_loss_scale"] < _LEAST_LOG2_SCALE:
+            raise DivergedError(f"gradients of {phase} overflow at every loss scale")
+    if not overflowing:
+        return dict(values)
+    kept = ("Loss/G", "Loss/scores/real", "Loss/scores/fake")
+    return {name: value for name, value in values.items() if math.isfinite(value) or name in kept}
 
 
 def check_statistics(values: dict[str, float], max_logit: float) -> None:

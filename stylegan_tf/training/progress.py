@@ -59,10 +59,12 @@ class TickMeter:
         self._clock = time.perf_counter()
 
     def add(self, values: dict[str, float]) -> None:
-        """Adds the statistics of one iteration. `Timing/...` are seconds and are summed; everything else is averaged."""
+        """Adds the statistics of one iteration. `Timing/...` are summed, of `Running/...` the last one counts, all others are averaged."""
         for name, value in values.items():
             if name.startswith("Timing/"):
                 self._part_sec[name.removeprefix("Timing/")] += value
+            elif name.startswith("Running/"):
+                self._sums[name], self._counts[name] = value, 1
             else:
                 self._sums[name] = self._sums.get(name, 0.0) + value
                 self._counts[name] = self._counts.get(name, 0) + 1

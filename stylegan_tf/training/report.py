@@ -5,6 +5,7 @@ import functools
 import html
 import io
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,10 +24,8 @@ from stylegan_tf.training.records import Record
 from stylegan_tf.training.run_dir import RunDir, nimg_of
 
 CHARTS = {
-    "Losses": ("Loss/G", "Loss/D", "Loss/penalty"),
     "Logits": ("Loss/scores/real", "Loss/scores/fake"),
     "Mean signs of the logits (1 and -1: D is always right; 0: D cannot distinguish)": ("Loss/signs/real", "Loss/signs/fake"),
-    "Norms of the gradients": ("Gradients/G_norm", "Gradients/D_norm"),
     "Learning rates": ("G_lrate", "D_lrate"),
     "Diversity of the fakes (1: as the reals)": ("Pictures/diversity",),
     "Level of detail": ("lod",),
@@ -131,9 +130,15 @@ def _score_of(record: Record, metric: str) -> str:
 
 
 def _charts(ticks: list[Record], scored: list[Record]) -> list[str]:
+    names = dict.fromkeys(name for tick in ticks for name in tick)
     charts = []
-    for title, names in CHARTS.items():
-        series = {name.removeprefix("Loss/"): [(tick["kimg"], tick.get(name)) for tick in ticks] for name in names}
+    for title, chosen in {
+        "Losses": [name for name in names if re.fullmatch(r"Loss/[^/]+", name)],
+        "Norms of the gradients": [name for name in names if re.fullmatch(r"Gradients/\w+_norm", name)],
+        **CHARTS,
+        **{name: [name] for name in names if name.startswith("Running/")},
+    }.items():
+        series = {name.removeprefix("Loss/"): [(tick["kimg"], tick.get(name)) for tick in ticks] for name in chosen}
         charts.append(_figure(title, line_chart(series)))
     metrics = dict.fromkeys(name for record in scored for name in record if name.startswith("Metrics/"))
     for name in metrics:

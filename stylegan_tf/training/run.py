@@ -139,7 +139,7 @@ class Run:
         for statistics in pending:
             values = {name: float(value) for name, value in statistics.items()}
             if self.devices.policy == "mixed_float16":
-                values = faults.without_overflow(values)
+                values = faults.without_overflow(values, {phase.name: phase.network for phase in self.trainer.phases})
             faults.check_statistics(values, self.settings.run.max_logit)
             self.meter.add(values)
 

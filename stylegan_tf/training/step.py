@@ -197,7 +197,7 @@ class Trainer:
             with tf.control_dependencies(ready):  # else its inputs would be computed during the previous step and occupy memory
                 inputs = self.inputs.make(tf.random.experimental.stateless_fold_in(seed, seed_number), reals[0][0].shape[0], lod)
             context = context._replace(due=dict(due)[phase.name], loss_scale=self.optimizers[phase.network].loss_scale)
-            values, done, norm = self._step(phase, context, split, inputs, reals[repetition], numbers)
+            values, done, norm = self._step(phase, context, split, inputs, reals[repetition if phase.shows_reals else 0], numbers)
             times.append(done)
             ready = [norm]
             for name, value in values.items():
