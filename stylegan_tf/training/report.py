@@ -27,6 +27,7 @@ CHARTS = {
     "Signs of the logits (1, -1: D is right; 0: it guesses)": ("Loss/signs/real", "Loss/signs/fake"),
     "Norms of the gradients": ("Gradients/G_norm", "Gradients/D_norm"),
     "Learning rates": ("G_lrate", "D_lrate"),
+    "Strength of the augmentation (chance of each transform)": ("Running/augment_p",),
     "Spread of the fakes (1: as varied as the reals)": ("Pictures/diversity",),
     "Level of detail": ("lod",),
     "Images a second": ("images_per_sec",),
@@ -134,6 +135,8 @@ def _score_of(record: dict[str, Any], metric: str) -> str:
 def _charts(ticks: list[dict[str, Any]], measured: list[dict[str, Any]]) -> list[str]:
     charts = []
     for title, names in CHARTS.items():
+        if names[0].startswith("Running/") and not any(names[0] in tick for tick in ticks):
+            continue  # a value that this run does not keep
         series = {name.removeprefix("Loss/"): [(tick["kimg"], tick.get(name)) for tick in ticks] for name in names}
         charts.append(_figure(title, line_chart(series)))
     metrics = dict.fromkeys(name for record in measured for name in record if name.startswith("Metrics/"))
