@@ -119,6 +119,7 @@ class Part(NamedTuple):
         shared: further inputs of a model that the whole minibatch shares.
         noise_seed: int32 [2], for all noise inside the networks.
         weights: float32 [n], 1 / minibatch, or 0 for a sample that only fills the part.
+        numbers: int32 [n], places of the samples in the global minibatch; () in a run without augmentation.
     """
 
     reals: Tensor
@@ -130,6 +131,7 @@ class Part(NamedTuple):
     shared: dict[str, Tensor]
     noise_seed: Tensor
     weights: Tensor
+    numbers: Tensor | tuple[()] = ()
 
 
 class Values(NamedTuple):
@@ -159,6 +161,7 @@ class Context(NamedTuple):
         gamma: scalar, weight of R1 and R2 at this resolution.
         loss_scale: factor on losses before gradients are taken (float16); gradients by images divide it out.
         due: names of the lazy penalties that this step includes.
+        augment: D, and the places [n] of a part's samples in the minibatch, to D behind the augmentation; None without one.
     """
 
     critic: Callable[[Tensor, Tensor], Tensor]
@@ -166,6 +169,7 @@ class Context(NamedTuple):
     gamma: Tensor
     loss_scale: Tensor | float
     due: frozenset[str] = frozenset()
+    augment: Callable[[Callable, Tensor], Callable] | None = None
 
 
 class AfterStep(NamedTuple):

@@ -10,9 +10,10 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework import ops
 
+from stylegan_tf.augmentation import in_training
 from stylegan_tf.cpu import graph_optimizer
 from stylegan_tf.models.base import AfterStep, Context, Generator, Model, Network, Phase
-from stylegan_tf.models.weights import copy_variables, move_averages, named_weights
+from stylegan_tf.models.weights import assign_on_replica, copy_variables, move_averages, named_weights
 from stylegan_tf.resolution import Lod, split_lod
 from stylegan_tf.settings import TrainingSettings
 from stylegan_tf.training import optimizers, timing
@@ -22,6 +23,7 @@ from stylegan_tf.training.schedule import Stage
 
 # Phases of one iteration that are due, each with the names of its lazy penalties that are.
 Due = tuple[tuple[str, frozenset[str]], ...]
+AUGMENTATION = 1_000_000  # from here on, the numbers that the augmentations of the steps are seeded with
 
 
 class Trainer:
@@ -55,8 +57,10 @@ class Trainer:
         self.G, self.D, self.G_ema = G, D, G_ema
         self.seed = settings.run.seed
         self.inputs = inputs or RandomInputs(model, settings, z_dim=G.z_dim, label_pool=label_pool)
+        self.augmentation = in_training.make(settings)
+        first = {**model.running_values(settings), **(self.augmentation.running_values if self.augmentation else {})}
         with self.strategy.scope():
-            self.running = {name: tf.Variable(value, trainable=False) for name, value in model.running_values(settings).items()}
+            self.running = {name: tf.Variable(value, trainable=False) for name, value in first.items()}
             self.phases = model.phases(settings, G, D, self.running)
             frozen = model.frozen(list(named_weights(D)), settings.transfer.frozen_layers)
             self.optimizers = {
@@ -129,6 +133,9 @@ class Trainer:
             ValueError: the state of other networks or of another model.
         """
         running = state.get("running", {})  # states of version 1 have none
+        first = self.augmentation.running_values if self.augmentation else {}
+        # An augmentation may begin or end where a run is resumed.
+        running = first | {name: value for name, value in running.items() if name in first or not name.startswith(in_training.PREFIX)}
         if running.keys() != self.running.keys():
             raise ValueError(f"The saved running values are {sorted(running)}; the model has {sorted(self.running)}.")
         for name, optimizer in self.optimizers.items():
@@ -191,22 +198,31 @@ class Trainer:
         context = Context(self._critic(lod), lod, numbers["gamma"], 1.0)
         statistics: dict[str, list] = {}
         times, ready = [], []
-        for phase, repetition, seed_number in self._steps:
+        strength = self.augmentation.strength(self.running) if self.augmentation else None
+        for number, (phase, repetition, seed_number) in enumerate(self._steps):
             if phase.name not in dict(due):
                 continue
             with tf.control_dependencies(ready):  # else its inputs would be computed during the previous step and occupy memory
                 inputs = self.inputs.make(tf.random.experimental.stateless_fold_in(seed, seed_number), reals[0][0].shape[0], lod)
             context = context._replace(due=dict(due)[phase.name], loss_scale=self.optimizers[phase.network].loss_scale)
+            if self.augmentation:
+                step_seed = tf.random.experimental.stateless_fold_in(seed, AUGMENTATION + number)
+                options = {"seed": step_seed, "minibatch": reals[0][0].shape[0], "strength": strength}
+                context = context._replace(augment=functools.partial(self.augmentation.applied_before, **options))
             values, done, norm = self._step(phase, context, split, inputs, reals[repetition if phase.shows_reals else 0], numbers)
             times.append(done)
             ready = [norm]
             for name, value in values.items():
                 statistics.setdefault(name, []).append(value)
         means = {name: values[0] if len(values) == 1 else tf.add_n(values) / len(values) for name, values in statistics.items()}
+        if self.augmentation:
+            after = self.augmentation.after_iteration(self.running, means, self.images_shown(reals[0][0].shape[0]))
+            for name, value in after.items():
+                assign_on_replica(self.running[name], value)
         return {**means, **{f"Running/{name}": tf.identity(value) for name, value in self.running.items()}}, times
 
     def _critic(self, lod: Lod):
-        """D in training, for all phases of an iteration. Whatever is applied to the images that D receives belongs here."""
+        """D in training, for all phases of an iteration; `Context.augment` puts it behind what is applied to images before D sees them."""
 
         def critic(images, labels):
             return self.D(images, labels, lod=lod, training=True)
@@ -225,6 +241,8 @@ class Trainer:
         compute = functools.partial(compute_part, phase, context, optimizer.variables)
         compute = tf.function(compute, jit_compile=True, autograph=False) if self.settings.run.use_xla else compute
         parts = [part_of_replica(split, inputs, reals, replica, index) for index in range(split.indices.shape[1])]
+        if context.augment is not None:
+            parts = [part._replace(numbers=tf.constant(split.indices)[replica, index]) for index, part in enumerate(parts)]
         gradients, statistics, sums = sum_over_parts(compute, parts)
         names = [name for name, gradient in gradients.items() if gradient is not None]
         summed = replica_context.all_reduce(tf.distribute.ReduceOp.SUM, [[gradients[name] for name in names], statistics, sums])
