@@ -28,6 +28,11 @@ def visible_lines(text: object) -> str:
     return "\n".join(visible(line, max_chars=len(line) + 3) for line in str(text).split("\n"))
 
 
+def class_name(text: str) -> str:
+    """A class name as it is stored: composed Unicode (NFC), without what cannot be written as UTF-8 or shown on a terminal."""
+    return visible(unicodedata.normalize("NFC", text.strip()), max_chars=len(text) + 3)
+
+
 def _visible_character(character: str) -> str:
     if character in _JOINERS or unicodedata.category(character) not in _ESCAPED:
         return character
