@@ -26,7 +26,7 @@ _MAX_DIRECTORY_BYTES = 256 << 20  # of a zip: about three million entries
 _MIN_ENTRIES, _ENTRY_BYTES = 100_000, 16  # entries that are always accepted; packed bytes that each further one must have
 _ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error)
 _ZIP_ERRORS += (OSError, EOFError, NotImplementedError, RuntimeError, ValueError, LookupError, OverflowError, MemoryError)
-_ENCRYPTED = 0x1
+_ENCRYPTED, _UTF8 = 0x1, 0x800  # flags of entries
 
 
 class ZipSource(Source):
@@ -62,7 +62,7 @@ class ZipSource(Source):
 
     def _add(self, info: zipfile.ZipInfo) -> None:
         """Adds an entry to the images, or counts it among the other files."""
-        name = entry_name(info.filename)
+        name = entry_name(_decoded_name(info))
         reason = self._ignored_reason(info, name)
         if reason is None and not has_image_ending(name):
             if name.rpartition("/")[2] == LABELS_NAME:
@@ -192,6 +192,16 @@ class _TarHeaders:
         if size > _MAX_HEADER_BYTES or self._room < 0:
             raise tarfile.HeaderError(f"headers of more than {_MAX_HEADER_BYTES:,} bytes")
         return self._file.read(size)
+
+
+def _decoded_name(info: zipfile.ZipInfo) -> str:
+    """The name of an entry; many programs write UTF-8 without the flag that says so, which zipfile decodes as code page 437."""
+    if info.flag_bits & _UTF8:
+        return info.filename
+    try:
+        return info.filename.encode("cp437").decode("utf-8")
+    except UnicodeError:
+        return info.filename
 
 
 def _check_entries(count: int, path: Path) -> None:
