@@ -1,4 +1,4 @@
-"""Text from files as it can be shown: characters that control a terminal become visible escapes."""
+"""Text from files as it can be shown and stored: characters that control a terminal become visible escapes."""
 
 import unicodedata
 
@@ -26,6 +26,16 @@ def visible(text: object, max_chars: int = _MAX_CHARS) -> str:
 def visible_lines(text: object) -> str:
     """The same for a text of several lines of any length, which stay lines."""
     return "\n".join(visible(line, max_chars=len(line) + 3) for line in str(text).split("\n"))
+
+
+def say(text: object) -> None:
+    """Prints lines for the user; they may contain names and messages from files."""
+    print(visible_lines(text))
+
+
+def class_name(text: str) -> str:
+    """A class name as it is stored: composed Unicode (NFC), without what cannot be written as UTF-8 or shown on a terminal."""
+    return visible(unicodedata.normalize("NFC", text.strip()), max_chars=len(text) + 3)
 
 
 def _visible_character(character: str) -> str:

@@ -40,6 +40,8 @@ def reader_named(name):
         from stylegan_tf.data import read_picture
 
         return read_picture
+    if name in ("images", "idx", "cifar", "mat", "hdf5", "lmdb"):
+        return source_reader(name)
     if name in ("check", "display", "training"):
         return dataset_reader(name)
     if name == "torch":
@@ -54,6 +56,28 @@ def reader_named(name):
     from stylegan_tf import loading, snapshot
 
     return {"load": loading.load, "state": snapshot.load_state}[name]
+
+
+def source_reader(name):
+    """Opens a source of images, and reads its first and last image and its label file."""
+    import h5py  # noqa: F401 - before memory is measured
+    import scipy.io  # noqa: F401
+
+    from stylegan_tf.data import sources
+    from stylegan_tf.data.sources import databases, wellknown
+
+    openers = {"images": sources.open_images, "idx": wellknown.open_mnist, "cifar": wellknown.open_cifar100, "mat": wellknown.open_svhn}
+    openers |= {"hdf5": databases.Hdf5Source, "lmdb": databases.LsunSource}
+
+    def read(path):
+        with openers[name](path) as source:
+            for index in {0, len(source) - 1} if len(source) else ():
+                try:
+                    source.read(index)
+                except sources.UnusableImage:
+                    continue
+
+    return read
 
 
 def dataset_reader(name):

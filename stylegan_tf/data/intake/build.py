@@ -20,7 +20,7 @@ from stylegan_tf.data.records.encoding import Encoder, Item, estimate_bytes
 from stylegan_tf.data.records.target import check_disk, ready_target
 from stylegan_tf.data.records.writer import DatasetWriter
 from stylegan_tf.data.sources.base import Source, UnusableImage
-from stylegan_tf.display import visible
+from stylegan_tf.display import say, visible
 from stylegan_tf.errors import UserError
 from stylegan_tf.files import write_text
 from stylegan_tf.progress_bar import Progress, format_sec
@@ -38,7 +38,7 @@ def build_dataset(
     *,
     made_by: dict[str, Any],
     sources: Sequence[str] = (),
-    say: Callable[[str], None] = print,
+    say: Callable[[str], None] = say,
 ) -> Report:
     """Makes a dataset from a source.
 

@@ -1,6 +1,7 @@
 """Crops applied to every image of a source: a fixed square, or a square around the one object of a photograph."""
 
 import os
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
@@ -109,15 +110,20 @@ def _index_masks(folder: Path) -> dict[str, Path]:
     found = {}
     for path in sorted(folder.rglob("*")):
         if path.is_file() and has_image_ending(path.name):
-            found[path.relative_to(folder).with_suffix("").as_posix().removesuffix("_mask")] = path
+            found[_composed(path.relative_to(folder).with_suffix("").as_posix().removesuffix("_mask"))] = path
     return found
+
+
+def _composed(name: str) -> str:
+    """A name in composed Unicode: macOS decomposes names."""
+    return unicodedata.normalize("NFC", name)
 
 
 def _masked_segment(pixels: np.ndarray, masks: dict[str, Path], name: str, max_pixels: int) -> Segment:
     """The object from a mask file; everything around it counts as other things."""
     import cv2
 
-    stem = os.path.splitext(name)[0]
+    stem = _composed(os.path.splitext(name)[0])
     path = masks.get(stem) or masks.get(stem.rpartition("/")[2])
     if path is None:
         raise UnusableImage("no mask", "the mask folder has no file of this name")

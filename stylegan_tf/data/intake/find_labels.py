@@ -10,11 +10,11 @@ import numpy as np
 
 from stylegan_tf.array_files import read_npy
 from stylegan_tf.data.intake.label_files import MAX_LABEL_BYTES, LabelRow, LabelRows, read_label_csv, read_label_json
-from stylegan_tf.data.intake.labels import Labels, class_name, labels_of_array, labels_of_cells, labels_of_names
+from stylegan_tf.data.intake.labels import Labels, labels_of_array, labels_of_cells, labels_of_names
 from stylegan_tf.data.sources import Source, UnusableImage
 from stylegan_tf.data.sources.base import NOT_AN_IMAGE
 from stylegan_tf.data.sources.file_names import has_image_ending
-from stylegan_tf.display import visible
+from stylegan_tf.display import class_name, visible
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.files import read_bounded
 

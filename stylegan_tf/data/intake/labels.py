@@ -2,12 +2,11 @@
 
 import dataclasses
 import re
-import unicodedata
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from stylegan_tf.display import visible
+from stylegan_tf.display import class_name, visible
 from stylegan_tf.errors import UserError
 
 NO_CLASS = -1  # class number of an image without a label
@@ -192,11 +191,6 @@ def labels_of_names(classes: Sequence[str | None], where: str) -> Labels:
 def in_order(names: set[str]) -> tuple[str, ...]:
     """Class names sorted: numbers by value, then words alphabetically."""
     return tuple(sorted(names, key=lambda name: (_number(name) is None, _number(name) or 0.0, name)))
-
-
-def class_name(text: str) -> str:
-    """A class name as it is stored: composed Unicode (NFC), without what cannot be written as UTF-8 or shown on a terminal."""
-    return visible(unicodedata.normalize("NFC", text.strip()), max_chars=len(text) + 3)
 
 
 def _settled(cell: Cell) -> Cell:

@@ -9,6 +9,7 @@ from stylegan_tf.data.intake.fit import FITS
 from stylegan_tf.data.intake.pillow_files import MAX_PIXELS
 from stylegan_tf.data.records.codecs import ENCODINGS, JPEG_QUALITY, check_encoding
 from stylegan_tf.data.records.file_writers import check_shards
+from stylegan_tf.display import class_name
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.resolution import check_resolution
 
@@ -224,5 +225,5 @@ def prepare_options(args: argparse.Namespace, **more: object) -> PrepareOptions:
     if "shuffle" in given:
         given["shuffle"] = bool(given["shuffle"])
     if "class_names" in given:
-        given["class_names"] = tuple(name.strip() for name in args.class_names.split(",") if name.strip())
+        given["class_names"] = tuple(class_name(name) for name in args.class_names.split(",") if name.strip())
     return PrepareOptions(**{**given, **more})

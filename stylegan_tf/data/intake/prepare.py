@@ -16,7 +16,7 @@ from stylegan_tf.data.intake.labels import Labels, count_classes, describe_imbal
 from stylegan_tf.data.intake.options import PrepareOptions
 from stylegan_tf.data.records.encoding import Item
 from stylegan_tf.data.sources.base import Source
-from stylegan_tf.display import visible
+from stylegan_tf.display import say, visible
 from stylegan_tf.errors import UserError
 from stylegan_tf.resolution import MAX_RESOLUTION, MIN_RESOLUTION, is_power_of_two
 
@@ -70,7 +70,7 @@ def prepare(
     *,
     decode_all: bool = True,
     max_listed: int | None = 10,
-    say: Callable[[str], None] = print,
+    say: Callable[[str], None] = say,
 ) -> Prepared:
     """The first pass: labels, check of every image, duplicates, channels, resolution; writes nothing.
 

@@ -14,6 +14,7 @@ from stylegan_tf.data.records.encoding import Item, estimate_bytes
 from stylegan_tf.data.records.manifest import FACTORS_NAME
 from stylegan_tf.data.records.target import ready_target
 from stylegan_tf.data.records.writer import DatasetWriter
+from stylegan_tf.display import say
 from stylegan_tf.errors import UserError
 from stylegan_tf.files import write_text
 from stylegan_tf.images import save_png
@@ -43,7 +44,7 @@ def convert_dataset(
     num_shards: int = 1,
     overwrite: bool = False,
     workers: int | None = None,
-    say: Callable[[str], None] = print,
+    say: Callable[[str], None] = say,
 ) -> None:
     """Writes the images of a dataset in another encoding, in the same order, with their labels.
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from stylegan_tf.data.records.codecs import ENCODINGS
+from stylegan_tf.display import class_name
 from stylegan_tf.errors import UserError
 from stylegan_tf.files import write_text
 from stylegan_tf.resolution import check_resolution, log2
@@ -173,5 +174,9 @@ def _checked(values: dict[str, Any], path: Path) -> Manifest:
     if not isinstance(counts, dict) or not all(map(is_count, counts.values())) or (counts and set(counts) != set(values["class_names"])):
         raise UserError(f"{path}: `class_counts` is wrong. Received: {str(counts)[:80]}")
     check_resolution(values["resolution"])
-    known = {key: values[key] for key in checks} | {"class_counts": counts}
-    return Manifest(**{**known, "label_shape": tuple(values["label_shape"]), "class_names": tuple(values["class_names"])})
+    shown = {name: class_name(name) for name in values["class_names"]}
+    if len(set(shown.values())) < len(shown):  # names that differ only in what cannot be shown
+        shown = {name: f"{name} {number}" for number, name in enumerate(shown.values())}
+    more = {"class_names": tuple(shown[name] for name in values["class_names"]), "label_shape": tuple(values["label_shape"])}
+    more["class_counts"] = {shown[name]: count for name, count in counts.items()}
+    return Manifest(**{**{key: values[key] for key in checks}, **more})

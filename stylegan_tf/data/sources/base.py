@@ -2,16 +2,24 @@
 
 import dataclasses
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from stylegan_tf.display import visible
+from stylegan_tf.errors import UserError
 
 MAX_FILE_BYTES = 512 << 20  # of one image file; larger ones are not read
 LABELS_NAME = "dataset.json"  # beside the images, as stylegan2-ada writes it
 HIDDEN, NOT_AN_IMAGE = "hidden file", "not an image file"  # reasons for ignoring a file
 _NUM_EXAMPLES = 20
+
+
+MAX_UNPACKED_BYTES = 2 << 30  # of a file that is read into memory as a whole
+MAX_ITEMS = 10_000_000  # images of one source; each takes about 300 bytes of memory
+_BOMB_BYTES = 64 << 20  # more must not be unpacked than _BOMB_RATIO times the packed size: images are never that repetitive
+_BOMB_RATIO = 200
 
 
 class UnusableImage(Exception):  # noqa: N818 - not an error of the program: it becomes a line of the report
@@ -51,6 +59,27 @@ class OtherFiles:
     def total(self) -> int:
         """Number of all these files."""
         return sum(self.counts.values())
+
+
+def is_bomb(num_bytes: int, packed_bytes: int) -> bool:
+    """Whether data unpacks to so many times its size that it cannot consist of images."""
+    return num_bytes > _BOMB_BYTES and num_bytes > _BOMB_RATIO * max(packed_bytes, 1)
+
+
+def check_unpacked(path: Path, num_bytes: int) -> None:
+    """Raises UserError for a file whose data are larger than is supported, or unfold to more than 200 times its size."""
+    packed = path.stat().st_size
+    if num_bytes > MAX_UNPACKED_BYTES or is_bomb(num_bytes, packed):
+        raise UserError(
+            f"{path} unpacks to {num_bytes:,} bytes or more. At most {MAX_UNPACKED_BYTES:,} are read, and at most {_BOMB_RATIO} times "
+            f"the {packed:,} bytes of the file."
+        )
+
+
+def check_items(count: int, title: object) -> None:
+    """Raises UserError for more images than one source may have."""
+    if count > MAX_ITEMS:
+        raise UserError(f"{title} has more than {MAX_ITEMS:,} images. Divide it into several datasets.")
 
 
 class CropBox(NamedTuple):

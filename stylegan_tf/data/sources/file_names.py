@@ -3,7 +3,7 @@
 import functools
 import re
 
-from stylegan_tf.data.sources.base import HIDDEN, MAX_FILE_BYTES
+from stylegan_tf.data.sources.base import HIDDEN, MAX_FILE_BYTES, is_bomb
 
 # Formats that Pillow decodes by itself. All others are refused, whatever the name of a file: Pillow passes EPS and WMF to other
 # programs (Ghostscript can execute what it reads), IPTC contains a file of any other format, and sizes inside of BLP, ICNS and
@@ -22,8 +22,7 @@ _NEEDS_CONVERSION = {
     **dict.fromkeys((".svg", ".eps", ".ps", ".pdf", ".wmf", ".emf"), "vector drawing or document"),
 }
 _USUAL_ENDINGS = frozenset({".png", ".jpg", ".jpeg"})  # known without Pillow, which would import 50 modules
-_BOMB_BYTES = 64 << 20  # larger entries must not be compressed more than images can be
-_BOMB_RATIO = 200
+MAX_NAME_CHARS = 4096  # of an archive entry, as of paths on Linux
 _SYSTEM_NAMES = frozenset({"thumbs.db", "desktop.ini", "ehthumbs.db", "icon\r"})
 
 
@@ -65,10 +64,12 @@ def looks_like_image(first_bytes: bytes) -> bool:
 
 
 def entry_name(raw: str) -> str | None:
-    """The name of an archive entry as a path inside the archive, "/" between folders; None if it points outside.
+    """The name of an archive entry as a path inside the archive, "/" between folders; None if it points outside or is too long.
 
     Nothing is ever unpacked to such a name, but an entry with one was not put there by the user.
     """
+    if len(raw) > MAX_NAME_CHARS:
+        return None
     name = raw.replace("\\", "/")
     name = re.sub(r"^(\./)+", "", name)
     if not name or name.startswith("/") or re.match(r"[A-Za-z]:", name) or ".." in name.split("/") or "\0" in name:
@@ -80,7 +81,7 @@ def size_reason(num_bytes: int, packed_bytes: int) -> str | None:
     """Why an archive entry of this size is ignored; None if it is not."""
     if num_bytes > MAX_FILE_BYTES:
         return f"entry of more than {MAX_FILE_BYTES >> 20} MB"
-    if num_bytes > _BOMB_BYTES and num_bytes > _BOMB_RATIO * max(packed_bytes, 1):
+    if is_bomb(num_bytes, packed_bytes):
         return "entry that unpacks to more than 200 times its size"
     return None
 
