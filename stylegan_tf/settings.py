@@ -33,6 +33,7 @@ class LossSettings:
     wgan_drift: NotNegative = 0.001  # weight of the squared real logits (wgan, wgan_gp)
     gp_lambda: NotNegative = 10.0  # weight of the penalty on mixed images (wgan_gp, hinge_gp)
     gp_target: Positive = 1.0  # norm of the gradient that this penalty pulls to
+    lecam_weight: NotNegative = 0.0  # pulls D's logits together, for few images (LeCam): 3e-7 to 1e-6 beside ada; 0 for none
     D_steps: Count = 1  # steps of D for one step of G, each with real images of its own: 5 in the WGAN papers
 
 

@@ -92,10 +92,12 @@ def interpolate(x: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
 
     @tf.custom_gradient
     def spread(values):
-        count = tf.shape(values)[0]
-        numbers = tf.broadcast_to(tf.range(count)[:, None, None], tf.shape(indices))
-        shape = tf.stack([count, height * width, channels])
-        x = tf.scatter_nd(tf.stack([numbers, indices], axis=-1), values[:, None] * weights, shape)
+        count, size = tf.shape(values)[0], height * width
+        # One index into all images: twice as fast on CPUs as a number and an index.
+        kind = tf.int32 if (values.shape[0] or 2**31) * size < 2**31 else tf.int64
+        places = tf.cast(indices, kind) + tf.cast(tf.range(count)[:, None, None], kind) * size
+        shape = tf.cast(tf.stack([count * size, channels]), kind)
+        x = tf.scatter_nd(places[..., None], values[:, None] * weights, shape)
         return tf.ensure_shape(tf.reshape(x, [-1, height, width, channels]), [None, height, width, channels]), read
 
     return tf.reshape(read(x), [-1, num_rows, num_columns, channels])

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from stylegan_tf import settings_text
 from stylegan_tf.errors import UserError
+from stylegan_tf.losses import LeCam
 from stylegan_tf.models.weights import resized
 from stylegan_tf.resolution import Lod, check_resolution
 from stylegan_tf.settings import TrainingSettings
@@ -161,6 +162,7 @@ class Context(NamedTuple):
         gamma: scalar, weight of R1 and R2 at this resolution.
         loss_scale: factor on losses before gradients are taken (float16); gradients by images divide it out.
         due: names of the lazy penalties that this step includes.
+        lecam: is added to D's loss; None for nothing.
         augment: D, and the places [n] of a part's samples in the minibatch, to D behind the augmentation; None without one.
     """
 
@@ -169,6 +171,7 @@ class Context(NamedTuple):
     gamma: Tensor
     loss_scale: Tensor | float
     due: frozenset[str] = frozenset()
+    lecam: LeCam | None = None
     augment: Callable[[Callable, Tensor], Callable] | None = None
 
 

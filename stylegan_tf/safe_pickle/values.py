@@ -69,7 +69,7 @@ def dtype_name(dtype: np.dtype) -> str:
 def check_value(value: Any, *, records: bool = False, max_bytes: int | None = None) -> None:
     """Walks through `value` without recursion and raises NotDataError at the first thing that is not data.
 
-    Shared parts are walked once, but counted as often as they appear, so that a small file cannot unfold into a
+    Shared parts are walked once, but counted as often as they appear, so that a small file cannot expand to a
     value that takes very long to print or copy. Loops are refused.
 
     Args:

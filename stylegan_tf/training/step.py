@@ -12,6 +12,7 @@ from tensorflow.python.framework import ops
 
 from stylegan_tf.augmentation import in_training
 from stylegan_tf.cpu import graph_optimizer
+from stylegan_tf.losses import LeCam
 from stylegan_tf.models.base import AfterStep, Context, Generator, Model, Network, Phase
 from stylegan_tf.models.weights import assign_on_replica, copy_variables, move_averages, named_weights
 from stylegan_tf.resolution import Lod, split_lod
@@ -23,6 +24,7 @@ from stylegan_tf.training.schedule import Stage
 
 # Phases of one iteration that are due, each with the names of its lazy penalties that are.
 Due = tuple[tuple[str, frozenset[str]], ...]
+LECAM = ("lecam_real", "lecam_fake")  # running values: averages of the mean logits
 AUGMENTATION = 1_000_000  # from here on, the numbers that the augmentations of the steps are seeded with
 
 
@@ -58,7 +60,11 @@ class Trainer:
         self.seed = settings.run.seed
         self.inputs = inputs or RandomInputs(model, settings, z_dim=G.z_dim, label_pool=label_pool)
         self.augmentation = in_training.make(settings)
-        first = {**model.running_values(settings), **(self.augmentation.running_values if self.augmentation else {})}
+        # Values that a run may begin or cease to keep where it is resumed.
+        self._optional = self.augmentation.running_values if self.augmentation else {}
+        if settings.loss.lecam_weight:
+            self._optional = {**self._optional, **dict.fromkeys(LECAM, 0.0)}
+        first = {**model.running_values(settings), **self._optional}
         with self.strategy.scope():
             self.running = {name: tf.Variable(value, trainable=False) for name, value in first.items()}
             self.phases = model.phases(settings, G, D, self.running)
@@ -133,9 +139,8 @@ class Trainer:
             ValueError: the state of other networks or of another model.
         """
         running = state.get("running", {})  # states of version 1 have none
-        first = self.augmentation.running_values if self.augmentation else {}
-        # An augmentation may begin or end where a run is resumed.
-        running = first | {name: value for name, value in running.items() if name in first or not name.startswith(in_training.PREFIX)}
+        gone = {name for name in running if name.startswith(in_training.PREFIX) or name in LECAM} - self._optional.keys()
+        running = self._optional | {name: value for name, value in running.items() if name not in gone}
         if running.keys() != self.running.keys():
             raise ValueError(f"The saved running values are {sorted(running)}; the model has {sorted(self.running)}.")
         for name, optimizer in self.optimizers.items():
@@ -195,7 +200,7 @@ class Trainer:
     def _run_iteration(self, split: Split, due: Due, lod: Lod, batches, numbers, seed):
         """Runs all phases that are due, on one replica. Returns statistics by name, and the time at which each step was done."""
         reals = [(process_reals(images, lod.fade), labels) for images, labels in batches]
-        context = Context(self._critic(lod), lod, numbers["gamma"], 1.0)
+        context = Context(self._critic(lod), lod, numbers["gamma"], 1.0, lecam=self._lecam())
         statistics: dict[str, list] = {}
         times, ready = [], []
         strength = self.augmentation.strength(self.running) if self.augmentation else None
@@ -215,11 +220,23 @@ class Trainer:
             for name, value in values.items():
                 statistics.setdefault(name, []).append(value)
         means = {name: values[0] if len(values) == 1 else tf.add_n(values) / len(values) for name, values in statistics.items()}
-        if self.augmentation:
-            after = self.augmentation.after_iteration(self.running, means, self.images_shown(reals[0][0].shape[0]))
-            for name, value in after.items():
-                assign_on_replica(self.running[name], value)
+        self._move_running_values(means, self.images_shown(reals[0][0].shape[0]))
         return {**means, **{f"Running/{name}": tf.identity(value) for name, value in self.running.items()}}, times
+
+    def _lecam(self) -> LeCam | None:
+        """The penalty with the averages as they are before the iteration."""
+        if not self.settings.loss.lecam_weight:
+            return None
+        return LeCam(self.settings.loss.lecam_weight, *(tf.convert_to_tensor(self.running[name]) for name in LECAM))
+
+    def _move_running_values(self, means, images: int) -> None:
+        """Those of augmentation and LeCam, after an iteration that shows so many real images."""
+        after = self.augmentation.after_iteration(self.running, means, images) if self.augmentation else {}
+        if self.settings.loss.lecam_weight:
+            for name, kind in zip(LECAM, ("real", "fake"), strict=True):
+                after[name] = LeCam.keep * tf.convert_to_tensor(self.running[name]) + (1.0 - LeCam.keep) * means[f"Loss/scores/{kind}"]
+        for name, value in after.items():
+            assign_on_replica(self.running[name], value)
 
     def _critic(self, lod: Lod):
         """D in training, for all phases of an iteration; `Context.augment` puts it behind what is applied to images before D sees them."""

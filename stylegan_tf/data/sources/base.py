@@ -67,7 +67,7 @@ def is_bomb(num_bytes: int, packed_bytes: int) -> bool:
 
 
 def check_unpacked(path: Path, num_bytes: int) -> None:
-    """Raises UserError for a file whose data are larger than is supported, or unfold to more than 200 times its size."""
+    """Raises UserError for a file whose data are larger than is supported, or expand to more than 200 times its size."""
     packed = path.stat().st_size
     if num_bytes > MAX_UNPACKED_BYTES or is_bomb(num_bytes, packed):
         raise UserError(

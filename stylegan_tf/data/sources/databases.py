@@ -175,7 +175,7 @@ class TfdsSource(Source):
 
 
 def check_hdf5(values: "h5py.Dataset", path: Path) -> None:
-    """Refuses an array that unfolds, or that lies in other files.
+    """Refuses an array that expands far beyond its size, or that lies in other files.
 
     Raises:
         UserError: more than 200 times what is stored, compressed in pieces of more than 512 MB, virtual or external.

@@ -39,7 +39,7 @@ def read_mat(path: Path) -> tuple[object, object]:
 
 
 def _check_elements(path: Path) -> None:
-    """Inflates the compressed elements of a MATLAB file of version 5 piece by piece, and refuses it if they unfold."""
+    """Inflates the compressed elements of a MATLAB file of version 5 piece by piece, and refuses it if they expand too far."""
     total = 0
     with open(path, "rb") as file:
         order = {b"IM": "<", b"MI": ">"}.get(file.read(128)[126:])
