@@ -1,14 +1,20 @@
-"""Command line of everything a trained network can draw: pictures, figures, walks, projections, exports."""
+"""Command line for trained generators: images, figures, interpolation videos, projection, export."""
 
 import argparse
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 import config
 from stylegan_tf import command_line
 from stylegan_tf.inference.commands import export, figures, images, interpolate, project
-from stylegan_tf.inference.network_facts import newest_run
+from stylegan_tf.loading import newest_run
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from stylegan_tf.inference.projection import Distance
 
 EXAMPLES = """examples:
   python generate.py images --network results/00000-stylegan-leaves32-1gpu --seeds 0-63 --grid
@@ -18,16 +24,16 @@ EXAMPLES = """examples:
 generate.py COMMAND --help lists the options of a command.
 """
 
-# Command -> (one line of help, adds its options, does its work).
+# Command -> (one line of help, function that adds its options, function that runs it).
 COMMANDS: dict[str, tuple[str, Callable, Callable]] = {
-    "images": ("one PNG for each seed, or sheets of them", images.add_options, images.run),
-    "style-mixing": ("rows in the styles of columns (figure 3)", figures.add_style_mixing_options, figures.run_style_mixing),
-    "truncation": ("from the average to the rare (figure 8)", figures.add_truncation_figure_options, figures.run_truncation),
-    "noise": ("what noise does (figures 4 and 5)", figures.add_noise_options, figures.run_noise),
-    "interpolate": ("a walk through latent space: mp4, gif, webp", interpolate.add_options, interpolate.run),
-    "project": ("the w that draws a given photograph", project.add_options, project.run),
-    "figures": ("the set of the paper's figures in one go", figures.add_figures_options, figures.run_figures),
-    "export": ("a SavedModel or a Keras file for others", export.add_options, export.run),
+    "images": ("one PNG for each seed, or grids of them", images.add_options, images.run),
+    "style-mixing": ("the images of rows with styles of columns (figure 3)", figures.add_style_mixing_options, figures.run_style_mixing),
+    "truncation": ("the effect of truncation (figure 8)", figures.add_truncation_figure_options, figures.run_truncation),
+    "noise": ("the effect of noise (figures 4 and 5)", figures.add_noise_options, figures.run_noise),
+    "interpolate": ("a video of an interpolation through latent space: mp4, gif, webp", interpolate.add_options, interpolate.run),
+    "project": ("the w of a given image", project.add_options, project.run),
+    "figures": ("all figures of the paper", figures.add_figures_options, figures.run_figures),
+    "export": ("a SavedModel or a Keras file for use elsewhere", export.add_options, export.run),
 }
 
 
@@ -35,14 +41,14 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(
         prog="generate.py",
-        description="Draws with a trained StyleGAN: a snapshot of train.py, or an official pickle of the original.",
+        description="Generates images with a trained generator: a snapshot of train.py, or an official StyleGAN pickle.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (help_line, add_options, _) in COMMANDS.items():
         description = f"{help_line[0].upper()}{help_line[1:]}."
-        default = f"Without --network, the newest run folder below {config.RESULTS_DIR}/ that holds a snapshot is drawn with."
+        default = f"Without --network, the newest run folder in {config.RESULTS_DIR}/ that holds a snapshot is used."
         add_options(commands.add_parser(name, help=help_line, description=description, epilog=default))
     return parser
 
@@ -59,10 +65,10 @@ def main(argv: Sequence[str]) -> None:
     run(options, print)
 
 
-def make_distance(name: str, weights_path: str | None) -> Callable:
-    """What makes the distance that `project` makes small; the library knows no metrics, so it is plugged in here.
+def make_distance(name: str, weights_path: str | None) -> "Callable[[], Distance]":
+    """A function that builds the distance that `project` minimises; the library does not import metrics, so it is passed in.
 
-    Weights are read at once, without TensorFlow: a wrong file is said before the network is opened.
+    Weights are read here, without TensorFlow, so that a wrong file is refused before the network is built.
     """
     if name == "pixels":
         return pixel_distance
@@ -71,14 +77,14 @@ def make_distance(name: str, weights_path: str | None) -> Callable:
     return partial(lpips_distance, weights.load_lpips(weights_path))
 
 
-def pixel_distance() -> Callable:
-    """The distance that needs no other network."""
+def pixel_distance() -> "Distance":
+    """The distance between pixels, which needs no other network."""
     from stylegan_tf.inference import projection
 
     return projection.pixel_distance
 
 
-def lpips_distance(arrays: dict) -> Callable:
+def lpips_distance(arrays: "dict[str, np.ndarray]") -> "Distance":
     """LPIPS with these weights."""
     from metrics.features.lpips import Lpips
 

@@ -167,6 +167,7 @@ def check_metrics(settings: TrainingSettings, dataset: "Dataset") -> None:
         raise UserError(f"run.best_metric is {best}, which is not a value of what --metrics asks for. There are: {known}.")
     if best and run.metric_minutes is not None:
         raise UserError("run.best_metric needs a fixed name, and --metric-minutes changes its number. Use --metric-images N instead.")
+    evaluate.check_styles(metrics, Options(), settings.model)
     evaluate.prepare(metrics, Options(), dataset)
 
 

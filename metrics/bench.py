@@ -12,9 +12,8 @@ from metrics.features.moments import Moments
 from metrics.features.rounding import ROUNDING
 from metrics.features.store import CHUNK, FeatureStore, cached_moments, key_of
 from metrics.generated import Worker, make_workers, network_digest, run_in_order
-from metrics.metric import Json
 from metrics.networks import weights
-from metrics.options import Options
+from metrics.options import Json, Options
 from metrics.real_images import RealSelection
 from metrics.sources import check_fit, open_held_out
 from stylegan_tf import data

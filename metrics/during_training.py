@@ -79,7 +79,7 @@ def sized(
     except (OSError, ValueError):
         kept = {}
     if asked not in kept:
-        evaluate.check_generator(metrics, options, networks.G_ema)
+        evaluate.check_styles(metrics, options, networks.model)
         bench = Bench(networks, data.open_dataset(dataset_path), options)
         sizes = fitting(metrics, bench, budget_sec)
         kept[asked] = [registry.parse(metric.name, size).name for metric, size in zip(metrics, sizes, strict=True)]

@@ -13,12 +13,11 @@ from metrics.metric import Metric, Need
 from metrics.networks import weights
 from metrics.options import Options
 from metrics.result import Result
-from stylegan_tf import data
+from stylegan_tf import data, models
 from stylegan_tf.errors import UserError
 
 if TYPE_CHECKING:
     from metrics.bench import Bench
-    from stylegan_tf.models.base import Generator
     from stylegan_tf.snapshot import Networks
 
 
@@ -51,22 +50,24 @@ def prepare(metrics: Iterable[Metric], options: Options, dataset: data.Dataset |
         weights.load_logits_kernel(options.inception)
 
 
-def check_generator(metrics: Iterable[Metric], options: Options, G: "Generator") -> None:
-    """Checks that a generator has what the metrics and the options need.
+def check_styles(metrics: Iterable[Metric], options: Options, model: str) -> None:
+    """Checks that a model has styles where the metrics or the options need them; does not import TensorFlow.
+
+    Args:
+        metrics: to be computed.
+        options: of the evaluation.
+        model: name of the model.
 
     Raises:
         UserError: names the metric and the model.
     """
-    from metrics.generated import has_styles
-
-    if has_styles(G):
+    if models.settings_type(model).has_styles:
         return
-    model = type(G).__name__
     for metric in metrics:
         if Need.STYLES in metric.needs:
-            raise UserError(f"{metric.name} needs {Need.STYLES.value} (a mapping and a synthesis network). {model} has no styles.")
+            raise UserError(f"{metric.name} needs {Need.STYLES.value} (a mapping and a synthesis network). The model {model} has none.")
     if not options.is_plain:
-        raise UserError(f"--trunc and --noise need {Need.STYLES.value}. {model} has no styles.")
+        raise UserError(f"--trunc and --noise need {Need.STYLES.value}. The model {model} has none.")
 
 
 def evaluate(
@@ -94,7 +95,7 @@ def evaluate(
     from metrics.bench import Bench
 
     metrics = list(metrics)
-    check_generator(metrics, options, networks.G_ema)
+    check_styles(metrics, options, networks.model)
     dataset = data.open_dataset(sources.find_dataset(networks.source, networks.dataset, dataset_path))
     bench = Bench(networks, dataset, options)
     results = []

@@ -15,8 +15,7 @@ import numpy as np
 
 from metrics.features.moments import FrechetReference, Moments
 from metrics.intervals import jackknife
-from metrics.metric import Score
-from metrics.real_images import AgainstReals
+from metrics.metric import AgainstReals, Score
 
 if TYPE_CHECKING:
     from metrics.bench import Bench

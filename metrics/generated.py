@@ -18,7 +18,8 @@ from metrics.features.lpips import Lpips
 from metrics.features.store import CHUNK
 from metrics.networks import weights
 from metrics.options import Options
-from stylegan_tf.models.base import Generator, StyleGenerator
+from stylegan_tf.images import to_uint8_tensor
+from stylegan_tf.models.base import Generator
 from stylegan_tf.models.weights import assign_weights, weight_arrays
 
 # Streams of random numbers that must not repeat each other.
@@ -27,11 +28,6 @@ _FEATURE_BATCH = 32  # 299x299 images; 64 gained nothing and took 200 MB more
 
 _Item = TypeVar("_Item")
 _Found = TypeVar("_Found")
-
-
-def has_styles(G: Generator) -> bool:
-    """Whether a generator has a mapping and a synthesis network."""
-    return isinstance(G, StyleGenerator)
 
 
 class Generated:
@@ -98,8 +94,8 @@ class Generated:
 
     def _draw_batch(self, z: tf.Tensor, labels: tf.Tensor | None, noise_seed: tf.Tensor) -> tf.Tensor:
         if self.options.is_plain:
-            return _to_uint8(self._full_size(self.G.sample(z, labels, lod=self.lod, noise_seed=noise_seed)))
-        return _to_uint8(self.synthesize(self.styles(z, labels), noise_seed))
+            return to_uint8_tensor(self._full_size(self.G.sample(z, labels, lod=self.lod, noise_seed=noise_seed)))
+        return to_uint8_tensor(self.synthesize(self.styles(z, labels), noise_seed))
 
     def styles(self, z: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
         """ws [N, num_ws, w_dim] of latents, truncated by the options."""
@@ -118,12 +114,6 @@ class Generated:
         """Repeats the pixels of a network that is still growing, as in training."""
         repeats = self.G.resolution // images.shape[1]
         return tf.repeat(tf.repeat(images, repeats, axis=1), repeats, axis=2) if repeats > 1 else images
-
-
-def _to_uint8(images: tf.Tensor) -> tf.Tensor:
-    """[-1, 1] to [0, 255] on the device, with the result of `stylegan_tf.images.to_uint8`."""
-    levels = tf.cast(images, tf.float32) * 127.5 + 128.0
-    return tf.cast(tf.clip_by_value(tf.where(tf.math.is_nan(levels), 0.0, levels), 0.0, 255.0), tf.uint8)
 
 
 class Worker:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metrics.intervals import of_parts
-from metrics.metric import Json, Metric, Need, Score, Value
+from metrics.metric import Metric, Need, Score, Value
+from metrics.options import Json
 
 if TYPE_CHECKING:
     from metrics.bench import Bench

@@ -15,8 +15,7 @@ import numpy as np
 
 from metrics.features.pairwise import blocks
 from metrics.intervals import Estimate, jackknife
-from metrics.metric import Score
-from metrics.real_images import AgainstReals
+from metrics.metric import AgainstReals, Score
 
 if TYPE_CHECKING:
     from metrics.bench import Bench

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from metrics.intervals import Estimate
+from metrics.options import Json
 from stylegan_tf.errors import UserError
 
 if TYPE_CHECKING:
     from metrics.bench import Bench
     from metrics.generated import Worker
-
-Json = str | int | float | bool | None  # a value of a protocol
+    from metrics.real_images import RealSelection
 
 MIN_IMAGES = 10
 MAX_IMAGES = 10_000_000  # 200 times the original's number: more is a typing error
@@ -195,3 +195,25 @@ def _count(text: str) -> int:
 def short_count(number: int) -> str:
     """50000 as "50k", 500 as "500"."""
     return f"{number // 1000}k" if number % 1000 == 0 and number else str(number)
+
+
+class AgainstReals(Metric):
+    """A metric that compares generated with real features: as many real images as generated ones, or each once ("_full")."""
+
+    has_full = True
+    needs = frozenset({Need.FEATURES, Need.REALS})
+    repeats_reals: ClassVar[bool] = False  # whether a dataset with fewer images than are generated is repeated
+
+    def select(self, bench: "Bench") -> "RealSelection":
+        """The real images."""
+        return bench.select_reals(None if self.is_full else self.num_images, repeat=self.repeats_reals)
+
+    def shared_protocol(self, bench: "Bench", selection: "RealSelection") -> dict[str, Json]:
+        """The part of the protocol that these metrics share."""
+        return {
+            **bench.feature_protocol(), "num_fakes": self.num_images, "num_reals": selection.total,
+            "mirrored_reals": bench.is_mirrored, **selection.protocol,
+        }  # fmt: skip
+
+    def request(self, bench: "Bench") -> dict[str, Json]:
+        return self.select(bench).protocol

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from stylegan_tf.errors import UserError
 
+Json = str | int | float | bool | None  # a value of a protocol
 RESIZES = ("legacy_tensorflow", "clean")
 PRECISIONS = ("float32", "bfloat16")
 CROPS = ("none", "face")

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metrics.intervals import bootstrap
-from metrics.metric import Json, Metric, Need, Score
+from metrics.metric import Metric, Need, Score
+from metrics.options import Json
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,8 +17,8 @@ import numpy as np
 
 from metrics.features.pairwise import blocks, centred, neighbour_radii, squared_distances
 from metrics.intervals import bootstrap
-from metrics.metric import Json, Score, Value
-from metrics.real_images import AgainstReals
+from metrics.metric import AgainstReals, Score, Value
+from metrics.options import Json
 from stylegan_tf.errors import UserError
 
 if TYPE_CHECKING:

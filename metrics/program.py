@@ -120,6 +120,7 @@ def _score(parsed: argparse.Namespace, metrics: list[Metric], options: Options) 
     first = read(paths[0]) if paths else None
     dataset = data.open_dataset(parsed.data) if parsed.data and first is None else None
     if first is not None:
+        evaluate.check_styles(metrics, options, first.model)
         dataset = sources.open_dataset_of(first, parsed.data)
     evaluate.prepare(metrics, options, dataset)
     command_line.import_tensorflow()

@@ -2,15 +2,11 @@
 
 import dataclasses
 import hashlib
-from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from metrics.metric import Json, Metric, Need
+from metrics.options import Json
 from stylegan_tf import data
-
-if TYPE_CHECKING:
-    from metrics.bench import Bench
 
 _MIRROR, _SAMPLE = 4, 6  # streams of random numbers; metrics/generated.py has 1 to 3, path lengths 5
 
@@ -77,25 +73,3 @@ def read(dataset: data.Dataset, selection: RealSelection, rows: slice, resolutio
     mirrored = selection.is_mirrored[rows]
     images[mirrored] = images[mirrored, :, ::-1]
     return images
-
-
-class AgainstReals(Metric):
-    """A metric that compares generated with real features: as many real images as generated ones, or each once ("_full")."""
-
-    has_full = True
-    needs = frozenset({Need.FEATURES, Need.REALS})
-    repeats_reals: ClassVar[bool] = False  # whether a dataset with fewer images than are generated is repeated
-
-    def select(self, bench: "Bench") -> RealSelection:
-        """The real images."""
-        return bench.select_reals(None if self.is_full else self.num_images, repeat=self.repeats_reals)
-
-    def shared_protocol(self, bench: "Bench", selection: RealSelection) -> dict[str, Json]:
-        """The part of the protocol that these metrics share."""
-        return {
-            **bench.feature_protocol(), "num_fakes": self.num_images, "num_reals": selection.total,
-            "mirrored_reals": bench.is_mirrored, **selection.protocol,
-        }  # fmt: skip
-
-    def request(self, bench: "Bench") -> dict[str, Json]:
-        return self.select(bench).protocol

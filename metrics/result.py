@@ -5,7 +5,7 @@ import datetime
 import json
 
 from metrics.intervals import LEVEL, Estimate
-from metrics.metric import Json
+from metrics.options import Json
 from stylegan_tf.progress_bar import format_sec
 
 

@@ -1,4 +1,4 @@
-"""Reads .npy and .npz files from elsewhere: plain numbers only, every claim of size checked before an array is made."""
+"""Reads .npy and .npz files from elsewhere: plain numbers only, sizes checked before memory is allocated."""
 
 import io
 import math
@@ -42,7 +42,7 @@ def read_npy(path: str | os.PathLike, *, max_bytes: int = MAX_BYTES, is_mapped: 
 
 
 def read_npy_bytes(content: bytes, where: str, *, max_bytes: int = MAX_BYTES) -> np.ndarray:
-    """As `read_npy`, of bytes at hand; `where` names them in messages."""
+    """As `read_npy`, from bytes in memory; `where` is their name in messages."""
     return _guarded(where, lambda: _read_array(io.BytesIO(content), len(content), max_bytes, None))
 
 
@@ -72,7 +72,7 @@ def npz_names(path: str | os.PathLike) -> list[str]:
 
 def _opened(path: Path) -> BinaryIO:
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # opening a pipe would wait for ever
+        if not stat.S_ISREG(os.stat(path).st_mode):  # opening a pipe would block
             raise UserError(f"{path} is not a file.")
         return open(path, "rb")
     except FileNotFoundError as error:
@@ -86,13 +86,13 @@ def _guarded(where: object, read):
         return read()
     except UserError:
         raise
-    except Exception as error:  # hostile headers make NumPy and zipfile fail in any way: they must end in a message
+    except Exception as error:  # hostile headers can raise any exception in NumPy and zipfile
         reason = (str(error) or type(error).__name__)[:200]
         raise UserError(f"{where} is damaged or not a NumPy file of plain numbers ({reason}).") from error
 
 
 def _read_array(file: BinaryIO, size: int, max_bytes: int, mapped_path: Path | None) -> np.ndarray:
-    """One array in .npy format out of a file of `size` bytes."""
+    """One array in .npy format from a file of `size` bytes."""
     start = file.read(8)
     if start[:6] != b"\x93NUMPY" or start[6:] not in (b"\x01\x00", b"\x02\x00"):
         raise ValueError("it does not begin as .npy files do")
@@ -116,7 +116,7 @@ def _read_array(file: BinaryIO, size: int, max_bytes: int, mapped_path: Path | N
 
 
 def _parse_header(text: str) -> tuple[np.dtype, Literal["C", "F"], tuple[int, ...]]:
-    """Type, order and shape out of a header, which no interpreter of Python gets to see."""
+    """Type, order and shape from a header, parsed without evaluating it."""
     found = _HEADER.fullmatch(text)
     if found is None:
         raise ValueError("its header does not announce an array of plain numbers")
@@ -144,7 +144,7 @@ def _read_members(file: BinaryIO, path: Path, names: Collection[str] | None, max
 
 
 def _members(file: BinaryIO, path: Path) -> dict[str, zipfile.ZipInfo]:
-    """What the directory of an archive lists, by the name of the array."""
+    """Entries of an archive's directory, by the name of the array."""
     _check_directory(file, path)
     with zipfile.ZipFile(file) as archive:
         return {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
@@ -156,4 +156,4 @@ def _check_directory(file: BinaryIO, path: Path) -> None:
     if num_bytes is None:
         raise UserError(f"{path} is not an .npz file of NumPy arrays.")
     if num_bytes > MAX_DIRECTORY_BYTES:
-        raise UserError(f"{path} lists more arrays than any file of this project.")
+        raise UserError(f"{path} lists too many arrays: its directory has more than {MAX_DIRECTORY_BYTES:,} bytes.")

@@ -1,4 +1,4 @@
-"""How every command-line program begins and ends: outputs checked first; 0 done, 2 bad input, 130 interrupted, 141 unheard."""
+"""Start and end of every program: exit codes 0 done, 2 bad input, 130 interrupted, 141 output closed; checks of output files."""
 
 import contextlib
 import os
@@ -11,11 +11,11 @@ from typing import TextIO
 
 from stylegan_tf.errors import UserError
 
-_UNHEARD = 128 + 13  # as the shell counts programs that SIGPIPE ended
+_OUTPUT_CLOSED = 128 + 13  # the shell's exit code of programs that SIGPIPE ended
 
 
 def run(main: Callable[[Sequence[str]], int | None], argv: Sequence[str] | None = None) -> int:
-    """Runs `main(argv)` and turns what a user can put right into a message instead of a traceback.
+    """Runs `main(argv)` and turns errors that a user can correct into a message instead of a traceback.
 
     Args:
         main: takes the arguments without the program name, returns an exit code (None means 0).
@@ -27,19 +27,19 @@ def run(main: Callable[[Sequence[str]], int | None], argv: Sequence[str] | None 
     """
     try:
         code = _ending(main, sys.argv[1:] if argv is None else argv)
-        _flush_output()  # here, not when the interpreter ends, where a reader that is gone can only be complained of
+        _flush_output()  # not when the interpreter ends: an error about a closed output could not be handled there
         return code
     except SystemExit:  # how argparse ends, after --help too
         try:
             _flush_output()
         except BrokenPipeError:
             _discard_output()
-            return _UNHEARD
+            return _OUTPUT_CLOSED
         raise
     except BrokenPipeError:
         if not _discard_output():
             raise
-        return _UNHEARD
+        return _OUTPUT_CLOSED
 
 
 def _ending(main: Callable[[Sequence[str]], int | None], argv: Sequence[str]) -> int:
@@ -59,7 +59,7 @@ def _flush_output() -> None:
 
 
 def _discard_output() -> bool:
-    """Points what has no reader to nowhere, so that its buffer can be emptied; False where both outputs are read."""
+    """Redirects outputs without a reader to /dev/null, so that their buffers can be flushed; False where both outputs have one."""
     unheard = [stream for stream in (sys.stdout, sys.stderr) if stream is not None and _is_unheard(stream)]
     for stream in unheard:
         nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -71,7 +71,7 @@ def _discard_output() -> bool:
 def _is_unheard(stream: TextIO) -> bool:
     try:
         stream.flush()
-        poll = select.poll()  # what is not buffered can be flushed all the same
+        poll = select.poll()  # flushing an empty buffer succeeds even without a reader
         poll.register(stream.fileno(), 0)
         return any(event & select.POLLERR for _, event in poll.poll(0))
     except BrokenPipeError:
@@ -81,7 +81,7 @@ def _is_unheard(stream: TextIO) -> bool:
 
 
 def import_tensorflow() -> None:
-    """Imports TensorFlow without what its C++ side writes to stderr meanwhile (no CUDA here, oneDNN is on, ...).
+    """Imports TensorFlow without the messages that its C++ code writes to stderr (no CUDA drivers, oneDNN is on, ...).
 
     Nor does it warn afterwards of functions that are traced again, which a program's user can do nothing about.
     Programs call this once their arguments are checked. An import that fails raises as ever.
@@ -95,7 +95,7 @@ def import_tensorflow() -> None:
 
 @contextlib.contextmanager
 def silenced_stderr() -> Iterator[None]:
-    """Sends file descriptor 2 to nowhere: what C++ code writes does not pass through sys.stderr."""
+    """Redirects file descriptor 2 to /dev/null: output of C++ code does not pass through sys.stderr."""
     sys.stderr.flush()
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -109,20 +109,20 @@ def silenced_stderr() -> Iterator[None]:
 
 
 def check_output(path: str | os.PathLike) -> Path:
-    """Refuses, before anything slow, a file that could not be written.
+    """Refuses a file that cannot be written, before slow work begins.
 
     Raises:
-        UserError: its folder does not exist or takes no files, or `path` is a folder or a device.
+        UserError: its folder does not exist or is not writable, or `path` is a folder or a device.
     """
     path = Path(path)
     try:
         if path.is_dir():
             raise UserError(f"{path} is a folder. Expected the name of a file to write.")
         if path.exists() and not path.is_file():  # such as /dev/null, which the finished file would replace
-            raise UserError(f"{path} is no ordinary file. Expected the name of a file to write.")
+            raise UserError(f"{path} is not a regular file. Expected the name of a file to write.")
         if not path.parent.is_dir():
             raise UserError(f"The folder {path.parent} does not exist.")
-        # Permissions do not tell: root may write everywhere, but not in /proc. The name is as long as that of `atomic_path`.
+        # Permissions are not enough: root may write everywhere, but not in /proc. The name is as long as that of `atomic_path`.
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.stem}-", suffix=f".partial{path.suffix}"):
             pass
     except OSError as error:

@@ -2,11 +2,11 @@
 
 
 class UserError(ValueError):
-    """Something the user can put right. The command-line programs print the message and exit with 2."""
+    """An error that the user can correct. The command-line programs print its message and exit with 2."""
 
 
 class MissingFileError(UserError, FileNotFoundError):
-    """A file or folder that should be there is not."""
+    """A file or folder does not exist."""
 
     # OSError's own __str__ would print "None" for a message without errno.
     def __str__(self) -> str:

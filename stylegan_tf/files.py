@@ -1,4 +1,4 @@
-"""Files that are either whole or not there: written under a temporary name, synced, renamed."""
+"""Atomic writes: a file is written under a temporary name, synced and renamed, so that it is never incomplete."""
 
 import contextlib
 import os

@@ -21,7 +21,7 @@ def load(path: str | os.PathLike, *, dtype: str | None = None) -> "Networks":
 
     Args:
         path: a snapshot of ours, an official StyleGAN 1 pickle, or a run folder (its latest snapshot is read).
-        dtype: compute policy of the networks, "float32" unless told, or "mixed_bfloat16".
+        dtype: compute policy of the networks, "float32" if None, or "mixed_bfloat16".
 
     Raises:
         MissingFileError: no such file, or a folder without snapshots.
@@ -66,6 +66,18 @@ def runs(outdir: str | os.PathLike) -> list[Path]:
     outdir = Path(outdir)
     found = [path for path in outdir.iterdir() if path.is_dir() and re.match(r"\d{5}-", path.name)] if outdir.is_dir() else []
     return sorted(found, key=lambda path: path.name)
+
+
+def newest_run(outdir: str | os.PathLike) -> Path:
+    """The newest run folder in `outdir` that holds a snapshot.
+
+    Raises:
+        MissingFileError: there is none.
+    """
+    for run in reversed(runs(outdir)):
+        if snapshots_of(run):
+            return run
+    raise MissingFileError(f"No run folder in {outdir} holds a network snapshot. Name the network: --network PKL.")
 
 
 def snapshots_of(run_dir: str | os.PathLike) -> list[Path]:

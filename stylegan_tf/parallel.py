@@ -18,7 +18,7 @@ def parallel_map(function: Callable[[_In], _Out], items: Iterable[_In], workers:
     Args:
         function: called in worker threads. Decoding and resizing let other threads run.
         items: taken only a little ahead of the results.
-        workers: threads; None takes one for each processor.
+        workers: threads; None for one for each processor.
     """
     workers = workers or os.cpu_count() or 1
     if workers == 1:

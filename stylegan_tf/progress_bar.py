@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 _T = TypeVar("_T")
 _LINE_SEC = 10.0  # between two plain lines
-_BAR_SEC = 0.25  # between two looks of the bar: a call for every item would cost more than some items do
+_BAR_SEC = 0.25  # between two updates of the bar: a call for every item would cost more than some items do
 
 
 def track(iterable: Iterable[_T], total: int | None = None, label: str = "", *, unit: str = "images") -> Iterator[_T]:
@@ -16,7 +16,7 @@ def track(iterable: Iterable[_T], total: int | None = None, label: str = "", *, 
 
     Args:
         iterable: anything; its items are handed on untouched.
-        total: number of items; None takes `len(iterable)` where there is one, and shows no remaining time otherwise.
+        total: number of items; None for `len(iterable)`; without a length no remaining time is shown.
         label: what is being done, such as "Writing records".
         unit: what is being counted.
     """
@@ -29,7 +29,7 @@ def track(iterable: Iterable[_T], total: int | None = None, label: str = "", *, 
 
 
 class Progress:
-    """The same for work that is done elsewhere: `with Progress(100, "Reading") as progress: ... progress.advance()`.
+    """The same as a context manager: `with Progress(100, "Reading") as progress: ... progress.advance()`.
 
     `advance` may be called from any thread.
     """
@@ -75,7 +75,7 @@ class Progress:
             self._print(f"{self.done}{f' of {self.total}' if self.total else ''} {self.unit}, {self._rate(elapsed_sec)}{left}")
 
     def _left_sec(self, now: float) -> float:
-        """From when the first items were done: what came before them (networks read, graphs traced) comes once."""
+        """Time since the first items were done: the work before them (reading networks, tracing) happens once."""
         first_at, first_done = self._first
         return (self.total - self.done) * (now - first_at) / (self.done - first_done)
 
@@ -98,7 +98,7 @@ class Progress:
 
 
 def format_sec(seconds: float) -> str:
-    """A duration as the tick line writes it: 42s, 3m 10s, 2h 05m 00s, 1d 02h 03m."""
+    """A duration as in the tick line: 42s, 3m 10s, 2h 05m 00s, 1d 02h 03m."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole}s"

@@ -1,7 +1,7 @@
 """Ranges of settings, stated where a setting is declared: `fade_kimg: NotNegative = 600.0`."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 INFINITY = float("inf")
 MAX_WIDTH = 1 << 24  # of a layer; the arrays in a file limit it further, since they cannot be larger than the file
@@ -62,4 +62,4 @@ Count = Annotated[int, Range(1, MAX_WIDTH)]
 CountOrZero = Annotated[int, Range(0, MAX_WIDTH)]
 Seed = Annotated[int, Range(0, 2_000_000_000)]  # TensorFlow's stateless generators take int32
 Resolution = Annotated[int, PowerOfTwo()]
-Channels = Annotated[int, Range(1, 4)]
+Channels = Literal[1, 3, 4]  # grey, RGB, RGBA

@@ -86,5 +86,9 @@ def num_layers(resolution: int) -> int:
 
 
 def num_features(stage: int, *, fmap_base: int, fmap_decay: float, fmap_max: int) -> int:
-    """Feature maps at stage s = log2(resolution) - 1: min(fmap_base / 2^(s * decay), fmap_max)."""
-    return min(int(fmap_base / 2.0 ** (stage * fmap_decay)), fmap_max)
+    """Feature maps at stage s = log2(resolution) - 1: min(fmap_base / 2^(s * decay), fmap_max); UserError where that is below 1."""
+    number = min(int(fmap_base / 2.0 ** (stage * fmap_decay)), fmap_max)
+    if number < 1:
+        side = 2 ** (stage + 1)
+        raise UserError(f"fmap_base = {fmap_base} and fmap_decay = {fmap_decay:g} leave no feature maps at {side}x{side}.")
+    return number

@@ -147,12 +147,15 @@ class NetworkSettings:
 @dataclass(frozen=True)
 class TrainingSettings:
     """One training run, whole. A model's own settings derive from this, add `G` and `D`, those of its networks, and its rules.
+    `G` has z_dim.
 
     Class attributes:
         grows: whether the networks work at any level of detail.
+        has_styles: whether the generator is a `models.base.StyleGenerator`; its settings then have w_dim and num_ws(resolution).
     """
 
     grows: ClassVar[bool] = False
+    has_styles: ClassVar[bool] = False
 
     name: str  # name of the preset, as in config.py
     model: str = ""  # name of the model (models/__init__.py lists them); each model's settings fix it

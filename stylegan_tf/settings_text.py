@@ -32,7 +32,7 @@ def from_plain(kind: type[T], values: Mapping[str, Any], prefix: str = "") -> T:
     """The inverse of `to_plain`: fields that are missing get their defaults.
 
     Raises:
-        UserError: an unknown name, or a value of another type or outside of its range.
+        UserError: an unknown name, a missing field that has no default, or a value of another type or outside of its range.
     """
     if not isinstance(values, Mapping):
         raise UserError(f"{prefix.rstrip('.') or 'Settings'} must be a dictionary. Received: {type(values).__name__}")
@@ -46,6 +46,9 @@ def from_plain(kind: type[T], values: Mapping[str, Any], prefix: str = "") -> T:
             arguments[name] = from_plain(hints[name], value, f"{prefix}{name}.")
         else:
             arguments[name] = _checked(value, hints[name], f"{prefix}{name}")
+    for field in dataclasses.fields(kind):
+        if field.name not in arguments and field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+            raise UserError(f"{prefix}{field.name} is missing.")
     return kind(**arguments)
 
 
@@ -103,6 +106,8 @@ def override(settings: T, assignments: Iterable[str]) -> T:
             raise UserError(f"--set expects name=value, such as schedule.fade_kimg=60. Received: {assignment}")
         if name in RENAMED:
             raise UserError(f"{name} is called {' and '.join(RENAMED[name])} now. Try --set {RENAMED[name][0]}={text}")
+        if name == "model":
+            raise UserError(f"A preset fixes its model. Choose a preset of the model {text} in its place: --preset NAME.")
         settings = _replaced(settings, name.split("."), text, name)
     return settings
 

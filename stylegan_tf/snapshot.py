@@ -1,8 +1,9 @@
 """The three networks of a run, built from what a file holds and written to one; training states as files."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 import stylegan_tf
@@ -41,10 +42,9 @@ def build_networks(model: str, settings: Mapping[str, Any], shape: Mapping[str, 
         model: name of the model.
         settings: of "G", "D" and "G_ema".
         shape: resolution, channels and label_size.
-        dtype: compute policy, "float32" unless told.
+        dtype: compute policy, "float32" if None.
     """
-    found = models.find(model)
-    kinds = {"G": found.Generator, "D": found.Discriminator, "G_ema": found.Generator}
+    kinds = _network_types(model)
     return {name: kinds[name](settings[name], **shape, dtype=dtype, name=name) for name in NAMES}
 
 
@@ -53,25 +53,18 @@ def make_networks(contents: SnapshotContents, *, dtype: str | None = None) -> Ne
 
     Args:
         contents: what was read.
-        dtype: compute policy of the networks, "float32" unless told.
+        dtype: compute policy of the networks, "float32" if None.
 
     Raises:
         UserError: settings and arrays do not fit each other; no network is built then.
     """
-    settings = {name: getattr(contents, name).settings for name in NAMES}
-    arrays = {name: getattr(contents, name).weights for name in NAMES}
-    found, shape = models.find(contents.model), asdict(contents.shape)
-    try:
-        for name in NAMES:
-            kind = found.Discriminator if name == "D" else found.Generator
-            check_weights(arrays[name], weight_shapes(lambda kind=kind, name=name: kind(settings[name], **shape)), name)
-        networks = build_networks(contents.model, settings, shape, dtype)
-        for name, network in networks.items():
-            assign_weights(network, arrays[name])
-    except ValueError as error:
-        raise UserError(f"{contents.source} is not a whole network snapshot: {error} Try an older snapshot.") from error
     about = {name: getattr(contents, name) for name in ("model", "nimg", "lod", "dataset", "config", "source")}
-    return Networks(**networks, **about)
+    return Networks(**_built(contents, NAMES, dtype), **about)
+
+
+def make_generator(contents: SnapshotContents, *, dtype: str | None = None) -> Generator:
+    """Builds G_ema alone, as `make_networks` does: a third of the time and memory."""
+    return _built(contents, ("G_ema",), dtype)["G_ema"]
 
 
 def load_networks(path: str | os.PathLike, *, dtype: str | None = None) -> Networks:
@@ -122,3 +115,23 @@ def load_state(path: str | os.PathLike) -> dict[str, Any]:
     if not isinstance(state, dict):
         raise UserError(f"{path} is not a whole training state. Start from a network snapshot instead.")
     return state
+
+
+def _built(contents: SnapshotContents, names: Sequence[str], dtype: str | None) -> dict[str, Network]:
+    """The networks of these names with their weights; the weights of all are checked before the first is built."""
+    kinds, shape = _network_types(contents.model), asdict(contents.shape)
+    stored = {name: getattr(contents, name) for name in names}
+    try:
+        for name, network in stored.items():
+            check_weights(network.weights, weight_shapes(partial(kinds[name], network.settings, **shape)), name)
+        networks = {name: kinds[name](stored[name].settings, **shape, dtype=dtype, name=name) for name in names}
+        for name, network in networks.items():
+            assign_weights(network, stored[name].weights)
+    except (ValueError, ArithmeticError) as error:
+        raise UserError(f"{contents.source} does not contain whole networks: {error}") from error
+    return networks
+
+
+def _network_types(model: str) -> dict[str, type[Network]]:
+    found = models.find(model)
+    return {"G": found.Generator, "D": found.Discriminator, "G_ema": found.Generator}

@@ -1,4 +1,4 @@
-"""The claimed size of a zip archive's directory: zipfile makes an object of every entry, so it is asked for before zipfile is."""
+"""The size of a zip archive's directory, read before zipfile opens it: zipfile makes an object of every entry."""
 
 import os
 import struct
@@ -11,7 +11,7 @@ _LOCATOR_64 = struct.Struct("<4sLQL")
 
 
 def directory_bytes(file: BinaryIO) -> int | None:
-    """Bytes of the directory as zipfile would believe them: the 64-bit record in front of the end record counts where there is one.
+    """Bytes of the directory as zipfile reads them: from the 64-bit record before the end record where there is one.
 
     Returns:
         None for a file that is no zip archive, a cut one, or one whose 64-bit record lies elsewhere.

@@ -104,7 +104,7 @@ def test_a_reader_that_is_gone_ends_a_program_quietly(size, stream, end, unbuffe
     ("path", "message"),
     [
         (".", "is a folder"),
-        ("/dev/null", "no ordinary file"),  # a finished file is renamed onto it
+        ("/dev/null", "not a regular file"),  # a finished file is renamed onto it
         ("none/a.gif", "The folder none does not exist"),
         ("/proc/a.gif", "cannot be written"),
         ("a" * 250 + ".gif", "cannot be written"),  # a name for the finished file, not for the unfinished one

@@ -1,4 +1,4 @@
-"""generate.py from the command line: what each command writes, and what it says where something cannot be."""
+"""generate.py from the command line: what each command writes, and what it refuses."""
 
 import json
 import os
@@ -6,13 +6,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
 
 import generate
-from stylegan_tf import command_line, snapshot
-from stylegan_tf.inference.latents import latents_from_seeds
+from stylegan_tf import command_line, safe_pickle, snapshot
+from stylegan_tf.images import to_uint8
+from stylegan_tf.inference.latents import classes_from_seeds, latents_from_seeds, one_hot
+from stylegan_tf.legacy import unpickler
+from tests import tiny_model
 from tests.inference.small_network import small_discriminator, small_generator
 from tests.legacy.official_files import official_bytes
 
@@ -42,15 +46,30 @@ def run(*arguments):
 
 
 def refused(capsys, *arguments):
-    """The one line that a command ends with."""
+    """The error message of a command."""
     assert command_line.run(generate.main, [str(argument) for argument in arguments]) == 2
     message = capsys.readouterr().err.strip().splitlines()[-1]
     assert message.startswith("error: ")
     return message
 
 
+def forbid_building(monkeypatch):
+    monkeypatch.setattr(snapshot, "make_generator", lambda *_, **__: pytest.fail("the network was built"))
+
+
 def names(folder):
     return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.fixture(params=[0, 3])
+def without_styles(tmp_path, monkeypatch, request):
+    """A snapshot of a model that has no styles, unconditional and conditional."""
+    tiny_model.register(monkeypatch)
+    from tests.tiny_model.model import networks
+
+    G, D = networks(label_size=request.param)
+    snapshot.save_networks(tmp_path / "tiny.pkl", snapshot.Networks(G, D, G, model="tiny"))
+    return str(tmp_path / "tiny.pkl"), G
 
 
 def test_help_is_quick_and_needs_no_tensorflow():
@@ -65,7 +84,7 @@ def test_images_of_seeds(network, tmp_path, capsys):
     latents = tmp_path / "l.npz"
     run("images", "--network", network, "--seeds", "3,5-6", "--trunc", "1", "--outdir", tmp_path / "out", "--save-latents", latents)
     assert names(tmp_path / "out") == ["seed0003.png", "seed0005.png", "seed0006.png"]
-    assert "3 pictures of 8x8" in capsys.readouterr().out
+    assert "3 images of 8x8" in capsys.readouterr().out
     kept = np.load(latents)
     np.testing.assert_array_equal(kept["z"], latents_from_seeds([3, 5, 6], 4))
     assert kept["w"].shape == (3, 4, 5)
@@ -74,11 +93,91 @@ def test_images_of_seeds(network, tmp_path, capsys):
     for number, seed in enumerate((3, 5, 6)):
         expected = np.asarray(Image.open(tmp_path / "out" / f"seed{seed:04d}.png")).astype(int)
         for folder in ("z", "w"):
-            drawn = np.asarray(Image.open(tmp_path / folder / f"{number:04d}.png"))
-            assert np.abs(drawn - expected).max() <= 1
+            written = np.asarray(Image.open(tmp_path / folder / f"{number:04d}.png"))
+            assert np.abs(written - expected).max() <= 1
 
 
-def test_sheets(network, tmp_path):
+def test_images_of_a_model_without_styles(without_styles, tmp_path):
+    network, G = without_styles
+    out = tmp_path / "out"
+    run("images", "--network", network, "--seeds", "3,5-6", "--outdir", out, "--save-latents", tmp_path / "z.npz", "--batch", "2")
+    z = latents_from_seeds([3, 5, 6], 4)
+    np.testing.assert_array_equal(np.load(tmp_path / "z.npz")["z"], z)
+    labels = one_hot(classes_from_seeds([3, 5, 6], 3), 3) if G.label_size else None
+    expected = to_uint8(G.sample(z, labels).numpy()).astype(int)
+    assert len(names(out)) == 3
+    for name, image in zip(names(out), expected, strict=True):
+        assert np.abs(np.asarray(Image.open(out / name)) - image).max() <= 1
+    run("images", "--network", network, "--latents", tmp_path / "z.npz", "--grid", "3x1", "--outdir", tmp_path / "grid")
+    assert Image.open(tmp_path / "grid/grid.png").size == (24, 8)
+    run("interpolate", "--network", network, "--seeds", "0-3", "--frames", "3", "--grid", "2x1", "--output", tmp_path / "walk.gif")
+    with Image.open(tmp_path / "walk.gif") as video:
+        assert (video.n_frames, video.size) == (6, (256, 128))
+    run("export", "--network", network, "--output", tmp_path / "model")
+    run("export", "--network", network, "--format", "keras", "--output", tmp_path / "model")
+    np.testing.assert_allclose(keras.saving.load_model(tmp_path / "model.keras")(z, labels), G.sample(z, labels), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (["images", "--seeds", "1", "--trunc", "0.5"], "--trunc"),
+        (["images", "--seeds", "1", "--trunc-cutoff", "2"], "--trunc-cutoff"),
+        (["images", "--seeds", "1", "--noise", "none"], "--noise"),
+        (["images", "--w", "w.npy"], "--w"),
+        (["interpolate", "--output", "a.gif", "--trunc", "1"], "--trunc"),
+        (["interpolate", "--output", "a.gif", "--w", "w.npy"], "--w"),
+        (["interpolate", "--output", "a.gif", "--space", "w"], "--space w"),
+        (["export", "--truncation", "0.5"], "--truncation"),
+        (["style-mixing"], "Style mixing"),
+        (["truncation"], "Truncation"),
+        (["noise"], "The noise figure"),
+        (["figures"], "The set of figures"),
+        (["project", "--target", "image.png", "--distance", "pixels"], "Projection"),
+    ],
+)
+@pytest.mark.parametrize("without_styles", [0], indirect=True)
+def test_what_needs_styles_is_refused_by_name(without_styles, tmp_path, monkeypatch, capsys, arguments, what):
+    forbid_building(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    np.save("w.npy", np.zeros((2, 5)))
+    Image.new("RGB", (8, 8)).save("image.png")
+    expected = f"error: {what} needs a model with styles; {without_styles[0]} contains a network of the model tiny, which has none."
+    assert refused(capsys, *arguments, "--network", without_styles[0]) == expected
+    assert names(tmp_path) == ["image.png", "tiny.pkl", "w.npy"]
+
+
+@pytest.mark.parametrize("without_styles", [0], indirect=True)
+def test_a_model_that_does_not_grow_has_one_resolution(without_styles, capsys):
+    assert "omit --lod" in refused(capsys, "images", "--seeds", "1", "--lod", "1", "--network", without_styles[0])
+
+
+@pytest.mark.parametrize("command", ["images", "interpolate", "truncation", "project"])
+@pytest.mark.parametrize("is_official", [False, True])
+def test_a_network_file_is_read_once(network, tmp_path, monkeypatch, command, is_official):
+    if is_official:
+        network = tmp_path / "official.pkl"
+        network.write_bytes(official_bytes())
+    read, paths = safe_pickle.read_pickle, []
+
+    def count(path, **options):
+        paths.append(str(path))
+        return read(path, **options)
+
+    monkeypatch.setattr(safe_pickle, "read_pickle", count)
+    monkeypatch.setattr(unpickler, "read_pickle", count)
+    Image.new("RGB", (8, 8)).save(tmp_path / "image.png")
+    options = {
+        "images": ["--seeds", "1", "--outdir", tmp_path],
+        "interpolate": ["--seeds", "0-1", "--frames", "1", "--output", tmp_path / "walk.gif"],
+        "truncation": ["--seeds", "1", "--psis", "1", "--outdir", tmp_path],
+        "project": ["--target", tmp_path / "image.png", "--distance", "pixels", "--steps", "1", "--video", "none", "--outdir", tmp_path],
+    }
+    run(command, "--network", network, *options[command])
+    assert paths == [str(network)]
+
+
+def test_grids(network, tmp_path):
     run("images", "--network", network, "--seeds", "0-4", "--outdir", tmp_path / "one", "--grid")
     assert names(tmp_path / "one") == ["grid.png"]
     assert Image.open(tmp_path / "one/grid.png").size == (24, 16)
@@ -87,8 +186,8 @@ def test_sheets(network, tmp_path):
 
 
 def test_conditional_networks(conditional, tmp_path, capsys):
-    run("images", "--network", conditional, "--seeds", "0-3", "--outdir", tmp_path / "drawn")
-    assert all("-class" in name for name in names(tmp_path / "drawn"))
+    run("images", "--network", conditional, "--seeds", "0-3", "--outdir", tmp_path / "out")
+    assert all("-class" in name for name in names(tmp_path / "out"))
     for text in ("1", "dress"):
         run("images", "--network", conditional, "--seeds", "0", "--class", text, "--outdir", tmp_path / text)
         assert names(tmp_path / text) == ["seed0000-class1.png"]
@@ -98,7 +197,7 @@ def test_conditional_networks(conditional, tmp_path, capsys):
     run("interpolate", "--network", conditional, "--seeds", "0-1", "--frames", "2", "--output", tmp_path / "walk.gif")
 
 
-def test_half_grown_networks_draw_where_training_stood(tmp_path):
+def test_images_of_half_grown_networks_have_their_size(tmp_path):
     path = save(tmp_path / "half.pkl", lod=1.0, channels=4)
     run("images", "--network", path, "--seeds", "0", "--outdir", tmp_path / "out")
     picture = Image.open(tmp_path / "out/seed0000.png")
@@ -107,10 +206,10 @@ def test_half_grown_networks_draw_where_training_stood(tmp_path):
     assert Image.open(tmp_path / "full/seed0000.png").size == (8, 8)
 
 
-def test_half_grown_networks_are_no_keras_files(tmp_path, capsys):  # loaded again, they drew through layers that were never trained
+def test_half_grown_networks_are_not_exported_to_keras(tmp_path, capsys):  # loaded again, they ran layers that were never trained
     path = save(tmp_path / "half.pkl", lod=1.0)
     message = refused(capsys, "export", "--network", path, "--format", "keras", "--output", tmp_path / "model")
-    assert "stands at lod 1" in message
+    assert "is at lod 1" in message
     assert "--format savedmodel" in message
 
 
@@ -121,19 +220,19 @@ def test_official_pickles_and_run_folders(network, tmp_path):
     assert names(tmp_path / "out") == names(tmp_path / "folder") == ["seed0000.png"]
 
 
-def test_without_a_network_the_newest_run_is_drawn_with(network, tmp_path, monkeypatch, capsys):
+def test_without_a_network_the_newest_run_is_used(network, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert "Say which network: --network" in refused(capsys, "images", "--seeds", "0")
+    assert "Name the network: --network" in refused(capsys, "images", "--seeds", "0")
     for name in ("00001-old", "00002-new", "00003-begun", "notes"):
         (tmp_path / "results" / name).mkdir(parents=True)
-    assert "Say which network: --network" in refused(capsys, "images", "--seeds", "0")
+    assert "Name the network: --network" in refused(capsys, "images", "--seeds", "0")
     for name in ("00001-old", "00002-new", "notes"):
         (tmp_path / "results" / name / "network-snapshot-000010.pkl").write_bytes(Path(network).read_bytes())
     capsys.readouterr()
     assert command_line.run(generate.main, ["images", "--seeds", "0", "--lod", "2"]) == 2
     captured = capsys.readouterr()
     assert captured.out == f"--network {Path('results', '00002-new')}\n"
-    assert "beyond 4x4" in captured.err  # it was read
+    assert "is from 1 to 0" in captured.err  # it was read
 
 
 def test_figures(network, tmp_path):
@@ -149,14 +248,14 @@ def test_figures(network, tmp_path):
 
 
 @pytest.mark.parametrize("space", ["z", "w"])
-def test_walks(network, tmp_path, space):
+def test_interpolations(network, tmp_path, space):
     output = tmp_path / "walk.gif"
     run("interpolate", "--network", network, "--seeds", "0-3", "--frames", "3", "--grid", "2x1", "--space", space, "--output", output)
     with Image.open(output) as video:
         assert (video.n_frames, video.size) == (6, (256, 128))
 
 
-def test_a_walk_from_file_to_file(network, tmp_path):
+def test_an_interpolation_from_file_to_file(network, tmp_path):
     for seed in (3, 4):
         run("images", "--network", network, "--seeds", seed, "--outdir", tmp_path, "--save-latents", tmp_path / f"{seed}.npz")
     output = tmp_path / "walk.webp"
@@ -165,8 +264,8 @@ def test_a_walk_from_file_to_file(network, tmp_path):
         assert video.n_frames == 4
         for frame, seed in ((0, 3), (2, 4)):
             video.seek(frame)
-            drawn = np.asarray(video.convert("RGB").resize((8, 8), Image.Resampling.BOX)).astype(int)
-            assert np.abs(drawn - np.asarray(Image.open(tmp_path / f"seed{seed:04d}.png"))).mean() < 20  # .webp loses a little
+            shown = np.asarray(video.convert("RGB").resize((8, 8), Image.Resampling.BOX)).astype(int)
+            assert np.abs(shown - np.asarray(Image.open(tmp_path / f"seed{seed:04d}.png"))).mean() < 20  # .webp loses a little
 
 
 def test_project(network, tmp_path, capsys):
@@ -177,7 +276,7 @@ def test_project(network, tmp_path, capsys):
     assert "after 5 steps" in capsys.readouterr().out
     run("images", "--network", network, "--w", tmp_path / "proj/projected.npz", "--outdir", tmp_path / "again")
     message = refused(capsys, "project", "--network", network, "--target", tmp_path / "seed0007.png", "--outdir", tmp_path / "proj")
-    assert "LPIPS needs pictures of at least 16x16" in message
+    assert "LPIPS needs images of at least 16x16" in message
 
 
 def test_a_plugged_in_distance_is_asked_for_by_name(network, tmp_path, monkeypatch):
@@ -194,16 +293,14 @@ def test_a_plugged_in_distance_is_asked_for_by_name(network, tmp_path, monkeypat
     assert asked == [("pixels", "f")]
 
 
-def test_wrong_weights_of_lpips_are_said_before_anything_is_written(tmp_path, monkeypatch, capsys):
-    from stylegan_tf import loading
-
+def test_wrong_weights_of_lpips_are_refused_before_anything_is_written(tmp_path, monkeypatch, capsys):
     path = save(tmp_path / "network.pkl", resolution=16)
     Image.new("RGB", (16, 16)).save(tmp_path / "photo.png")
     (tmp_path / "wrong.npz").write_text("hello")
-    monkeypatch.setattr(loading, "load", lambda *_, **__: pytest.fail("the network was loaded"))
+    forbid_building(monkeypatch)
     outdir = tmp_path / "proj"
-    wish = ["project", "--network", path, "--target", tmp_path / "photo.png", "--lpips", tmp_path / "wrong.npz", "--outdir", outdir]
-    assert command_line.run(generate.main, [str(argument) for argument in wish]) == 2
+    arguments = ["project", "--network", path, "--target", tmp_path / "photo.png", "--lpips", tmp_path / "wrong.npz", "--outdir", outdir]
+    assert command_line.run(generate.main, [str(argument) for argument in arguments]) == 2
     assert "wrong.npz" in capsys.readouterr().err  # and the ways to get the right ones
     assert not outdir.exists()
 
@@ -219,15 +316,15 @@ def test_export(network, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["images"], "one of --seeds LIST, --latents FILE or --w FILE"),
-        (["images", "--seeds", "1", "--w", "x.npy"], "one of --seeds LIST"),
-        (["images", "--seeds", "9-1"], "runs backwards"),
+        (["images"], "by one of --seeds LIST, --latents FILE or --w FILE"),
+        (["images", "--seeds", "1", "--w", "x.npy"], "by one of --seeds LIST"),
+        (["images", "--seeds", "9-1"], "end is below its start"),
         (["images", "--seeds", ""], "seeds must look like"),  # once a traceback, as the next two
         (["images", "--latents", ""], "is not a file"),
         (["images", "--w", ""], "is not a file"),
         (["images", "--w", "/dev/null"], "is not a file"),
-        (["images", "--w", "x.npy", "--trunc", "0.5"], "leave out --trunc,"),
-        (["images", "--w", "x.npy", "--trunc-cutoff", "2", "--class", "1"], "leave out --trunc-cutoff and --class,"),
+        (["images", "--w", "x.npy", "--trunc", "0.5"], "omit --trunc,"),
+        (["images", "--w", "x.npy", "--trunc-cutoff", "2", "--class", "1"], "omit --trunc-cutoff and --class,"),
         (["images", "--seeds", "1", "--network", "none.pkl"], "none.pkl does not exist"),
         (["images", "--seeds", "1", "--batch", "0"], "--batch must be from 1"),
         (["images", "--seeds", "1", "--lod", "9"], "--lod must be from 0"),
@@ -242,23 +339,23 @@ def test_export(network, tmp_path, capsys):
         (["images", "--seeds", "1", "--save-latents", ""], "writes z and w as .npz"),
         (["images", "--seeds", "1", "--save-latents", "x.npy"], "writes z and w as .npz"),
         (["style-mixing", "--rows", "x"], "must look like"),
-        (["style-mixing", "--styles", "4-2"], "runs backwards"),
+        (["style-mixing", "--styles", "4-2"], "end is below its start"),
         (["truncation", "--psis", "a"], "psis must be numbers"),
         (["noise", "--samples", "1"], "--samples must be"),
         (["noise", "--crop", "1,2"], "--crop is top,bottom,left,right"),
-        (["interpolate", "--seeds", "1"], "cannot be dealt"),
-        (["interpolate", "--seeds", "0-2", "--grid", "2x1"], "cannot be dealt"),
+        (["interpolate", "--seeds", "1"], "cannot be split"),
+        (["interpolate", "--seeds", "0-2", "--grid", "2x1"], "cannot be split"),
         (["interpolate", "--output", "walk.avi"], ".mp4, .gif, .webp"),
         (["interpolate", "--output", "/proc/w.gif"], "/proc/w.gif cannot be written"),  # root has every permission there
         (["interpolate", "--seeds", "0-999999", "--frames", "100000"], "at most 100,000 frames and seeds"),
-        (["interpolate", "--seeds", "0-9999", "--grid", "50x50"], "1,024 pictures in a frame"),
-        (["interpolate", "--w", "x.npy", "--seeds", "0-7"], "leave out --seeds"),
-        (["interpolate", "--w", "x.npy", "--trunc", "1"], "leave out --trunc,"),
+        (["interpolate", "--seeds", "0-9999", "--grid", "50x50"], "1,024 images in a frame"),
+        (["interpolate", "--w", "x.npy", "--seeds", "0-7"], "omit --seeds"),
+        (["interpolate", "--w", "x.npy", "--trunc", "1"], "omit --trunc,"),
         (["interpolate", "--w", "none.npy"], "none.npy does not exist"),
         (["interpolate", "--frames", "0"], "--frames must be at least 1"),
         (["project", "--target", "none.jpg"], "none.jpg does not exist"),
         (["project", "--target", "/dev/null"], "/dev/null is not a file"),
-        (["project", "--target", __file__], "cannot be read as a picture"),
+        (["project", "--target", __file__], "cannot be read as an image"),
         (["project", "--target", "x", "--steps", "0"], "--steps must be"),
         (["export", "--format", "keras", "--images", "uint8"], "for --format savedmodel"),
         (["export", "--format", "keras", "--lod", "1"], "--lod is for --format savedmodel"),  # had no effect
@@ -267,10 +364,8 @@ def test_export(network, tmp_path, capsys):
         (["export", "--output", "none/model"], "does not exist"),
     ],
 )
-def test_what_cannot_be_is_said_before_the_network_is_loaded(network, tmp_path, monkeypatch, capsys, arguments, message):
-    from stylegan_tf import loading
-
-    monkeypatch.setattr(loading, "load", lambda *_, **__: pytest.fail("the network was loaded"))
+def test_impossible_options_are_refused_before_the_networks_are_built(network, tmp_path, monkeypatch, capsys, arguments, message):
+    forbid_building(monkeypatch)
     monkeypatch.chdir(tmp_path)
     given = arguments if "--network" in arguments else [*arguments, "--network", network]
     assert message in refused(capsys, *given)
@@ -279,46 +374,47 @@ def test_what_cannot_be_is_said_before_the_network_is_loaded(network, tmp_path, 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["images", "--seeds", "1", "--lod", "2"], "beyond 4x4"),
+        (["images", "--seeds", "1", "--lod", "2"], "is from 1 to 0. Received: 2.0"),
         (["images", "--seeds", "1", "--class", "1"], "without classes"),
         (["style-mixing", "--styles", "0-4"], "layers 0 to 3"),
-        (["images", "--latents", "wide.npy"], "latents of 9 features; the network takes 4"),
+        (["images", "--latents", "wide.npy"], "z of 9 features; the network has 4"),
         (["interpolate", "--output", "a.gif", "--w", "deep.npy", "deep.npy"], "w for 9 layers; the network has 4"),
         (["images", "--w", "deep.npy"], "w for 9 layers; the network has 4"),
     ],
 )
-def test_what_the_network_cannot_do_is_said(network, tmp_path, monkeypatch, capsys, arguments, message):
-    from stylegan_tf import loading
-
-    monkeypatch.setattr(loading, "load", lambda *_, **__: pytest.fail("the network was loaded"))
+def test_options_impossible_for_the_network_are_refused(network, tmp_path, monkeypatch, capsys, arguments, message):
+    forbid_building(monkeypatch)
     monkeypatch.chdir(tmp_path)
     np.save("wide.npy", np.zeros((1, 9)))
     np.save("deep.npy", np.zeros((1, 9, 5)))
     assert message in refused(capsys, *arguments, "--network", network)
 
 
-def test_an_unknown_device_is_said(network, tmp_path, capsys):
+def test_an_unknown_device_is_refused(network, tmp_path, capsys):
     assert "no device tpu:7" in refused(capsys, "images", "--seeds", "1", "--device", "tpu:7", "--network", network, "--outdir", tmp_path)
 
 
-def test_wrong_wishes_do_not_wait_for_tensorflow(conditional, tmp_path):  # its import takes seconds: they are refused in less than two
-    wishes = [
+@pytest.mark.parametrize("without_styles", [0], indirect=True)
+def test_impossible_options_are_refused_without_tensorflow(conditional, without_styles, tmp_path):  # its import takes seconds
+    commands = [
         ["images", "--seeds", "9-1"], ["images", "--seeds", "1", "--class", "7"], ["images", "--seeds", "1", "--lod", "2"],
         ["images", "--w", "none.npy"], ["style-mixing", "--styles", "0-9"], ["style-mixing", "--styles", "3-1"],
         ["truncation", "--class", "sock"], ["interpolate", "--seeds", "1", "--output", "a.gif"], ["noise", "--class", "4"],
         ["project", "--target", "none.jpg"], ["figures", "--class", "9"], ["export", "--format", "keras", "--lod", "0"],
         ["images", "--seeds", "1", "--network", "none.pkl"], ["images", "--seeds", "1", "--network", __file__],
+        ["images", "--seeds", "1", "--trunc", "1", "--network", without_styles[0]], ["figures", "--network", without_styles[0]],
     ]  # fmt: skip
     code = (
         "import json, sys, generate\n"
-        "from stylegan_tf import command_line\n"
-        "codes = [command_line.run(generate.main, wish) for wish in json.loads(sys.argv[1])]\n"
+        "from stylegan_tf import command_line, models\n"
+        "models.PACKAGES['tiny'] = 'tests.tiny_model'\n"
+        "codes = [command_line.run(generate.main, arguments) for arguments in json.loads(sys.argv[1])]\n"
         "print(codes, 'tensorflow' in sys.modules)"
     )
-    wishes = [wish if "--network" in wish else [*wish, "--network", str(conditional)] for wish in wishes]
+    commands = [given if "--network" in given else [*given, "--network", str(conditional)] for given in commands]
     environment = os.environ | {"PYTHONPATH": str(Path(generate.__file__).parent)}
     done = subprocess.run(
-        [sys.executable, "-c", code, json.dumps(wishes)], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-c", code, json.dumps(commands)], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
-    assert done.stdout.splitlines()[-1] == f"{[2] * len(wishes)} False", done.stderr
-    assert len(done.stderr.splitlines()) == len(wishes)
+    assert done.stdout.splitlines()[-1] == f"{[2] * len(commands)} False", done.stderr
+    assert len(done.stderr.splitlines()) == len(commands)

@@ -1,4 +1,4 @@
-"""Hostile files: no reader runs what is in them, takes memory without bound, or ends in anything but one message."""
+"""Hostile files: no reader runs code in them, allocates memory without bound, or fails with anything but a UserError."""
 
 import json
 import os
@@ -109,15 +109,15 @@ def test_odd_files_are_refused_without_waiting(tmp_path):
     assert_harmless(read_all("read_npz", tmp_path), {})
 
 
-def lies(snapshot):
-    """A whole snapshot with one thing in it that cannot be, by what it is."""
+def false_claims(snapshot):
+    """Copies of a whole snapshot with one impossible value each, by what is wrong."""
     wrong = {"none": None, "text": "x", "list": [1], "array": np.zeros(3), "nan": float("nan"), "huge": 10**12}
     for name in snapshot:
         yield f"without {name}", {key: value for key, value in snapshot.items() if key != name}
         for kind, value in wrong.items():
             yield f"{name} is {kind}", snapshot | {name: value}
-    for config in ("G_config", "D_config"):
-        for name in snapshot[config]:
+    for config in ("G_config", "D_config", "G_settings", "D_settings", "shape"):  # files of version 1 and of version 2
+        for name in snapshot.get(config, ()):
             for kind, value in wrong.items():
                 yield f"{config} {name} is {kind}", snapshot | {config: snapshot[config] | {name: value}}
     for network in ("G", "D", "G_ema"):
@@ -129,10 +129,11 @@ def lies(snapshot):
 
 
 @pytest.mark.slow
-def test_snapshots_that_lie(whole_files, tmp_path):
-    whole = read_pickle(whole_files / "ours.pkl")
+@pytest.mark.parametrize("name", ["ours.pkl", "version1.pkl"])
+def test_snapshots_with_false_claims(whole_files, tmp_path, name):
+    whole = read_pickle(whole_files / name)
     kinds = {}
-    for number, (kind, value) in enumerate(lies(whole)):
+    for number, (kind, value) in enumerate(false_claims(whole)):
         write_pickle(tmp_path / f"{number:04d}.pkl", value)
         kinds[f"{number:04d}.pkl"] = kind
     results = read_all("load", tmp_path, 2048)
@@ -150,6 +151,7 @@ def whole_files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole")
     G = small_generator()
     snapshot.save_networks(folder / "ours.pkl", snapshot.Networks(G, small_discriminator(), G, dataset={"name": "x"}, config={"a": [1]}))
+    (folder / "version1.pkl").write_bytes((CHECKOUT / "tests" / "golden" / "snapshot_v1.pkl").read_bytes())
     snapshot.save_state(folder / "state.pkl", {"nimg": 1, "moments": {"a": np.ones(4)}, "list": [1, (2, None)], "set": {1}})
     for protocol in (2, 4, 5):
         (folder / f"official{protocol}.pkl").write_bytes(official_bytes(protocol=protocol))
@@ -172,6 +174,7 @@ def whole_files(tmp_path_factory):
         ("official", "official4.pkl", 3000),
         ("official", "official5.pkl", 3000),
         ("load", "ours.pkl", 300),
+        ("load", "version1.pkl", 300),
         ("load", "official4.pkl", 300),
         ("latents", "latents.npz", 2000),
         ("latents", "latents.npy", 2000),

@@ -69,3 +69,9 @@ def test_png_holds_the_pixels(tmp_path, channels):
 def test_png_refuses_another_shape(tmp_path):
     with pytest.raises(ValueError, match="Received"):
         images.save_png(tmp_path / "a.png", np.zeros((4, 4, 2), np.uint8))
+
+
+def test_to_uint8_in_a_graph_equals_that_of_arrays():
+    tf = pytest.importorskip("tensorflow")
+    values = np.concatenate([np.linspace(-1.2, 1.2, 5001), [np.nan, np.inf, -np.inf, 1e30]]).astype(np.float32)
+    np.testing.assert_array_equal(tf.function(images.to_uint8_tensor)(values), images.to_uint8(values))

@@ -75,3 +75,8 @@ def test_feature_maps_of_the_paper():  # 512 up to 32x32, then halved down to 16
 
 def test_feature_maps_with_another_decay():
     assert [num_features(stage, fmap_base=100, fmap_decay=0.5, fmap_max=60) for stage in (0, 1, 2, 3)] == [60, 60, 50, 35]
+
+
+def test_settings_that_leave_no_feature_maps_are_refused():  # once a division by zero
+    with pytest.raises(UserError, match="leave no feature maps at 1024x1024"):
+        num_features(9, fmap_base=256, fmap_decay=1.0, fmap_max=512)

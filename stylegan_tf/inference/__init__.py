@@ -1,1 +1,1 @@
-"""What a trained generator can do: pictures, figures, walks, projections, exports."""
+"""What a trained generator is used for: images, figures, interpolation videos, projection, export."""

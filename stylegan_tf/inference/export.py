@@ -1,81 +1,104 @@
-"""Hands a generator to others: a SavedModel that needs none of this package, or a Keras file."""
+"""Export of a generator: a SavedModel that works without this package, or a Keras file."""
 
+import dataclasses
 import os
 import shutil
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from stylegan_tf import networks
 from stylegan_tf.errors import UserError
 from stylegan_tf.files import atomic_path
+from stylegan_tf.images import to_uint8_tensor
 from stylegan_tf.inference.graph_randn import randn
 from stylegan_tf.inference.latents import latents_from_seeds
+from stylegan_tf.models.base import Generator, StyleGenerator
+from stylegan_tf.models.weights import assign_weights, weight_arrays
 
 OUTPUTS = ("float", "uint8")
 
 
 class ExportedGenerator(tf.Module):
-    """Mapping, synthesis and both together, truncation inside.
+    """A generator with the signatures `latents` and `seeds`.
 
     Args:
         G: the generator.
-        psi, cutoff: truncation; psi 1 truncates nothing, a cutoff of None truncates all layers.
-        lod: level of detail that is drawn.
-        output: "float" [-1, 1] or "uint8" [0, 255], [N, R, R, C].
+        lod: level of detail of the images.
+        output: "float" (trained to lie in [-1, 1]; not clipped) or "uint8" ([0, 255]); images are [N, R, R, C].
+    """
+
+    def __init__(self, G: Generator, *, lod: float = 0.0, output: str = "float"):
+        super().__init__(name="generator")
+        self.G, self.lod, self.output = G, lod, output
+
+    def signatures(self, batch_size: int | None) -> dict[str, Callable]:
+        """Traced functions by the name of their signature; a `batch_size` of None is any."""
+        traced = {name: tf.function(call).get_concrete_function(*specs) for name, (call, specs) in self._functions(batch_size).items()}
+        return traced | {"serving_default": traced["latents"]}
+
+    def _functions(self, batch_size: int | None) -> dict[str, tuple[Callable, list[tf.TensorSpec]]]:
+        """Functions and the shapes of their inputs, by the name of their signature."""
+        G = self.G
+        z = tf.TensorSpec([batch_size, G.z_dim], tf.float32, "z")
+        labels = [tf.TensorSpec([batch_size, G.label_size], tf.float32, "labels")] if G.label_size else []
+        seeds = tf.TensorSpec([batch_size], tf.int64, "seeds")
+        return {
+            "latents": (lambda z, *labels: {"images": self._images(z, *labels)}, [z, *labels]),
+            "seeds": (lambda seeds, *labels: {"images": self._images(randn(seeds, G.z_dim), *labels)}, [seeds, *labels]),
+        }
+
+    def _images(self, z: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
+        return self._converted(self.G.preview(z, labels, lod=self.lod))
+
+    def _converted(self, images: tf.Tensor) -> tf.Tensor:
+        return to_uint8_tensor(images) if self.output == "uint8" else images
+
+
+class ExportedStyleGenerator(ExportedGenerator):
+    """A style-based generator, truncation included, with the signatures `mapping`, `synthesis` and `w` beside those of the base class.
+
+    Args:
+        G, lod, output: as `ExportedGenerator`.
+        psi, cutoff: truncation; psi 1 for none, a cutoff of None for all layers. `synthesis` and `w` do not truncate.
         noise_mode: "const", "random" or "none".
     """
 
-    def __init__(self, G: networks.Generator, *, psi: float, cutoff: int | None, lod: float, output: str, noise_mode: str):
-        super().__init__(name="stylegan")
-        self.G, self.psi, self.lod, self.noise_mode = G, psi, lod, noise_mode
-        self.cutoff = G.num_ws if cutoff is None else cutoff
-        self.output = output
+    G: StyleGenerator
 
-    def map(self, z, labels=None):
-        """z [N, z_dim] to truncated ws [N, num_ws, w_dim]."""
-        return self.G.truncate(self.G.mapping(z, labels), self.psi, self.cutoff)
+    def __init__(self, G: StyleGenerator, *, psi: float = 0.7, cutoff: int | None = None, noise_mode: str = "const", **options):
+        super().__init__(G, **options)
+        self.psi, self.cutoff, self.noise_mode = psi, G.num_ws if cutoff is None else cutoff, noise_mode
 
-    def synthesize(self, ws):
-        """ws [N, num_ws, w_dim] to images, no truncation."""
-        images = self.G.synthesis(ws, noise_mode=self.noise_mode, lod=self.lod)
-        if self.output == "float":
-            return images
-        return tf.cast(tf.clip_by_value(tf.floor(images * 127.5 + 128), 0, 255), tf.uint8)
-
-    def signatures(self, batch_size: int | None) -> dict[str, Any]:
-        """Traced functions by the name of their signature."""
-        G, conditional = self.G, bool(self.G.label_size)
-        z = tf.TensorSpec([batch_size, G.z_dim], tf.float32, "z")
-        labels = [tf.TensorSpec([batch_size, G.label_size], tf.float32, "labels")] if conditional else []
-        seeds = tf.TensorSpec([batch_size], tf.int64, "seeds")
+    def _functions(self, batch_size):
+        G, inherited = self.G, super()._functions(batch_size)
         w = tf.TensorSpec([batch_size, G.w_dim], tf.float32, "w")
         ws = tf.TensorSpec([batch_size, G.num_ws, G.w_dim], tf.float32, "ws")
-        functions = {
-            "latents": (lambda z, *labels: {"images": self.synthesize(self.map(z, *labels))}, [z, *labels]),
-            "seeds": (lambda seeds, *labels: {"images": self.synthesize(self.map(randn(seeds, G.z_dim), *labels))}, [seeds, *labels]),
-            "mapping": (lambda z, *labels: {"ws": self.map(z, *labels)}, [z, *labels]),
-            "synthesis": (lambda ws: {"images": self.synthesize(ws)}, [ws]),
-            "w": (lambda w: {"images": self.synthesize(tf.tile(w[:, None], [1, G.num_ws, 1]))}, [w]),
+        return inherited | {
+            "mapping": (lambda z, *labels: {"ws": self._ws(z, *labels)}, inherited["latents"][1]),
+            "synthesis": (lambda ws: {"images": self._synthesized(ws)}, [ws]),
+            "w": (lambda w: {"images": self._synthesized(tf.tile(w[:, None], [1, G.num_ws, 1]))}, [w]),
         }
-        traced = {name: tf.function(call).get_concrete_function(*specs) for name, (call, specs) in functions.items()}
-        return traced | {"serving_default": traced["latents"]}
+
+    def _images(self, z, labels=None):
+        return self._synthesized(self._ws(z, labels))
+
+    def _ws(self, z, labels=None):
+        return self.G.truncate(self.G.mapping(z, labels), self.psi, self.cutoff)
+
+    def _synthesized(self, ws):
+        return self._converted(self.G.synthesis(ws, noise_mode=self.noise_mode, lod=self.lod))
 
 
-def export_savedmodel(
-    G: networks.Generator, path: str | os.PathLike, *, psi: float = 0.7, cutoff: int | None = None, lod: float = 0.0,
-    output: str = "float", noise_mode: str = "const", batch_size: int | None = None,
-) -> Path:  # fmt: skip
-    """Writes a SavedModel folder with the signatures `latents`, `seeds`, `mapping`, `synthesis` and `w`.
+def export_savedmodel(exported: ExportedGenerator, path: str | os.PathLike, *, batch_size: int | None = None) -> Path:
+    """Writes a SavedModel folder, whole or not at all.
 
     Args:
-        G: the generator.
+        exported: the generator and its options.
         path: folder to write; it must not exist.
-        psi, cutoff, lod, output, noise_mode: see `ExportedGenerator`.
         batch_size: fixed, or None for any.
 
     Raises:
@@ -84,41 +107,47 @@ def export_savedmodel(
     path = Path(path)
     if path.exists():
         raise UserError(f"{path} exists already. Choose another folder or remove it.")
-    module = ExportedGenerator(G, psi=psi, cutoff=cutoff, lod=lod, output=output, noise_mode=noise_mode)
     partial = path.with_name(f".{path.name}-{uuid.uuid4().hex[:8]}.partial")
     try:
-        tf.saved_model.save(module, str(partial), signatures=module.signatures(batch_size))
+        tf.saved_model.save(exported, str(partial), signatures=exported.signatures(batch_size))
         partial.rename(path)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return path
 
 
-def export_keras(G: networks.Generator, path: str | os.PathLike, *, psi: float = 0.7, cutoff: int | None = None) -> Path:
-    """Writes a .keras file of the generator whose default truncation is the given one; it loads where this package is installed."""
+def export_keras(G: Generator, path: str | os.PathLike, **changes: float | int) -> Path:
+    """Writes a .keras file of the generator; it loads where this package is installed.
+
+    Args:
+        G: the generator.
+        path: ends in .keras; an older file is replaced.
+        changes: settings with other values, such as `truncation_psi`, the default truncation of its calls.
+
+    Raises:
+        UserError: another suffix.
+    """
     path = Path(path)
     if path.suffix != ".keras":
         raise UserError(f"A Keras file must end in .keras. Received: {path}")
-    options = {name: value for name, value in G.get_config().items() if name in G.options}
-    options |= {"truncation_psi": psi, "truncation_cutoff": G.num_ws if cutoff is None else cutoff}
-    copy = networks.Generator(**options)
-    networks.assign_weights(copy, {name: np.asarray(variable) for name, variable in networks.named_weights(G).items()})
+    copy = type(G)(dataclasses.replace(G.settings, **changes), **G.shape_config)
+    assign_weights(copy, weight_arrays(G))
     with atomic_path(path) as temporary:
         copy.save(temporary)
     return path
 
 
 def measure(path: str | os.PathLike, *, z_dim: int, label_size: int, batch_size: int = 4, seconds: float = 3.0) -> tuple[int, float]:
-    """Size of a SavedModel in bytes and its speed in images a second, in this process."""
+    """Size of a SavedModel in bytes, and its speed in images per second in this process."""
     path = Path(path)
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-    draw = tf.saved_model.load(str(path)).signatures["latents"]
+    generate = tf.saved_model.load(str(path)).signatures["latents"]
     inputs = {"z": tf.constant(latents_from_seeds(range(batch_size), z_dim))}
     if label_size:
-        inputs["labels"] = tf.one_hot([0] * batch_size, label_size)
-    draw(**inputs)  # traces
+        inputs["labels"] = tf.constant(np.eye(label_size, dtype=np.float32)[[0] * batch_size])
+    generate(**inputs)  # traces
     count, start = 0, time.monotonic()
     while time.monotonic() - start < seconds:
-        draw(**inputs)
+        generate(**inputs)
         count += batch_size
     return size, count / (time.monotonic() - start)

@@ -1,27 +1,60 @@
-"""The figures of the paper as one picture each: style mixing, truncation, a sheet of many sizes."""
+"""The figures of the StyleGAN paper as one image each: uncurated samples, style mixing, noise, truncation."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from stylegan_tf.images import make_grid
-from stylegan_tf.inference.painter import Painter
+
+if TYPE_CHECKING:
+    from stylegan_tf.inference.sampler import StyleSampler
+
+DETAIL_COLUMNS = ("image", "four details", "deviation x4")
+# The part of a face that the paper enlarges: rows 180 to 436, columns 650 to 906 of 1024.
+CROP = (180 / 1024, 436 / 1024, 650 / 1024, 906 / 1024)
+
+
+def uncurated(sampler: "StyleSampler", ws: np.ndarray, *, rows: int, levels: Sequence[int]) -> np.ndarray:
+    """Figure 2: columns of images, the images of each column halved `level` times, with 2^level as many of them.
+
+    Args:
+        sampler: of the network.
+        ws: [N, num_ws, w_dim] with N = `num_uncurated(rows, levels)`.
+        rows: images in a column of level 0.
+        levels: halvings of each column.
+
+    Returns:
+        uint8 [rows H, sum of W / 2^level, C].
+    """
+    side = sampler.resolution
+    images = iter(sampler.images(ws))
+    columns = []
+    for level in levels:
+        columns.append(np.concatenate([_resized(next(images), side >> level, Image.Resampling.LANCZOS) for _ in range(rows << level)]))
+    return np.concatenate(columns, axis=1)
+
+
+def num_uncurated(rows: int, levels: Sequence[int]) -> int:
+    """Number of images in the figure of `uncurated`."""
+    return sum(rows << level for level in levels)
 
 
 def style_mixing(
-    painter: Painter, row_ws: np.ndarray, col_ws: np.ndarray, layers: Sequence[Sequence[int]]
+    sampler: "StyleSampler", row_ws: np.ndarray, col_ws: np.ndarray, layers: Sequence[Sequence[int]]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Figure 3: every row's picture with the styles of every column in some layers.
+    """Figure 3: the image of every row with the styles of every column in some layers.
 
     Args:
-        painter: draws them.
-        row_ws: [R, num_ws, w_dim], what most styles come from.
-        col_ws: [K, num_ws, w_dim], what the styles of `layers` come from.
+        sampler: of the network.
+        row_ws: [R, num_ws, w_dim], source of all other styles.
+        col_ws: [K, num_ws, w_dim], source of the styles of `layers`.
         layers: for each row, the layers whose styles are the column's.
 
     Returns:
-        The sheet [(R + 1) H, (K + 1) W, C] with the sources at the top and on the left, and the mixed pictures
+        The grid [(R + 1) H, (K + 1) W, C] with the sources at the top and on the left, and the mixed images
         [R, K, H, W, C], uint8.
 
     Source: Karras et al. 2019, figure 3.
@@ -29,53 +62,123 @@ def style_mixing(
     mixed = np.repeat(row_ws[:, None], len(col_ws), axis=1)  # [R, K, num_ws, w_dim]
     for row, chosen in enumerate(layers):
         mixed[row, :, list(chosen)] = col_ws[:, list(chosen)].swapaxes(0, 1)
-    sources = painter.pictures(np.concatenate([col_ws, row_ws]))
-    pictures = painter.pictures(mixed.reshape(-1, *mixed.shape[2:]))
-    pictures = pictures.reshape(len(row_ws), len(col_ws), *pictures.shape[1:])
+    sources = sampler.images(np.concatenate([col_ws, row_ws]))
+    images = sampler.images(mixed.reshape(-1, *mixed.shape[2:]))
+    images = images.reshape(len(row_ws), len(col_ws), *images.shape[1:])
     corner = np.full_like(sources[:1], 255)
     rows = [np.concatenate([corner, sources[: len(col_ws)]])]
-    rows += [np.concatenate([sources[len(col_ws) + row][None], pictures[row]]) for row in range(len(row_ws))]
-    return make_grid(np.concatenate(rows), len(col_ws) + 1), pictures
+    rows += [np.concatenate([sources[len(col_ws) + row][None], images[row]]) for row in range(len(row_ws))]
+    return make_grid(np.concatenate(rows), len(col_ws) + 1), images
 
 
-def truncation(painter: Painter, ws: np.ndarray, psis: Sequence[float], cutoff: int | None = None) -> np.ndarray:
-    """Figure 8: a row for every w, a column for every psi, as one sheet [N H, K W, C], uint8.
-
-    Source: Karras et al. 2019, figure 8 (all layers are truncated there: `cutoff` None).
-    """
-    truncated = np.stack([painter.truncate(ws, psi, cutoff) for psi in psis], axis=1)  # [N, K, num_ws, w_dim]
-    return make_grid(painter.pictures(truncated.reshape(-1, *ws.shape[1:])), len(psis))
-
-
-def uncurated(painter: Painter, ws: np.ndarray, *, rows: int, levels: Sequence[int]) -> np.ndarray:
-    """Figure 2: columns of pictures, each column `levels` times halved, with 2^level as many of them.
+def noise_detail(sampler: "StyleSampler", ws: np.ndarray, *, num_samples: int = 100, crop: tuple[float, ...] | None = None) -> np.ndarray:
+    """Figure 4: each w with many samples of noise: an image, four enlarged details, the deviation of each pixel.
 
     Args:
-        painter: draws them.
-        ws: [N, num_ws, w_dim] with N = `num_uncurated(rows, levels)`.
-        rows: pictures in a column of level 0.
-        levels: halvings of each column.
+        sampler: with random noise.
+        ws: [N, num_ws, w_dim].
+        num_samples: images that the standard deviation is taken over, at least 5.
+        crop: top, bottom, left, right of the detail as shares of the side; None: the paper's at 1024x1024, else the part of
+            each image that noise changes most.
 
     Returns:
-        uint8 [rows H, sum of W / 2^level, C].
+        uint8 [N H, 3 W, C]; the deviation is four times the standard deviation of the mean over the colours.
+
+    Source: Karras et al. 2019, figure 4.
     """
-    side = painter.resolution
-    pictures = iter(painter.pictures(ws))
+    rows = []
+    if crop is None and sampler.resolution == 1024:
+        crop = CROP
+    for index, w in enumerate(ws):
+        first, count, total, squares = [], 0, 0.0, 0.0
+        seeds = range(index * num_samples, (index + 1) * num_samples)
+        for batch in sampler.batches(np.repeat(w[None], num_samples, axis=0), seeds):
+            first.extend(batch[: max(5 - len(first), 0)])
+            grey = batch.astype(np.float64).mean(axis=3)
+            count, total, squares = count + len(batch), total + grey.sum(axis=0), squares + (grey**2).sum(axis=0)
+        deviation = np.sqrt(np.maximum(squares / count - (total / count) ** 2, 0)) * 4
+        part = crop or _most_changed(deviation)
+        deviation = np.clip(deviation + 0.5, 0, 255).astype(np.uint8)[:, :, None].repeat(first[0].shape[2], axis=2)
+        if first[0].shape[2] == 4:
+            deviation[:, :, 3] = 255
+        details = make_grid(np.stack([_detail(image, part) for image in first[1:5]]), 2)
+        rows.append(np.concatenate([first[0], details, deviation], axis=1))
+    return np.concatenate(rows)
+
+
+def noise_components(sampler: "StyleSampler", ws: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """Figure 5: noise in all layers, in none, in the fine layers (from the 9th on), in the coarse layers.
+
+    Args:
+        sampler: with constant noise; the network's noise maps are restored afterwards.
+        ws: [N, num_ws, w_dim].
+
+    Returns:
+        The grid uint8 [N H, 4 W, C] and the names of the columns.
+
+    Source: Karras et al. 2019, figure 5.
+    """
+    num_layers = len(sampler.G.synthesis.noise_maps)
+    middle = min(8, num_layers // 2)
+    choices = {
+        "all layers": range(num_layers),
+        "no noise": range(0),
+        f"fine ({middle}-{num_layers - 1})": range(middle, num_layers),
+        f"coarse (0-{middle - 1})": range(middle),
+    }
     columns = []
-    for level in levels:
-        count = rows << level
-        columns.append(np.concatenate([shrink(next(pictures), side >> level) for _ in range(count)]))
-    return np.concatenate(columns, axis=1)
+    for layers in choices.values():
+        with _noise_only_in(sampler, layers):
+            columns.append(sampler.images(ws))
+    grid = np.stack(columns, axis=1)  # [N, 4, H, W, C]
+    return make_grid(grid.reshape(-1, *grid.shape[2:]), len(choices)), list(choices)
 
 
-def num_uncurated(rows: int, levels: Sequence[int]) -> int:
-    """Pictures that `uncurated` needs."""
-    return sum(rows << level for level in levels)
+def truncation(sampler: "StyleSampler", ws: np.ndarray, psis: Sequence[float], cutoff: int | None = None) -> np.ndarray:
+    """Figure 8: a row for every w, a column for every psi, as one grid [N H, K W, C], uint8.
+
+    Source: Karras et al. 2019, figure 8 (where all layers are truncated: `cutoff` None).
+    """
+    truncated = np.stack([sampler.truncate(ws, psi, cutoff) for psi in psis], axis=1)  # [N, K, num_ws, w_dim]
+    return make_grid(sampler.images(truncated.reshape(-1, *ws.shape[1:])), len(psis))
 
 
-def shrink(picture: np.ndarray, side: int) -> np.ndarray:
-    """Resamples uint8 [H, W, C] to [side, side, C] (Lanczos)."""
-    if picture.shape[0] == side:
-        return picture
-    channels = [Image.fromarray(picture[:, :, c]).resize((side, side), Image.Resampling.LANCZOS) for c in range(picture.shape[2])]
+@contextlib.contextmanager
+def _noise_only_in(sampler: "StyleSampler", layers: Sequence[int]) -> Iterator[None]:
+    """Sets the noise maps of all other layers to zero within the context."""
+    maps = sampler.G.synthesis.noise_maps
+    kept = [np.asarray(variable) for variable in maps]
+    try:
+        for layer, variable in enumerate(maps):
+            if layer not in layers:
+                variable.assign(np.zeros_like(kept[layer]))
+        yield
+    finally:
+        for variable, value in zip(maps, kept, strict=True):
+            variable.assign(value)
+
+
+def _most_changed(deviation: np.ndarray) -> tuple[float, ...]:
+    """The square of a quarter of the side in which the sum of [H, W] is the largest, as shares of the side."""
+    side = len(deviation)
+    width = max(side // 4, 1)
+    sums = np.pad(deviation.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+    boxes = sums[width:, width:] - sums[:-width, width:] - sums[width:, :-width] + sums[:-width, :-width]
+    top, left = np.unravel_index(boxes.argmax(), boxes.shape)
+    return tuple(float(edge) / side for edge in (top, top + width, left, left + width))
+
+
+def _detail(image: np.ndarray, crop: tuple[float, ...]) -> np.ndarray:
+    """A crop enlarged to half the side without interpolation: its pixels stay visible."""
+    side = image.shape[0]
+    top, bottom, left, right = (round(share * side) for share in crop)
+    part = image[top : max(bottom, top + 1), left : max(right, left + 1)]
+    return _resized(part, max(side // 2, 1), Image.Resampling.NEAREST)
+
+
+def _resized(image: np.ndarray, side: int, method: Image.Resampling) -> np.ndarray:
+    """Resamples uint8 [H, W, C] to [side, side, C]."""
+    if image.shape[:2] == (side, side):
+        return image
+    channels = [Image.fromarray(image[:, :, c]).resize((side, side), method) for c in range(image.shape[2])]
     return np.stack([np.asarray(channel) for channel in channels], axis=-1)

@@ -1,4 +1,4 @@
-"""NumPy's RandomState(seed).randn as a TensorFlow graph: an exported network takes the same seeds as the program.
+"""NumPy's RandomState(seed).randn as a TensorFlow graph, so that seeds mean the same to an exported network as to generate.py.
 
 Source: Matsumoto and Nishimura 1998 (MT19937); Marsaglia's polar method, as NumPy's legacy generator uses them.
 """

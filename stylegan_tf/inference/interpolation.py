@@ -1,4 +1,4 @@
-"""Paths through latent space: from key point to key point, straight, along the sphere or along a spline."""
+"""Paths through latent space from key point to key point: straight, along the sphere or along a spline."""
 
 from collections.abc import Callable, Iterator
 
@@ -10,13 +10,13 @@ METHODS = ("linear", "slerp", "spline")
 
 
 def interpolate(keys: np.ndarray, num_frames: int, *, method: str, is_loop: bool = True) -> Iterator[np.ndarray]:
-    """Points of a path through key points, one by one: a long walk takes no more memory than a short one.
+    """Points of a path through key points, computed one by one: a long path needs no more memory than a short one.
 
     Args:
         keys: [K, ...] key points.
         num_frames: frames from one key point to the next, the next one not included.
         method: "linear", "slerp" (along the sphere, for z) or "spline" (no corners: cubic).
-        is_loop: come back to the first key point; the frame after the last is the first again.
+        is_loop: return to the first key point; the frame after the last is the first again.
 
     Returns:
         K * num_frames points for a loop, (K - 1) * num_frames + 1 otherwise; each is float32 [...].
@@ -25,9 +25,9 @@ def interpolate(keys: np.ndarray, num_frames: int, *, method: str, is_loop: bool
         UserError: fewer than two key points, or no frames.
     """
     if len(keys) < 2:
-        raise UserError(f"A walk needs at least two seeds (for each picture of the grid). Received: {len(keys)}")
+        raise UserError(f"A walk needs at least two seeds for each cell of the grid, for example --seeds 4-7. Received: {len(keys)}")
     if num_frames < 1:
-        raise UserError(f"At least one frame from seed to seed. Received: {num_frames}")
+        raise UserError(f"A walk needs at least one frame from seed to seed. Received: {num_frames}")
     segments = len(keys) if is_loop else len(keys) - 1
     path = _PATHS[method](keys.astype(np.float64), is_loop)
     return (path(number / num_frames).astype(np.float32) for number in range(segments * num_frames + (not is_loop)))
@@ -48,7 +48,7 @@ def slerp(first: np.ndarray, second: np.ndarray, share: float) -> np.ndarray:
 
 
 def _segments(blend: Callable) -> Callable:
-    """A path that goes from key to key on its own."""
+    """A path whose segments depend on their two key points only."""
 
     def make(keys: np.ndarray, is_loop: bool) -> Callable:
         def path(time: float) -> np.ndarray:

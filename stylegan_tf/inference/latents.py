@@ -1,4 +1,4 @@
-"""Latents from seeds, as the original draws them, and from files; labels for classes."""
+"""Latents from seeds, as the original release computes them, and from files; labels of classes."""
 
 import os
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from stylegan_tf.files import atomic_path
 
 
 def latents_from_seeds(seeds: Sequence[int], z_dim: int) -> np.ndarray:
-    """z [N, z_dim] in float32: one NumPy RandomState(seed).randn for each seed, so that published seeds mean the same."""
+    """z [N, z_dim] in float32: one NumPy RandomState(seed).randn for each seed, so that published seeds give the same latents."""
     return np.stack([np.random.RandomState(seed).randn(z_dim) for seed in seeds]).astype(np.float32)
 
 
@@ -38,14 +38,14 @@ def load_latents(path: str | os.PathLike, name: str) -> np.ndarray:
         raise UserError(f"{path} must hold {name} of the shape {expected}. Received: {array.dtype} {list(array.shape)}")
     array = array.astype(np.float32)
     if not np.isfinite(array).all():
-        raise UserError(f"{path} holds {name} with numbers that are not finite.")
+        raise UserError(f"{path} contains {name} with numbers that are not finite.")
     return array
 
 
 def save_latents(path: str | os.PathLike, **arrays: np.ndarray) -> None:
     """Writes arrays as .npz, or one array as .npy, atomically."""
     if Path(path).suffix == ".npy" and len(arrays) > 1:
-        raise UserError(f"{path}: .npy holds one array; use .npz for {' and '.join(arrays)}.")
+        raise UserError(f"{path}: .npy files contain one array; use .npz for {' and '.join(arrays)}.")
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
         if Path(path).suffix == ".npy":
             np.save(file, next(iter(arrays.values())), allow_pickle=False)
@@ -59,7 +59,7 @@ def one_hot(classes: Sequence[int], label_size: int) -> np.ndarray:
 
 
 def classes_from_seeds(seeds: Sequence[int], label_size: int) -> list[int]:
-    """A class for each seed, drawn after nothing else: the same seed always gets the same class."""
+    """A class for each seed, the first random number of that seed: the same seed always has the same class."""
     return [int(np.random.RandomState(seed).randint(label_size)) for seed in seeds]
 
 
@@ -67,10 +67,10 @@ def find_class(text: str, label_size: int, class_names: Sequence[str] = ()) -> i
     """The number of a class given by number or name.
 
     Raises:
-        UserError: the network has no classes, or not this one.
+        UserError: the network has no classes, or no class of this number or name.
     """
     if not label_size:
-        raise UserError(f"The network was trained without classes; leave out --class. Received: {text!r}")
+        raise UserError(f"The network was trained without classes; omit --class. Received: {text!r}")
     if text in class_names:
         return list(class_names).index(text)
     if text.isdecimal() and int(text) < label_size:
@@ -80,7 +80,7 @@ def find_class(text: str, label_size: int, class_names: Sequence[str] = ()) -> i
 
 
 def _only_array(path: Path, name: str) -> np.ndarray:
-    """The array called `name` of an .npz file, or the only one there is."""
+    """The array called `name` of an .npz file, or its only array."""
     found = npz_names(path)
     name = found[0] if len(found) == 1 else name
     return read_npz(path, [name])[name]

@@ -1,5 +1,6 @@
-"""Moving pictures: frames to .mp4, .gif, .webp or numbered PNGs, whole or not at all."""
+"""Videos: frames to .mp4, .gif or .webp, whole or not at all."""
 
+import itertools
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -15,10 +16,10 @@ SUFFIXES = (".mp4", ".gif", ".webp")
 
 
 def check_video_path(path: str | os.PathLike) -> Path:
-    """Refuses, before anything slow, a file that could not be written.
+    """Checks, before any slow work, that a video can be written.
 
     Raises:
-        UserError: another suffix, no place for a file, or the package that writes .mp4 is not installed.
+        UserError: another suffix, a file that cannot be written, or the package that writes .mp4 is not installed.
     """
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
@@ -30,12 +31,12 @@ def check_video_path(path: str | os.PathLike) -> Path:
 
 
 def write_video(path: str | os.PathLike, frames: Iterable[np.ndarray], *, fps: float = 30.0, quality: int = 18) -> int:
-    """Writes uint8 frames [H, W, C] as they come.
+    """Writes uint8 frames [H, W, C] one after the other.
 
     Args:
         path: its suffix chooses the format.
-        frames: of one size; C is 1, 3 or 4. Transparent ones keep their transparency in .webp and lie on white elsewhere.
-        fps: frames a second.
+        frames: of one size; C is 1, 3 or 4. Transparency is kept in .webp; other formats get a white background.
+        fps: frames per second.
         quality: of .mp4: the constant rate factor of H.264, 0 (lossless) to 51; 18 looks lossless.
 
     Returns:
@@ -49,7 +50,7 @@ def write_video(path: str | os.PathLike, frames: Iterable[np.ndarray], *, fps: f
 
 
 def on_white(frame: np.ndarray) -> np.ndarray:
-    """[H, W, 1, 3 or 4] to RGB."""
+    """[H, W, 1, 3 or 4] to RGB on a white background."""
     if frame.shape[2] == 1:
         return frame.repeat(3, axis=2)
     if frame.shape[2] == 3:
@@ -71,7 +72,7 @@ def _ffmpeg():
 def _write_mp4(path: Path, frames: Iterator[np.ndarray], fps: float, quality: int) -> int:
     first = next(frames)
     height, width = first.shape[:2]
-    # H.264 with 4:2:0 colours wants even sides.
+    # H.264 with 4:2:0 colours needs even sides.
     even = (-(-height // 2) * 2, -(-width // 2) * 2)
     writer = _ffmpeg().write_frames(
         str(path), (even[1], even[0]), fps=fps, codec="libx264", quality=None, macro_block_size=1, pix_fmt_out="yuv420p",
@@ -80,7 +81,7 @@ def _write_mp4(path: Path, frames: Iterator[np.ndarray], fps: float, quality: in
     writer.send(None)
     count = 0
     try:
-        for frame in _chain(first, frames):
+        for frame in itertools.chain([first], frames):
             rgb = on_white(frame)
             writer.send(np.pad(rgb, [(0, even[0] - height), (0, even[1] - width), (0, 0)], mode="edge").tobytes())
             count += 1
@@ -92,20 +93,15 @@ def _write_mp4(path: Path, frames: Iterator[np.ndarray], fps: float, quality: in
 def _write_pillow(path: Path, frames: Iterator[np.ndarray], fps: float, suffix: str) -> int:
     count = 0
 
-    def pictures() -> Iterator[Image.Image]:
+    def images() -> Iterator[Image.Image]:
         nonlocal count
         for frame in frames:
             count += 1
-            is_clear = suffix == ".webp" and frame.shape[2] == 4
-            yield Image.fromarray(frame if is_clear else on_white(frame))
+            keeps_alpha = suffix == ".webp" and frame.shape[2] == 4
+            yield Image.fromarray(frame if keeps_alpha else on_white(frame))
 
-    stream = pictures()
+    stream = images()
     options = {"quality": 90} if suffix == ".webp" else {}
-    milliseconds = max(round(1000 / fps), 20 if suffix == ".gif" else 1)  # viewers slow down anything below 20 ms
+    milliseconds = max(round(1000 / fps), 20 if suffix == ".gif" else 1)  # viewers slow frames below 20 ms down
     next(stream).save(path, format=suffix[1:].upper(), save_all=True, append_images=stream, duration=milliseconds, loop=0, **options)
     return count
-
-
-def _chain(first: np.ndarray, rest: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-    yield first
-    yield from rest

@@ -1,4 +1,4 @@
-"""The original's network pickles, read without running what is inside them.
+"""Official StyleGAN network pickles, read without running any code in them.
 
 python -m stylegan_tf.legacy convert karras2019stylegan-ffhq-1024x1024.pkl ffhq.pkl
 """

@@ -1,4 +1,4 @@
-"""Command line: converts an official pickle to a snapshot of ours, or prints what is in one."""
+"""Command line: converts an official pickle to a snapshot of ours, or prints the contents of one."""
 
 import argparse
 import os
@@ -21,16 +21,16 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(
         prog="python -m stylegan_tf.legacy",
-        description="Reads network pickles of the original StyleGAN; nothing inside them is executed.",
+        description="Reads official StyleGAN network pickles; no code in them is executed.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    convert = commands.add_parser("convert", help="write a snapshot of ours")
-    convert.add_argument("official", metavar="OFFICIAL", help="pickle of the original, (G, D, Gs)")
+    convert = commands.add_parser("convert", help="write a snapshot of this library")
+    convert.add_argument("official", metavar="OFFICIAL", help="official pickle, (G, D, Gs)")
     convert.add_argument("ours", metavar="OURS", help="snapshot to write")
-    info = commands.add_parser("info", help="print what is in a pickle")
-    info.add_argument("official", metavar="OFFICIAL", help="pickle of the original")
+    info = commands.add_parser("info", help="print the contents of a pickle")
+    info.add_argument("official", metavar="OFFICIAL", help="official pickle")
     return parser
 
 
@@ -48,7 +48,7 @@ def convert(options: argparse.Namespace) -> None:
     command_line.check_output(ours)
     official = read_official(options.official)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    command_line.import_tensorflow()  # takes seconds: wrong files do not wait for it
+    command_line.import_tensorflow()  # seconds; wrong files are refused before
     from stylegan_tf.snapshot import make_networks, save_networks
 
     networks = make_networks(official)

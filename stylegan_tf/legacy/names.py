@@ -1,4 +1,4 @@
-"""The table between the original's variables and our weights: names, layouts and the rotated kernels."""
+"""Variables of official networks as weights of ours: names, layouts and rotated kernels."""
 
 import re
 from collections.abc import Mapping
@@ -51,7 +51,7 @@ def generator_weights(variables: Mapping[str, np.ndarray], *, resolution: int, f
             prefix, _, rest = name.partition("/")
             ours = _block_name(rest, _LAYERS, resolution, "to_rgb") if prefix == "synthesis" else None
             if ours is None:
-                raise UserError(f"The pickle's generator has a variable that StyleGAN does not know: {name[:100]!r}.")
+                raise UserError(f"The generator in the pickle has an unknown variable: {name[:100]!r}.")
             weights[f"synthesis/{ours}"] = _to_our_layout(ours, array, fused_scale)
     return weights
 
@@ -64,7 +64,7 @@ def discriminator_weights(variables: Mapping[str, np.ndarray], *, resolution: in
             continue
         ours = _block_name(name, _LAYERS_OF_D, resolution, "from_rgb")
         if ours is None:
-            raise UserError(f"The pickle's discriminator has a variable that StyleGAN does not know: {name[:100]!r}.")
+            raise UserError(f"The discriminator in the pickle has an unknown variable: {name[:100]!r}.")
         if ours == "4x4/dense0/kernel":
             array = _from_chw(array, axis=0)
         weights[ours] = array
@@ -88,7 +88,7 @@ def _to_our_layout(name: str, array: np.ndarray, fused_scale: bool | str) -> np.
     if name == "4x4/dense/kernel":
         return _from_chw(array, axis=1)
     if name.endswith("/conv0_up/kernel") and array.ndim == 4 and _is_rotated(int(name.partition("x")[0]), fused_scale):
-        # A transposed convolution does not flip its kernel back: the fused layers hold theirs rotated by 180 degrees.
+        # A transposed convolution does not flip its kernel: those of the fused layers are stored rotated by 180 degrees.
         return array[::-1, ::-1]
     return array
 
@@ -100,7 +100,7 @@ def _is_rotated(side: int, fused_scale: bool | str) -> bool:
 def _from_chw(array: np.ndarray, axis: int) -> np.ndarray:
     """Reorders one axis of a matrix from flattened [C, 4, 4] to flattened [4, 4, C]."""
     if array.ndim != 2 or array.shape[axis] % 16:
-        return array  # left to the check of shapes, which names it
+        return array  # the check of shapes names it
     order = np.arange(array.shape[axis]).reshape(-1, 4, 4).transpose(1, 2, 0).ravel()
     return array.take(order, axis=axis)
 

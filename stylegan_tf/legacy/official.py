@@ -1,4 +1,4 @@
-"""One official pickle as settings and weights of ours, checked before any network is built."""
+"""An official pickle as settings and weights of ours, checked before any network is built."""
 
 import os
 from pathlib import Path
@@ -15,7 +15,7 @@ def read_official(path: str | os.PathLike) -> SnapshotContents:
     """Reads the (G, D, Gs) of an official pickle, such as karras2019stylegan-ffhq-1024x1024.pkl.
 
     Returns:
-        The networks with the lod at which training was. Such files do not say how long it had trained: nimg is 0.
+        The networks with the lod of the training at that time. nimg is 0: such files do not record it.
 
     Raises:
         MissingFileError: there is no such file.
@@ -26,7 +26,7 @@ def read_official(path: str | os.PathLike) -> SnapshotContents:
     kinds = [network.kind for network in networks]
     if kinds != ["G_style", "D_basic", "G_style"]:
         shown = ", ".join(kind[:40] for kind in kinds[:4])
-        raise UserError(f"{path} holds networks of the kinds {shown}. Expected those of StyleGAN: G_style, D_basic, G_style.")
+        raise UserError(f"{path} contains networks of the kinds {shown}. Expected those of StyleGAN: G_style, D_basic, G_style.")
     try:
         budget = 2 * path.stat().st_size + (1 << 20)
         (G, shape), (D, shape_of_D), (G_ema, shape_of_Gs) = (_translated(network, budget) for network in networks)
@@ -47,7 +47,7 @@ def _translated(network: unpickler.OfficialNetwork, budget: int) -> tuple[Networ
     weights = rename(network.variables, resolution=shape.resolution, fused_scale=options.fused_scale(network.options))
     # Checked before they are copied: all of them could be one array.
     if 4 * sum(array.size for array in weights.values()) > budget:
-        raise UserError(f"{network.name[:40]} claims more weights than the file holds.")
+        raise UserError(f"{network.name[:40]} has more weights than the file can contain.")
     if any(array.dtype.kind not in "fiub" for array in weights.values()):
         raise UserError(f"the weights of {network.name[:40]} must be real numbers.")
     return NetworkArrays(settings, {name: np.ascontiguousarray(array, np.float32) for name, array in weights.items()}), shape

@@ -1,4 +1,4 @@
-"""Options of the original's networks as settings of ours, each value checked."""
+"""Options of official networks as settings of ours, each value checked."""
 
 import dataclasses
 from typing import Any
@@ -48,7 +48,7 @@ _DISCRIMINATOR = _SHARED | {
     "mbstd_group_size": ("mbstd_group_size", 4),
     "mbstd_num_features": ("mbstd_num_features", 1),
 }
-# What has no bearing on the numbers that a network computes, or is chosen at each call here.
+# Options without effect on the numbers of a network, and those that are arguments of each call here.
 _IGNORED = frozenset(
     ["dtype", "structure", "randomize_noise", "dlatent_broadcast", "is_training", "is_validation", "is_template_graph",
      "force_clean_graph", "return_dlatents", "truncation_psi_val", "truncation_cutoff_val", "func_name"]
@@ -78,10 +78,10 @@ def fused_scale(static_kwargs: dict[str, Any]) -> bool | str:
 def _translate(static_kwargs: dict[str, Any], table: dict[str, tuple[str, Any]], kind: type) -> tuple[Any, NetworkShape]:
     unknown = [key for key in static_kwargs if key not in table and key not in _IGNORED]
     if unknown:
-        raise UserError(f"The pickle's networks have an option that StyleGAN does not know: {str(unknown[0])[:80]!r}.")
+        raise UserError(f"The networks in the pickle have an unknown option: {str(unknown[0])[:80]!r}.")
     values = {ours: _plain(static_kwargs.get(theirs, default), ours) for theirs, (ours, default) in table.items()}
     settings, shape = settings_text.from_flat(kind, values)
-    # How the pickle's kernels are stored matters when its weights are read; our own layers choose the faster form.
+    # The pickle's fused_scale only says how its kernels are stored; our layers choose the faster form themselves.
     return dataclasses.replace(settings, fused_scale="auto"), settings_text.from_plain(NetworkShape, shape)
 
 

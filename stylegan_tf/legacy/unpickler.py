@@ -1,4 +1,4 @@
-"""Reads the original's network pickles as names, options and arrays; the source text inside them is never run."""
+"""Reads official network pickles as names, options and arrays; the source text in them is never run."""
 
 import dataclasses
 import os
@@ -10,7 +10,7 @@ import numpy as np
 from stylegan_tf.errors import UserError
 from stylegan_tf.safe_pickle import Record, read_pickle
 
-# Version 4 is StyleGAN 2; what lies before 2 was never published.
+# Version 4 is StyleGAN2; versions before 2 were never published.
 KNOWN_VERSIONS = (2, 3)
 _COMPONENT_NAMES = {"G_synthesis": "synthesis", "G_mapping": "mapping"}
 
@@ -33,7 +33,7 @@ class OfficialNetwork:
 
 
 def is_official(path: str | os.PathLike) -> bool:
-    """Whether a file looks like a network pickle of the original; reads its first bytes only."""
+    """Whether the first bytes of a file are those of an official network pickle."""
     try:
         with open(path, "rb") as file:
             start = file.read(200)
@@ -52,7 +52,7 @@ def read_networks(path: str | os.PathLike) -> list[OfficialNetwork]:
     value = read_pickle(path, allowed=_NAMES, encoding="latin1")
     records = value if isinstance(value, tuple | list) else [value]
     if not records or not all(isinstance(record, Record) for record in records):
-        raise UserError(f"{path} holds no networks of the original StyleGAN, but a {type(value).__name__} of other things.")
+        raise UserError(f"{path} does not contain networks of the original StyleGAN. Found: {type(value).__name__}")
     return [_read_network(record, Path(path)) for record in records]
 
 
@@ -79,7 +79,7 @@ def _read_network(record: Record, path: Path) -> OfficialNetwork:
     state = _expect(record.state, dict, "state", path)
     version = state.get("version")
     if version not in KNOWN_VERSIONS:
-        raise UserError(f"{path} holds networks of version {version!r:.40}; the StyleGAN of 2019 wrote 2 and 3 (4 is StyleGAN2).")
+        raise UserError(f"{path} contains networks of version {version!r:.40}; the StyleGAN of 2019 wrote 2 and 3 (4 is StyleGAN2).")
     options = dict(_expect(state.get("static_kwargs"), dict, "static_kwargs", path))
     variables = _read_variables(state, path)
     for key, component in _expect(state.get("components", {}), dict, "components", path).items():

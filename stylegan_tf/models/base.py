@@ -93,11 +93,12 @@ class Generator(Network):
 class StyleGenerator(Generator):
     """A generator with an intermediate latent w: what path lengths, style mixing, truncation and projection need.
 
-    Its settings have `truncation_psi` and `truncation_cutoff`, the truncation at use.
+    Its settings have `truncation_psi` and `truncation_cutoff`, the truncation at use, and `num_ws(resolution)`.
 
     Attributes:
         mapping: z [N, z_dim] and labels to ws [N, num_ws, w_dim]; `mapping.map_once` gives w [N, w_dim], before the copies for the layers.
-        synthesis: ws [N, num_ws, w_dim] to images; `synthesis.noise_maps` are the maps of noise_mode="const".
+        synthesis: (ws [N, num_ws, w_dim], noise_mode, lod, noise_seed) to images; its `noise_maps` are the noise of mode "const",
+            one variable [R, R] a layer, empty in a network without noise.
         w_avg: variable [w_dim], the moving average of w.
         w_dim, num_ws: features of w, layers that take one.
     """
@@ -236,22 +237,26 @@ class AfterStep(NamedTuple):
 class Phase:
     """One optimizer step of an iteration.
 
-    Attributes:
-        name: "D", "G", "G_pl"; its loss is shown as Loss/NAME.
-        network: whose weights the step changes.
-        terms: (part, context) to the terms of the loss, one after the other; their losses add up.
-        every: in every n-th iteration only; the optimizer's rate and betas are corrected for it (Karras et al. 2020, appendix B).
-        times: steps in a row, each with random inputs and, where it shows reals, real images of its own.
-        shows_reals: whether the step trains on real images; repetition r of every such phase gets batch r of the iteration.
-        lazy: penalties inside the step that are computed in every n-th iteration only: name to n.
-        inputs_of: name of an earlier phase whose random inputs this one takes again; None for fresh ones.
-        shrink: the step computes minibatch / shrink samples. Above 1 it uses neither D nor real images, and its samples are split
-            over devices without regard to groups.
-        own_inputs: (seed int32 [2], samples) to random inputs of this phase alone, one row a sample, for `Part.own`; its purposes of
-            `stateless_fold_in` are 7 and above.
-        prepare: (part, context) to weighted sums over the part, like `Values.sums`, that the terms need of all samples of the step
-            before any gradient is taken: `Context.prepared`. Computed in a pass of its own over all parts where there are several.
-        after: called after the optimizer step.
+        Attributes:
+            name: "D", "G", "G_pl"; its loss is shown as Loss/NAME.
+            network: whose weights the step changes.
+            terms: (part, context) to the terms of the loss, one after the other; their losses add up.
+            every: in every n-th iteration only; the optimizer's rate and betas are corrected for it (Karras et al. 2020, appendix B).
+            times: steps in a row, each with random inputs and, where it shows reals, real images of its own.
+            shows_reals: whether the step trains on real images; repetition r of every such phase gets batch r of the iteration.
+            lazy: penalties inside the step that are computed in every n-th iteration only: name to n.
+    <<<<<<< HEAD
+            inputs_of: name of an earlier phase whose random inputs this one takes again; None for fresh ones.
+            shrink: the step computes minibatch / shrink samples. Above 1 it uses neither D nor real images, and its samples are split
+                over devices without regard to groups.
+            own_inputs: (seed int32 [2], samples) to random inputs of this phase alone, one row a sample, for `Part.own`; its purposes of
+                `stateless_fold_in` are 7 and above.
+            prepare: (part, context) to weighted sums over the part, like `Values.sums`, that the terms need of all samples of the step
+                before any gradient is taken: `Context.prepared`. Computed in a pass of its own over all parts where there are several.
+    =======
+            inputs_of: name of an earlier phase whose random inputs this one uses again; None for fresh ones.
+    >>>>>>> main
+            after: called after the optimizer step.
     """
 
     name: str

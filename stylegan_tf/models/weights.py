@@ -1,5 +1,6 @@
 """Weights of networks: by public name, as snapshots and transfer use them, their shapes before a network is built, averages."""
 
+import random
 from collections.abc import Callable, Mapping, Sequence
 
 import keras
@@ -42,10 +43,15 @@ def weight_arrays(model: keras.Model) -> dict[str, np.ndarray]:
 
 def weight_shapes(make_network: Callable[[], keras.Model], *, only_trainable: bool = False) -> dict[str, tuple[int, ...]]:
     """Shape of every weight (or of the trained ones) by name of the network that `make_network` builds; allocates no memory for them."""
-    with keras.StatelessScope(initialize_variables=False):
-        network = make_network()
-    # Keras keeps a list of variables to be initialised at the end of the next such scope: these never are.
-    keras.src.backend.common.global_state.set_global_attribute("uninitialized_variables", [])
+    random_state = random.getstate()
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            network = make_network()
+    finally:
+        # Keras keeps a list of variables to be initialised at the end of the next such scope: these never are. Its initialisers
+        # take their seeds from Python's generator: the weights of the networks that follow must not depend on this call.
+        keras.src.backend.common.global_state.set_global_attribute("uninitialized_variables", [])
+        random.setstate(random_state)
     weights = named_weights(network).items()
     return {name: tuple(variable.shape) for name, variable in weights if variable.trainable or not only_trainable}
 

@@ -1,4 +1,4 @@
-"""NumPy arrays, scalars and dtypes out of the calls that a pickle makes for them, every claim checked first."""
+"""NumPy arrays, scalars and dtypes out of the calls that a pickle makes for them, sizes checked first."""
 
 from collections.abc import Callable
 from typing import Any
@@ -29,7 +29,7 @@ class PendingDtype:
 
 
 class PendingArray:
-    """An array that is announced empty; shape, type and bytes follow in the pickle's next state."""
+    """An array without content yet; shape, type and bytes follow in the pickle's next state."""
 
     def __init__(self, kind: Any = None, shape: Any = (0,), typecode: Any = b"b"):
         if kind is not array_type:
@@ -43,7 +43,7 @@ class PendingArray:
 
 
 def array_type(*args: Any) -> None:
-    """Stands for numpy.ndarray itself: a name, never called."""
+    """The name numpy.ndarray itself, which is never called."""
     raise ValueError("a direct call of numpy.ndarray")
 
 
@@ -58,7 +58,7 @@ def build_array(content: Any, dtype: Any, shape: Any, order: str = "C", axis_ord
     if not isinstance(content, bytes | bytearray) or not isinstance(dtype, np.dtype):
         raise ValueError("an array without bytes or type")
     if type(shape) is not tuple or len(shape) > MAX_DIMENSIONS or not all(type(n) is int and 0 <= n < 2**40 for n in shape):
-        raise ValueError("an array with a strange shape")
+        raise ValueError("an array with an impossible shape")
     size = 1
     for length in shape:
         size *= length
@@ -85,7 +85,7 @@ def encode_text(text: Any, encoding: Any) -> bytes:
 def make_set(items: Any = (), kind: type = set) -> set | frozenset:
     """A set of a list, the way protocols 2 and 3 write it."""
     if type(items) not in (list, tuple):
-        raise ValueError("a set of something that is no list")
+        raise ValueError("a set of something that is not a list")
     for item in items:
         check_key(item)
     return kind(items)

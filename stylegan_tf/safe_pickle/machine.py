@@ -1,4 +1,4 @@
-"""Interprets the opcodes of a data-only pickle; every name and every claim of size is checked before it is believed."""
+"""Interprets the opcodes of a data-only pickle; every name and size is checked before it is used."""
 
 import struct
 from collections.abc import Callable, Mapping
@@ -11,11 +11,11 @@ from stylegan_tf.errors import UserError
 from stylegan_tf.safe_pickle import arrays
 from stylegan_tf.safe_pickle.values import MAX_INT_BYTES, Record, check_key, check_value
 
-MAX_OPCODES = 2_000_000  # an empty set, 216 bytes, is the most that one byte of a file can cost: 0.4 GB in all
+MAX_OPCODES = 2_000_000  # one byte of a file can cost at most an empty set of 216 bytes: 0.4 GB in all
 
 
 class _Global:
-    """A name in the file, with the function that stands in for it."""
+    """A name in the file, with the function that replaces it."""
 
     def __init__(self, name: str, call: Callable):
         self.name, self.call = name, call
@@ -26,7 +26,7 @@ class Machine:
 
     Args:
         file, path, size: where it reads.
-        names: (module, name) -> what stands in for it.
+        names: (module, name) -> the function that replaces it.
         encoding: of the byte strings of Python 2.
         persistent: gives the `Record` for what lies outside of the pickle, from its tuple of facts; None: nothing does.
     """
@@ -72,7 +72,7 @@ class Machine:
     def take(self, length: int) -> bytes:
         """The next `length` bytes, refused before anything is allocated where the file is shorter."""
         if not 0 <= length <= self.size - self.file.tell():
-            raise ValueError(f"{length:,} bytes are announced, more than the file holds")
+            raise ValueError(f"{length:,} bytes are declared, more than the file holds")
         chunk = self.file.read(length)
         if len(chunk) != length:
             raise ValueError("it ends too early")
@@ -81,7 +81,7 @@ class Machine:
     def push_buffer(self, length: int) -> None:
         """Bytes that an array may write into; read in place."""
         if not 0 <= length <= self.size - self.file.tell():
-            raise ValueError(f"{length:,} bytes are announced, more than the file holds")
+            raise ValueError(f"{length:,} bytes are declared, more than the file holds")
         content = bytearray(length)
         if self.file.readinto(content) != length:
             raise ValueError("it ends too early")
@@ -119,7 +119,7 @@ class Machine:
         return self.stack[-1]
 
     def push_name(self, module: Any, name: Any) -> None:
-        """Looks a name up in the table: the only way in which a file reaches a function."""
+        """Looks a name up in the table: the only way from a file to a function."""
         call = self.names.get((module, name)) if isinstance(module, str) and isinstance(name, str) else None
         if call is None:
             shown = f"{module}.{name}"[:100]
@@ -130,7 +130,7 @@ class Machine:
         """Counts what calls copy: the same bytes could be copied again and again."""
         self.copy_budget -= length
         if self.copy_budget < 0:
-            raise ValueError("it unfolds to far more than its size")
+            raise ValueError("it expands to far more than its size")
 
     def native(self, value: Any) -> Any:
         """An array in this machine's byte order, any other value as it is."""
@@ -140,7 +140,7 @@ class Machine:
         return value.astype(value.dtype.newbyteorder("="))
 
     def call(self) -> None:
-        """REDUCE and NEWOBJ: calls what stands in for a name."""
+        """REDUCE and NEWOBJ: calls the function that replaces a name."""
         args, target = self.pop(), self.stack.pop()
         if type(target) is not _Global or type(args) is not tuple:
             raise ValueError("a call of something that is not a name")
@@ -158,7 +158,7 @@ class Machine:
             target.set_state(state)
             target.value = self.native(target.value)
         elif type(target) is dict and self.persistent:
-            return  # PyTorch hangs version numbers on its dictionaries
+            return  # PyTorch sets version numbers on its dictionaries
         else:
             raise ValueError(f"a state for a {type(target).__name__}")
 
@@ -211,9 +211,9 @@ class Machine:
             raise ValueError(f"pickle protocol {version}; 2 to 5 are read")
 
     def check_frame(self) -> None:
-        """FRAME: only its claim of size matters here."""
+        """FRAME: only its size is checked."""
         if self.number("<Q") > self.size - self.file.tell():
-            raise ValueError("a frame is announced that is longer than the file")
+            raise ValueError("a frame is declared that is longer than the file")
 
     def mark(self) -> None:
         """MARK."""

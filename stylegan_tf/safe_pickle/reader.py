@@ -1,4 +1,4 @@
-"""Opens a data-only pickle and says in one message what is wrong with a file that is none."""
+"""Opens a data-only pickle; a file that is not one is refused with one message."""
 
 import os
 import stat
@@ -29,7 +29,7 @@ def read_pickle(
     max_bytes: int = MAX_BYTES,
     encoding: str = "ASCII",
 ) -> Any:
-    """Reads a pickle (protocols 2 to 5) of plain values and NumPy arrays. Nothing that is inside is ever run.
+    """Reads a pickle (protocols 2 to 5) of plain values and NumPy arrays. Nothing inside is ever run.
 
     Memory stays within about the size of the file: arrays share the bytes that were read (read-only, or writable
     where protocol 5 says so).
@@ -51,7 +51,7 @@ def read_pickle(
     path = Path(path)
     try:
         status = os.stat(path)
-        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
+        if not stat.S_ISREG(status.st_mode):  # opening a pipe would block
             raise UserError(f"{path} is not a file.")
         with open(path, "rb") as file:
             if status.st_size > max_bytes:
@@ -78,7 +78,7 @@ def read_next(file: BinaryIO, path: Path, size: int, *, allowed: Mapping, persis
 
 
 def _check_header(file: BinaryIO, path: Path) -> None:
-    """Recognises what people hand in by mistake."""
+    """Recognises other files that are passed by mistake."""
     header = file.read(32)
     if header[:1] != b"\x80":
         known = (text for magic, text in _MAGIC.items() if header.lstrip().startswith(magic))
@@ -87,7 +87,7 @@ def _check_header(file: BinaryIO, path: Path) -> None:
 
 
 def _interpret(machine: Machine) -> Any:
-    """Runs the machine and turns everything that damage can lead to into one message."""
+    """Runs the machine and turns every error of a damaged file into one message."""
     try:
         return machine.run()
     except UserError:

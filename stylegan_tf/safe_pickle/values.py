@@ -15,7 +15,7 @@ _KEYS = _LEAVES | {int}
 
 
 class Record:
-    """An inert stand-in for an object of another program: what its constructor and its state would have been.
+    """An object of another program as data: the arguments of its constructor, and its state.
 
     Attributes:
         name: "module.Class".
@@ -34,14 +34,14 @@ class NotDataError(ValueError):
 
 
 def check_key(key: Any) -> None:
-    """Raises NotDataError unless `key` is a plain scalar or a flat tuple of them: other keys can take for ever to hash."""
+    """Raises NotDataError unless `key` is a plain scalar or a flat tuple of them: other keys can take very long to hash."""
     for item in key if type(key) is tuple else (key,):
         if type(item) not in _KEYS or (type(item) is int and item.bit_length() > 64):
-            raise NotDataError(f"a key of type {type(item).__name__} that is no plain scalar")
+            raise NotDataError(f"a key of type {type(item).__name__} that is not a plain scalar")
 
 
 def dtype_name(dtype: np.dtype) -> str:
-    """Kind and size without byte order ("f4"), "" for types that are no numbers."""
+    """Kind and size without byte order ("f4"), "" for types that are not numbers."""
     name = f"{dtype.kind}{dtype.itemsize}"
     return name if name in DTYPES and dtype.names is None and dtype.subdtype is None else ""
 
@@ -50,14 +50,14 @@ def check_value(value: Any, *, records: bool = False) -> None:
     """Walks through `value` without recursion and raises NotDataError at the first thing that is not data.
 
     Shared parts are walked once, but counted as often as they appear, so that a small file cannot unfold into a
-    value that takes for ever to print or copy. Loops are refused.
+    value that takes very long to print or copy. Loops are refused.
 
     Args:
         value: anything.
         records: lets `Record` through (files of other programs).
     """
-    measured: dict[int, tuple[int, int]] = {}  # id of a finished container -> (values it unfolds to, levels)
-    above: set[int] = set()  # ids of the containers around the one that is looked at
+    measured: dict[int, tuple[int, int]] = {}  # id of a finished container -> (values it expands to, levels)
+    above: set[int] = set()  # ids of the containers around the current one
     stack: list[tuple[Any, tuple, bool]] = [(value, (), False)]
     while stack:
         node, path, is_finished = stack.pop()
@@ -69,7 +69,7 @@ def check_value(value: Any, *, records: bool = False) -> None:
             count = 1 + len(node) if type(node) is not Record else 1
             measured[id(node)] = (count + sum(part[0] for part in parts), 1 + max((part[1] for part in parts), default=0))
             if measured[id(node)][0] > MAX_VALUES or measured[id(node)][1] > MAX_DEPTH:
-                raise NotDataError(f"{_shown(path)} unfolds to more than {MAX_VALUES:,} values or {MAX_DEPTH} levels")
+                raise NotDataError(f"{_shown(path)} expands to more than {MAX_VALUES:,} values or {MAX_DEPTH} levels")
             continue
         if id(node) in above:
             raise NotDataError(f"{_shown(path)} contains itself")
@@ -81,7 +81,7 @@ def check_value(value: Any, *, records: bool = False) -> None:
 
 
 def _is_scalar(value: Any) -> bool:
-    """True for what is never worth a look of its own."""
+    """True for values that need no check."""
     return type(value) in _LEAVES or (type(value) is int and value.bit_length() <= 64)
 
 

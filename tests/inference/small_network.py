@@ -1,4 +1,4 @@
-"""A generator of 8x8 that draws something different for every latent, for tests."""
+"""An 8x8 generator with random weights, for tests: every latent gives another image."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ OPTIONS = {"resolution": 8, "z_dim": 4, "w_dim": 5, "mapping_fmaps": 6, "mapping
 
 
 def small_generator(seed=0, **options):
-    """Every weight drawn from N(0, 0.5), so that every term counts."""
+    """Every weight from N(0, 0.5^2), so that every term counts."""
     G = networks.Generator(**OPTIONS | options)
     rng = np.random.default_rng(seed)
     for name, variable in networks.named_weights(G).items():

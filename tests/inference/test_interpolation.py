@@ -1,4 +1,4 @@
-"""Paths through latent space: where they begin, end and pass."""
+"""Paths through latent space: key points, ends and lengths."""
 
 import numpy as np
 import pytest
@@ -46,12 +46,12 @@ def test_splines_have_no_corners(keys):
     assert bends[1] < bends[0] / 10
 
 
-def test_a_long_walk_takes_no_memory(keys):  # all of it was made at once: these would be 16 TB
+def test_a_long_path_needs_no_memory(keys):  # once computed as a whole: 16 TB
     assert next(interpolate(keys, 10**10, method="slerp")).shape == (2, 8)
 
 
-def test_too_little_for_a_walk():
+def test_too_few_keys_and_frames_are_refused():
     with pytest.raises(UserError, match="at least two seeds"):
         interpolate(np.zeros((1, 4)), 5, method="linear")
-    with pytest.raises(UserError, match="At least one frame"):
+    with pytest.raises(UserError, match="at least one frame"):
         interpolate(np.zeros((2, 4)), 0, method="linear")

@@ -7,11 +7,11 @@ from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.inference import latents
 
 
-def test_seeds_are_the_originals():  # RandomState(5).randn(1, 512), as in the original's example
+def test_latents_of_seeds_are_the_originals():  # RandomState(5).randn(1, 512), as in the original's example
     z = latents.latents_from_seeds([5, 91], 512)
     np.testing.assert_array_equal(z[0], np.random.RandomState(5).randn(1, 512)[0].astype(np.float32))
     assert z.shape == (2, 512)
-    # NumPy keeps this stream as it is for ever; so must we.
+    # NumPy guarantees this stream.
     np.testing.assert_allclose(z[0, :3], [0.44122749, -0.33087015, 2.43077119], atol=1e-7)
 
 
@@ -22,7 +22,7 @@ def test_files_come_back(tmp_path, suffix):
     np.testing.assert_array_equal(latents.load_latents(tmp_path / f"z{suffix}", "z"), z)
 
 
-def test_the_array_of_the_right_name_is_taken(tmp_path):
+def test_the_array_of_the_right_name_is_read(tmp_path):
     latents.save_latents(tmp_path / "both.npz", z=np.zeros((2, 3)), w=np.ones((2, 4, 5)))
     assert latents.load_latents(tmp_path / "both.npz", "z").shape == (2, 3)
     assert latents.load_latents(tmp_path / "both.npz", "w").shape == (2, 4, 5)
@@ -46,7 +46,7 @@ def test_files_of_other_things(tmp_path, array, message):
         latents.load_latents(tmp_path / "odd.npy", "z")
 
 
-def test_files_that_are_none(tmp_path):
+def test_files_that_are_not_arrays(tmp_path):
     with pytest.raises(MissingFileError, match="does not exist"):
         latents.load_latents(tmp_path / "none.npy", "z")
     (tmp_path / "text.npy").write_text("hello")

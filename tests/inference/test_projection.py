@@ -1,15 +1,15 @@
-"""The search for the w that draws a given picture."""
+"""Projection: the search for the w of a given image."""
 
 import numpy as np
 
-from stylegan_tf.inference.painter import Painter
 from stylegan_tf.inference.projection import ProjectionSettings, pixel_distance, project
+from stylegan_tf.inference.sampler import StyleSampler
 from tests.inference.small_network import small_generator
 
 
-def test_a_picture_of_the_network_is_found_again():
+def test_an_image_of_the_network_is_found_again():
     G = small_generator(use_noise=False)
-    ws = Painter(G).ws(np.random.RandomState(3).randn(1, 4).astype(np.float32))
+    ws = StyleSampler(G).ws(np.random.RandomState(3).randn(1, 4).astype(np.float32))
     target = G.synthesis(ws).numpy()[0]
     steps = list(project(G, target, pixel_distance, settings=ProjectionSettings(num_steps=200, w_samples=200)))
     assert [step.step for step in steps] == list(range(1, 201))

@@ -1,4 +1,4 @@
-"""Moving pictures in every format, and what is said where one cannot be written."""
+"""Videos in every format, and what is refused."""
 
 import importlib.util
 import sys
@@ -20,11 +20,11 @@ def frames(count=6, channels=3, side=16):
 
 @pytest.mark.parametrize("suffix", [".gif", ".webp"])
 @pytest.mark.parametrize("channels", [1, 3, 4])
-def test_pillow_formats_hold_every_frame(tmp_path, suffix, channels):
+def test_pillow_formats_contain_every_frame(tmp_path, suffix, channels):
     path = tmp_path / f"walk{suffix}"
     assert write_video(path, frames(channels=channels), fps=25) == 6
     with Image.open(path) as video:
-        video.load()  # WebP tells the duration of a frame once it is read
+        video.load()  # the duration is known once a WebP file is read
         assert video.n_frames == 6
         assert video.size == (16, 16)
         assert video.info["duration"] == 40
@@ -40,7 +40,7 @@ def test_webp_keeps_transparency(tmp_path):
 
 @pytest.mark.skipif(not HAS_FFMPEG, reason="imageio-ffmpeg is not installed")
 @pytest.mark.parametrize(("channels", "side"), [(3, 16), (1, 15), (4, 8)])
-def test_mp4_holds_every_frame(tmp_path, channels, side):
+def test_mp4_contains_every_frame(tmp_path, channels, side):
     import imageio_ffmpeg
 
     path = tmp_path / "walk.mp4"
@@ -56,7 +56,7 @@ def test_without_ffmpeg_the_package_is_named(tmp_path, monkeypatch):
     check_video_path(tmp_path / "walk.gif")
 
 
-def test_files_that_cannot_be(tmp_path):
+def test_files_that_cannot_be_written_are_refused(tmp_path):
     with pytest.raises(UserError, match=r"\.mp4, \.gif, \.webp"):
         check_video_path(tmp_path / "walk.avi")
     with pytest.raises(UserError, match="does not exist"):
@@ -66,9 +66,9 @@ def test_files_that_cannot_be(tmp_path):
 def test_a_failing_frame_leaves_nothing_behind(tmp_path):
     def broken():
         yield from frames(2)
-        raise RuntimeError("drawing failed")
+        raise RuntimeError("frame failed")
 
-    with pytest.raises(RuntimeError, match="drawing failed"):
+    with pytest.raises(RuntimeError, match="frame failed"):
         write_video(tmp_path / "walk.gif", broken())
     assert list(tmp_path.iterdir()) == []
 

@@ -71,14 +71,17 @@ def discriminator_shapes(kwargs):
     return shapes
 
 
-def draw(shapes, rng, lod):
+def random_variables(shapes, rng, lod):
     variables = {name: np.asarray(rng.standard_normal(shape), np.float32) for name, shape in shapes.items()}
     return list((variables | {name: np.float32(lod) for name in variables if name == "lod"}).items())
 
 
 def generator_state(name, kwargs, rng, *, lod=0.0, version=3):
     """State of a G_style; version 2 had no components and named their variables itself."""
-    parts = {"G_mapping": draw(mapping_shapes(kwargs), rng, lod), "G_synthesis": draw(synthesis_shapes(kwargs), rng, lod)}
+    parts = {
+        "G_mapping": random_variables(mapping_shapes(kwargs), rng, lod),
+        "G_synthesis": random_variables(synthesis_shapes(kwargs), rng, lod),
+    }
     own = [("lod", np.float32(lod)), ("dlatent_avg", rng.standard_normal(kwargs["dlatent_size"]).astype(np.float32))]
     state = {"version": version, "name": name, "static_kwargs": dict(kwargs), "build_module_src": SOURCE, "build_func_name": "G_style"}
     if version == 2:
@@ -94,7 +97,7 @@ def generator_state(name, kwargs, rng, *, lod=0.0, version=3):
 def discriminator_state(kwargs, rng, *, lod=0.0, version=3):
     return {
         "version": version, "name": "D", "static_kwargs": dict(kwargs), "components": {}, "build_module_src": SOURCE,
-        "build_func_name": "D_basic", "variables": draw(discriminator_shapes(kwargs), rng, lod),
+        "build_func_name": "D_basic", "variables": random_variables(discriminator_shapes(kwargs), rng, lod),
     }  # fmt: skip
 
 

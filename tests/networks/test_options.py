@@ -147,7 +147,7 @@ def test_a_conditional_network_asks_for_labels():
 
 
 def test_an_unknown_nonlinearity_names_the_known_ones():
-    with pytest.raises(ValueError, match="relu, lrelu"):
+    with pytest.raises(ValueError, match="nonlinearity must be one of lrelu, relu"):
         networks.Generator(**SMALL_G, nonlinearity="gelu")
 
 

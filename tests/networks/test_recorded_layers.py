@@ -27,7 +27,7 @@ def synthesis_outputs(G, ws):
     """Every layer's output by the original's name, block by block."""
     synthesis, outputs, x = G.synthesis, {}, None
     for index, block in enumerate(synthesis.blocks):
-        names = [f"{block.resolution}x{block.resolution}/{layer}" for layer in (("Const", "Conv") if x is None else ("Conv0_up", "Conv1"))]
+        names = [f"{block.side}x{block.side}/{layer}" for layer in (("Const", "Conv") if x is None else ("Conv0_up", "Conv1"))]
         lod = len(synthesis.blocks) - 1 - index
         noise0, noise1 = (synthesis.noise_maps[layer].value[None, :, :, None] for layer in (2 * index, 2 * index + 1))
         w0, w1 = ws[:, 2 * index], ws[:, 2 * index + 1]
@@ -58,7 +58,7 @@ def discriminator_outputs(D, images):
     """Every layer's output by the original's name, those of FromRGB of levels that are not in use too."""
     outputs, x = {}, None
     for lod, block in enumerate(D.blocks):
-        name = f"{block.resolution}x{block.resolution}"
+        name = f"{block.side}x{block.side}"
         outputs[f"FromRGB_lod{lod}"] = block.embed(images)
         x = outputs["FromRGB_lod0"] if x is None else x
         if block.is_last:

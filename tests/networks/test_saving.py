@@ -1,9 +1,14 @@
 """Configurations that round-trip, weights that survive a file, and the public names of weights."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
 
+from stylegan_tf import settings_text
+from stylegan_tf.models.stylegan.discriminator import Discriminator
+from stylegan_tf.models.stylegan.generator import Generator
 from tests import flat_networks as networks
 
 SMALL_G = {"resolution": 8, "z_dim": 5, "w_dim": 6, "mapping_layers": 2, "mapping_fmaps": 7, "fmap_base": 32, "fmap_max": 8}
@@ -20,61 +25,79 @@ UNUSUAL_D = {
     "mbstd_num_features": 2, "blur_filter": None, "fused_scale": True,
 }  # fmt: skip
 CASES = [
-    (networks.Generator, SMALL_G), (networks.Generator, UNUSUAL_G), (networks.Generator, {**SMALL_G, "label_size": 3}),
-    (networks.Discriminator, SMALL_D), (networks.Discriminator, UNUSUAL_D),
+    (Generator, SMALL_G), (Generator, UNUSUAL_G), (Generator, {**SMALL_G, "label_size": 3}),
+    (Discriminator, SMALL_D), (Discriminator, UNUSUAL_D),
 ]  # fmt: skip
 
 
-def draw(network):
-    """Whatever a network computes from fixed inputs."""
+def outputs(network):
+    """Outputs of a network for fixed inputs."""
     random = np.random.RandomState(0)
     labels = np.eye(3, dtype=np.float32)[[0, 1, 2, 0]] if network.label_size else None
-    if isinstance(network, networks.Generator):
+    if isinstance(network, Generator):
         return network(random.normal(0, 1, (4, network.z_dim)).astype(np.float32), labels, noise_mode="const").numpy()
     return network(random.normal(0, 1, (4, 8, 8, network.channels)).astype(np.float32), labels).numpy()
 
 
+def make(kind, options, **more):
+    """A network from settings and shape side by side."""
+    settings, shape = settings_text.from_flat(kind.settings_type, options)
+    return kind(settings, **shape, **more)
+
+
 def perturbed(network):
-    """The network with weights that no initialiser would draw: a reload that forgets one of them shows."""
+    """The network with weights that no initialiser would give: a weight that is not reloaded is noticed."""
     random = np.random.RandomState(1)
     for variable in network.variables:
         variable.assign(variable.numpy() + random.normal(0, 0.3, variable.shape))
     return network
 
 
-@pytest.mark.parametrize(("make", "options"), CASES)
-def test_config_holds_every_argument(make, options):
-    stored = make(**options).get_config()
-    assert {name: stored[name] for name in options} == options
-    copy = make.from_config(stored)
+@pytest.mark.parametrize(("kind", "options"), CASES)
+def test_config_holds_every_argument(kind, options):
+    network = make(kind, options)
+    stored = network.get_config()
+    flat = networks.flat_options(network)
+    assert {name: flat[name] for name in options} == options
+    assert stored["settings"] == settings_text.to_plain(network.settings)
+    copy = kind.from_config(stored)
     assert copy.get_config() == stored
-    assert [v.shape for v in copy.variables] == [v.shape for v in make(**options).variables]
+    assert copy.settings == network.settings
+    assert [v.shape for v in copy.variables] == [v.shape for v in network.variables]
+
+
+@pytest.mark.parametrize(("kind", "options"), CASES)
+def test_configs_of_version_1_are_read(kind, options):  # .keras files of it hold settings and shape side by side
+    network = make(kind, options)
+    old = {**network.get_config(), **networks.flat_options(network)}
+    del old["settings"]
+    assert kind.from_config(old).get_config() == network.get_config()
 
 
 def test_unusual_options_are_all_the_options():
-    for make, unusual, fixed in ((networks.Generator, UNUSUAL_G, {"dtype", "name", "trainable"}),
-                                 (networks.Discriminator, UNUSUAL_D, {"dtype", "name", "trainable"})):  # fmt: skip
-        defaults = make(resolution=4, fmap_base=8, **({"z_dim": 2, "w_dim": 2} if make is networks.Generator else {})).get_config()
-        assert set(defaults) - fixed == set(unusual)
+    for kind, unusual in ((Generator, UNUSUAL_G), (Discriminator, UNUSUAL_D)):
+        settings = [field.name for field in dataclasses.fields(kind.settings_type)]
+        assert {*settings, "resolution", "channels", "label_size"} == set(unusual)
+        assert make(kind, unusual).shape_config.keys() == {"resolution", "channels", "label_size"}
 
 
-@pytest.mark.parametrize(("make", "options"), CASES)
-def test_a_keras_file_keeps_weights_and_outputs(tmp_path, make, options):
-    network = perturbed(make(**options))
+@pytest.mark.parametrize(("kind", "options"), CASES)
+def test_a_keras_file_keeps_weights_and_outputs(tmp_path, kind, options):
+    network = perturbed(make(kind, options))
     network.save(tmp_path / "network.keras")
     loaded = keras.saving.load_model(tmp_path / "network.keras")
-    assert isinstance(loaded, make)
+    assert isinstance(loaded, kind)
     for name, variable in networks.named_weights(loaded).items():
         np.testing.assert_array_equal(variable.numpy(), networks.named_weights(network)[name].numpy(), err_msg=name)
-    np.testing.assert_array_equal(draw(loaded), draw(network))
+    np.testing.assert_array_equal(outputs(loaded), outputs(network))
 
 
-@pytest.mark.parametrize(("make", "options"), CASES)
-def test_named_arrays_carry_a_network_over(make, options):
-    network = perturbed(make(**options, name="G_ema"))
-    copy = make(**options)
+@pytest.mark.parametrize(("kind", "options"), CASES)
+def test_named_arrays_carry_a_network_over(kind, options):
+    network = perturbed(make(kind, options, name="G_ema"))
+    copy = make(kind, options)
     networks.assign_weights(copy, {name: variable.numpy() for name, variable in networks.named_weights(network).items()})
-    np.testing.assert_array_equal(draw(copy), draw(network))
+    np.testing.assert_array_equal(outputs(copy), outputs(network))
 
 
 def test_names_of_weights_are_those_of_the_architecture():  # snapshots in the world hold these names: they must not change

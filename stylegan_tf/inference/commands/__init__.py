@@ -1,1 +1,1 @@
-"""The commands of generate.py: each module adds its options and does one command's work."""
+"""The commands of generate.py: each module adds the options of a command and runs it."""

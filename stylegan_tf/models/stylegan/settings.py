@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from stylegan_tf.errors import UserError
 from stylegan_tf.ranges import Count, CountOrZero, Decay, Length, Number, Range, Share
+from stylegan_tf.resolution import num_layers
 from stylegan_tf.settings import NetworkSettings, TrainingSettings
 
 BlurFilter = Annotated[tuple[int | Number, ...], Length(1, 16)]
@@ -42,6 +43,10 @@ class GeneratorSettings(NetworkSettings):
     truncation_cutoff: CountOrZero | None = 8  # layers truncated at use
     fused_scale: bool | Literal["auto"] = "auto"  # upscaling and convolution in one kernel: same numbers, other speed
 
+    def num_ws(self, resolution: int) -> int:
+        """Layers that have a style of their own, in a network of this resolution."""
+        return num_layers(resolution) if self.use_styles else 1
+
 
 @dataclass(frozen=True)
 class DiscriminatorSettings(NetworkSettings):
@@ -65,6 +70,7 @@ class Settings(TrainingSettings):
     """A run that trains a StyleGAN."""
 
     grows = True
+    has_styles = True
 
     model: Literal["stylegan"] = "stylegan"  # fixed
     G: GeneratorSettings = field(default_factory=GeneratorSettings)

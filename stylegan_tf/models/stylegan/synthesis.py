@@ -88,7 +88,7 @@ class SynthesisNetwork(keras.Model):
         self.settings = settings
         self.resolution = resolution
         self.num_layers = growth.num_layers(resolution)
-        self.num_ws = self.num_layers if settings.use_styles else 1
+        self.num_ws = settings.num_ws(resolution)
         sides = [2**exponent for exponent in range(2, growth.log2(resolution) + 1)]
         options = {"channels": channels, "dtype": self.dtype_policy}
         self.blocks = [SynthesisBlock(settings, side=side, name=f"{side}x{side}", **options) for side in sides]

@@ -19,7 +19,6 @@ from stylegan_tf.models.stylegan2.generator import StyleGAN2Generator
 from stylegan_tf.models.stylegan2.path_length import MEAN, PathLength, no_gradient
 from stylegan_tf.models.stylegan2.settings import num_features
 from stylegan_tf.models.weights import move_averages
-from stylegan_tf.resolution import num_layers
 
 
 class StyleGAN2(Model):
@@ -70,7 +69,7 @@ class StyleGAN2(Model):
 
     def own_inputs(self, settings, seed, minibatch, lod):
         """A second latent, and the first layer that takes it; nothing where no styles are mixed."""
-        return style_mixing.inputs(settings.G, seed, minibatch, num_layers=num_layers(settings.data.resolution))
+        return style_mixing.inputs(settings.G, seed, minibatch, num_layers=settings.G.num_ws(settings.data.resolution))
 
     def running_values(self, settings):
         """The mean of path lengths."""

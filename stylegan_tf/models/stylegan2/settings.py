@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from stylegan_tf.errors import UserError
 from stylegan_tf.ranges import Count, CountOrZero, Decay, Length, NotNegative, Number, Positive, Range, Share
+from stylegan_tf.resolution import num_layers
 from stylegan_tf.settings import NetworkSettings, TrainingSettings
 
 Taps = Annotated[tuple[int | Number, ...], Length(2, 16)]
@@ -31,6 +32,10 @@ class GeneratorSettings(NetworkSettings):
     style_mixing_prob: Share | None = 0.9  # share of batches that are mixed from two latents; None for none
     truncation_psi: Number | None = 1.0  # default truncation at use, never in training
     truncation_cutoff: CountOrZero | None = None  # layers truncated at use, None for all
+
+    def num_ws(self, resolution: int) -> int:
+        """Layers that have a style of their own, in a network of this resolution."""
+        return num_layers(resolution)
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,7 @@ class PathLengthSettings:
 class Settings(TrainingSettings):
     """A run that trains a StyleGAN2."""
 
-    has_styles: ClassVar[bool] = True
+    has_styles = True
 
     model: Literal["stylegan2"] = "stylegan2"  # fixed
     G: GeneratorSettings = field(default_factory=GeneratorSettings)

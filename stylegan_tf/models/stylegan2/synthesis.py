@@ -82,7 +82,7 @@ class SynthesisNetwork(keras.Model):
     def __init__(self, settings: GeneratorSettings, *, resolution: int, channels: int, **kwargs):
         super().__init__(autocast=False, **kwargs)
         self.settings, self.resolution = settings, resolution
-        self.num_ws = growth.num_layers(resolution)
+        self.num_ws = settings.num_ws(resolution)
         sides = [2**exponent for exponent in range(2, growth.log2(resolution) + 1)]
         self.noise_sides = [side for side in sides for _ in range(1 if side == growth.MIN_RESOLUTION else 2)]
         self.blocks = [

@@ -1,9 +1,9 @@
-"""Lists of numbers as people type them."""
+"""Lists of numbers and grids on the command line."""
 
 import pytest
 
 from stylegan_tf.errors import UserError
-from stylegan_tf.inference.number_lists import parse_grid, parse_layers, parse_numbers, parse_seeds
+from stylegan_tf.inference.commands.options import parse_grid, parse_layers, parse_numbers, parse_seeds
 
 
 @pytest.mark.parametrize(
@@ -22,8 +22,8 @@ def test_seeds(text, seeds):
         ("a", "must look like"),
         ("1.5", "must look like"),
         ("-1", "must look like"),
-        ("5-3", "runs backwards"),
-        ("4294967296", "Seeds go from 0"),
+        ("5-3", "end is below its start"),
+        ("4294967296", "Seeds are from 0"),
         ("0-4294967295", "At most 1,000,000"),
         ("9" * 5000, "must look like"),
     ],
