@@ -68,6 +68,7 @@ class OptimizerSettings:
     D: NetworkOptimizerSettings = field(default_factory=NetworkOptimizerSettings)
     reset_on_growth: bool = True  # fresh optimizers whenever floor(lod) or ceil(lod) changes
     ema_kimg: NotNegative = 10.0  # half-life of the average of G's weights, kimg; 0 for no average: G_ema is a copy of G
+    ema_rampup: NotNegative | None = None  # the half-life is at most this share of the images shown so far; none for no such limit
 
 
 @dataclass(frozen=True)
