@@ -1,5 +1,11 @@
 """Command line of training: reads preset and options, checks them, and starts or resumes a run (stylegan_tf.training)."""
 
+if __name__ == "__main__":  # before the imports that take time: Ctrl-C ends the program without a traceback from the start
+    import os
+    import signal
+
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+
 import argparse
 import json
 import os
@@ -75,7 +81,22 @@ def overridden(settings: TrainingSettings, options: argparse.Namespace) -> Train
 
 
 def main(argv: Sequence[str]) -> int:
-    """Runs the command line."""
+    """Runs the command line.
+
+    Raises:
+        UserError: also for files that cannot be read or written.
+    """
+    try:
+        return run(argv)
+    except OSError as error:
+        if isinstance(error, UserError | BrokenPipeError):
+            raise
+        place = f"{error.filename}: " if error.filename is not None else ""
+        raise UserError(f"{place}{error.strerror or error}.") from error
+
+
+def run(argv: Sequence[str]) -> int:
+    """Starts or resumes what the command line describes."""
     options = parser().parse_args(argv)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if options.resume is not None:

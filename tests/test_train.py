@@ -208,3 +208,14 @@ def test_an_added_metric_is_scored_during_training_and_names_the_best_snapshot(r
     values = {line["snapshot"]: line["Metrics/brightness10"] for line in lines if "snapshot" in line}
     assert len(values) == 2
     assert f"Best snapshot: <b>{max(values, key=values.get)}</b>, brightness10" in (folder / "report.html").read_text()
+
+
+def test_files_that_cannot_be_read_or_written_are_one_message(run, capsys, monkeypatch):
+    def fail(*_):
+        raise OSError(28, "No space left on device", "results/00000-x/config.json")
+
+    from stylegan_tf.training import launch
+
+    monkeypatch.setattr(launch, "write_config", fail)
+    code, _, errors = run(*run.new, capsys=capsys)
+    assert (code, errors) == (2, "error: results/00000-x/config.json: No space left on device.\n")

@@ -127,7 +127,7 @@ def measured_flops(settings: TrainingSettings, resolution: int, policy: str) -> 
     batch = max(1, min(8, 2**22 // (resolution**2 * width)))
     images = tf.zeros([batch, resolution, resolution, width], dtype)
     kernel = tf.zeros([3, 3, width, width], dtype)
-    convolve = tf.function(lambda x: tf.reduce_sum(tf.nn.conv2d(x, kernel, 1, "SAME")))
+    convolve = tf.function(lambda x: tf.reduce_sum(tf.nn.conv2d(x, kernel, 1, "SAME")), autograph=False)
     float(convolve(images))
     start, runs = time.perf_counter(), 0
     while time.perf_counter() - start < BENCHMARK_SEC:

@@ -79,8 +79,12 @@ class PictureGrids:
         """
         floor, fade = split_lod(lod)
         if (floor, fade is None) not in self._draw:
+
+            def draw(z: tf.Tensor, labels: tf.Tensor | None, fade: tf.Tensor | None) -> tf.Tensor:
+                return G_ema.preview(z, labels, lod=Lod(floor, fade))
+
             # Only the last one: earlier levels do not occur again, and their traces would occupy memory.
-            self._draw = {(floor, fade is None): tf.function(lambda z, labels, fade: G_ema.preview(z, labels, lod=Lod(floor, fade)))}
+            self._draw = {(floor, fade is None): tf.function(draw, autograph=False)}
         fade = None if fade is None else tf.constant(fade, tf.float32)
         drawn = []
         for start in range(0, len(self.z), BATCH_SIZE):

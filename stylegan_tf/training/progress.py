@@ -161,15 +161,21 @@ class LiveLine:
         left = format_sec((total_kimg * 1000 - nimg) / max(speed, 1e-9))
         size = f"{stage.resolution}x{stage.resolution}"
         text = f"kimg {nimg / 1000:.2f} of {total_kimg:g}  {size}  {speed:.1f} images/s  {left} left at this speed"
-        print(f"\r{text[:100]:<100}", end="", file=sys.stderr, flush=True)
+        self._write(f"\r{text[:100]:<100}")
         self._is_shown = True
 
     def clear(self) -> None:
         """Erases the line, so that other lines can be printed."""
         self._start = None
         if self._is_shown:
-            print("\r" + " " * 100 + "\r", end="", file=sys.stderr, flush=True)
+            self._write("\r" + " " * 100 + "\r")
             self._is_shown = False
+
+    def _write(self, text: str) -> None:
+        try:
+            print(text, end="", file=sys.stderr, flush=True)
+        except OSError:  # the terminal was closed
+            self._is_terminal = False
 
 
 def tick_line(record: dict[str, Any]) -> str:

@@ -1,11 +1,13 @@
 """The run folder: its number, the lock against a second process, its log, and the names of the files in it."""
 
+import contextlib
 import fcntl
 import json
 import os
 import re
 import shlex
 import shutil
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -79,7 +81,12 @@ class RunDir:
 
     def log(self, text: str, is_kept: bool = True) -> None:
         """Prints text, and appends it to log.txt unless `is_kept` is false."""
-        print(text, flush=True)
+        try:
+            print(text, flush=True)
+        except BrokenPipeError:
+            raise
+        except OSError:  # the terminal was closed; log.txt is still written
+            _discard_output()
         if is_kept:
             with open(self.path / "log.txt", "a", encoding="utf-8") as file:
                 file.write(text + "\n")
@@ -91,6 +98,14 @@ class RunDir:
     def abort_requested(self) -> str | None:
         """The name of abort.txt if the folder contains such a file."""
         return ABORT_NAME if (self.path / ABORT_NAME).exists() else None
+
+
+def _discard_output() -> None:
+    """Connects stdout to /dev/null, so that later lines and the text in its buffer raise no more errors."""
+    with contextlib.suppress(OSError, ValueError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
 
 
 def create(outdir: str | os.PathLike, name: str) -> RunDir:

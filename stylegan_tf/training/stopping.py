@@ -12,7 +12,7 @@ from types import FrameType
 
 from stylegan_tf.training.cluster import Messages
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 # Runs end within 10 s. A step that is running has 8 s; other work (tracing, scoring, writing) has 2 s before it is abandoned, so
 # that the rest is left for writing the state.
 STEP_SEC = 8.0
@@ -23,14 +23,26 @@ ANNOUNCE_SEC = 1.0  # how long the chief waits for the others to receive its las
 
 
 def handle_signals_before_training() -> None:
-    """Until a `StopRequest` is entered, a signal ends the process with exit code 0: there is nothing to save yet."""
+    """Until a `StopRequest` is entered, a signal ends the process: there is nothing to save yet.
 
-    def leave(number: int, _frame: FrameType | None) -> None:
-        print(f"Stopped by {signal.Signals(number).name} before training began; there is nothing to save.", flush=True)
+    Exit code 130 for Ctrl-C, as in every program; 0 with a message for the others, which batch systems send.
+    """
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGINT:
+            raise SystemExit(130)
+        with contextlib.suppress(OSError):  # the terminal is closed
+            print(f"Stopped by {signal.Signals(number).name} before training began; there is nothing to save.", flush=True)
         raise SystemExit(0)
 
-    for number in SIGNALS:
-        signal.signal(number, leave)
+    for number in handled_signals():
+        signal.signal(number, end)
+
+
+def handled_signals() -> list[signal.Signals]:
+    """`SIGNALS` without SIGHUP and SIGQUIT if they are ignored, as in a process started by nohup."""
+    can_be_ignored = (signal.SIGHUP, signal.SIGQUIT)
+    return [number for number in SIGNALS if number not in can_be_ignored or signal.getsignal(number) != signal.SIG_IGN]
 
 
 def exit_immediately(program: Callable[[], int]) -> None:
@@ -94,7 +106,7 @@ class StopRequest:
     def __enter__(self) -> "StopRequest":
         self._read_end, self._write_end = os.pipe()
         os.set_blocking(self._write_end, False)
-        self._previous = {number: signal.signal(number, self._on_signal) for number in SIGNALS}
+        self._previous = {number: signal.signal(number, self._on_signal) for number in handled_signals()}
         self._previous_fd = signal.set_wakeup_fd(self._write_end, warn_on_full_buffer=False)
         self._watcher = threading.Thread(target=self._watch, name="stop-watch", daemon=True)
         self._watcher.start()

@@ -14,13 +14,24 @@ from stylegan_tf.training.stopping import StopRequest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT])
 def test_a_signal_is_recorded_and_interrupts_nothing(number):
+    before = signal.signal(number, signal.SIG_DFL)  # nohup ignores SIGHUP
     with StopRequest(print) as stop:
         assert stop.reason is None
         os.kill(os.getpid(), number)
         time.sleep(0.01)
         assert stop.reason == number.name
+    signal.signal(number, before)
+
+
+def test_nohup_is_respected():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with StopRequest(print) as stop:
+        os.kill(os.getpid(), signal.SIGHUP)
+        time.sleep(0.01)
+        assert stop.reason is None
+    assert signal.signal(signal.SIGHUP, before) == signal.SIG_IGN
 
 
 def test_handlers_are_restored():

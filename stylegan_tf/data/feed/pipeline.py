@@ -105,6 +105,7 @@ def _as_dataset(reader: BatchReader, image_shape: tuple[int, ...], label_shape: 
 
     ahead = ReadAhead(reader.read)
 
+    @tf.autograph.experimental.do_not_convert  # autograph writes its source to TMPDIR
     def read(batch):
         images, labels = tf.numpy_function(ahead.get, [batch], (tf.uint8, tf.float32))
         return tf.ensure_shape(images, image_shape), tf.ensure_shape(labels, label_shape)
