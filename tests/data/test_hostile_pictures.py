@@ -4,11 +4,14 @@ import json
 import struct
 import subprocess
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from stylegan_tf.data import open_dataset, read_picture
+from stylegan_tf.data.intake.crop import cut_out
 from stylegan_tf.data.intake.decode import decode_image_file
+from stylegan_tf.data.intake.segment import Segment
 from stylegan_tf.data.records.manifest import MANIFEST_NAME
 from stylegan_tf.data.records.tfrecords import Example, encode_example, frame
 from stylegan_tf.data.sources import UnusableImage
@@ -77,7 +80,7 @@ def test_the_limit_can_be_raised(tmp_path, capsys):
     assert run("check", folder, "--max-pixels", 1) == 2
     text = capsys.readouterr().err
     assert "a.png: too many pixels: 1200x1000; at most 1 million are decoded (--max-pixels)" in text
-    assert "b.png: too many pixels: 1000x600 take 2 MB to decode; 2 MB are allowed (raise --max-pixels)" in text
+    assert "b.png: too many pixels: 1000x600 take 5 MB to decode; 4 MB are allowed (raise --max-pixels)" in text
     assert run("check", folder, "--max-pixels", 3) == 0
     with pytest.raises(UserError, match=r"a\.png cannot be used as a picture: too many pixels"):
         read_picture(folder / "a.png", max_pixels=10**6)
@@ -138,3 +141,17 @@ def test_records_that_unfold_are_refused_by_their_headers(huge_record, reader):
         assert "record 1 contains a" in result["message"]
         assert "of 30000x30000, expected 32x32" in result["message"]
         assert result["megabytes"] < 100
+
+
+def test_very_long_pictures_become_no_squares_of_their_length(tmp_path):
+    (tmp_path / "images").mkdir()
+    line = Image.new("L", (200_000, 520), 255)
+    line.paste(0, (1000, 200, 199_000, 300))
+    line.save(tmp_path / "images" / "a.png")
+    (tmp_path / "images" / "b.png").write_bytes(encoded(leaf(0, 128), "PNG"))
+    for options in (("--crop", "segment"), ("--fit", "pad"), ("--fit", "stretch")):
+        target = tmp_path / options[1]
+        assert run("create_from_images", target, tmp_path / "images", "--resolution", 64, "--channels", 3, *options) == 0
+    mask = np.ones((3, 20_000), bool)
+    with pytest.raises(UnusableImage, match="the object and its margin would become a square of 24000x24000"):
+        cut_out(np.zeros((3, 20_000, 1), np.uint8), Segment(mask, ~mask, np.zeros((3, 3))), 0.1)

@@ -76,6 +76,8 @@ def cut_out(pixels: np.ndarray, segment: Segment, margin: float) -> np.ndarray:
     rows, columns = np.flatnonzero(segment.mask.any(axis=1)), np.flatnonzero(segment.mask.any(axis=0))
     top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
     side = int(np.ceil(max(bottom - top, right - left) * (1 + 2 * margin)))
+    if side**2 > MAX_PIXELS:
+        raise UnusableImage("too many pixels", f"the object and its margin would become a square of {side}x{side}")
     top, left = int(top + bottom - side) // 2, int(left + right - side) // 2
     height, width = pixels.shape[:2]
     square = _background_square(segment.background, (top, left), side, pixels.shape)

@@ -148,17 +148,17 @@ def _read(picture: "Picture", data: bytes) -> Decoded:
     if picture.format == "JPEG":  # reduces by powers of two while decoding, which saves memory
         picture.draft(None, _huge_size(size))
     picture.load()
-    factor = min(picture.size) // _KEPT_SIDE
     turn, profile = _orientation(picture), picture.info.get("icc_profile")
     picture, scaled = stored_samples(picture, data)
     notes += scaled
     mode = picture.mode
-    if factor > 2 and mode not in ("P", "PA", "1") and "transparency" not in picture.info:
-        picture = picture.reduce(factor)
+    if mode not in ("P", "PA", "1") and "transparency" not in picture.info:
+        picture = _reduced(picture)
     if mode == "CMYK":  # before the mode conversion, which ignores the profile of the inks
         picture, converted = to_srgb(picture, profile)
         notes += converted
     picture, converted = standard_mode(picture)
+    picture = _reduced(picture)  # those whose pixels were numbers of colours before
     notes += converted
     if mode not in ("CMYK", "LAB"):
         picture, converted = to_srgb(picture, profile)
@@ -171,6 +171,11 @@ def _read(picture: "Picture", data: bytes) -> Decoded:
     pixels = pixels[:, :, None] if pixels.ndim == 2 else pixels
     is_plain = not notes and picture.size == size and mode in ("L", "RGB")
     return Decoded(pixels, _kind(pixels), size[::-1], tuple(notes), is_plain)
+
+
+def _reduced(picture: "Picture") -> "Picture":
+    factor = min(picture.size) // _KEPT_SIDE
+    return picture.reduce(factor) if factor > 2 else picture
 
 
 def _huge_size(size: tuple[int, int]) -> tuple[int, int]:

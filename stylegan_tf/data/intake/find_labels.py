@@ -10,7 +10,7 @@ import numpy as np
 
 from stylegan_tf.array_files import read_npy
 from stylegan_tf.data.intake.label_files import MAX_LABEL_BYTES, LabelRow, LabelRows, read_label_csv, read_label_json
-from stylegan_tf.data.intake.labels import Labels, labels_of_array, labels_of_cells, labels_of_names
+from stylegan_tf.data.intake.labels import Labels, is_number_or_missing, labels_of_array, labels_of_cells, labels_of_names
 from stylegan_tf.data.sources import Source, UnusableImage
 from stylegan_tf.data.sources.base import NOT_AN_IMAGE
 from stylegan_tf.data.sources.file_names import has_image_ending
@@ -121,21 +121,37 @@ def _from_npy(names: Sequence[str], path: Path) -> Labels:
 def _from_rows(names: Sequence[str], read: LabelRows, where: str) -> Labels:
     if read.rows is None:
         return Labels(None, (), f"{where} contains null")
-    return _named(_matched(names, read.rows, where), read.class_names, where)
+    if read.class_names is None:
+        return _matched(names, read.rows, where)
+    known = _checked_class_names(read.class_names, where)
+    return _named(_matched(names, [_numbered(row, known, where) for row in read.rows], where), known, where)
 
 
-def _named(labels: Labels, class_names: object, where: str) -> Labels:
-    """Labels with the class names that `extract` writes beside them; there may be classes without images."""
-    if class_names is None:
-        return labels
-    size = labels.values.shape[1] if labels.values.ndim == 2 else len(labels.class_names)
+def _checked_class_names(class_names: object, where: str) -> tuple[str, ...]:
+    """The names that `extract` writes beside the labels, as they are stored."""
     is_list = isinstance(class_names, list) and all(isinstance(name, str) for name in class_names)
     names = tuple(map(class_name, class_names)) if is_list else ()
-    if not is_list or len(set(names)) < len(names) or len(names) < size:
-        raise UserError(f"{where}: `class_names` must be {size} or more different names. Received: {visible(str(class_names)[:80])}")
-    if labels.values.ndim == 2 and len(names) != size:
-        raise UserError(f"{where} has {len(names)} class names, but labels of {size} numbers.")
-    return dataclasses.replace(labels, class_names=names)
+    if not is_list or len(set(names)) < len(names):
+        raise UserError(f"{where}: `class_names` must be different names. Received: {visible(class_names, 80)}")
+    return names
+
+
+def _numbered(row: LabelRow, class_names: tuple[str, ...], where: str) -> LabelRow:
+    """The row with the number of its class in place of the name."""
+    if not isinstance(row.cell, str) or is_number_or_missing(row.cell):
+        return row
+    name = class_name(row.cell)
+    if name not in class_names:
+        raise UserError(f"{where}, {row.place}: {name!r} is not among the `class_names` of the file.")
+    return row._replace(cell=class_names.index(name))
+
+
+def _named(labels: Labels, class_names: tuple[str, ...], where: str) -> Labels:
+    """Labels with names for their classes; there may be classes without images."""
+    size = labels.values.shape[1] if labels.values.ndim == 2 else len(labels.class_names)
+    if len(class_names) < size or (labels.values.ndim == 2 and len(class_names) != size):
+        raise UserError(f"{where}: `class_names` must be {size} different names, one for each class. Received: {len(class_names)}")
+    return dataclasses.replace(labels, class_names=class_names)
 
 
 def _matched(names: Sequence[str], rows: list[LabelRow], where: str) -> Labels:

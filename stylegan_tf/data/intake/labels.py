@@ -193,6 +193,11 @@ def in_order(names: set[str]) -> tuple[str, ...]:
     return tuple(sorted(names, key=lambda name: (_number(name) is None, _number(name) or 0.0, name)))
 
 
+def is_number_or_missing(cell: str) -> bool:
+    """True for a text that is a number, or that means "no label"."""
+    return _settled(cell) is None or _number(cell.strip()) is not None
+
+
 def _settled(cell: Cell) -> Cell:
     """The cell without surrounding spaces; None for every way to write that there is no label."""
     if isinstance(cell, str):

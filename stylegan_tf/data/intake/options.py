@@ -183,7 +183,7 @@ def add_preparation(parser: argparse.ArgumentParser) -> None:
         "--max-pixels",
         type=megapixels,
         metavar="MILLIONS",
-        help=f"skip images of more pixels, or that need more than twice as many MB to be decoded; default: {MAX_PIXELS // 10**6}",
+        help=f"skip images of more pixels, or that need more than four times as many MB to be decoded; default: {MAX_PIXELS // 10**6}",
     )
     add("--on-error", default="skip", choices=ON_ERROR, help="skip unusable images, or stop before anything is written")
     add("--labels", default="auto", metavar="FROM", help="auto, none, folders, or a dataset.json, .csv or .npy file")

@@ -30,7 +30,7 @@ def read_picture(
         path: an image file of one of `file_names.READABLE_FORMATS`, at most 512 MB.
         channels: 1 (grey), 3 (RGB) or 4 (RGBA); None for those of the file.
         background: RGB behind transparent pixels, if `channels` is 1 or 3.
-        max_pixels: larger images are refused; the limit of the memory for decoding is 2 bytes for each of these pixels.
+        max_pixels: larger images are refused; the limit of the memory for decoding is 4 bytes for each of these pixels.
 
     Returns:
         uint8 [H, W, channels].

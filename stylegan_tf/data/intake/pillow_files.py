@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
 MAX_PIXELS = 128_000_000  # of one image; the default of every reader
-_BYTES_PER_PIXEL = 2  # mean over all pixels of the limit: 256 MB, which 64 million RGB pixels take in Pillow
-_MODE_BYTES = {"1": 2, "L": 1, "I;16": 3, "P": 5, "PA": 8, "RGB": 4, "RGBA": 4}  # in Pillow's memory, with the conversion to 8 bits
+_BYTES_PER_PIXEL = 4  # of the limit: 512 MB, which 128 million RGB pixels take in Pillow
+_MODE_BYTES = {"1": 2, "L": 1, "I;16": 3, "P": 5, "PA": 8, "RGB": 4, "RGBA": 8}  # in Pillow's memory, with the conversion to 8 bits
 _OTHER_MODE_BYTES = 8
 _ICO_ENTRY = struct.Struct("<4BHHLL")
 
@@ -58,7 +58,7 @@ def check_size(width: int, height: int, bytes_per_pixel: int, max_pixels: int) -
     Args:
         width, height: from its header.
         bytes_per_pixel: that decoding takes.
-        max_pixels: limit of the pixels; that of the bytes is twice as large.
+        max_pixels: limit of the pixels; that of the bytes is four times as large.
 
     Raises:
         UnusableImage: more pixels or bytes than the limit.
@@ -74,7 +74,7 @@ def check_size(width: int, height: int, bytes_per_pixel: int, max_pixels: int) -
 
 def png_decoding_bytes(channels: int) -> int:
     """Bytes per pixel that decoding a PNG of 8 bits takes."""
-    return 1 if channels == 1 else 4
+    return 1 if channels == 1 else 4 if channels == 3 else 8
 
 
 def _decoding_bytes(picture: "Picture", data: bytes) -> int:

@@ -10,6 +10,7 @@ from collections import Counter
 import numpy as np
 
 from stylegan_tf.data.intake.decode import decode_image_file
+from stylegan_tf.data.intake.fit import fit_image
 from stylegan_tf.data.intake.labels import count_classes, describe_imbalance
 from stylegan_tf.data.intake.prepare import Prepared
 from stylegan_tf.data.records.dataset import Dataset
@@ -21,6 +22,7 @@ from stylegan_tf.files import write_text
 
 _MAX_LISTED = 500  # skipped images in the HTML; the JSON lists all
 _NUM_PAIRS = 6  # images shown before and after cropping
+_PAIR_SIDE = 256  # pixels
 
 
 @dataclasses.dataclass
@@ -94,7 +96,7 @@ def before_and_after(prepared: Prepared) -> np.ndarray:
             after.append(prepared.load(int(index)).image)
         except UnusableImage:
             continue
-        before.append(_squared(pixels))
+        before.append(fit_image(pixels, _PAIR_SIDE, "pad", fill=(128,) * pixels.shape[2]))
     return tile([before, after], captions=("before", "after"), cell=160)
 
 
@@ -150,13 +152,3 @@ def _data_uri(image: np.ndarray) -> str:
     content = io.BytesIO()
     Image.fromarray(image).save(content, "JPEG", quality=88)
     return f"data:image/jpeg;base64,{base64.b64encode(content.getvalue()).decode('ascii')}"
-
-
-def _squared(pixels: np.ndarray) -> np.ndarray:
-    """The whole picture on a grey square, for thumbnails."""
-    height, width, channels = pixels.shape
-    side = max(height, width)
-    square = np.full((side, side, channels), 128, np.uint8)
-    top, left = (side - height) // 2, (side - width) // 2
-    square[top : top + height, left : left + width] = pixels
-    return square

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from stylegan_tf.data.records.codecs import ENCODINGS
-from stylegan_tf.display import class_name
-from stylegan_tf.errors import UserError
-from stylegan_tf.files import write_text
+from stylegan_tf.display import class_name, visible
+from stylegan_tf.errors import MissingFileError, UserError
+from stylegan_tf.files import read_bounded, write_text
 from stylegan_tf.resolution import check_resolution, log2
 
 MANIFEST_NAME = "dataset.json"
@@ -22,6 +22,7 @@ REPORT_NAMES = ("report.json", "report.html")
 PARTIAL_SUFFIX = ".partial"  # of a folder that is still being written
 FORMAT = "stylegan_tf dataset"
 FORMAT_VERSION = 1
+_MAX_BYTES = 16 << 20  # of a manifest; names of 100,000 classes
 
 _RECORD_FILE_NAME = re.compile(r"(?P<name>.+)-r(?P<log2>\d\d)(?:-(?P<shard>\d{5})-of-(?P<num_shards>\d{5}))?\.tfrecords")
 
@@ -101,11 +102,13 @@ def read_manifest(folder: Path) -> Manifest | None:
     """
     path = folder / MANIFEST_NAME
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        values = json.loads(read_bounded(path, _MAX_BYTES))
+    except MissingFileError:
         return None
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path} cannot be read: {error}") from error
+    except UserError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} cannot be read: {visible(error)}") from error
     if not isinstance(values, dict) or values.get("format") != FORMAT:
         raise UserError(f"{path} is not the manifest of a dataset (expected: format = {FORMAT!r}).")
     version = values.get("format_version")

@@ -104,7 +104,10 @@ FORMS = {  # a dataset.json, and what it means: class numbers, or a part of the 
     "half a class": ('{"labels": [["0.png", 0.5], ["1.png", 1]]}', r"Received: 0\.5 \(entry 1\).*must be a vector"),
     "infinite": ('{"labels": [["0.png", Infinity]]}', "class numbers must be integers"),
     "all without a label": ('{"labels": [["0.png", -1], ["1.png", null]]}', "none of the images has a label"),
-    "names of classes": ('{"labels": [["0.png", 1]], "class_names": ["a", "a"]}', "2 or more different names"),
+    "names of classes": ('{"labels": [["0.png", 1]], "class_names": ["a", "a"]}', "must be different names"),
+    "few names of classes": ('{"labels": [["0.png", 1]], "class_names": ["a"]}', "must be 2 different names"),
+    "unknown name": ('{"labels": [["0.png", "c"]], "class_names": ["a", "b"]}', "'c' is not among"),
+    "names in their own order": ('{"labels": [["0.png", "b"], ["1.png", "a"], ["2.png", 0]], "class_names": ["b", "a"]}', [0, 1, 0, -1]),
 }
 
 
