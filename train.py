@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import config
-from stylegan_tf import command_line, models, settings_text
+from stylegan_tf import command_line, settings_text
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.settings import TrainingSettings
+from stylegan_tf.training import config_file, stopping
 from stylegan_tf.training import run_dir as run_dirs
-from stylegan_tf.training import stopping
 
 if TYPE_CHECKING:
     from stylegan_tf.data import Dataset
@@ -127,11 +127,11 @@ def start(settings: TrainingSettings, options: argparse.Namespace, source: Path 
 
 def resume_run(path: Path, options: argparse.Namespace) -> int:
     """Resumes the run in a folder from its training state."""
-    saved = read_config(path)
+    saved = config_file.read(path).settings
     base = config.preset(options.preset) if options.preset else saved
     requested = overridden(base, options)
     from stylegan_tf.training import devices as device_choice
-    from stylegan_tf.training import launch, resume, settings_check
+    from stylegan_tf.training import launch, resume, settings_check, state_file
 
     settings, report = resume.merged(saved, requested)
     dataset, settings = checked(settings)
@@ -142,7 +142,7 @@ def resume_run(path: Path, options: argparse.Namespace) -> int:
     devices = device_choice.open_devices(settings.run)
     settings_check.check_devices(settings, devices.num_devices)
     folder = run_dirs.RunDir(path) if devices.is_chief else run_dirs.scratch()
-    state = resume.read(path / run_dirs.STATE_NAME)
+    state = state_file.read(path / run_dirs.STATE_NAME)
     on_snapshot = metrics_callback(settings, dataset, path)
     return launch.resume(settings, folder, dataset, devices, state=state, report=report, on_snapshot=on_snapshot)
 
@@ -150,7 +150,7 @@ def resume_run(path: Path, options: argparse.Namespace) -> int:
 def start_from_snapshot(path: Path, options: argparse.Namespace) -> int:
     """Starts a new run with the networks, kimg and schedule of a snapshot; optimizers are initialised."""
     folder = path.parent
-    base = config.preset(options.preset) if options.preset else read_config(folder)
+    base = config.preset(options.preset) if options.preset else config_file.read(folder).settings
     return start(overridden(base, options), options, source=path)
 
 
@@ -206,17 +206,6 @@ def metrics_callback(settings: TrainingSettings, dataset: "Dataset", folder: Pat
 
     budget_sec = None if run.metric_minutes is None else run.metric_minutes * 60
     return snapshot_scores(run.metrics, dataset.path, folder, num_images=run.metric_images, time_budget_sec=budget_sec)
-
-
-def read_config(folder: Path) -> TrainingSettings:
-    """The settings in config.json of a run folder."""
-    path = folder / run_dirs.CONFIG_NAME
-    if not path.exists():
-        raise MissingFileError(f"{folder} has no {run_dirs.CONFIG_NAME}: not a run folder. Name a preset with --preset.")
-    try:
-        return models.read_settings(json.loads(path.read_text(encoding="utf-8"))["settings"])
-    except (ValueError, KeyError) as error:
-        raise UserError(f"{path} cannot be read: {error}") from error
 
 
 def run_name(model: str, dataset_name: str, num_devices: int) -> str:

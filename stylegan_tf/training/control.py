@@ -7,14 +7,17 @@ executed once and removed from the file.
 """
 
 import contextlib
-import json
-import math
+import os
+import time
 from dataclasses import dataclass, field
 
+from stylegan_tf.errors import UserError
 from stylegan_tf.training.devices import Workers
-from stylegan_tf.training.run_dir import RunDir
+from stylegan_tf.training.run_dir import RunDir, read_json
 
 FILE_NAME, REFUSED_NAME = "control.json", "control-refused.json"
+MAX_BYTES = 1 << 16
+LARGEST = 1e9  # float32 holds it and its square
 VALUES = ("G_lrate", "D_lrate", "gamma")
 COMMANDS = ("snapshot", "stop")
 
@@ -30,21 +33,21 @@ class Control:
 
     values: dict[str, float] = field(default_factory=dict)
     commands: set[str] = field(default_factory=set)
+    _last_message: str = field(default="", init=False, repr=False, compare=False)
 
     def read(self, run_dir: RunDir) -> None:
         """Reads control.json if it exists. Logs every change; a file that is not valid is renamed and changes nothing."""
         self.commands = set()
         path = run_dir / FILE_NAME
-        if not path.exists():
+        if not os.path.lexists(path):
             return
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = read_json(path, MAX_BYTES)
             problem = _problem(content)
-        except (OSError, ValueError, OverflowError, RecursionError) as error:
-            content, problem = {}, f"not JSON ({error})"
+        except UserError as error:
+            content, problem = {}, str(error).removesuffix(".")
         if problem:
-            path.replace(run_dir / REFUSED_NAME)
-            run_dir.log(f"{FILE_NAME} is not valid: {problem}. It was renamed to {REFUSED_NAME}; nothing was changed.")
+            self._refuse(problem, run_dir)
             return
         for name in VALUES:
             if name in content and content[name] != self.values.get(name):
@@ -70,10 +73,25 @@ class Control:
     def remove_commands(self, run_dir: RunDir) -> None:
         """Removes the executed commands from control.json. Called after the tick is written: a killed run executes them when resumed."""
         path = run_dir / FILE_NAME
-        with contextlib.suppress(OSError, ValueError):  # deleted or being edited: it is read again at the next tick
-            content = json.loads(path.read_text(encoding="utf-8")) if self.commands else {}
+        with contextlib.suppress(OSError, UserError):  # deleted or being edited: it is read again at the next tick
+            content = read_json(path, MAX_BYTES) if self.commands else {}
             if isinstance(content, dict) and content.keys() & self.commands:
                 run_dir.write_json(FILE_NAME, {name: value for name, value in content.items() if name not in self.commands})
+
+    def _refuse(self, problem: str, run_dir: RunDir) -> None:
+        """Renames a file that is not valid, or ignores it if that is not possible; training continues."""
+        path, refused = run_dir / FILE_NAME, run_dir / REFUSED_NAME
+        result = f"It was renamed to {REFUSED_NAME}; nothing was changed."
+        try:
+            if refused.is_dir() and not refused.is_symlink():
+                refused = run_dir / f"{refused.stem}-{time.time_ns()}.json"
+            path.replace(refused)
+        except OSError as error:
+            result = f"It cannot be renamed ({error.strerror}) and is ignored."
+        message = f"{FILE_NAME} is not valid: {problem}. {result}"
+        if message != self._last_message:
+            run_dir.log(message)
+        self._last_message = message
 
     def _set(self, name: str, value: float | None, run_dir: RunDir) -> None:
         old = f"{self.values[name]:g}" if name in self.values else "the schedule's value"
@@ -92,10 +110,10 @@ def _problem(content: object) -> str | None:
     for name, value in content.items():
         if name in VALUES:
             is_number = isinstance(value, int | float) and not isinstance(value, bool)
-            if value is not None and not (is_number and math.isfinite(value) and value >= 0):
-                return f"{name} must be a number of at least 0, or null. Received: {value!r}"
+            if value is not None and not (is_number and 0 <= value <= LARGEST):
+                return f"{name} must be a number from 0 to {LARGEST:g}, or null. Received: {str(value)[:40]}"
         elif name not in COMMANDS:
-            return f"unknown name {name!r}. Known: {', '.join((*VALUES, *COMMANDS))}"
+            return f"unknown name {name[:40]!r}. Known: {', '.join((*VALUES, *COMMANDS))}"
         elif not isinstance(value, bool):
-            return f"{name} must be true or false. Received: {value!r}"
+            return f"{name} must be true or false. Received: {str(value)[:40]}"
     return None

@@ -1,24 +1,22 @@
 """Starting and resuming a run: config.json, the first lines of the log, the first weights, then the training loop."""
 
-import json
 import shlex
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import stylegan_tf
-from stylegan_tf import loading, models, settings_text
+from stylegan_tf import loading, models
 from stylegan_tf.data import Dataset
 from stylegan_tf.errors import UserError
 from stylegan_tf.models.weights import assign_weights
 from stylegan_tf.settings import TrainingSettings
 from stylegan_tf.snapshot_file import read_contents
-from stylegan_tf.training import loop, transfer
+from stylegan_tf.training import config_file, loop, records, transfer
 from stylegan_tf.training import resume as resuming
 from stylegan_tf.training.best import SnapshotScores
 from stylegan_tf.training.devices import Devices
 from stylegan_tf.training.outputs import Outputs
+from stylegan_tf.training.resume import State
 from stylegan_tf.training.run import Run, identity_of
 from stylegan_tf.training.run_dir import ABORT_NAME, CONFIG_NAME, RunDir
 
@@ -45,7 +43,7 @@ def start(
     Returns:
         Exit code.
     """
-    write_config(settings, run_dir, dataset, devices, command)
+    write_config(run_dir, settings, dataset, devices, command)
     run_dir.log(f"{shlex.join(command)}\n{describe(settings, dataset, devices)}")
     try:
         run = Run(settings, dataset, devices)
@@ -62,25 +60,31 @@ def resume(
     dataset: Dataset,
     devices: Devices,
     *,
-    state: dict[str, Any],
+    state: State,
     report: Sequence[str],
     on_snapshot: SnapshotScores | None = None,
 ) -> int:
     """Resumes a run from `state`; `report` lists the differences of its configuration, for the log."""
-    resuming.check_dataset(state, identity_of(dataset, settings), run_dir.path)  # before any file is changed
+    # Before any file is changed:
+    resuming.check_dataset(state, identity_of(dataset, settings), run_dir.path)
+    run_dir.check_files()
+    command = config_file.read(run_dir.path).command if (run_dir / CONFIG_NAME).exists() else ()
+    run = Run(settings, dataset, devices)
+    resuming.restore(run, state, run_dir)
+
     dropped = resuming.drop_newer(run_dir, state)
     if state["position"]["nimg"] < settings.schedule.total_kimg * 1000:
         resuming.number_final(run_dir, state["position"]["nimg"])
     (run_dir / ABORT_NAME).unlink(missing_ok=True)  # it stopped the run before
-    write_config(settings, run_dir, dataset, devices, _first_command(run_dir))
+    write_config(run_dir, settings, dataset, devices, command)
+    records.read(run_dir, report=run_dir.log)
     position = state["position"]["nimg"] / 1000
     run_dir.log(f"Resuming at kimg {position:.1f} in {run_dir.path} ({time.strftime('%Y-%m-%d %H:%M:%S')})", is_kept=False)
     if dropped:
         run_dir.log(f"Dropped what was newer than the training state: {', '.join(dropped)}", is_kept=False)
     for line in report:
         run_dir.log(line)
-    run = Run(settings, dataset, devices)
-    return finish(run_dir, loop.train(run, run_dir, Outputs(run, run_dir, on_snapshot), state))
+    return finish(run_dir, loop.train(run, run_dir, Outputs(run, run_dir, on_snapshot), is_resumed=True))
 
 
 def set_first_weights(run: Run, run_dir: RunDir, source: Path | None) -> None:
@@ -132,24 +136,9 @@ def newest_picture(folder: Path) -> Path:
     return max(folder.glob("fakes*.png"), key=lambda picture: picture.stat().st_mtime, default=folder)
 
 
-def write_config(settings: TrainingSettings, run_dir: RunDir, dataset: Dataset, devices: Devices, command: Sequence[str]) -> None:
-    """Writes config.json: settings, dataset, devices, library version."""
-    run_dir.write_json(
-        CONFIG_NAME,
-        {
-            "settings": settings_text.to_plain(settings),
-            "dataset": identity_of(dataset, settings),
-            "devices": devices.description,
-            "library_version": stylegan_tf.__version__,
-            "command": list(command),
-        },
-    )
-
-
-def _first_command(run_dir: RunDir) -> list[str]:
-    """The command line with which a run was started."""
-    path = run_dir / CONFIG_NAME
-    return json.loads(path.read_text(encoding="utf-8")).get("command", []) if path.exists() else []
+def write_config(run_dir: RunDir, settings: TrainingSettings, dataset: Dataset, devices: Devices, command: Sequence[str]) -> None:
+    """Writes config.json of a run that is started or resumed."""
+    config_file.write(run_dir, settings, dataset=identity_of(dataset, settings), devices=devices.description, command=command)
 
 
 def describe(settings: TrainingSettings, dataset: Dataset, devices: Devices) -> str:

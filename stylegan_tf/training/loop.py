@@ -2,10 +2,9 @@
 
 import contextlib
 from contextlib import AbstractContextManager
-from typing import Any
 
 from stylegan_tf.errors import UserError
-from stylegan_tf.training import faults, resume
+from stylegan_tf.training import faults
 from stylegan_tf.training.cluster import Messages
 from stylegan_tf.training.devices import Workers
 from stylegan_tf.training.outputs import Outputs
@@ -16,14 +15,14 @@ from stylegan_tf.training.states import States
 from stylegan_tf.training.stopping import StopRequest
 
 
-def train(run: Run, run_dir: RunDir, outputs: Outputs, state: dict[str, Any] | None = None) -> str | None:
+def train(run: Run, run_dir: RunDir, outputs: Outputs, is_resumed: bool = False) -> str | None:
     """Trains until the run is complete, or until a signal, abort.txt or control.json stops it.
 
     Args:
         run: what is trained.
         run_dir: its folder.
         outputs: writes its files at the end of a tick; closed at the end.
-        state: training state to resume from, None for a new run.
+        is_resumed: whether the run has a training state already.
 
     Returns:
         What stopped the run early, None if it is complete.
@@ -38,9 +37,7 @@ def train(run: Run, run_dir: RunDir, outputs: Outputs, state: dict[str, Any] | N
     stop = StopRequest(run_dir.log, run_dir.abort_requested, how_to_resume=how_to_resume, messages=messages, on_exit=run_dir.close)
     with stop, contextlib.closing(outputs):
         try:
-            if state is not None:
-                resume.restore(run, state, run_dir)
-            if state is None or not run.devices.is_chief:
+            if not is_resumed or not run.devices.is_chief:
                 states.write()  # so that a run that is killed in its first minutes can be resumed, and every worker has a state
             return _Loop(run, run_dir, outputs, states, workers, stop).run_to_end()
         except faults.DivergedError as error:

@@ -88,10 +88,19 @@ class Optimizer:
         Raises:
             ValueError: another kind of optimizer, other variables, or other shapes.
         """
+        numbers = [state.get(name) for name in ("step", "log2_scale")]
+        if type(numbers[0]) is not int or not 0 <= numbers[0] < 2**62 or not isinstance(numbers[1], float) or not abs(numbers[1]) < 1e6:
+            raise ValueError(f"The step and log2_scale of a saved optimizer must be numbers. Received: {str(numbers)[:80]}")
         for kind in self.moments:
-            saved, moments = state.get(kind, {}), getattr(self, kind)
-            if {name: np.shape(array) for name, array in saved.items()} != {name: tuple(v.shape) for name, v in moments.items()}:
+            saved, moments = state.get(kind), getattr(self, kind)
+            shapes = {name: getattr(array, "shape", None) for name, array in saved.items()} if isinstance(saved, dict) else {}
+            if shapes != {name: tuple(v.shape) for name, v in moments.items()}:
                 raise ValueError("The saved optimizer is of another kind or belongs to a network with other weights.")
+            for name, array in saved.items():
+                if array.dtype.kind != "f" or not np.isfinite(array).all():
+                    raise ValueError(f"{kind} of {name} in a saved optimizer must be finite numbers.")
+        for kind in self.moments:
+            saved, moments = state[kind], getattr(self, kind)
             for name, array in saved.items():
                 moments[name].assign(array)
         self.step.assign(state["step"])

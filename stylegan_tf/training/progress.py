@@ -126,13 +126,13 @@ class TickMeter:
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Restores what `state` returned, of this version or an earlier one."""
+        """Restores what `state` returned."""
         self.tick, self.start_nimg = state["tick"], state["start_nimg"]
         self.total_sec, self.maintenance_sec = state["total_sec"], state["maintenance_sec"]
         self._sums = dict(state["sums"])
-        self._counts = dict(state["counts"]) if "counts" in state else dict.fromkeys(self._sums, state["count"])  # version 1 had one count
+        self._counts = dict(state["counts"])
         self._tick_sec = state["tick_sec"]
-        self._part_sec = {name: state.get(name, 0.0) for name in PARTS}  # the first states of version 1 had no parts
+        self._part_sec = {name: state[name] for name in PARTS}
         self._clock = time.perf_counter()
 
     def _elapsed(self) -> float:

@@ -2,20 +2,18 @@
 
 import dataclasses
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from stylegan_tf import settings_text, snapshot
+from stylegan_tf import settings_text
 from stylegan_tf.errors import UserError
 from stylegan_tf.settings import TrainingSettings
 from stylegan_tf.snapshot_file import read_contents
 from stylegan_tf.training.run import Run
 from stylegan_tf.training.run_dir import FINAL_NAME, RunDir, nimg_of, renamed_final
+from stylegan_tf.training.state_file import GROWING_FILES, State
 from stylegan_tf.training.tensorboard import drop_events_after
 
-STATE_VERSION = 2
-# Files that are only appended to: what is newer than the state is cut off when the run is resumed.
-GROWING_FILES = ("log.txt", "stats.jsonl")
 NUMBERED_FILES = ("fakes*.png", "network-snapshot-*.pkl")
 
 
@@ -23,31 +21,33 @@ NUMBERED_FILES = ("fakes*.png", "network-snapshot-*.pkl")
 KEPT = ("model", "G.", "D.", "data.resolution", "data.conditional", "run.seed", "transfer.", "name")
 
 
-def merged(saved: TrainingSettings, wanted: TrainingSettings) -> tuple[TrainingSettings, list[str]]:
+def merged(saved: TrainingSettings, requested: TrainingSettings) -> tuple[TrainingSettings, list[str]]:
     """Settings of the resumed run, and one line for each difference that says whether it takes effect.
 
     Args:
         saved: settings of the run so far.
-        wanted: requested settings, of the same model.
+        requested: settings of the same model.
 
     Raises:
         UserError: another model is requested.
     """
-    if saved.model != wanted.model:
-        raise UserError(f"The run trains the model {saved.model}; {wanted.name} is a preset of {wanted.model}. Start a new run for it.")
+    if saved.model != requested.model:
+        raise UserError(
+            f"The run trains the model {saved.model}; {requested.name} is a preset of {requested.model}. Start a new run for it."
+        )
     changeable = {f"{which}.{name}" for which in ("G", "D") for name in getattr(saved, which).changeable}
     kept, report = [], []
-    for name, old, new in settings_text.differences(saved, wanted):
+    for name, old, new in settings_text.differences(saved, requested):
         is_kept = name.startswith(KEPT) and name not in changeable
         effect = "not changed, it cannot change within a run" if is_kept else "changed from now on"
         report.append(f"{name}: {old!r} in the run, {new!r} requested: {effect}")
         if is_kept and name != "name":
             kept.append(f"{name}={old!r}")
-    settings = dataclasses.replace(settings_text.override(wanted, kept), name=saved.name)
+    settings = dataclasses.replace(settings_text.override(requested, kept), name=saved.name)
     return settings, report
 
 
-def check_dataset(state: dict[str, Any], identity: dict[str, Any], path: Path) -> None:
+def check_dataset(state: State, identity: Mapping[str, object], path: Path) -> None:
     """Raises UserError if the state in the run folder `path` was trained on another dataset than `identity` describes."""
     if state["dataset"]["digest"] != identity["digest"]:
         raise UserError(
@@ -56,7 +56,7 @@ def check_dataset(state: dict[str, Any], identity: dict[str, Any], path: Path) -
         )
 
 
-def restore(run: Run, state: dict[str, Any], run_dir: RunDir) -> None:
+def restore(run: Run, state: State, run_dir: RunDir) -> None:
     """Restores a training state in a run of the same networks.
 
     Raises:
@@ -66,23 +66,10 @@ def restore(run: Run, state: dict[str, Any], run_dir: RunDir) -> None:
     try:
         run.load_state(state)
     except ValueError as error:
-        raise UserError(f"The state of {run_dir.path} does not fit the networks of this configuration: {error}") from error
+        raise UserError(f"{run_dir.state_path} does not fit the networks of this configuration: {error}") from error
 
 
-def read(path: str | os.PathLike) -> dict[str, Any]:
-    """Reads a training state.
-
-    Raises:
-        UserError: not a training state, or one of a later version.
-    """
-    state = snapshot.load_state(path)
-    version = state.get("state_version") if isinstance(state, dict) else None
-    if type(version) is not int or not 1 <= version <= STATE_VERSION:
-        raise UserError(f"{path} is not a training state that this version reads (version {version}, expected 1 to {STATE_VERSION}).")
-    return state
-
-
-def drop_newer(run_dir: RunDir, state: dict[str, Any]) -> list[str]:
+def drop_newer(run_dir: RunDir, state: State) -> list[str]:
     """Removes what a run wrote after the state: lines, pictures, snapshots, events. Returns what was dropped, for the log."""
     dropped = []
     nimg = state["position"]["nimg"] - (1 if state.get("is_tick_over") else 0)

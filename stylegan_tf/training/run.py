@@ -3,7 +3,7 @@
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import tensorflow as tf
@@ -17,30 +17,10 @@ from stylegan_tf.training.control import Control
 from stylegan_tf.training.devices import Devices
 from stylegan_tf.training.progress import TickMeter
 from stylegan_tf.training.schedule import Stage, TrainingSchedule, needs_new_optimizers
+from stylegan_tf.training.state_file import Position, State
 from stylegan_tf.training.step import Trainer
 
 ROLLBACK_SEED_STEP = 1_000_003  # added to the seed at every rollback: other latents, another order of the data
-# Names of version 1 of the training state.
-OLD_POSITION = {"look_nimg": "update_nimg", "pairs_left": "iterations_left"}
-
-
-@dataclass
-class Position:
-    """The position of a run between two calls of TensorFlow.
-
-    Attributes:
-        nimg: real images shown.
-        update_nimg: real images shown at the last update of the schedule.
-        iterations_left: until the next update.
-        previous_lod: level of detail at the last update, None before the first.
-        num_rollbacks: number of returns to an earlier state.
-    """
-
-    nimg: int = 0
-    update_nimg: int = 0
-    iterations_left: int = 0
-    previous_lod: float | None = None
-    num_rollbacks: int = 0
 
 
 class Run:
@@ -159,8 +139,8 @@ class Run:
         weights = {name: weight_arrays(network) for name, network in self.networks.by_name().items()}
         return {"weights": weights, "trainer": self.trainer.state()}
 
-    def load_state(self, state: dict[str, Any]) -> None:
-        """Restores what `place` and `arrays` returned, of this version or version 1.
+    def load_state(self, state: State) -> None:
+        """Restores what `place` and `arrays` returned.
 
         Raises:
             ValueError: the state of other networks.
@@ -168,8 +148,8 @@ class Run:
         for name, network in self.networks.by_name().items():
             assign_weights(network, state["weights"][name])
         self.trainer.load_state(state["trainer"])
-        position = {OLD_POSITION.get(name, name): value for name, value in state["position"].items()}
-        self.control.values = dict(position.pop("control", {}))
+        position = dict(state["position"])
+        self.control.values = dict(position.pop("control"))
         self.position = Position(**position)
         self.meter.load_state(state["meter"])
         self.reseed()

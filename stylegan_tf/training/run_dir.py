@@ -7,11 +7,11 @@ import os
 import re
 import shlex
 import shutil
+import stat
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.files import write_text
@@ -22,6 +22,12 @@ ABORT_NAME = "abort.txt"
 CONFIG_NAME = "config.json"
 FINAL_NAME = "network-final.pkl"
 SNAPSHOT_PREFIX, SNAPSHOT_SUFFIX = "network-snapshot-", ".pkl"
+
+
+MAX_JSON_BYTES = 1 << 20
+# Everything that a run writes or changes.
+FILE_PATTERNS = ("log.txt", "stats.jsonl", "report.html", "reals.png", "fakes*.png", "network-*.pkl", "events.out.tfevents.*", ABORT_NAME,
+                 CONFIG_NAME, STATE_NAME)  # fmt: skip
 
 
 class RunDir:
@@ -39,7 +45,10 @@ class RunDir:
         self._is_scratch = is_scratch
         try:
             self._lock_file = open(self.path / ".lock", "a+", encoding="utf-8")  # noqa: SIM115  held until close()
+            _check_regular(self.path / ".lock", os.fstat(self._lock_file.fileno()))
         except OSError as error:
+            if isinstance(error, UserError):
+                raise
             raise UserError(f"Cannot write to {self.path}: {error.strerror or error}.") from error
         try:
             fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -79,6 +88,13 @@ class RunDir:
         shutil.rmtree(self.path, ignore_errors=True)
         self.close()
 
+    def check_files(self) -> None:
+        """Raises UserError if a folder, pipe or device has the name of a file of the run."""
+        for pattern in FILE_PATTERNS:
+            for path in self.path.glob(pattern):
+                if path.exists():  # not a broken link, which is replaced
+                    _check_regular(path, path.stat())
+
     def log(self, text: str, is_kept: bool = True) -> None:
         """Prints text, and appends it to log.txt unless `is_kept` is false."""
         try:
@@ -91,13 +107,46 @@ class RunDir:
             with open(self.path / "log.txt", "a", encoding="utf-8") as file:
                 file.write(text + "\n")
 
-    def write_json(self, name: str, value: Any) -> None:
+    def write_json(self, name: str, value: object) -> None:
         """Writes a JSON file, atomically."""
         write_text(self.path / name, json.dumps(value, indent=2) + "\n")
 
     def abort_requested(self) -> str | None:
         """The name of abort.txt if the folder contains such a file."""
         return ABORT_NAME if (self.path / ABORT_NAME).exists() else None
+
+
+def read_bounded(path: str | os.PathLike, max_bytes: int) -> bytes:
+    """Content of a small file.
+
+    Raises:
+        UserError: it cannot be read, is larger than `max_bytes`, or is a folder, pipe or device, which could block.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, "rb") as file:
+            status = os.fstat(file.fileno())
+            _check_regular(path, status)
+            content = file.read(max_bytes + 1)
+    except OSError as error:
+        raise error if isinstance(error, UserError) else UserError(f"{path} cannot be read: {error.strerror or error}.") from error
+    if len(content) > max_bytes:
+        raise UserError(f"{path} has {status.st_size:,} bytes; at most {max_bytes:,} are read.")
+    return content
+
+
+def read_json(path: str | os.PathLike, max_bytes: int = MAX_JSON_BYTES) -> object:
+    """The value in a small JSON file. Raises UserError as `read_bounded`, and for content that is not JSON."""
+    content = read_bounded(path, max_bytes)
+    try:
+        return json.loads(content.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} is not JSON ({str(error)[:80]}).") from error
+
+
+def _check_regular(path: str | os.PathLike, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise UserError(f"{path} is not a regular file. Rename or remove it.")
 
 
 def _discard_output() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from stylegan_tf import snapshot
 from stylegan_tf.errors import UserError
-from stylegan_tf.training import faults, resume
+from stylegan_tf.training import faults, resume, state_file
 from stylegan_tf.training.devices import Workers
 from stylegan_tf.training.outputs import Outputs
 from stylegan_tf.training.run import Run
@@ -55,7 +55,7 @@ class States:
         run, settings = self._run, self._run.settings.run
         if settings.on_nan == "stop" or run.position.num_rollbacks >= settings.max_rollbacks:
             raise UserError(faults.diverged_message(error, run.nimg, settings.on_nan)) from error
-        state, count = resume.read(self._run_dir.state_path), run.position.num_rollbacks + 1
+        state, count = state_file.read(self._run_dir.state_path), run.position.num_rollbacks + 1
         outputs.close()
         resume.drop_newer(self._run_dir, state)
         outputs.reopen()
@@ -67,7 +67,7 @@ class States:
         self.write()  # with the number of rollbacks
 
     def _place(self) -> dict[str, Any]:
-        return {"state_version": resume.STATE_VERSION, **self._run.place(), "file_sizes": resume.file_sizes(self._run_dir)}
+        return {"state_version": state_file.STATE_VERSION, **self._run.place(), "file_sizes": resume.file_sizes(self._run_dir)}
 
     def _save(self, state: dict[str, Any]) -> None:
         faults.check_weights(state["weights"])

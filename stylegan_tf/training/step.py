@@ -139,12 +139,20 @@ class Trainer:
             ValueError: the state of other networks or of another model.
         """
         running = state.get("running", {})  # states of version 1 have none
-        gone = {name for name in running if name.startswith(in_training.PREFIX) or name in LECAM} - self._optional.keys()
+        if not isinstance(running, dict):
+            raise ValueError(f"The saved running values must be a dictionary. Received: {type(running).__name__}")
+        gone = {name for name in running if str(name).startswith(in_training.PREFIX) or name in LECAM} - self._optional.keys()
         running = self._optional | {name: value for name, value in running.items() if name not in gone}
         if running.keys() != self.running.keys():
-            raise ValueError(f"The saved running values are {sorted(running)}; the model has {sorted(self.running)}.")
+            raise ValueError(f"The saved running values are {str(list(running))[:200]}; the model has {list(self.running)}.")
+        for name, value in running.items():
+            if not isinstance(value, float) or not abs(value) <= np.finfo(np.float32).max:
+                raise ValueError(f"The saved running value {name} must be a finite number. Received: {str(value)[:40]}")
         for name, optimizer in self.optimizers.items():
-            optimizer.load_state(state[f"{name}_optimizer"])
+            saved = state.get(f"{name}_optimizer")
+            if not isinstance(saved, dict):
+                raise ValueError(f"The saved optimizer of {name} must be a dictionary. Received: {type(saved).__name__}")
+            optimizer.load_state(saved)
         for name, variable in self.running.items():
             variable.assign(running[name])
 

@@ -1,12 +1,14 @@
 """Event files for TensorBoard: written during training, cut when a run is resumed."""
 
 import contextlib
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 from tensorflow.core.util.event_pb2 import Event
 
 
@@ -50,10 +52,11 @@ def drop_events_after(folder: Path, nimg: int) -> list[str]:
     dropped = []
     for path in sorted(folder.glob("events.out.tfevents.*")):
         records, is_whole = [], False
+        _cut_after_last_record(path)
         with contextlib.suppress(tf.errors.DataLossError):  # the process was killed while it wrote the last record
             records.extend(record.numpy() for record in tf.data.TFRecordDataset(str(path)))
             is_whole = True
-        kept = [record for record in records if Event.FromString(record).step <= nimg]
+        kept = [record for record in records if _step(record) <= nimg]
         if len(kept) < len(records) or not is_whole:
             temporary = str(path) + ".partial"
             with tf.io.TFRecordWriter(temporary) as writer:
@@ -62,3 +65,25 @@ def drop_events_after(folder: Path, nimg: int) -> list[str]:
             os.replace(temporary, path)
             dropped.append(f"{len(records) - len(kept)} events")
     return dropped
+
+
+def _cut_after_last_record(path: Path) -> None:
+    """Cuts a file at the first record that does not end within it: TensorFlow would allocate whatever length such a record states."""
+    size, end = path.stat().st_size, 0
+    with open(path, "rb+") as file:
+        while end < size:
+            file.seek(end)
+            header = file.read(8)
+            next_end = end + 16 + int.from_bytes(header, "little")  # length, its checksum, content, its checksum
+            if len(header) < 8 or next_end > size:
+                file.truncate(end)
+                return
+            end = next_end
+
+
+def _step(record: bytes) -> float:
+    """Step of an event; infinity for a record that is not an event, which is dropped."""
+    try:
+        return Event.FromString(record).step
+    except DecodeError:
+        return math.inf

@@ -76,12 +76,12 @@ def resume_run():
 
     def resume(path, settings: TrainingSettings, **options):
         from stylegan_tf import data
-        from stylegan_tf.training import devices, launch, resume, run_dir
+        from stylegan_tf.training import devices, launch, run_dir, state_file
         from stylegan_tf.training.settings_check import check
 
         dataset = data.open_dataset(settings.data.path)
         folder = run_dir.RunDir(path)
-        state = resume.read(folder.state_path)
+        state = state_file.read(folder.state_path)
         chosen = devices.open_devices(settings.run)
         return launch.resume(check(settings, dataset), folder, dataset, chosen, state=state, report=[], **options)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from stylegan_tf.training import resume
+from stylegan_tf.training import state_file
 from tests.training.comparison import assert_same_run, lines
 
 ROOT = Path(__file__).parents[2]
@@ -113,7 +113,7 @@ def test_a_run_whose_terminal_is_closed_is_saved(tmp_path, tiny_dataset):
     assert run.wait(timeout=20) == 0
     (path,) = tmp_path.iterdir()
     assert "Stopped by SIGHUP" in (path / "log.txt").read_text()
-    assert resume.read(path / "training-state.pkl")["position"]["nimg"] >= 96
+    assert state_file.read(path / "training-state.pkl")["position"]["nimg"] >= 96
 
 
 def test_training_leaves_no_files_of_autograph(tmp_path, tiny_dataset):

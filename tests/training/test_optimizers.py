@@ -164,3 +164,29 @@ def test_rmsprop_is_saved_reset_and_skips_a_step_that_is_not_finite(kind):
     np.testing.assert_array_equal(optimizer.state()["mean_squares"]["w"], [1.0, 1.0] if kind == "rmsprop_tf" else [0.0, 0.0])
     with pytest.raises(ValueError, match="another kind"):
         restored.load_state(Adam({"w": w}).state())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("step", None),
+        ("step", -1),
+        ("step", True),
+        ("step", 2**80),
+        ("log2_scale", float("nan")),
+        ("log2_scale", "64"),
+        ("first_moments", None),
+        ("first_moments", []),
+        ("first_moments", {}),
+        ("first_moments", {"w": 0.0}),
+        ("second_moments", {"w": np.full([2], np.nan, np.float32)}),
+        ("second_moments", {"w": np.array(["a", "b"])}),
+    ],
+)
+def test_a_state_that_is_not_valid_is_refused_and_changes_nothing(name, value):
+    adam = Adam({"w": tf.Variable([1.0, 2.0])})
+    adam.apply({"w": tf.constant([0.5, -0.5])}, tf.constant(0.1))
+    before = adam.state()
+    with pytest.raises(ValueError, match="saved optimizer"):
+        adam.load_state({**before, name: value})
+    assert str(adam.state()) == str(before)

@@ -59,13 +59,6 @@ def test_a_tick_has_the_times_of_its_parts():
     assert second.finish_tick(2000, STAGE, MEMORY)["D_sec"] == 0.0
 
 
-def test_a_state_from_before_the_time_was_split_is_read():
-    meter = progress.TickMeter(total_kimg=10)
-    old = {name: value for name, value in meter.state().items() if name not in ("D_sec", "G_sec")}
-    meter.load_state(old)
-    assert meter.finish_tick(1000, STAGE, MEMORY)["G_sec"] == 0.0
-
-
 def test_an_interrupted_tick_has_the_same_means():
     whole, first = progress.TickMeter(10), progress.TickMeter(10)
     whole.add({"Loss/D": 0.1})
