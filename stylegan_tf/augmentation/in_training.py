@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from stylegan_tf.augmentation import ada, controller, diffaugment
-from stylegan_tf.augmentation.sampling import RandomDraws
+from stylegan_tf.augmentation.sampling import Draws, RandomDraws
 from stylegan_tf.settings import TrainingSettings
 
 PREFIX = "augment_"  # of running values
@@ -47,6 +47,10 @@ class Augmentation:
         first = controller.FIRST._asdict() if self.is_adaptive else {}
         self.running_values = {f"{PREFIX}{name}": value for name, value in first.items()}
 
+    def apply(self, images: tf.Tensor, strength: tf.Tensor | float, draws: Draws) -> tf.Tensor:
+        """Transforms images float32 [n, R, R, C] in [-1, 1], each transform with the chance `strength`."""
+        return self._transform(images, probability=strength, draws=draws)
+
     def strength(self, running: Mapping[str, tf.Variable]) -> tf.Tensor | float:
         """The chance of each transform."""
         return tf.convert_to_tensor(running[f"{PREFIX}p"]) if self.is_adaptive else self._fixed
@@ -65,7 +69,7 @@ class Augmentation:
 
         def augmented_critic(images, labels):
             draws = RandomDraws(tf.random.experimental.stateless_fold_in(seed, next(calls)), minibatch, numbers)
-            return critic(self._transform(images, probability=strength, draws=draws), labels)
+            return critic(self.apply(images, strength, draws), labels)
 
         return augmented_critic
 
@@ -104,5 +108,5 @@ class Augmentation:
         shown = []
         for number, strength in enumerate(strengths):
             draws = RandomDraws(tf.constant([seed, number]), len(images))
-            shown.append(self._transform(tf.constant(images), probability=strength, draws=draws).numpy())
+            shown.append(self.apply(tf.constant(images), strength, draws).numpy())
         return np.concatenate(shown)

@@ -29,6 +29,16 @@ def test_interpolation_and_its_gradient_are_adjoint():
     assert_close(outer.gradient(again, y), geometry.interpolate(x, rows, columns), 1e-5)  # the gradient of A' y is A
 
 
+def test_both_forms_of_the_adjoint_agree():
+    values, weights = random(1, 2, 50, 3), random(2, 2, 4, 50, 1)
+    indices = tf.constant(np.random.RandomState(3).randint(0, 20, (2, 4, 50)), tf.int32)  # 200 values on 20 pixels
+    expected = np.zeros([2, 20, 3])
+    for image in range(2):
+        np.add.at(expected[image], indices[image].numpy(), (values[image] * weights[image]).numpy())
+    for form in (geometry.add_at.plain, geometry.add_at.fast):
+        assert_close(form(values, weights, indices, 20), expected, 1e-6)
+
+
 @pytest.mark.parametrize("pipe", ["bg", "bgcfnc"])
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_augmentation_and_its_gradient_are_adjoint(pipe, channels):
