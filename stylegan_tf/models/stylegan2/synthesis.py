@@ -98,7 +98,7 @@ class SynthesisNetwork(keras.Model):
         # Drawn once and kept for noise_mode="const"; not trained.
         normal = keras.initializers.RandomNormal(stddev=1.0)
         self.noise_maps = [
-            self.add_weight(name=f"noise{layer}", shape=(side, side), trainable=False, initializer=normal)
+            self.add_weight(name=f"noise{layer}", shape=(side, side), trainable=False, initializer=normal, autocast=False)
             for layer, side in enumerate(self.noise_sides)
         ]
 
