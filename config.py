@@ -11,6 +11,7 @@ from dataclasses import replace
 from stylegan_tf.errors import UserError
 from stylegan_tf.models.dcgan import settings as dcgan_settings
 from stylegan_tf.models.stylegan import settings as stylegan_settings
+from stylegan_tf.models.stylegan2 import settings as stylegan2_settings
 from stylegan_tf.settings import (
     DataSettings,
     LossSettings,
@@ -156,6 +157,75 @@ def dcgan() -> TrainingSettings:
     )
 
 
+def stylegan2_auto(resolution: int, num_gpus: int = 1) -> TrainingSettings:
+    """The "auto" configuration of StyleGAN2-ADA for a resolution and a number of GPUs, without its augmentation.
+
+    Source: the formulas of that release, which were fitted to a few good runs.
+    """
+    minibatch = max(min(num_gpus * min(4096 // resolution, 32), 64), num_gpus)
+    group = min(minibatch // num_gpus, 4)
+    return _stylegan2(
+        f"stylegan2-auto-{resolution}", resolution, minibatch, group, fmap_base=32768 if resolution >= 512 else 16384,
+        lrate=0.002 if resolution >= 1024 else 0.0025, gamma=0.0002 * resolution**2 / minibatch, ema_kimg=minibatch * 10 / 32,
+        ema_rampup=0.05, mapping_layers=2,
+    )  # fmt: skip
+
+
+def stylegan2_auto64() -> TrainingSettings:
+    """The "auto" configuration at 64x64 for one GPU; at other resolutions, call `stylegan2_auto`."""
+    return replace(stylegan2_auto(64), name="stylegan2-auto")
+
+
+def stylegan2_paper256() -> TrainingSettings:
+    """The runs of StyleGAN2-ADA's paper at 256x256, without its augmentation."""
+    return _stylegan2("stylegan2-paper256", 256, 64, 8, fmap_base=16384, lrate=0.0025, gamma=1, ema_kimg=20)
+
+
+def stylegan2_paper512() -> TrainingSettings:
+    """The same at 512x512."""
+    return _stylegan2("stylegan2-paper512", 512, 64, 8, fmap_base=32768, lrate=0.0025, gamma=0.5, ema_kimg=20)
+
+
+def stylegan2_paper1024() -> TrainingSettings:
+    """The same at 1024x1024."""
+    return _stylegan2("stylegan2-paper1024", 1024, 32, 4, fmap_base=32768, lrate=0.002, gamma=2, ema_kimg=10)
+
+
+def stylegan2_cifar() -> TrainingSettings:
+    """The runs of StyleGAN2-ADA's paper on CIFAR-10, 32x32: no path length, no style mixing, a discriminator of plain blocks."""
+    settings = _stylegan2("stylegan2-cifar", 32, 64, 32, fmap_base=32768, lrate=0.0025, gamma=0.01, ema_kimg=500, ema_rampup=0.05,
+                          mapping_layers=2)  # fmt: skip
+    # The release leaves G's rate and decay as path lengths in every 4th iteration ask for them.
+    adam = NetworkOptimizerSettings(beta2=0.99**0.8)
+    return replace(
+        settings,
+        G=replace(settings.G, style_mixing_prob=None),
+        D=replace(settings.D, architecture="orig"),
+        path_length=stylegan2_settings.PathLengthSettings(weight=0),
+        optimizer=replace(settings.optimizer, G=adam),
+        schedule=replace(settings.schedule, total_kimg=100_000, G_lrate=0.0025 * 0.8),
+    )
+
+
+def _stylegan2(
+    name: str, resolution: int, minibatch: int, group: int, *, fmap_base: int, lrate: float, gamma: float, ema_kimg: float,
+    ema_rampup: float | None = None, mapping_layers: int = 8,
+) -> TrainingSettings:  # fmt: skip
+    """What the configurations of StyleGAN2-ADA differ in: minibatch and group of its statistics, widths, rates, R1, average of G."""
+    return stylegan2_settings.Settings(
+        name=name,
+        G=stylegan2_settings.GeneratorSettings(fmap_base=fmap_base, mapping_layers=mapping_layers),
+        D=stylegan2_settings.DiscriminatorSettings(fmap_base=fmap_base, mbstd_group_size=group),
+        loss=LossSettings(gamma=gamma, lazy_interval=16),
+        optimizer=OptimizerSettings(ema_kimg=ema_kimg, ema_rampup=ema_rampup),
+        schedule=ScheduleSettings(
+            start_resolution=resolution, minibatch_base=minibatch, G_lrate=lrate, D_lrate=lrate, tick_kimg=4, tick_kimg_by_resolution={}
+        ),
+        data=DataSettings(path="datasets/images", resolution=resolution),
+        run=RunSettings(network_snapshot_ticks=50),
+    )
+
+
 PRESETS: dict[str, Callable[[], TrainingSettings]] = {
     "demo": demo,
     "leaves64": leaves64,
@@ -165,6 +235,11 @@ PRESETS: dict[str, Callable[[], TrainingSettings]] = {
     "stylegan-1gpu": stylegan_1gpu,
     "stylegan-512": stylegan_512,
     "stylegan-256": stylegan_256,
+    "stylegan2-auto": stylegan2_auto64,
+    "stylegan2-paper256": stylegan2_paper256,
+    "stylegan2-paper512": stylegan2_paper512,
+    "stylegan2-paper1024": stylegan2_paper1024,
+    "stylegan2-cifar": stylegan2_cifar,
     "dcgan": dcgan,
 }
 

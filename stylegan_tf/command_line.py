@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
+from stylegan_tf.display import visible_lines
 from stylegan_tf.errors import UserError
 
 _OUTPUT_CLOSED = 128 + 13  # the shell's exit code of programs that SIGPIPE ended
@@ -25,6 +26,9 @@ def run(main: Callable[[Sequence[str]], int | None], argv: Sequence[str] | None 
         The exit code to hand to `sys.exit`; 141 where nobody reads the output any more (`... | head`), as other programs of
         the shell end then.
     """
+    for stream in (sys.stdout, sys.stderr):  # a terminal that cannot show a character must not end a program
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = _ending(main, sys.argv[1:] if argv is None else argv)
         _flush_output()  # not when the interpreter ends: an error about a closed output could not be handled there
@@ -46,7 +50,7 @@ def _ending(main: Callable[[Sequence[str]], int | None], argv: Sequence[str]) ->
     try:
         return main(argv) or 0
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {visible_lines(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -37,6 +37,12 @@ def split_lod(lod: "float | Lod") -> Lod:
     return Lod(floor, lod - floor if lod > floor else None)
 
 
+def check_lod_is_zero(lod: "float | Lod") -> None:
+    """Raises ValueError for a level of detail other than 0, in networks that do not grow."""
+    if tuple(split_lod(lod)) != (0, None):
+        raise ValueError(f"This network does not grow: lod must be 0. Received: {lod}")
+
+
 def is_power_of_two(number: int) -> bool:
     """True for 1, 2, 4, 8, ..."""
     return number > 0 and number & (number - 1) == 0

@@ -7,6 +7,7 @@ import typing
 from pathlib import Path
 
 from stylegan_tf import models
+from stylegan_tf.settings import TrainingSettings
 
 PAGE = Path(__file__).parents[1] / "docs" / "config.md"
 HEADING = "## All settings"
@@ -14,13 +15,18 @@ HEADING = "## All settings"
 
 def tables() -> str:
     """Markdown: a table for each group that all models share, then those of each model."""
-    shared = models.settings_type("stylegan")
-    names = [field.name for field in dataclasses.fields(shared) if field.name not in ("name", "model", "G", "D")]
-    hints = typing.get_type_hints(shared)
-    parts = [_group(hints[name], name) for name in names]
+    shared = _groups(TrainingSettings)
+    parts = [_group(kind, name) for name, kind in shared.items()]
     for model in models.PACKAGES:
-        parts += [_group(kind, name, f" of `{model}`") for name, kind in zip("GD", models.network_settings(model), strict=True)]
+        own = {name: kind for name, kind in _groups(models.settings_type(model)).items() if name not in shared}
+        parts += [_group(kind, name, f" of `{model}`") for name, kind in own.items()]
     return "\n".join(parts)
+
+
+def _groups(kind: type) -> dict[str, type]:
+    """The groups of settings of a run by name."""
+    hints = typing.get_type_hints(kind)
+    return {field.name: hints[field.name] for field in dataclasses.fields(kind) if dataclasses.is_dataclass(hints[field.name])}
 
 
 def _group(kind: type, prefix: str, of: str = "") -> str:

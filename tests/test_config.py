@@ -37,7 +37,7 @@ def dataset(resolution=64, label_size=3, channels=3):
 @pytest.mark.parametrize("name", config.PRESETS)
 def test_every_preset_passes_its_own_check(name):
     settings = config.preset(name)
-    resolution = {"demo": 32, "leaves64": 64, "dcgan": 64}.get(name, 1024)
+    resolution = {"demo": 32, "leaves64": 64, "dcgan": 64, "stylegan2-auto": 64, "stylegan2-cifar": 32}.get(name, 1024)
     assert check(settings, dataset(resolution)).data.resolution in (resolution, 512, 256)
     assert settings.name == name
 

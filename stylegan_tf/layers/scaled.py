@@ -22,28 +22,31 @@ def weight_scale(fan_in: int, gain: float, lrmul: float, use_wscale: bool) -> tu
 
 
 class EqualizedLayer(keras.layers.Layer):
-    """Base of the scaled layers: a scaled kernel, and a bias that starts at 0.
+    """Base of the scaled layers: a scaled kernel and a bias.
 
     Args:
         gain: factor of He's initialisation; sqrt(2) before a nonlinearity, 1 elsewhere.
         lrmul: learning-rate multiplier of kernel and bias.
         use_wscale: scale at run time instead of at initialisation.
         use_bias: whether there is a bias.
+        bias_init: first value of the bias, as it is applied.
     """
 
-    def __init__(self, *, gain=RELU_GAIN, lrmul=1.0, use_wscale=True, use_bias=True, **kwargs):
+    def __init__(self, *, gain=RELU_GAIN, lrmul=1.0, use_wscale=True, use_bias=True, bias_init=0.0, **kwargs):
         super().__init__(**kwargs)
         self.gain = gain
         self.lrmul = lrmul
         self.use_wscale = use_wscale
         self.use_bias = use_bias
+        self.bias_init = bias_init
 
     def add_scaled_weights(self, kernel_shape, num_biases):
         """Creates `kernel` and, with `use_bias`, `bias`. Called from `build`."""
         std, self.scale = weight_scale(math.prod(kernel_shape[:-1]), self.gain, self.lrmul, self.use_wscale)
         initializer = keras.initializers.RandomNormal(stddev=std)
         self.kernel = self.add_weight(name="kernel", shape=kernel_shape, initializer=initializer)
-        self.bias = self.add_weight(name="bias", shape=(num_biases,), initializer="zeros") if self.use_bias else None
+        first = keras.initializers.Constant(self.bias_init / self.lrmul)
+        self.bias = self.add_weight(name="bias", shape=(num_biases,), initializer=first) if self.use_bias else None
 
     def scaled_kernel(self, x):
         """The kernel as it is applied to x, in the compute dtype."""
@@ -59,8 +62,8 @@ class EqualizedLayer(keras.layers.Layer):
 
     def get_config(self):
         """Arguments of the constructor."""
-        options = {"gain": self.gain, "lrmul": self.lrmul, "use_wscale": self.use_wscale, "use_bias": self.use_bias}
-        return {**super().get_config(), **options}
+        names = ("gain", "lrmul", "use_wscale", "use_bias", "bias_init")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
 @keras.saving.register_keras_serializable("stylegan_tf")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 # Name -> package with `settings.Settings` (imported without TensorFlow) and `model.MODEL`. A new model is a folder and a line here.
 PACKAGES = {
     "stylegan": "stylegan_tf.models.stylegan",
+    "stylegan2": "stylegan_tf.models.stylegan2",
     "dcgan": "stylegan_tf.models.dcgan",
 }
 

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from stylegan_tf import settings_text
 from stylegan_tf.errors import UserError
+from stylegan_tf.losses import LeCam
 from stylegan_tf.models.weights import resized
 from stylegan_tf.resolution import Lod, check_resolution
 from stylegan_tf.settings import TrainingSettings
@@ -93,17 +94,68 @@ class Generator(Network):
 class StyleGenerator(Generator):
     """A generator with an intermediate latent w: what path lengths, style mixing, truncation and projection need.
 
+    Its settings have `truncation_psi` and `truncation_cutoff`, the truncation at use, and `num_ws(resolution)`.
+
     Attributes:
-        mapping: z [N, z_dim] and labels to ws [N, num_ws, w_dim].
+        mapping: z [N, z_dim] and labels to ws [N, num_ws, w_dim]; `mapping.map_once` gives w [N, w_dim], before the copies for the layers.
         synthesis: (ws [N, num_ws, w_dim], noise_mode, lod, noise_seed) to images; its `noise_maps` are the noise of mode "const",
             one variable [R, R] a layer, empty in a network without noise.
-        truncate: (ws, psi, cutoff) to ws whose first `cutoff` layers are moved towards w_avg.
         w_avg: variable [w_dim], the moving average of w.
         w_dim, num_ws: features of w, layers that take one.
     """
 
     w_dim: int
     num_ws: int
+
+    def call(self, z, labels=None, truncation_psi="default", truncation_cutoff="default", noise_mode="random", lod=0.0):
+        """Generates images.
+
+        Args:
+            z: [N, z_dim].
+            labels: [N, label_size], None for an unconditional network.
+            truncation_psi: 1 or None for no truncation, 0 for the average image; "default": the network's own.
+            truncation_cutoff: layers that are truncated; "default": the network's own; None: see `truncate` of the model.
+            noise_mode, lod: see `call` of the synthesis network.
+
+        Returns:
+            float32 [N, R, R, channels], R = resolution / 2^floor(lod). Trained to lie in [-1, 1]; not clipped.
+        """
+        ws = self.truncate(self.mapping(z, labels), truncation_psi, truncation_cutoff)
+        return self.synthesis(ws, noise_mode=noise_mode, lod=lod)
+
+    def sample(self, z, labels=None, *, lod=0.0, training=False, noise_seed=None):
+        return self.synthesis(self.mapping(z, labels), noise_mode="random", lod=lod, noise_seed=noise_seed)
+
+    def preview(self, z, labels=None, *, lod=0.0):
+        return self.synthesis(self.mapping(z, labels), noise_mode="const", lod=lod)
+
+    def truncate(self, ws, psi="default", cutoff="default"):
+        """Moves the first `cutoff` styles of ws [N, num_ws, w_dim] towards w_avg: w_avg + psi * (w - w_avg).
+
+        None for either turns truncation off; "default" is the network's own.
+
+        Source: Karras et al. 2019, appendix B.
+        """
+        psi = self.settings.truncation_psi if isinstance(psi, str) else psi
+        cutoff = self.settings.truncation_cutoff if isinstance(cutoff, str) else cutoff
+        if psi is None or cutoff is None:
+            return ws
+        is_truncated = tf.range(self.num_ws) < cutoff
+        psis = tf.where(is_truncated, tf.cast(psi, tf.float32), 1.0)[None, :, None]
+        w_avg = tf.convert_to_tensor(self.w_avg)
+        return w_avg + (ws - w_avg) * psis
+
+    def mix_styles(self, w, w_mix, cutoff):
+        """Styles for the layers: w [N, w_dim] below layer `cutoff`, w_mix [N, w_dim] from it on, as ws [N, num_ws, w_dim].
+
+        Source: Karras et al. 2019, section 3.1.
+        """
+        is_first = (tf.range(self.num_ws) < cutoff)[None, :, None]
+        return tf.where(is_first, w[:, None], w_mix[:, None])
+
+    def copy_styles(self, w):
+        """w [N, w_dim] for every layer: ws [N, num_ws, w_dim]."""
+        return tf.tile(w[:, None], [1, self.num_ws, 1])
 
 
 class Part(NamedTuple):
@@ -119,6 +171,7 @@ class Part(NamedTuple):
         shared: further inputs of a model that the whole minibatch shares.
         noise_seed: int32 [2], for all noise inside the networks.
         weights: float32 [n], 1 / minibatch, or 0 for a sample that only fills the part.
+        numbers: int32 [n], places of the samples in the global minibatch; () in a run without augmentation.
     """
 
     reals: Tensor
@@ -130,6 +183,7 @@ class Part(NamedTuple):
     shared: dict[str, Tensor]
     noise_seed: Tensor
     weights: Tensor
+    numbers: Tensor | tuple[()] = ()
 
 
 class Values(NamedTuple):
@@ -159,6 +213,9 @@ class Context(NamedTuple):
         gamma: scalar, weight of R1 and R2 at this resolution.
         loss_scale: factor on losses before gradients are taken (float16); gradients by images divide it out.
         due: names of the lazy penalties that this step includes.
+        lecam: is added to D's loss; None for nothing.
+        augment: D, and the places [n] of a part's samples in the minibatch, to D behind the augmentation; None without one.
+        prepared: what `Phase.prepare` gave, summed over all samples of the step; empty where one part holds all of them.
     """
 
     critic: Callable[[Tensor, Tensor], Tensor]
@@ -166,6 +223,9 @@ class Context(NamedTuple):
     gamma: Tensor
     loss_scale: Tensor | float
     due: frozenset[str] = frozenset()
+    lecam: LeCam | None = None
+    augment: Callable[[Callable, Tensor], Callable] | None = None
+    prepared: Mapping[str, Tensor] = {}
 
 
 class AfterStep(NamedTuple):
@@ -193,6 +253,12 @@ class Phase:
         shows_reals: whether the step trains on real images; repetition r of every such phase gets batch r of the iteration.
         lazy: penalties inside the step that are computed in every n-th iteration only: name to n.
         inputs_of: name of an earlier phase whose random inputs this one uses again; None for fresh ones.
+        shrink: the step computes minibatch / shrink samples. Above 1 it uses neither D nor real images, and its samples are split
+            over devices without regard to groups.
+        own_inputs: (seed int32 [2], samples) to random inputs of this phase alone, one row a sample, for `Part.own`; its purposes of
+            `stateless_fold_in` are 7 and above.
+        prepare: (part, context) to weighted sums over the part, like `Values.sums`, that the terms need of all samples of the step
+            before any gradient is taken: `Context.prepared`. Computed in a pass of its own over all parts where there are several.
         after: called after the optimizer step.
     """
 
@@ -204,6 +270,9 @@ class Phase:
     shows_reals: bool = False
     lazy: Mapping[str, int] | None = None
     inputs_of: str | None = None
+    shrink: int = 1
+    own_inputs: Callable[[Tensor, int], dict[str, Tensor]] | None = None
+    prepare: Callable[[Part, Context], dict[str, Tensor]] | None = None
     after: Callable[[AfterStep], None] | None = None
 
 

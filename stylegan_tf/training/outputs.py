@@ -1,11 +1,13 @@
 """What a run writes at the end of a tick: statistics, picture grids, network snapshots and their scores."""
 
+import functools
 import time
 from pathlib import Path
 
 import numpy as np
 
 from stylegan_tf import data, snapshot
+from stylegan_tf.augmentation import in_training
 from stylegan_tf.images import save_png
 from stylegan_tf.models.weights import weight_arrays
 from stylegan_tf.progress_bar import format_sec
@@ -111,9 +113,16 @@ class Outputs:
         return (self.run_dir / "reals.png").exists()
 
     def write_first(self, networks: snapshot.Networks) -> None:
-        """Writes the grids of fakes and then of reals, before training."""
+        """Writes the grids of fakes, of reals as D sees them where they are augmented, and then of reals, before training."""
         self.write_fakes(networks)
-        save_png(self.run_dir / "reals.png", self.pictures.reals(lambda indices: self._read(indices, self.settings.data.resolution)))
+
+        def read(indices):
+            return self._read(indices, self.settings.data.resolution)
+
+        if augmentation := in_training.make(self.settings):
+            examples = functools.partial(augmentation.examples, seed=self.settings.run.seed)
+            save_png(self.run_dir / "augmented.png", self.pictures.augmented(read, examples))
+        save_png(self.run_dir / "reals.png", self.pictures.reals(read))
 
     def write_fakes(self, networks: snapshot.Networks, is_short: bool = False) -> dict[str, float]:
         """Writes the grid of fakes. Returns their diversity."""

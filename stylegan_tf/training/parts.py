@@ -102,6 +102,8 @@ def compute_part(phase: Phase, context: Context, variables: dict[str, tf.Variabl
     Each term is computed under its own tape: its activations are freed before those of the next term are computed.
     """
     gradients, statistics, sums = [None] * len(variables), {}, {}
+    if context.augment is not None:
+        context = context._replace(critic=context.augment(context.critic, part.numbers))
     for term in phase.terms(part, context):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(list(variables.values()))

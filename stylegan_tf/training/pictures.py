@@ -45,6 +45,16 @@ class PictureGrids:
         """Grid of reals, uint8 [H, W, C]. `read_images(indices)` returns uint8 [n, R, R, C] at full resolution."""
         return images.make_grid(read_images(np.sort(self.indices) if self.labels is None else self.indices), self.columns)
 
+    def augmented(self, read_images: Callable[[np.ndarray], np.ndarray], augment: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """Grid of reals as D sees them, uint8 [H, W, C]: a row of images for each strength of the augmentation.
+
+        Args:
+            read_images: as in `reals`.
+            augment: float32 [n, R, R, C] in [-1, 1] to [rows * n, R, R, C].
+        """
+        reals = read_images(np.sort(self.indices[: self.columns]))
+        return images.make_grid(images.to_uint8(augment(images.to_float(reals))), len(reals))
+
     def fakes(self, pictures: np.ndarray) -> np.ndarray:
         """Grid of the pictures that `draw` returned, at full resolution, uint8 [H, W, C]."""
         return images.make_grid(images.upscale(pictures, self.resolution // pictures.shape[1]), self.columns)

@@ -10,9 +10,11 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework import ops
 
+from stylegan_tf.augmentation import in_training
 from stylegan_tf.cpu import graph_optimizer
+from stylegan_tf.losses import LeCam
 from stylegan_tf.models.base import AfterStep, Context, Generator, Model, Network, Phase
-from stylegan_tf.models.weights import copy_variables, move_averages, named_weights
+from stylegan_tf.models.weights import assign_on_replica, copy_variables, move_averages, named_weights
 from stylegan_tf.resolution import Lod, split_lod
 from stylegan_tf.settings import TrainingSettings
 from stylegan_tf.training import optimizers, timing
@@ -22,6 +24,8 @@ from stylegan_tf.training.schedule import Stage
 
 # Phases of one iteration that are due, each with the names of its lazy penalties that are.
 Due = tuple[tuple[str, frozenset[str]], ...]
+LECAM = ("lecam_real", "lecam_fake")  # running values: averages of the mean logits
+AUGMENTATION = 1_000_000  # from here on, the numbers that the augmentations of the steps are seeded with
 
 
 class Trainer:
@@ -55,8 +59,14 @@ class Trainer:
         self.G, self.D, self.G_ema = G, D, G_ema
         self.seed = settings.run.seed
         self.inputs = inputs or RandomInputs(model, settings, z_dim=G.z_dim, label_pool=label_pool)
+        self.augmentation = in_training.make(settings)
+        # Values that a run may begin or cease to keep where it is resumed.
+        self._optional = self.augmentation.running_values if self.augmentation else {}
+        if settings.loss.lecam_weight:
+            self._optional = {**self._optional, **dict.fromkeys(LECAM, 0.0)}
+        first = {**model.running_values(settings), **self._optional}
         with self.strategy.scope():
-            self.running = {name: tf.Variable(value, trainable=False) for name, value in model.running_values(settings).items()}
+            self.running = {name: tf.Variable(value, trainable=False) for name, value in first.items()}
             self.phases = model.phases(settings, G, D, self.running)
             frozen = model.frozen(list(named_weights(D)), settings.transfer.frozen_layers)
             self.optimizers = {
@@ -129,7 +139,11 @@ class Trainer:
             ValueError: the state of other networks or of another model.
         """
         running = state.get("running", {})  # states of version 1 have none
-        if not isinstance(running, dict) or running.keys() != self.running.keys():
+        if not isinstance(running, dict):
+            raise ValueError(f"The saved running values must be a dictionary. Received: {type(running).__name__}")
+        gone = {name for name in running if str(name).startswith(in_training.PREFIX) or name in LECAM} - self._optional.keys()
+        running = self._optional | {name: value for name, value in running.items() if name not in gone}
+        if running.keys() != self.running.keys():
             raise ValueError(f"The saved running values are {str(list(running))[:200]}; the model has {list(self.running)}.")
         for name, value in running.items():
             if not isinstance(value, float) or not abs(value) <= np.finfo(np.float32).max:
@@ -146,10 +160,11 @@ class Trainer:
         key = self._key(stage, nimg, num_iterations)
         if key not in self._traced:
             self._traced[key] = self._make_function(*key)
-        beta = ema_beta(self.images_shown(stage.minibatch), self.settings.optimizer.ema_kimg)
+        images, average = self.images_shown(stage.minibatch), self.settings.optimizer
+        betas = [ema_beta(images, average.ema_kimg, nimg + images * i, average.ema_rampup) for i in range(num_iterations)]
         fade = split_lod(stage.lod).fade
         # As tensors: every new Python number would cause a new trace.
-        numbers = [tf.constant(value, tf.float32) for value in (fade or 0.0, stage.G_lrate, stage.D_lrate, beta, stage.gamma)]
+        numbers = [tf.constant(value, tf.float32) for value in (fade or 0.0, stage.G_lrate, stage.D_lrate, betas, stage.gamma)]
         return self._traced[key], (batches, *numbers, tf.constant([self.seed, nimg], tf.int32))
 
     def _key(self, stage, nimg, num_iterations):
@@ -165,14 +180,17 @@ class Trainer:
 
     def _make_function(self, floor, is_fading, minibatch, max_part, due: tuple[Due, ...]):
         num_devices = self.strategy.num_replicas_in_sync
-        split = split_minibatch(minibatch, group_size=self.settings.group_size, num_devices=num_devices, max_part=max_part)
+        options = {"num_devices": num_devices, "max_part": max_part}
+        splits = {
+            shrink: split_minibatch(max(minibatch // shrink, 1), group_size=1 if shrink > 1 else self.settings.group_size, **options)
+            for shrink in {phase.shrink for phase in self.phases}
+        }
 
         # Nothing here needs autograph: its rewriting took a third of the time of a trace, and 5 s at the first one.
         @tf.function(autograph=False)
         @_gradients_unregistered_afterwards()
-        def run_iterations(batches, fade, G_lrate, D_lrate, beta, gamma, seed):
+        def run_iterations(batches, fade, G_lrate, D_lrate, betas, gamma, seed):
             lod = Lod(floor, fade if is_fading else None)
-            numbers = {"G": G_lrate, "D": D_lrate, "beta": beta, "gamma": gamma}
             results, done = [], timing.now_after()
             for index, due_now in enumerate(due):
                 with tf.control_dependencies([done] if index == 0 else []):
@@ -180,7 +198,8 @@ class Trainer:
                 is_fetched = timing.now_after(*tf.nest.flatten(fetched))
                 fetched = [(tf.ensure_shape(images, [minibatch, *images.shape[1:]]), labels) for images, labels in fetched]
                 iteration_seed = seed + tf.constant([0, index * self.images_shown(minibatch)])
-                iteration = functools.partial(self._run_iteration, split, due_now, lod)
+                numbers = {"G": G_lrate, "D": D_lrate, "beta": betas[index], "gamma": gamma}
+                iteration = functools.partial(self._run_iteration, splits, due_now, lod)
                 found = self.strategy.run(iteration, (fetched, numbers, iteration_seed))
                 # Every replica holds the same sums: the first one's are returned.
                 statistics, times = tf.nest.map_structure(lambda value: self.strategy.experimental_local_results(value)[0], found)
@@ -191,28 +210,55 @@ class Trainer:
 
         return run_iterations
 
-    def _run_iteration(self, split: Split, due: Due, lod: Lod, batches, numbers, seed):
+    def _run_iteration(self, splits: dict[int, Split], due: Due, lod: Lod, batches, numbers, seed):
         """Runs all phases that are due, on one replica. Returns statistics by name, and the time at which each step was done."""
         reals = [(process_reals(images, lod.fade), labels) for images, labels in batches]
-        context = Context(self._critic(lod), lod, numbers["gamma"], 1.0)
+        context = Context(self._critic(lod), lod, numbers["gamma"], 1.0, lecam=self._lecam())
         statistics: dict[str, list] = {}
         times, ready = [], []
-        for phase, repetition, seed_number in self._steps:
+        strength = self.augmentation.strength(self.running) if self.augmentation else None
+        for number, (phase, repetition, seed_number) in enumerate(self._steps):
             if phase.name not in dict(due):
                 continue
+            minibatch = reals[0][0].shape[0]
+            count = max(minibatch // phase.shrink, 1)
             with tf.control_dependencies(ready):  # else its inputs would be computed during the previous step and occupy memory
-                inputs = self.inputs.make(tf.random.experimental.stateless_fold_in(seed, seed_number), reals[0][0].shape[0], lod)
+                step_seed = tf.random.experimental.stateless_fold_in(seed, seed_number)
+                inputs = self.inputs.make(step_seed, count, lod)
+                if phase.own_inputs is not None:
+                    inputs = inputs._replace(own={**inputs.own, **phase.own_inputs(step_seed, count)})
             context = context._replace(due=dict(due)[phase.name], loss_scale=self.optimizers[phase.network].loss_scale)
-            values, done, norm = self._step(phase, context, split, inputs, reals[repetition if phase.shows_reals else 0], numbers)
+            if self.augmentation:
+                augment_seed = tf.random.experimental.stateless_fold_in(seed, AUGMENTATION + number)
+                options = {"seed": augment_seed, "minibatch": minibatch, "strength": strength}
+                context = context._replace(augment=functools.partial(self.augmentation.applied_before, **options))
+            reals_of_step = reals[repetition if phase.shows_reals else 0]
+            values, done, norm = self._step(phase, context, splits[phase.shrink], inputs, reals_of_step, numbers)
             times.append(done)
             ready = [norm]
             for name, value in values.items():
                 statistics.setdefault(name, []).append(value)
         means = {name: values[0] if len(values) == 1 else tf.add_n(values) / len(values) for name, values in statistics.items()}
+        self._move_running_values(means, self.images_shown(reals[0][0].shape[0]))
         return {**means, **{f"Running/{name}": tf.identity(value) for name, value in self.running.items()}}, times
 
+    def _lecam(self) -> LeCam | None:
+        """The penalty with the averages as they are before the iteration."""
+        if not self.settings.loss.lecam_weight:
+            return None
+        return LeCam(self.settings.loss.lecam_weight, *(tf.convert_to_tensor(self.running[name]) for name in LECAM))
+
+    def _move_running_values(self, means, images: int) -> None:
+        """Those of augmentation and LeCam, after an iteration that shows so many real images."""
+        after = self.augmentation.after_iteration(self.running, means, images) if self.augmentation else {}
+        if self.settings.loss.lecam_weight:
+            for name, kind in zip(LECAM, ("real", "fake"), strict=True):
+                after[name] = LeCam.keep * tf.convert_to_tensor(self.running[name]) + (1.0 - LeCam.keep) * means[f"Loss/scores/{kind}"]
+        for name, value in after.items():
+            assign_on_replica(self.running[name], value)
+
     def _critic(self, lod: Lod):
-        """D in training, for all phases of an iteration. Whatever is applied to the images that D receives belongs here."""
+        """D in training, for all phases of an iteration; `Context.augment` puts it behind what is applied to images before D sees them."""
 
         def critic(images, labels):
             return self.D(images, labels, lod=lod, training=True)
@@ -228,9 +274,13 @@ class Trainer:
         optimizer = self.optimizers[phase.network]
         replica_context = tf.distribute.get_replica_context()
         replica = tf.convert_to_tensor(replica_context.replica_id_in_sync_group)
-        compute = functools.partial(compute_part, phase, context, optimizer.variables)
-        compute = tf.function(compute, jit_compile=True, autograph=False) if self.settings.run.use_xla else compute
         parts = [part_of_replica(split, inputs, reals, replica, index) for index in range(split.indices.shape[1])]
+        if context.augment is not None:
+            parts = [part._replace(numbers=tf.constant(split.indices)[replica, index]) for index, part in enumerate(parts)]
+        if phase.prepare is not None and not split.is_whole:
+            prepared = sum_over_parts(self._compiled(functools.partial(phase.prepare, context=context)), parts)
+            context = context._replace(prepared=replica_context.all_reduce(tf.distribute.ReduceOp.SUM, prepared))
+        compute = self._compiled(functools.partial(compute_part, phase, context, optimizer.variables))
         gradients, statistics, sums = sum_over_parts(compute, parts)
         names = [name for name, gradient in gradients.items() if gradient is not None]
         summed = replica_context.all_reduce(tf.distribute.ReduceOp.SUM, [[gradients[name] for name in names], statistics, sums])
@@ -244,15 +294,27 @@ class Trainer:
             statistics[f"Train{phase.network}/log2_loss_scale"] = tf.identity(optimizer.log2_scale)
         return statistics, timing.now_after(on_host), norm
 
+    def _compiled(self, compute):
+        """`compute` with XLA where the settings ask for it."""
+        return tf.function(compute, jit_compile=True, autograph=False) if self.settings.run.use_xla else compute
+
     def _average_generator(self, beta):
         """Updates G_ema: trained weights are averaged with decay `beta`, the others (w_avg, noise maps, batch statistics) are copied."""
         move_averages(_variables(self.G_ema.trainable_variables), _variables(self.G.trainable_variables), beta)
         copy_variables(_variables(self.G_ema.non_trainable_variables), _variables(self.G.non_trainable_variables))
 
 
-def ema_beta(images: int, ema_kimg: float) -> float:
-    """Decay of an average with a half-life of `ema_kimg` thousand images that is updated every `images` images; 0 for no average."""
-    return 0.5 ** (images / (1000.0 * ema_kimg)) if ema_kimg > 0 else 0.0
+def ema_beta(images: int, ema_kimg: float, nimg: int = 0, rampup: float | None = None) -> float:
+    """Decay of the average of G for an update that follows after `images` of them; 0 for no average.
+
+    Args:
+        images: real images shown since the last update.
+        ema_kimg: half-life, kimg.
+        nimg: real images shown before these.
+        rampup: the half-life is at most this share of `nimg`; None for no such limit (Karras et al. 2020, StyleGAN2-ADA, appendix).
+    """
+    half_life = 1000.0 * ema_kimg if rampup is None else min(1000.0 * ema_kimg, rampup * nimg)
+    return 0.5 ** (images / half_life) if half_life > 0 else 0.0
 
 
 def _plan(phases: Sequence[Phase]) -> list[tuple[Phase, int, int]]:

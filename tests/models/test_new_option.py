@@ -120,7 +120,9 @@ def test_shapes_are_known_before_the_network_is_built():
 
 def test_the_tables_of_settings_list_it():
     assert "| `image_gain` | 1 | factor on the images |" in tables()
-    assert tables().count("| `mapping_lrmul` | 0.01 | learning rate of the mapping network relative to the rest |") == 2  # inherited
+    lines = tables().splitlines()
+    section = lines[lines.index("| `image_gain` | 1 | factor on the images |") - 40 :]
+    assert "| `mapping_lrmul` | 0.01 | learning rate of the mapping network relative to the rest |" in section  # inherited
 
 
 def test_settings_made_in_python_are_checked():

@@ -13,6 +13,7 @@ from stylegan_tf.data.records.level import Level
 from stylegan_tf.data.records.manifest import count_labels
 from stylegan_tf.data.records.record_file import scan_offsets
 from stylegan_tf.data.records.tfrecords import COPY_AGAIN
+from stylegan_tf.display import visible
 from stylegan_tf.errors import UserError
 from stylegan_tf.parallel import parallel_map
 from stylegan_tf.progress_bar import track
@@ -127,9 +128,10 @@ def format_facts(facts: dict[str, Any]) -> str:
         "made by": facts["made_by"].get("command")
         or ("the original release or a compatible program (no manifest)" if not facts["has_manifest"] else "unknown"),
     }
-    width = max(map(len, [*lines, *facts["classes"]])) + 2
-    text = [f"{name:<{width}}{value}" for name, value in lines.items()]
-    text += [f"  {name:<{width}}{count}" for name, count in facts["classes"].items()]
+    classes = {visible(name, 60): count for name, count in facts["classes"].items()}
+    width = max(map(len, [*lines, *classes])) + 2
+    text = [f"{name:<{width}}{visible(value, 2000)}" for name, value in lines.items()]
+    text += [f"  {name:<{width}}{count}" for name, count in classes.items()]
     return "\n".join(text)
 
 

@@ -12,7 +12,7 @@ from stylegan_tf.layers.batch_norm import BatchNorm
 from stylegan_tf.layers.convolution import conv2d_down, conv2d_up, matmul
 from stylegan_tf.models.base import Generator, Network
 from stylegan_tf.models.dcgan.settings import DiscriminatorSettings, GeneratorSettings
-from stylegan_tf.resolution import Lod, split_lod
+from stylegan_tf.resolution import check_lod_is_zero
 
 STDDEV = 0.02  # of fresh weights, and of the gains of batch normalisation around 1
 
@@ -149,9 +149,3 @@ class DCGANDiscriminator(Network):
         for layer in self.downs:
             x = tf.nn.leaky_relu(layer(x, training=training), self.settings.slope)
         return tf.cast(self.last(x), tf.float32)
-
-
-def check_lod_is_zero(lod: float | Lod) -> None:
-    """Raises ValueError for a level of detail other than 0: the networks do not grow."""
-    if tuple(split_lod(lod)) != (0, None):
-        raise ValueError(f"This network does not grow: lod must be 0. Received: {lod}")

@@ -5,6 +5,7 @@ import functools
 import tensorflow as tf
 
 from stylegan_tf.losses import loss_of_discriminator, loss_of_generator, penalties
+from stylegan_tf.models import style_mixing
 from stylegan_tf.models.adversarial import discriminator_terms, generator_terms
 from stylegan_tf.models.base import Context, Model, Part, Phase
 from stylegan_tf.models.stylegan import transfer
@@ -31,7 +32,8 @@ class StyleGAN(Model):
         lazy = {penalty.name: penalty.every for penalty in all_penalties if getattr(penalty, "every", 1) > 1}
 
         def sample(part: Part, labels: tf.Tensor, context: Context):
-            return _sample(G, part, labels, context.lod, self.noise_mode)
+            ws, sums = style_mixing.ws_of_part(G, part, labels)
+            return G.synthesis(ws, noise_mode=self.noise_mode, lod=context.lod, noise_seed=part.noise_seed), sums
 
         def move_w_avg(step):
             if G.settings.w_avg_beta is not None:
@@ -50,14 +52,7 @@ class StyleGAN(Model):
 
     def own_inputs(self, settings, seed, minibatch, lod):
         """A second latent, and the first layer that takes it; nothing where no styles are mixed."""
-        if not settings.G.style_mixing_prob:
-            return {}, {}
-        seeds = {purpose: tf.random.experimental.stateless_fold_in(seed, purpose) for purpose in (1, 2, 3)}
-        num_layers = num_layers_at(settings.data.resolution, lod)
-        is_mixed = tf.random.stateless_uniform([], seeds[2]) < settings.G.style_mixing_prob
-        cutoff = tf.random.stateless_uniform([], seeds[3], 1, max(num_layers, 2), tf.int32)
-        z_mix = tf.random.stateless_normal([minibatch, settings.G.z_dim], seeds[1])
-        return {"z_mix": z_mix}, {"mixing_cutoff": tf.where(is_mixed, cutoff, num_layers)}
+        return style_mixing.inputs(settings.G, seed, minibatch, num_layers=num_layers_at(settings.data.resolution, lod))
 
     def feature_maps(self, settings, side, resolution):
         return num_features(settings, side)
@@ -76,16 +71,3 @@ MODEL = StyleGAN()
 def num_layers_at(resolution: int, lod: Lod) -> int:
     """Style layers in use at a level of detail, the bound of the mixing cutoff."""
     return 2 * (resolution.bit_length() - 2) - 2 * lod.floor
-
-
-def _sample(G: Generator, part: Part, labels: tf.Tensor, lod: Lod, noise_mode: str):
-    """Images of the part, and the weighted sum of its w (before mixing) for w_avg."""
-    z_mix = part.own.get("z_mix")
-    if z_mix is None:
-        w = G.mapping.map_once(part.z, labels)
-        ws = G.copy_styles(w)
-    else:
-        w, w_mix = tf.split(G.mapping.map_once(tf.concat([part.z, z_mix], axis=0), tf.concat([labels, labels], axis=0)), 2)
-        ws = G.mix_styles(w, w_mix, part.shared["mixing_cutoff"])
-    images = G.synthesis(ws, noise_mode=noise_mode, lod=lod, noise_seed=part.noise_seed)
-    return images, {"w": tf.reduce_sum(w * part.weights[:, None], axis=0)}

@@ -1,17 +1,14 @@
 """The synthesis network: a style for every layer to an image, at any level of detail."""
 
-import functools
-
 import keras
 import tensorflow as tf
 
 from stylegan_tf import resolution as growth
 from stylegan_tf.layers.epilogue import StyledConstant, StyledConv, StyledDense
+from stylegan_tf.layers.noise import NOISE_MODES, random_noise
 from stylegan_tf.layers.resample import upscale2d
 from stylegan_tf.layers.scaled import EqualizedConv2D
 from stylegan_tf.models.stylegan.settings import DiscriminatorSettings, GeneratorSettings
-
-NOISE_MODES = ("random", "const", "none")
 
 # From this output resolution on, upscaling and convolution run as one operation where `fused_scale` is "auto".
 # docs/experiments.md has the measurement.
@@ -152,9 +149,4 @@ class SynthesisNetwork(keras.Model):
             return [None] * num_layers
         if noise_mode == "const":
             return [tf.convert_to_tensor(noise_map)[None, :, :, None] for noise_map in self.noise_maps[:num_layers]]
-        sides = [2 ** (layer // 2 + 2) for layer in range(num_layers)]
-        sizes = [side**2 for side in sides]
-        # All at once: a seed and a draw of its own would be 17 operations a layer.
-        draw = tf.random.normal if noise_seed is None else functools.partial(tf.random.stateless_normal, seed=noise_seed)
-        pixels = tf.split(draw([batch, sum(sizes)]), sizes, axis=1)
-        return [tf.reshape(values, [-1, side, side, 1]) for values, side in zip(pixels, sides, strict=True)]
+        return random_noise(batch, [2 ** (layer // 2 + 2) for layer in range(num_layers)], noise_seed)

@@ -26,7 +26,7 @@ def frozen(weight_names: Iterable[str], num_layers: int) -> list[str]:
     return [name for name in names if name.rsplit("/", 1)[0] in chosen]
 
 
-def resized(name: str, source: np.ndarray, fresh: np.ndarray, *, keeps_scale: bool) -> tuple[np.ndarray, int]:
+def resized(name: str, source: np.ndarray, fresh: np.ndarray, *, keeps_scale: bool, style_rows: int = 2) -> tuple[np.ndarray, int]:
     """`fresh` with the part of `source` that fits, and how many values that is.
 
     Args:
@@ -34,11 +34,12 @@ def resized(name: str, source: np.ndarray, fresh: np.ndarray, *, keeps_scale: bo
         source, fresh: the weight of the other network, and the one of this network as it was initialised.
         keeps_scale: weights are multiplied by 1 / sqrt(fan_in) when the network runs: a kernel whose fan_in changes is
             scaled so that what it multiplies by is the same.
+        style_rows: values that a style has for each feature: here scale and shift.
     """
     if source.ndim != fresh.ndim:
         return fresh, 0
     scale = math.sqrt(math.prod(fresh.shape[:-1]) / math.prod(source.shape[:-1])) if keeps_scale and name.endswith("kernel") else 1.0
-    source, fresh_parts = _split(name, source, fresh)
+    source, fresh_parts = _split(name, source, fresh, style_rows)
     adapt = _adapter(name)
     if adapt is not None:
         source = adapt(source, fresh_parts.shape)
@@ -50,10 +51,10 @@ def resized(name: str, source: np.ndarray, fresh: np.ndarray, *, keeps_scale: bo
     return merged.reshape(fresh.shape), num_taken
 
 
-def _split(name: str, source: np.ndarray, fresh: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _split(name: str, source: np.ndarray, fresh: np.ndarray, style_rows: int) -> tuple[np.ndarray, np.ndarray]:
     """Takes axes apart that hold two things at once, so that cutting them means cutting features."""
     if "/style/" in name:  # [..., 2C]: scale of every feature, then shift
-        return tuple(a.reshape(*a.shape[:-1], 2, a.shape[-1] // 2) for a in (source, fresh))
+        return tuple(a.reshape(*a.shape[:-1], style_rows, a.shape[-1] // style_rows) for a in (source, fresh))
     if name.endswith("synthesis/4x4/dense/kernel"):  # [w_dim, 16C] in the order [H, W, C]
         return tuple(a.reshape(a.shape[0], 16, a.shape[1] // 16) for a in (source, fresh))
     if name == "4x4/dense0/kernel":  # [16C, out]
@@ -63,7 +64,7 @@ def _split(name: str, source: np.ndarray, fresh: np.ndarray) -> tuple[np.ndarray
 
 def _adapter(name: str) -> Callable[[np.ndarray, tuple[int, ...]], np.ndarray] | None:
     """How colours and classes become others: the mean of all, or each the same."""
-    if "/to_rgb/" in name or name.startswith("4x4/dense1/"):
+    if ("/to_rgb/" in name and "/style/" not in name) or name.startswith("4x4/dense1/"):
         return lambda array, shape: _change_count(array, array.ndim - 1, shape[-1], is_sum=False)
     if name.endswith("from_rgb/kernel"):
         return lambda array, shape: _change_count(array, 2, shape[2], is_sum=True)
