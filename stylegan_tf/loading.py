@@ -20,7 +20,8 @@ def load(path: str | os.PathLike, *, dtype: str | None = None) -> "Networks":
     """Loads networks.
 
     Args:
-        path: a snapshot of ours, an official StyleGAN 1 pickle, or a run folder (its latest snapshot is read).
+        path: a snapshot of ours, an official pickle (StyleGAN of TensorFlow 1, StyleGAN2 of PyTorch), or a run folder (its latest
+            snapshot is read).
         dtype: compute policy of the networks, "float32" if None, or "mixed_bfloat16".
 
     Raises:

@@ -9,6 +9,8 @@ from pathlib import Path
 from stylegan_tf import command_line
 from stylegan_tf.errors import UserError
 from stylegan_tf.legacy.official import read_official
+from stylegan_tf.legacy.torch_modules import is_torch_pickle, read_modules
+from stylegan_tf.legacy.unpickler import read_networks
 
 EXAMPLES = """examples:
   python -m stylegan_tf.legacy info karras2019stylegan-ffhq-1024x1024.pkl
@@ -27,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     convert = commands.add_parser("convert", help="write a snapshot of this library")
-    convert.add_argument("official", metavar="OFFICIAL", help="official pickle, (G, D, Gs)")
+    convert.add_argument("official", metavar="OFFICIAL", help="official pickle of StyleGAN, StyleGAN2-ADA or StyleGAN2 in stylegan3")
     convert.add_argument("ours", metavar="OURS", help="snapshot to write")
     info = commands.add_parser("info", help="print the contents of a pickle")
     info.add_argument("official", metavar="OFFICIAL", help="official pickle")
@@ -58,13 +60,16 @@ def convert(options: argparse.Namespace) -> None:
 
 def info(options: argparse.Namespace) -> None:
     """Prints the networks, their options and sizes."""
-    from stylegan_tf.legacy.unpickler import read_networks
-
-    for network in read_networks(options.official):
-        count = sum(array.size for array in network.variables.values())
-        print(f"{network.name[:80]}  {network.kind[:80]}  {len(network.variables)} variables, {count:,} numbers")
-        for name, value in network.options.items():
-            print(f"    {str(name)[:80]:<20} {str(value)[:80]}")
+    if is_torch_pickle(options.official):
+        networks = [(name, module.kind, module.all_arrays(), module.state) for name, module in read_modules(options.official).items()]
+    else:
+        networks = [(found.name, found.kind, found.variables, found.options) for found in read_networks(options.official)]
+    for name, kind, arrays, values in networks:
+        count = sum(array.size for array in arrays.values())
+        print(f"{name[:80]}  {kind[:80]}  {len(arrays)} variables, {count:,} numbers")
+        for option, value in values.items():
+            if not option.startswith("_"):
+                print(f"    {str(option)[:80]:<20} {str(value)[:80]}")
 
 
 if __name__ == "__main__":

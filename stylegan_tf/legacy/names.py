@@ -66,7 +66,7 @@ def discriminator_weights(variables: Mapping[str, np.ndarray], *, resolution: in
         if ours is None:
             raise UserError(f"The discriminator in the pickle has an unknown variable: {name[:100]!r}.")
         if ours == "4x4/dense0/kernel":
-            array = _from_chw(array, axis=0)
+            array = from_chw(array, axis=0)
         weights[ours] = array
     return weights
 
@@ -86,7 +86,7 @@ def _to_our_layout(name: str, array: np.ndarray, fused_scale: bool | str) -> np.
     if name == "4x4/const/const" and array.ndim == 4:
         return array[0].transpose(1, 2, 0)  # [1, C, 4, 4] -> [4, 4, C]
     if name == "4x4/dense/kernel":
-        return _from_chw(array, axis=1)
+        return from_chw(array, axis=1)
     if name.endswith("/conv0_up/kernel") and array.ndim == 4 and _is_rotated(int(name.partition("x")[0]), fused_scale):
         # A transposed convolution does not flip its kernel: those of the fused layers are stored rotated by 180 degrees.
         return array[::-1, ::-1]
@@ -97,7 +97,7 @@ def _is_rotated(side: int, fused_scale: bool | str) -> bool:
     return side >= FUSED_FROM_RESOLUTION if fused_scale == "auto" else bool(fused_scale)
 
 
-def _from_chw(array: np.ndarray, axis: int) -> np.ndarray:
+def from_chw(array: np.ndarray, axis: int) -> np.ndarray:
     """Reorders one axis of a matrix from flattened [C, 4, 4] to flattened [4, 4, C]."""
     if array.ndim != 2 or array.shape[axis] % 16:
         return array  # the check of shapes names it

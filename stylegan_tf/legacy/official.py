@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from stylegan_tf.errors import UserError
-from stylegan_tf.legacy import names, options, unpickler
+from stylegan_tf.legacy import names, options, stylegan2, torch_modules, unpickler
 from stylegan_tf.resolution import check_lod
 from stylegan_tf.snapshot_file import NetworkArrays, NetworkShape, SnapshotContents
 
 
 def read_official(path: str | os.PathLike) -> SnapshotContents:
-    """Reads the (G, D, Gs) of an official pickle, such as karras2019stylegan-ffhq-1024x1024.pkl.
+    """Reads the networks of an official pickle: of StyleGAN (TensorFlow 1), StyleGAN2-ADA or StyleGAN2 in stylegan3 (both PyTorch).
 
     Returns:
         The networks with the lod of the training at that time. nimg is 0: such files do not record it.
@@ -22,6 +22,8 @@ def read_official(path: str | os.PathLike) -> SnapshotContents:
         UserError: not such a pickle, damaged, of another program, or with impossible options.
     """
     path = Path(path)
+    if torch_modules.is_torch_pickle(path):
+        return stylegan2.read_stylegan2(path)
     networks = unpickler.read_networks(path)
     kinds = [network.kind for network in networks]
     if kinds != ["G_style", "D_basic", "G_style"]:

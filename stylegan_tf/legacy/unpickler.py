@@ -60,7 +60,8 @@ def _make_network(*args: Any) -> Record:
     return Record("Network", args)
 
 
-def _make_dict(pairs: Any = ()) -> dict:
+def make_plain_dict(pairs: Any = ()) -> dict:
+    """Stands for a subclass of dict that is called without arguments."""
     if pairs:
         raise ValueError("a dictionary with arguments")
     return {}
@@ -69,9 +70,9 @@ def _make_dict(pairs: Any = ()) -> dict:
 _NAMES = {
     ("dnnlib.tflib.network", "Network"): _make_network,
     ("tfutil", "Network"): _make_network,  # progressive GAN: recognised, to be refused by name
-    ("dnnlib.util", "EasyDict"): _make_dict,
-    ("dnnlib", "EasyDict"): _make_dict,
-    ("collections", "OrderedDict"): _make_dict,
+    ("dnnlib.util", "EasyDict"): make_plain_dict,
+    ("dnnlib", "EasyDict"): make_plain_dict,
+    ("collections", "OrderedDict"): make_plain_dict,
 }
 
 
