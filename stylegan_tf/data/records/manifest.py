@@ -151,6 +151,17 @@ def count_labels(labels: np.ndarray, names: Sequence[str]) -> dict[str, int]:
     return {name: round(float(count)) if np.isfinite(count) else 0 for name, count in zip(names, counts, strict=True)}
 
 
+def are_classes(labels: np.ndarray) -> bool:
+    """Whether labels [num_images, label_size] are one class of several each; rows of zeros are images without a label."""
+    for first in range(0, len(labels), 4096):
+        rows = np.asarray(labels[first : first + 4096])
+        is_class = ((rows != 0).sum(axis=1) == 1) & (rows.max(axis=1) == 1)
+        is_missing = ~rows.any(axis=1) & (rows.shape[1] > 1)
+        if not (is_class | is_missing).all():
+            return False
+    return True
+
+
 def _checked(values: dict[str, Any], path: Path) -> Manifest:
     """Manifest from parsed JSON; raises UserError for a value that is missing or of the wrong type."""
 
