@@ -47,11 +47,11 @@ def read(run_dir: RunDir, report: Callable[[str], None] = lambda text: None) -> 
         report(f"{error} Its statistics are ignored.")
         return []
     records, problems = [], []
-    for number, line in enumerate(lines[:-1], 1):
+    for number, line in enumerate(lines, 1):
         record, problem = _parsed(line)
         if problem is None:
             records.append(record)
-        else:
+        elif number < len(lines):  # not the rest after the last line end
             problems.append(f"{path}, line {number} is ignored: {problem}.")
     for problem in problems[:MAX_PROBLEMS]:
         report(problem)

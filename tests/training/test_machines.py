@@ -88,7 +88,7 @@ def wait_until(condition, workers, sec=300):
 def test_two_machines_that_trace_stop_together(tmp_path, tiny_dataset, signalled):
     # A worker that was signalled in a trace ended alone: the state was not written, and the other one hung or crashed.
     ports = free_ports(2)
-    traces_long = ["--set", "run.pairs_per_call=32", "--set", "schedule.num_pairs_per_look=32"]
+    traces_long = ["--set", "run.iterations_per_call=32", "--set", "schedule.iterations_per_update=32"]
     new = ["--preset", "demo", "--data", tiny_dataset, *SETTINGS, *traces_long, "--total-kimg", "10", "--outdir", tmp_path]
     together = [start(index, ports, *new) for index in range(2)]
     wait_until(lambda: list(tmp_path.glob("*/reals.png")), together)
