@@ -7,6 +7,7 @@ if __name__ == "__main__":  # before the imports that take time: Ctrl-C ends the
     signal.signal(signal.SIGINT, lambda *_: os._exit(130))
 
 import argparse
+import dataclasses
 import json
 import os
 import sys
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 import config
 from stylegan_tf import command_line, models, settings_text
 from stylegan_tf.errors import MissingFileError, UserError
+from stylegan_tf.loading import find_dataset
 from stylegan_tf.settings import TrainingSettings
 from stylegan_tf.training import run_dir as run_dirs
 from stylegan_tf.training import stopping
@@ -134,6 +136,7 @@ def resume_run(path: Path, options: argparse.Namespace) -> int:
     from stylegan_tf.training import launch, resume, settings_check
 
     settings, report = resume.merged(saved, requested)
+    settings = with_found_data(settings, saved, path / run_dirs.STATE_NAME)
     dataset, settings = checked(settings)
     if options.dry_run:
         print("\n".join(report))
@@ -151,7 +154,16 @@ def start_from_snapshot(path: Path, options: argparse.Namespace) -> int:
     """Starts a new run with the networks, kimg and schedule of a snapshot; optimizers are initialised."""
     folder = path.parent
     base = config.preset(options.preset) if options.preset else read_config(folder)
-    return start(overridden(base, options), options, source=path)
+    settings = overridden(base, options)
+    return start(settings if options.preset else with_found_data(settings, base, path), options, source=path)
+
+
+def with_found_data(settings: TrainingSettings, saved: TrainingSettings, source: Path) -> TrainingSettings:
+    """The settings with the place of the run's dataset as seen from here; `source` is a file of the run folder."""
+    path = settings.data.path
+    if path != saved.data.path or not path:
+        return settings
+    return dataclasses.replace(settings, data=dataclasses.replace(settings.data, path=str(find_dataset(source, {"path": path}, None))))
 
 
 def checked(settings: TrainingSettings) -> "tuple[Dataset, TrainingSettings]":
