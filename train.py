@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import config
 from stylegan_tf import command_line, models, settings_text
+from stylegan_tf.display import say
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.loading import find_dataset
 from stylegan_tf.settings import TrainingSettings
@@ -139,7 +140,7 @@ def resume_run(path: Path, options: argparse.Namespace) -> int:
     settings = with_found_data(settings, saved, path / run_dirs.STATE_NAME)
     dataset, settings = checked(settings)
     if options.dry_run:
-        print("\n".join(report))
+        say("\n".join(report))
         return print_estimate(settings, dataset)
     check_metrics(settings, dataset)
     devices = device_choice.open_devices(settings.run)
@@ -240,8 +241,8 @@ def print_estimate(settings: TrainingSettings, dataset: "Dataset") -> int:
     """Prints the configuration of a run, and estimates of its memory and time."""
     from stylegan_tf.training import estimate
 
-    print(json.dumps(settings_text.to_plain(settings), indent=2))
-    print(estimate.describe(settings, dataset))
+    say(json.dumps(settings_text.to_plain(settings), indent=2))
+    say(estimate.describe(settings, dataset))
     return 0
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stylegan_tf import command_line
+from stylegan_tf.display import say, visible
 from stylegan_tf.errors import UserError
 from stylegan_tf.legacy.official import read_official
 
@@ -53,7 +54,7 @@ def convert(options: argparse.Namespace) -> None:
 
     networks = make_networks(official)
     save_networks(ours, networks)
-    print(f"{ours}: {networks.G_ema.resolution}x{networks.G_ema.resolution}, {ours.stat().st_size / 1e6:.1f} MB, lod {networks.lod:g}")
+    say(f"{ours}: {networks.G_ema.resolution}x{networks.G_ema.resolution}, {ours.stat().st_size / 1e6:.1f} MB, lod {networks.lod:g}")
 
 
 def info(options: argparse.Namespace) -> None:
@@ -62,9 +63,9 @@ def info(options: argparse.Namespace) -> None:
 
     for network in read_networks(options.official):
         count = sum(array.size for array in network.variables.values())
-        print(f"{network.name[:80]}  {network.kind[:80]}  {len(network.variables)} variables, {count:,} numbers")
+        say(f"{visible(network.name, 80)}  {visible(network.kind, 80)}  {len(network.variables)} variables, {count:,} numbers")
         for name, value in network.options.items():
-            print(f"    {str(name)[:80]:<20} {str(value)[:80]}")
+            say(f"    {visible(name, 80):<20} {visible(value, 80)}")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from stylegan_tf.display import visible_lines
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.files import write_text
 from stylegan_tf.loading import runs
@@ -80,7 +81,8 @@ class RunDir:
         self.close()
 
     def log(self, text: str, is_kept: bool = True) -> None:
-        """Prints text, and appends it to log.txt unless `is_kept` is false."""
+        """Prints text, and appends it to log.txt unless `is_kept` is false; it may contain names and messages from files."""
+        text = visible_lines(text)
         try:
             print(text, flush=True)
         except BrokenPipeError:
