@@ -7,6 +7,7 @@ if __name__ == "__main__":  # before the imports that take time: Ctrl-C ends the
     signal.signal(signal.SIGINT, lambda *_: os._exit(130))
 
 import argparse
+import dataclasses
 import json
 import os
 import sys
@@ -16,7 +17,9 @@ from typing import TYPE_CHECKING
 
 import config
 from stylegan_tf import command_line, settings_text
+from stylegan_tf.display import say
 from stylegan_tf.errors import MissingFileError, UserError
+from stylegan_tf.loading import find_dataset
 from stylegan_tf.settings import TrainingSettings
 from stylegan_tf.training import config_file, stopping
 from stylegan_tf.training import run_dir as run_dirs
@@ -134,9 +137,10 @@ def resume_run(path: Path, options: argparse.Namespace) -> int:
     from stylegan_tf.training import launch, resume, settings_check, state_file
 
     settings, report = resume.merged(saved, requested)
+    settings = with_found_data(settings, saved, path / run_dirs.STATE_NAME)
     dataset, settings = checked(settings)
     if options.dry_run:
-        print("\n".join(report))
+        say("\n".join(report))
         return print_estimate(settings, dataset)
     check_metrics(settings, dataset)
     devices = device_choice.open_devices(settings.run)
@@ -151,7 +155,16 @@ def start_from_snapshot(path: Path, options: argparse.Namespace) -> int:
     """Starts a new run with the networks, kimg and schedule of a snapshot; optimizers are initialised."""
     folder = path.parent
     base = config.preset(options.preset) if options.preset else config_file.read(folder).settings
-    return start(overridden(base, options), options, source=path)
+    settings = overridden(base, options)
+    return start(settings if options.preset else with_found_data(settings, base, path), options, source=path)
+
+
+def with_found_data(settings: TrainingSettings, saved: TrainingSettings, source: Path) -> TrainingSettings:
+    """The settings with the place of the run's dataset as seen from here; `source` is a file of the run folder."""
+    path = settings.data.path
+    if path != saved.data.path or not path:
+        return settings
+    return dataclasses.replace(settings, data=dataclasses.replace(settings.data, path=str(find_dataset(source, {"path": path}, None))))
 
 
 def checked(settings: TrainingSettings) -> "tuple[Dataset, TrainingSettings]":
@@ -217,8 +230,8 @@ def print_estimate(settings: TrainingSettings, dataset: "Dataset") -> int:
     """Prints the configuration of a run, and estimates of its memory and time."""
     from stylegan_tf.training import estimate
 
-    print(json.dumps(settings_text.to_plain(settings), indent=2))
-    print(estimate.describe(settings, dataset))
+    say(json.dumps(settings_text.to_plain(settings), indent=2))
+    say(estimate.describe(settings, dataset))
     return 0
 
 

@@ -88,13 +88,30 @@ def import_tensorflow() -> None:
     """Imports TensorFlow without the messages that its C++ code writes to stderr (no CUDA drivers, oneDNN is on, ...).
 
     Nor does it warn afterwards of functions that are traced again, which a program's user can do nothing about.
-    Programs call this once their arguments are checked. An import that fails raises as ever.
+    Settings of Keras that belong to other programs (keras.json) have no effect. Programs call this once their arguments are
+    checked. An import that fails raises as ever.
+
+    Raises:
+        UserError: Keras refuses its file keras.json.
     """
     with silenced_stderr():
+        _import_keras()
         import tensorflow
 
         tensorflow.config.list_physical_devices()
     tensorflow.get_logger().addFilter(lambda record: "triggered tf.function retracing" not in record.getMessage())
+
+
+def _import_keras() -> None:
+    try:
+        import keras
+    except (ValueError, TypeError, AttributeError) as error:  # what Keras raises for the contents of the file
+        path = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "keras.json"
+        if not path.exists():
+            raise
+        raise UserError(f"Keras cannot be imported; correct or remove {path}: {error}") from error
+    keras.config.set_floatx("float32")
+    keras.config.set_image_data_format("channels_last")
 
 
 @contextlib.contextmanager

@@ -29,8 +29,8 @@ def visible_lines(text: object) -> str:
 
 
 def say(text: object) -> None:
-    """Prints lines for the user; they may contain names and messages from files."""
-    print(visible_lines(text))
+    """Prints lines for the user at once; they may contain names and messages from files."""
+    print(visible_lines(text), flush=True)
 
 
 def class_name(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from stylegan_tf import models, safe_pickle, settings_text
+from stylegan_tf.display import class_name
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.ranges import Channels, CountOrZero, Resolution
 from stylegan_tf.resolution import check_lod
@@ -73,7 +74,7 @@ class SnapshotContents:
     def class_names(self) -> tuple[str, ...]:
         """Names of the classes, empty where unknown."""
         names = self.dataset.get("class_names")
-        return tuple(map(str, names)) if isinstance(names, list | tuple) else ()
+        return tuple(class_name(str(name)) for name in names) if isinstance(names, list | tuple) else ()
 
 
 def read_contents(path: str | os.PathLike) -> SnapshotContents:

@@ -113,6 +113,24 @@ def test_a_run_is_resumed(run, capsys):
     assert len(list(run.results.glob("0*"))) == 1
 
 
+def test_a_run_is_resumed_from_another_working_folder(run, tmp_path, tiny_dataset, monkeypatch, capsys):  # noqa: F811
+    shutil.copytree(tiny_dataset, tmp_path / "datasets" / "tiny")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert run(*run.new, "--data", "datasets/tiny", capsys=capsys)[0] == 0
+    monkeypatch.chdir("elsewhere")
+    code, printed, errors = run("--resume", "latest", "--total-kimg", "0.096", capsys=capsys)
+    assert (code, "data.path" in printed) == (0, False), errors
+    snapshot = str(run.results / "00000-stylegan-tiny-1gpu" / "network-final.pkl")
+    assert run("--resume", snapshot, "--total-kimg", "0.128", capsys=capsys)[0] == 0
+    shutil.move(tmp_path / "datasets", "moved")
+    for resumed in (snapshot, "0"):
+        code, _, errors = run("--resume", resumed, "--total-kimg", "0.128", capsys=capsys)
+        assert (code, len(errors.splitlines())) == (2, 1)
+        assert "datasets/tiny, which does not exist here. Name it: --data FOLDER" in errors
+    assert run("--resume", "0", "--total-kimg", "0.128", "--data", "moved/tiny", capsys=capsys)[0] == 0
+
+
 def test_a_snapshot_starts_a_new_run_at_its_kimg(run, capsys):
     run(*run.new, capsys=capsys)
     snapshot = str(run.results / "00000-stylegan-tiny-1gpu" / "network-final.pkl")

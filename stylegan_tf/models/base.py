@@ -15,6 +15,11 @@ from stylegan_tf.models.weights import resized
 from stylegan_tf.resolution import Lod, check_resolution
 from stylegan_tf.settings import TrainingSettings
 
+if keras.config.backend() != "tensorflow":
+    raise UserError(
+        f"Keras was imported with the backend {keras.config.backend()}. Import stylegan_tf first, or set KERAS_BACKEND=tensorflow."
+    )
+
 Tensor = tf.Tensor
 
 
@@ -26,12 +31,13 @@ class Network(keras.Model):
         resolution: side of the full image, a power of two from 4 to 1024.
         channels: 1 (grey), 3 (RGB) or 4 (RGBA).
         label_size: width of the labels, 0 for an unconditional network.
+        dtype: compute policy; None for "float32", whatever Keras' global policy.
     """
 
     settings_type: ClassVar[type]
 
-    def __init__(self, settings: Any = None, *, resolution: int = 1024, channels: int = 3, label_size: int = 0, **kwargs):
-        super().__init__(autocast=False, **kwargs)
+    def __init__(self, settings: Any = None, *, resolution: int = 1024, channels: int = 3, label_size: int = 0, dtype=None, **kwargs):
+        super().__init__(autocast=False, dtype=dtype or "float32", **kwargs)
         self.settings = self.settings_type() if settings is None else settings
         self.resolution = check_resolution(resolution)
         self.channels = channels

@@ -13,6 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from stylegan_tf.display import visible_lines
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.files import write_text
 from stylegan_tf.loading import runs
@@ -96,7 +97,8 @@ class RunDir:
                     _check_regular(path, path.stat())
 
     def log(self, text: str, is_kept: bool = True) -> None:
-        """Prints text, and appends it to log.txt unless `is_kept` is false."""
+        """Prints text, and appends it to log.txt unless `is_kept` is false; it may contain names and messages from files."""
+        text = visible_lines(text)
         try:
             print(text, flush=True)
         except BrokenPipeError:
