@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from stylegan_tf import command_line
 from stylegan_tf.data.intake.options import HelpFormatter, add_output, add_preparation, count, prepare_options, refuse_preparation, seed
+from stylegan_tf.display import say, visible_lines
 
 if TYPE_CHECKING:
     from stylegan_tf.data.sources import Source
@@ -54,6 +56,7 @@ _SOURCES = (  # arguments that name what images and labels are read from
     *("image_dir", "mnist_dir", "cifar10_dir", "cifar100_dir", "svhn_dir", "lmdb_dir", "celeba_dir"),
     *("hdf5_filename", "data_dir", "labels", "mask_dir"),
 )
+_OTHER_PATHS = ("tfrecord_dir", "tfrecord_dir_a", "tfrecord_dir_b", "source_dir", "output_dir", "output", "path")
 
 
 def _add_makers(command: Callable) -> None:
@@ -266,7 +269,7 @@ def convert(args: argparse.Namespace) -> None:
     output = {"encoding": args.encoding, "quality": quality, "num_shards": args.shards, "overwrite": args.overwrite}
     dataset = open_dataset(args.source_dir)
     convert_dataset(dataset, args.tfrecord_dir, made_by={"command": args.command_line}, workers=args.workers, **output)
-    print(f"{dataset.num_images} images in {args.tfrecord_dir}")
+    say(f"{dataset.num_images} images in {args.tfrecord_dir}")
 
 
 def display(args: argparse.Namespace) -> None:
@@ -289,7 +292,7 @@ def display(args: argparse.Namespace) -> None:
         save_png(path, sheet)
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}") from None
-    print(f"Contact sheet of {dataset.num_images} images: {path}")
+    say(f"Contact sheet of {dataset.num_images} images: {path}")
     if args.open:
         from PIL import Image
 
@@ -302,7 +305,7 @@ def extract(args: argparse.Namespace) -> None:
     from stylegan_tf.data.records.export import extract_images
 
     count = extract_images(open_dataset(args.tfrecord_dir), args.output_dir, args.workers)
-    print(f"{count} images in {args.output_dir}")
+    say(f"{count} images in {args.output_dir}")
 
 
 def compare(args: argparse.Namespace) -> int:
@@ -312,13 +315,13 @@ def compare(args: argparse.Namespace) -> int:
 
     a, b = open_dataset(args.tfrecord_dir_a), open_dataset(args.tfrecord_dir_b)
     result = compare_datasets(a, b, ignore_labels=bool(args.ignore_labels), workers=args.workers)
-    print(f"Identical images: {result.identical_images} / {result.num_compared}")
+    say(f"Identical images: {result.identical_images} / {result.num_compared}")
     if result.identical_labels is not None:
-        print(f"Identical labels: {result.identical_labels} / {result.num_compared}")
+        say(f"Identical labels: {result.identical_labels} / {result.num_compared}")
     if result.first_difference is not None:
-        print(f"First different image: {result.first_difference}")
+        say(f"First different image: {result.first_difference}")
     if result.extra_images:
-        print(f"One dataset has {result.extra_images} more images.")
+        say(f"One dataset has {result.extra_images} more images.")
     return 0 if result.is_same else 1
 
 
@@ -330,7 +333,7 @@ def info(args: argparse.Namespace) -> None:
     from stylegan_tf.data.records.inspection import describe_dataset, format_facts
 
     facts = describe_dataset(open_dataset(args.tfrecord_dir))
-    print(json.dumps(facts, indent=1, ensure_ascii=False) if args.json else format_facts(facts))
+    say(json.dumps(facts, indent=1) if args.json else format_facts(facts))
 
 
 def check(args: argparse.Namespace) -> None:
@@ -348,7 +351,8 @@ def check(args: argparse.Namespace) -> None:
         prepared = prepare(source, options, max_listed=None)
     plan = prepared.plan
     shape = f"{plan.resolution}x{plan.resolution}x{plan.channels}"
-    print(f"{len(prepared.checked.indices)} of {len(source)} images can be used; they would become {shape}.")
+    say(f"Labels: {prepared.labels.describe()}.")
+    say(f"{len(prepared.checked.indices)} of {len(source)} images can be used; they would become {shape}.")
 
 
 def _check_dataset(path: Path, workers: int | None) -> None:
@@ -359,7 +363,7 @@ def _check_dataset(path: Path, workers: int | None) -> None:
     dataset = open_dataset(path)
     with Progress(dataset.num_images * len(dataset.resolutions), "Checking", unit="records") as progress:
         check_records(dataset, lambda done, total: progress.advance(done - progress.done), workers=workers)
-    print(f"No damage found in {path}: {dataset.num_images} images, {len(dataset.resolutions)} levels.")
+    say(f"No damage found in {path}: {dataset.num_images} images, {len(dataset.resolutions)} levels.")
 
 
 def main(argv: Sequence[str]) -> int | None:
@@ -367,7 +371,10 @@ def main(argv: Sequence[str]) -> int | None:
     # The original spells its options with underscores, the rest of the world with dashes.
     argv = [arg.replace("_", "-", arg.partition("=")[0].count("_")) if arg.startswith("--") else arg for arg in argv]
     args = parser().parse_args(argv)
-    args.command_line = "dataset_tool.py " + " ".join(argv)
+    for name in (*_SOURCES, *_OTHER_PATHS):
+        if isinstance(getattr(args, name, None), str):
+            setattr(args, name, os.path.expanduser(getattr(args, name)))  # the shell leaves the ~ in --labels=~/labels.csv
+    args.command_line = visible_lines(shlex.join(["dataset_tool.py", *argv]))
     return args.run(args)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import config
 from stylegan_tf import command_line
+from stylegan_tf.display import say
 from stylegan_tf.inference.commands import export, figures, images, interpolate, project
 from stylegan_tf.loading import newest_run
 
@@ -58,11 +59,11 @@ def main(argv: Sequence[str]) -> None:
     options = parser().parse_args(argv)
     if options.network is None:
         options.network = str(newest_run(config.RESULTS_DIR))
-        print(f"--network {options.network}", flush=True)
+        say(f"--network {options.network}")
     run = COMMANDS[options.command][2]
     if options.command == "project":
         run = partial(run, make_distance=make_distance)
-    run(options, print)
+    run(options, say)
 
 
 def make_distance(name: str, weights_path: str | None) -> "Callable[[], Distance]":

@@ -24,7 +24,6 @@ setup(
         "rich>=13",
     ],
     extras_require={
-        "lsun": ["lmdb>=1.5"],
         "video": ["imageio-ffmpeg>=0.6"],
         "test": ["pytest>=8", "ruff>=0.9", "scikit-learn>=1.5", "lmdb>=1.5", "imageio-ffmpeg>=0.6"],
     },

@@ -1,6 +1,13 @@
-"""Command line of training: preset and overrides in, a run folder out; the work is done in stylegan_tf.training."""
+"""Command line of training: reads preset and options, checks them, and starts or resumes a run (stylegan_tf.training)."""
+
+if __name__ == "__main__":  # before the imports that take time: Ctrl-C ends the program without a traceback from the start
+    import os
+    import signal
+
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
 
 import argparse
+import dataclasses
 import json
 import os
 import sys
@@ -9,11 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import config
-from stylegan_tf import command_line, models, settings_text
+from stylegan_tf import command_line, settings_text
+from stylegan_tf.display import say
 from stylegan_tf.errors import MissingFileError, UserError
+from stylegan_tf.loading import find_dataset
 from stylegan_tf.settings import TrainingSettings
+from stylegan_tf.training import config_file, stopping
 from stylegan_tf.training import run_dir as run_dirs
-from stylegan_tf.training import stopping
 
 if TYPE_CHECKING:
     from stylegan_tf.data import Dataset
@@ -30,30 +39,35 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(
         prog="train.py",
-        description="Trains a GAN on a dataset made by dataset_tool.py.",
+        description="Trains a GAN on a dataset of dataset_tool.py.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
     add("--preset", choices=list(config.PRESETS), help=f"settings to start from, see config.py (default: {config.DEFAULT_PRESET})")
     add("--data", metavar="DIR", help="dataset folder (default: the preset's)")
-    add("--outdir", metavar="DIR", default=config.RESULTS_DIR, help="where run folders are made (default: %(default)s)")
+    add("--outdir", metavar="DIR", default=config.RESULTS_DIR, help="folder of the run folders (default: %(default)s)")
     add("--total-kimg", type=float, metavar="KIMG", help="length of the run in thousands of real images (default: the preset's)")
     add("--seed", type=int, metavar="N", help="seed of weights, latents and data order (default: the preset's, 0)")
-    add("--mirror", nargs="?", const="true", metavar="BOOL", help="flip half of the images (default: the preset's)")
-    add("--gpus", type=int, metavar="N", help="GPUs to use (default: all visible ones, the CPU where there is none)")
-    add("--metrics", metavar="NAMES", help="metrics of each snapshot, such as fid50k,kid50k_full (default: none)")
-    add("--metric-images", type=int, metavar="N", help="images of every score, instead of the number in its name (default: as named)")
-    add("--metric-minutes", type=float, metavar="MIN", help="time that scoring a snapshot may take (default: no limit)")
-    add("--resume", metavar="RUN", help="go on with 'latest', a run folder or number; or start a new run from a snapshot file")
-    add("--init-from", metavar="PKL", help="start from the weights of another network, of any resolution (default: fresh weights)")
+    add("--mirror", nargs="?", const="true", metavar="BOOL", help="mirror half of the images (default: the preset's)")
+    add("--gpus", type=int, metavar="N", help="number of GPUs (default: all that are visible; the CPU without one)")
+    add("--metrics", metavar="NAMES", help="metrics to compute for each snapshot, such as fid50k,kid50k_full (default: none)")
+    add("--metric-images", type=int, metavar="N", help="number of images of every metric (default: the number in its name)")
+    add(
+        "--metric-minutes",
+        type=float,
+        metavar="MIN",
+        help="time limit for the metrics of a snapshot (default: no limit)",
+    )
+    add("--resume", metavar="RUN", help="resume 'latest', a run folder or its number; or start a new run from a snapshot file")
+    add("--init-from", metavar="PKL", help="initialise with the weights of another network, of any resolution (default: random weights)")
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="change one setting, such as schedule.fade_kimg=60; repeatable")
-    add("--dry-run", action="store_true", help="print configuration, parameters, memory and time estimate; train nothing")
+    add("--dry-run", action="store_true", help="print the configuration, and estimates of memory and time; do not train")
     return parser
 
 
 def overridden(settings: TrainingSettings, options: argparse.Namespace) -> TrainingSettings:
-    """The settings with every flag that was given."""
+    """The settings, changed by the options of the command line."""
     flags = {
         "data.path": options.data,
         "schedule.total_kimg": options.total_kimg,
@@ -70,7 +84,22 @@ def overridden(settings: TrainingSettings, options: argparse.Namespace) -> Train
 
 
 def main(argv: Sequence[str]) -> int:
-    """Runs the command line."""
+    """Runs the command line.
+
+    Raises:
+        UserError: also for files that cannot be read or written.
+    """
+    try:
+        return run(argv)
+    except OSError as error:
+        if isinstance(error, UserError | BrokenPipeError):
+            raise
+        place = f"{error.filename}: " if error.filename is not None else ""
+        raise UserError(f"{place}{error.strerror or error}.") from error
+
+
+def run(argv: Sequence[str]) -> int:
+    """Starts or resumes what the command line describes."""
     options = parser().parse_args(argv)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if options.resume is not None:
@@ -82,7 +111,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def start(settings: TrainingSettings, options: argparse.Namespace, source: Path | None = None) -> int:
-    """A new run in a new folder; with `source`, from the weights, kimg and schedule of a snapshot."""
+    """Starts a new run in a new folder; with `source`, from the weights, kimg and schedule of a snapshot."""
     dataset, settings = checked(settings)
     if options.dry_run:
         return print_estimate(settings, dataset)
@@ -100,36 +129,46 @@ def start(settings: TrainingSettings, options: argparse.Namespace, source: Path 
 
 
 def resume_run(path: Path, options: argparse.Namespace) -> int:
-    """Goes on in a run folder where its training state was taken."""
-    saved = read_config(path)
+    """Resumes the run in a folder from its training state."""
+    saved = config_file.read(path).settings
     base = config.preset(options.preset) if options.preset else saved
-    wanted = overridden(base, options)
+    requested = overridden(base, options)
     from stylegan_tf.training import devices as device_choice
-    from stylegan_tf.training import launch, resume, settings_check
+    from stylegan_tf.training import launch, resume, settings_check, state_file
 
-    settings, report = resume.merged(saved, wanted)
+    settings, report = resume.merged(saved, requested)
+    settings = with_found_data(settings, saved, path / run_dirs.STATE_NAME)
     dataset, settings = checked(settings)
     if options.dry_run:
-        print("\n".join(report))
+        say("\n".join(report))
         return print_estimate(settings, dataset)
     check_metrics(settings, dataset)
     devices = device_choice.open_devices(settings.run)
     settings_check.check_devices(settings, devices.num_devices)
     folder = run_dirs.RunDir(path) if devices.is_chief else run_dirs.scratch()
-    state = resume.read(path / run_dirs.STATE_NAME)
+    state = state_file.read(path / run_dirs.STATE_NAME)
     on_snapshot = metrics_callback(settings, dataset, path)
     return launch.resume(settings, folder, dataset, devices, state=state, report=report, on_snapshot=on_snapshot)
 
 
 def start_from_snapshot(path: Path, options: argparse.Namespace) -> int:
-    """A new run that takes networks, kimg and schedule from a snapshot; optimizers start fresh."""
+    """Starts a new run with the networks, kimg and schedule of a snapshot; optimizers are initialised."""
     folder = path.parent
-    base = config.preset(options.preset) if options.preset else read_config(folder)
-    return start(overridden(base, options), options, source=path)
+    base = config.preset(options.preset) if options.preset else config_file.read(folder).settings
+    settings = overridden(base, options)
+    return start(settings if options.preset else with_found_data(settings, base, path), options, source=path)
+
+
+def with_found_data(settings: TrainingSettings, saved: TrainingSettings, source: Path) -> TrainingSettings:
+    """The settings with the place of the run's dataset as seen from here; `source` is a file of the run folder."""
+    path = settings.data.path
+    if path != saved.data.path or not path:
+        return settings
+    return dataclasses.replace(settings, data=dataclasses.replace(settings.data, path=str(find_dataset(source, {"path": path}, None))))
 
 
 def checked(settings: TrainingSettings) -> "tuple[Dataset, TrainingSettings]":
-    """Opens the dataset and refuses what cannot work."""
+    """Opens the dataset, and checks and completes the settings."""
     from stylegan_tf.training.settings_check import check
 
     check(settings)
@@ -142,18 +181,18 @@ def checked(settings: TrainingSettings) -> "tuple[Dataset, TrainingSettings]":
 
 
 def check_source(init_from: str | None) -> None:
-    """Refuses a network to start from that is not there, before a run folder is made."""
+    """Refuses a missing file of --init-from before a run folder is created."""
     if init_from is not None and not Path(init_from).exists():
         raise MissingFileError(f"--init-from {init_from}: no such snapshot, run folder or official pickle.")
 
 
 def check_metrics(settings: TrainingSettings, dataset: "Dataset") -> None:
-    """Refuses unknown metrics and missing metric networks before a run folder is made."""
+    """Refuses unknown metrics and missing metric networks before a run folder is created."""
     run = settings.run
     best = run.best_metric
     if not run.metrics:
         if best:
-            raise UserError(f"run.best_metric is {best}, but --metrics asks for none. Name the metric that gives it.")
+            raise UserError(f"run.best_metric is {best}, but no metric is computed. Add the metric to --metrics.")
         return
     from metrics import evaluate, registry
     from metrics.options import Options
@@ -161,18 +200,18 @@ def check_metrics(settings: TrainingSettings, dataset: "Dataset") -> None:
     metrics = registry.parse_list(run.metrics, run.metric_images)
     names = [name for metric in metrics for name in metric.value_names]
     if best in names and registry.best_value(best) is None:
-        raise UserError(f"run.best_metric is {best}, of which neither end is better: it cannot name the best snapshot.")
+        raise UserError(f"run.best_metric is {best}, for which neither higher nor lower values are better. Use another score.")
     if best and best not in names:
-        known = ", ".join(filter(registry.best_value, names)) or "none that has a better direction"
-        raise UserError(f"run.best_metric is {best}, which is not a value of what --metrics asks for. There are: {known}.")
+        known = ", ".join(filter(registry.best_value, names)) or "none by which snapshots can be compared"
+        raise UserError(f"run.best_metric is {best}, which is not a score of the metrics in --metrics. There are: {known}.")
     if best and run.metric_minutes is not None:
-        raise UserError("run.best_metric needs a fixed name, and --metric-minutes changes its number. Use --metric-images N instead.")
+        raise UserError("run.best_metric needs a fixed name, but --metric-minutes changes the number in it. Use --metric-images N instead.")
     evaluate.check_styles(metrics, Options(), settings.model)
     evaluate.prepare(metrics, Options(), dataset)
 
 
 def metrics_callback(settings: TrainingSettings, dataset: "Dataset", folder: Path) -> "SnapshotScores | None":
-    """The scores that training computes after each snapshot, None where no metric was asked for."""
+    """Computes the scores of each snapshot, None without metrics."""
     run = settings.run
     if not run.metrics:
         return None
@@ -182,31 +221,20 @@ def metrics_callback(settings: TrainingSettings, dataset: "Dataset", folder: Pat
     return snapshot_scores(run.metrics, dataset.path, folder, num_images=run.metric_images, time_budget_sec=budget_sec)
 
 
-def read_config(folder: Path) -> TrainingSettings:
-    """The settings that a run folder was started with."""
-    path = folder / run_dirs.CONFIG_NAME
-    if not path.exists():
-        raise MissingFileError(f"{folder} has no {run_dirs.CONFIG_NAME}: not a run folder. Name a preset with --preset.")
-    try:
-        return models.read_settings(json.loads(path.read_text(encoding="utf-8"))["settings"])
-    except (ValueError, KeyError) as error:
-        raise UserError(f"{path} cannot be read: {error}") from error
-
-
 def run_name(model: str, dataset_name: str, num_devices: int) -> str:
     """Name of a run folder without its number."""
     return f"{model}-{dataset_name}-{num_devices}gpu"
 
 
 def print_estimate(settings: TrainingSettings, dataset: "Dataset") -> int:
-    """Prints what a run would be."""
+    """Prints the configuration of a run, and estimates of its memory and time."""
     from stylegan_tf.training import estimate
 
-    print(json.dumps(settings_text.to_plain(settings), indent=2))
-    print(estimate.describe(settings, dataset))
+    say(json.dumps(settings_text.to_plain(settings), indent=2))
+    say(estimate.describe(settings, dataset))
     return 0
 
 
 if __name__ == "__main__":
-    stopping.obey_while_starting()
-    stopping.end_at_once(lambda: command_line.run(main))
+    stopping.handle_signals_before_training()
+    stopping.exit_immediately(lambda: command_line.run(main))

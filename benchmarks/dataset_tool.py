@@ -1,7 +1,7 @@
 """Speed, memory and disk of dataset_tool.py on 256x256 images.
 
     python -m benchmarks.dataset_tool
-    python -m benchmarks.dataset_tool --images ../shared/data/apple_leaves --num-images 3000
+    python -m benchmarks.dataset_tool --images photos/apple_leaves --num-images 3000
 
 Makes a folder of PNGs (and one of JPEGs) of the images, runs the program on them as a user does, start of the process included,
 and prints one JSON line with the cases "pass through" (PNGs of the right size into PNG records), "encode anew" (PNGs of the right

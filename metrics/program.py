@@ -11,6 +11,7 @@ from metrics import registry
 from metrics.metric import Metric
 from metrics.options import CROPS, NOISE_MODES, PRECISIONS, RESIZES, Options
 from stylegan_tf import command_line, data
+from stylegan_tf.display import say
 from stylegan_tf.errors import UserError
 from stylegan_tf.loading import find_snapshot, read, snapshots_of
 from stylegan_tf.training.run_dir import FINAL_NAME
@@ -40,7 +41,7 @@ def _main(arguments: Sequence[str], default: str | None, description: str) -> in
     parser = _parser(default, description)
     parsed = parser.parse_args(arguments)
     if parsed.list:
-        print("\n".join(kind.description() for kind in registry.classes()))
+        say("\n".join(kind.description() for kind in registry.classes()))
         return 0
     options = _options(parsed)
     if parsed.fetch:
@@ -99,7 +100,7 @@ def _fetch(options: Options) -> int:
 
     weights.load_inception(options.inception)
     weights.load_lpips(options.lpips)
-    print(f"{weights.INCEPTION} and {weights.LPIPS_VGG16} are in {weights.cache_folder() / 'weights'}")
+    say(f"{weights.INCEPTION} and {weights.LPIPS_VGG16} are in {weights.cache_folder() / 'weights'}")
     return 0
 
 
@@ -133,13 +134,13 @@ def _score(parsed: argparse.Namespace, metrics: list[Metric], options: Options) 
         folder = Path(parsed.outdir) if parsed.outdir else path.parent
         evaluate.evaluate(
             networks, metrics, options, dataset_path=parsed.data, folder=folder, again=parsed.again,
-            on_result=lambda result: print(result.text(), flush=True),
+            on_result=lambda result: say(result.text()),
         )  # fmt: skip
         written = report.write_overview(folder)
     if not written:
         raise UserError(f"{network} holds no network snapshot (network-snapshot-*.pkl).")
     if not is_single:
-        print("\n".join(f"wrote {path}" for path in written))
+        say("\n".join(f"wrote {path}" for path in written))
     return 0
 
 
@@ -163,10 +164,10 @@ def watched_snapshots(run: Path) -> Iterator[Path]:
         if new:
             continue
         if not is_written:
-            print(f"{run} is no longer being trained and has no {FINAL_NAME}. No further snapshot is expected.", flush=True)
+            say(f"{run} is no longer being trained and has no {FINAL_NAME}. No further snapshot is expected.")
             return
         if not is_waiting:
-            print(f"waiting for snapshots of {run}, until {FINAL_NAME} or the end of its training", flush=True)
+            say(f"waiting for snapshots of {run}, until {FINAL_NAME} or the end of its training")
             is_waiting = True
         time.sleep(WAIT_SEC)
 

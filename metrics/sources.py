@@ -2,14 +2,13 @@
 
 import hashlib
 import os
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from stylegan_tf import data
 from stylegan_tf.errors import MissingFileError, UserError
+from stylegan_tf.loading import find_dataset
 from stylegan_tf.snapshot_file import SnapshotContents
 
 
@@ -34,32 +33,6 @@ def open_dataset_of(contents: SnapshotContents, dataset_path: str | os.PathLike 
     dataset = data.open_dataset(find_dataset(contents.source, contents.dataset, dataset_path))
     check_fit(contents.shape, dataset)
     return dataset
-
-
-def find_dataset(source: str | os.PathLike, recorded: Mapping[str, object] | None, path: str | os.PathLike | None) -> Path:
-    """The dataset to score against.
-
-    Args:
-        source: the snapshot. A relative path is looked for here, then in the checkout whose results/RUN/ has the snapshot.
-        recorded: what the snapshot says of its data.
-        path: the dataset of the user; None: the recorded one.
-
-    Raises:
-        UserError: none is recorded, or it does not exist.
-    """
-    if path:
-        return Path(path)
-    found = (recorded or {}).get("path")
-    if not found:
-        raise UserError(f"{source or 'This network'} does not say what it was trained on. Name the dataset: --data FOLDER")
-    places = [Path(found)]
-    parents = Path(source).absolute().parents
-    if source and len(parents) > 2:
-        places.append(parents[2] / found)  # CHECKOUT/results/RUN/network-snapshot-000140.pkl
-    for place in places:
-        if place.is_dir():
-            return place
-    raise MissingFileError(f"{source or 'This network'} was trained on {found}, which does not exist here. Name it: --data FOLDER")
 
 
 def check_fit(network: Sizes, dataset: data.Dataset) -> None:

@@ -5,6 +5,9 @@ import os
 # TensorFlow leaves oneDNN's kernels off on CPUs without AVX-512 VNNI. They are 2.3 times as fast there as its own
 # (docs/experiments.md), and the switch is read once, at TensorFlow's import.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+# The networks are Keras 3 on TensorFlow. Variables and keras.json made for other programs would choose otherwise at Keras' import.
+os.environ["KERAS_BACKEND"] = "tensorflow"
+os.environ["TF_USE_LEGACY_KERAS"] = "0"
 
 __version__ = "0.1.0"
 __all__ = ["load"]

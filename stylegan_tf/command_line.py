@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
+from stylegan_tf.display import visible_lines
 from stylegan_tf.errors import UserError
 
 _OUTPUT_CLOSED = 128 + 13  # the shell's exit code of programs that SIGPIPE ended
@@ -25,6 +26,9 @@ def run(main: Callable[[Sequence[str]], int | None], argv: Sequence[str] | None 
         The exit code to hand to `sys.exit`; 141 where nobody reads the output any more (`... | head`), as other programs of
         the shell end then.
     """
+    for stream in (sys.stdout, sys.stderr):  # a terminal that cannot show a character must not end a program
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = _ending(main, sys.argv[1:] if argv is None else argv)
         _flush_output()  # not when the interpreter ends: an error about a closed output could not be handled there
@@ -46,7 +50,7 @@ def _ending(main: Callable[[Sequence[str]], int | None], argv: Sequence[str]) ->
     try:
         return main(argv) or 0
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {visible_lines(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -84,13 +88,30 @@ def import_tensorflow() -> None:
     """Imports TensorFlow without the messages that its C++ code writes to stderr (no CUDA drivers, oneDNN is on, ...).
 
     Nor does it warn afterwards of functions that are traced again, which a program's user can do nothing about.
-    Programs call this once their arguments are checked. An import that fails raises as ever.
+    Settings of Keras that belong to other programs (keras.json) have no effect. Programs call this once their arguments are
+    checked. An import that fails raises as ever.
+
+    Raises:
+        UserError: Keras refuses its file keras.json.
     """
     with silenced_stderr():
+        _import_keras()
         import tensorflow
 
         tensorflow.config.list_physical_devices()
     tensorflow.get_logger().addFilter(lambda record: "triggered tf.function retracing" not in record.getMessage())
+
+
+def _import_keras() -> None:
+    try:
+        import keras
+    except (ValueError, TypeError, AttributeError) as error:  # what Keras raises for the contents of the file
+        path = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "keras.json"
+        if not path.exists():
+            raise
+        raise UserError(f"Keras cannot be imported; correct or remove {path}: {error}") from error
+    keras.config.set_floatx("float32")
+    keras.config.set_image_data_format("channels_last")
 
 
 @contextlib.contextmanager

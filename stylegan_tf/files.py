@@ -1,10 +1,13 @@
-"""Atomic writes: a file is written under a temporary name, synced and renamed, so that it is never incomplete."""
+"""Files: written atomically (temporary name, sync, rename), so that none is ever incomplete, and read with a bound on their size."""
 
 import contextlib
 import os
+import stat
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+
+from stylegan_tf.errors import MissingFileError, UserError
 
 
 @contextlib.contextmanager
@@ -29,6 +32,31 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:
-    """Writes UTF-8 text atomically."""
+    """Writes UTF-8 text atomically; bytes of file names that are not UTF-8 are written as escapes, which JSON can read."""
     with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
+
+
+def read_bounded(path: str | os.PathLike, max_bytes: int) -> bytes:
+    """Content of a regular file of at most `max_bytes` bytes.
+
+    Raises:
+        MissingFileError: there is no such file.
+        UserError: a folder, pipe or device (which could block for ever), a larger file, or one that cannot be read.
+    """
+    path = Path(path)
+    try:
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
+            raise UserError(f"{path} is not a file.")
+        if status.st_size > max_bytes:
+            raise UserError(f"{path} has {status.st_size:,} bytes; at most {max_bytes:,} are read.")
+        with open(path, "rb") as file:
+            content = file.read(status.st_size + 1)  # Python takes memory for as much as may be read
+    except FileNotFoundError:
+        raise MissingFileError(f"There is no file {path}.") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}.") from None
+    if len(content) > status.st_size:
+        raise UserError(f"{path} grows while it is read. Try again when it is complete.")
+    return content

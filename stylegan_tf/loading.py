@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,6 +61,33 @@ def find_snapshot(path: str | os.PathLike) -> Path:
     if not path.is_file():
         raise UserError(f"{path} is not a file.")
     return path
+
+
+def find_dataset(source: str | os.PathLike, recorded: Mapping[str, object] | None, path: str | os.PathLike | None) -> Path:
+    """The dataset that networks were trained on.
+
+    Args:
+        source: a file of the run folder, such as a snapshot. A relative path is looked for here, then in the checkout whose
+            results/RUN/ has the file.
+        recorded: the description of its data in the file.
+        path: the dataset of the user; None: the recorded one.
+
+    Raises:
+        UserError: none is recorded, or it does not exist.
+    """
+    if path:
+        return Path(path)
+    found = (recorded or {}).get("path")
+    if not found:
+        raise UserError(f"{source or 'This network'} does not say what it was trained on. Name the dataset: --data FOLDER")
+    places = [Path(found)]
+    parents = Path(source).absolute().parents
+    if source and len(parents) > 2:
+        places.append(parents[2] / found)  # CHECKOUT/results/RUN/network-snapshot-000140.pkl
+    for place in places:
+        if place.is_dir():
+            return place
+    raise MissingFileError(f"{source or 'This network'} was trained on {found}, which does not exist here. Name it: --data FOLDER")
 
 
 def runs(outdir: str | os.PathLike) -> list[Path]:

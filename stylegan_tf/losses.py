@@ -156,6 +156,31 @@ class MixedGradientPenalty:
         return tf.square(norms - self.target) / self.target**2
 
 
+@dataclass(frozen=True)
+class LeCam:
+    """Squared distance by which D's logits pass the mean logit of the other kind of images. Added to D's loss.
+
+    Attributes:
+        weight: of both terms.
+        real_mean, fake_mean: float32 scalars, moving averages of the mean logits; 0 at the start.
+
+    Source: Tseng et al. 2021, "Regularizing generative adversarial networks under limited data", equation 6.
+    """
+
+    weight: float
+    real_mean: tf.Tensor
+    fake_mean: tf.Tensor
+    keep: ClassVar[float] = 0.99  # share of the averages that an iteration keeps
+
+    def on_reals(self, logits: tf.Tensor) -> tf.Tensor:
+        """float32 [N] for the logits [N, 1] of real images, weighted."""
+        return self.weight * tf.square(tf.nn.relu(logits[:, 0] - self.fake_mean))
+
+    def on_fakes(self, logits: tf.Tensor) -> tf.Tensor:
+        """float32 [N] for the logits [N, 1] of generated images, weighted."""
+        return self.weight * tf.square(tf.nn.relu(self.real_mean - logits[:, 0]))
+
+
 Penalty = InputGradientPenalty | MixedGradientPenalty
 
 

@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
+from stylegan_tf.display import visible
+
 _T = TypeVar("_T")
 _LINE_SEC = 10.0  # between two plain lines
 _BAR_SEC = 0.25  # between two updates of the bar: a call for every item would cost more than some items do
@@ -35,7 +37,7 @@ class Progress:
     """
 
     def __init__(self, total: int | None, label: str = "", *, unit: str = "images"):
-        self.total, self.label, self.unit = total, label, unit
+        self.total, self.label, self.unit = total, visible(label), unit
         self.done = 0
         self._lock = threading.Lock()
         self._bar: Any = None
@@ -83,7 +85,7 @@ class Progress:
         from rich import progress
         from rich.console import Console
 
-        columns = [progress.TextColumn("{task.description}"), progress.BarColumn(), progress.MofNCompleteColumn()]
+        columns = [progress.TextColumn("{task.description}", markup=False), progress.BarColumn(), progress.MofNCompleteColumn()]
         columns += [progress.TextColumn("{task.fields[rate]}"), progress.TimeRemainingColumn(), progress.TimeElapsedColumn()]
         self._bar = progress.Progress(*columns, console=Console(stderr=True), refresh_per_second=4)
         self._task = self._bar.add_task(self.label, total=self.total, rate="")

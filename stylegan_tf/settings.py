@@ -7,15 +7,16 @@ read is full / 2^floor(lod): a resolution that is being faded in counts already.
 """
 
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from stylegan_tf.ranges import Count, CountOrZero, Decay, NotNegative, Positive, Resolution, Seed, Share
+from stylegan_tf.ranges import Count, CountOrZero, Decay, NotNegative, Positive, Range, Resolution, Seed, Share
 
 # Tick length of the paper's runs, kimg by resolution.
 PAPER_TICK_KIMG = {4: 160.0, 8: 140.0, 16: 120.0, 32: 100.0, 64: 80.0, 128: 60.0, 256: 40.0, 512: 30.0, 1024: 20.0}
 
 GeneratorLoss = Literal["logistic_nonsaturating", "logistic_saturating", "wgan", "hinge", "least_squares"]
 DiscriminatorLoss = Literal["logistic", "wgan", "wgan_gp", "hinge", "hinge_gp", "least_squares"]
+AugmentPipe = Literal["blit", "geom", "color", "filter", "noise", "cutout", "bg", "bgc", "bgcf", "bgcfn", "bgcfnc"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,21 @@ class LossSettings:
     wgan_drift: NotNegative = 0.001  # weight of the squared real logits (wgan, wgan_gp)
     gp_lambda: NotNegative = 10.0  # weight of the penalty on mixed images (wgan_gp, hinge_gp)
     gp_target: Positive = 1.0  # norm of the gradient that this penalty pulls to
+    lecam_weight: NotNegative = 0.0  # pulls D's logits together, for few images (LeCam): 3e-7 to 1e-6 beside ada; 0 for none
     D_steps: Count = 1  # steps of D for one step of G, each with real images of its own: 5 in the WGAN papers
+
+
+@dataclass(frozen=True)
+class AugmentSettings:
+    """Random changes of what D sees, real and generated images alike, for datasets of few images."""
+
+    kind: Literal["none", "ada", "diffaugment"] = "none"  # ada: up to eighteen transforms; diffaugment: colour, translation, cutout
+    pipe: AugmentPipe = "bgc"  # transforms of ada: blits (flips, quarter turns, shifts), geometry, colour, filter, noise, cutout
+    p: Share | None = None  # fixed chance of each transform; none: adapted in training (ada), 1 (diffaugment)
+    target: Annotated[float, Range(-1, 1)] = 0.6  # mean sign of D's logits for real images above which p rises and below which it falls
+    interval: Count = 4  # iterations between two adjustments of p
+    kimg: Positive | None = None  # kimg in which p can change by 1, none for 500, or 100 with transfer.init_from
+    cap: Share = 0.8  # largest p: above it, transforms begin to show in generated images
 
 
 @dataclass(frozen=True)
@@ -101,6 +116,7 @@ class RunSettings:
     seed: Seed = 0  # seed of weights, latents, noise and data order
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"  # auto: bfloat16 where the chip has it
     num_gpus: CountOrZero | None = None  # GPUs to use, None for all that are visible
+    worker_minutes: Positive = 10.0  # with TF_CONFIG: minutes to wait for the other machines to start
     is_deterministic: bool = False  # the same digits on every run on the same machine, somewhat slower
     use_xla: bool = False  # compile the steps with XLA: worth trying on GPUs, slow on CPUs
     iterations_per_call: Count = 1  # iterations in one call of TensorFlow: more keeps a GPU busy at small images; a trace takes longer
@@ -160,6 +176,7 @@ class TrainingSettings:
     name: str  # name of the preset, as in config.py
     model: str = ""  # name of the model (models/__init__.py lists them); each model's settings fix it
     loss: LossSettings = field(default_factory=LossSettings)
+    augment: AugmentSettings = field(default_factory=AugmentSettings)
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
     schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
     data: DataSettings = field(default_factory=DataSettings)

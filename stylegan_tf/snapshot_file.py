@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from stylegan_tf import models, safe_pickle, settings_text
+from stylegan_tf.display import class_name
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.ranges import Channels, CountOrZero, Resolution
 from stylegan_tf.resolution import check_lod
@@ -48,7 +49,8 @@ class SnapshotContents:
         G, D, G_ema: generator, discriminator, moving average of the generator.
         nimg: real images shown so far.
         lod: level of detail at which training was; 0 for a network that is fully grown.
-        dataset: name, digest, label_size, class_names, num_images, mirror and path of the data.
+        dataset: name, digest, label_size, class_names, num_images, mirror and path of the data; label_examples, some of its labels
+            where they are not one-hot, None where they are (missing in older files).
         config: settings of the run, as plain values.
     """
 
@@ -64,10 +66,15 @@ class SnapshotContents:
     config: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def label_examples(self) -> np.ndarray | None:
+        """Labels of the data, float32 [n, label_size], where they are not one-hot; None where they are or may be."""
+        return self.dataset.get("label_examples")
+
+    @property
     def class_names(self) -> tuple[str, ...]:
         """Names of the classes, empty where unknown."""
         names = self.dataset.get("class_names")
-        return tuple(map(str, names)) if isinstance(names, list | tuple) else ()
+        return tuple(class_name(str(name)) for name in names) if isinstance(names, list | tuple) else ()
 
 
 def read_contents(path: str | os.PathLike) -> SnapshotContents:
@@ -116,6 +123,7 @@ def _contents(value: Mapping[str, Any], source: str) -> SnapshotContents:
         G, D = (settings_text.from_plain(kind, value[f"{which}_settings"]) for which, kind in zip("GD", kinds, strict=True))
         shape = value["shape"]
     shape = settings_text.from_plain(NetworkShape, shape)
+    _check_label_examples(value["dataset"].get("label_examples"), shape.label_size)
     return SnapshotContents(
         source=source,
         model=model,
@@ -128,3 +136,11 @@ def _contents(value: Mapping[str, Any], source: str) -> SnapshotContents:
         dataset=dict(value["dataset"]),
         config=dict(value["config"]),
     )
+
+
+def _check_label_examples(labels: object, label_size: int) -> None:
+    if labels is None:
+        return
+    is_array = isinstance(labels, np.ndarray) and labels.dtype == np.float32 and labels.ndim == 2
+    if not is_array or not len(labels) or labels.shape[1] != label_size or not np.isfinite(labels).all():
+        raise UserError(f"`label_examples` must be finite float32 numbers [n, {label_size}].")

@@ -165,7 +165,34 @@ def tuple_laughs(depth: int = 60) -> bytes:
     return body
 
 
+def equal_hashes(count):
+    """Different tuples of integers with one hash: 0 and the modulus of Python's hashes are exchanged in all ways."""
+    modulus = 2**61 - 1
+    return [tuple(modulus * (number >> bit & 1) for bit in range(17)) for number in range(count)]
+
+
+def push_tuple(values):
+    return b"(" + b"".join(b"K\x00" if value == 0 else b"\x8a\x08" + value.to_bytes(8, "little") for value in values) + b"t"
+
+
+def array_often(megabytes, count):
+    """One array that a list names many times: the file stays small, a copy of its value does not."""
+    content = pickle.dumps([np.zeros(megabytes << 18, np.float32)], 4)
+    assert content.endswith(b"a.")
+    return content[:-2] + b"q\xc8a" + b"](" + b"h\xc8" * count + b"e\x86."
+
+
 BOMBS = {
+    "one array 64 times": array_often(8, 64),
+    "keys with equal hashes": header() + b"}" + b"".join(push_tuple(key) + b"K\x00s" for key in equal_hashes(60_000)) + b".",
+    "members with equal hashes": header() + b"\x8f(" + b"".join(map(push_tuple, equal_hashes(60_000))) + b"\x90.",
+    "members with equal hashes in protocol 2": header(2) + name("builtins", "frozenset", 2) + b"](" + b"".join(
+        map(push_tuple, equal_hashes(60_000))
+    ) + b"e\x85R.",
+    "floats with equal hashes": header() + b"}(" + b"".join(
+        b"G" + struct.pack(">d", (1 + number / 4096) * 2.0 ** (61 * power)) + b"K\x00" for number in range(512) for power in range(-16, 16)
+    ) + b"u.",
+    "a key of a million items": header() + b"}(" + b"K\x00" * 1_000_000 + b"tK\x00s.",
     "laughing lists": laughs(b"]", b"e"),
     "laughing tuples": tuple_laughs() + b".",
     "laughing tuples as a key": tuple_laughs() + b"q\x64}h\x64K\x01s.",

@@ -36,6 +36,14 @@ def reader_named(name):
         if name == "map_npy":
             return lambda path: array_files.read_npy(path, is_mapped=True)
         return getattr(array_files, name)
+    if name == "picture":
+        from stylegan_tf.data import read_picture
+
+        return read_picture
+    if name in ("images", "idx", "cifar", "mat", "hdf5", "lmdb"):
+        return source_reader(name)
+    if name in ("check", "display", "training"):
+        return dataset_reader(name)
     if name == "torch":
         from metrics.networks.torch_files import read_torch_file
 
@@ -48,6 +56,41 @@ def reader_named(name):
     from stylegan_tf import loading, snapshot
 
     return {"load": loading.load, "state": snapshot.load_state}[name]
+
+
+def source_reader(name):
+    """Opens a source of images, and reads its first and last image and its label file."""
+    import h5py  # noqa: F401 - before memory is measured
+    import scipy.io  # noqa: F401
+
+    from stylegan_tf.data import sources
+    from stylegan_tf.data.sources import databases, wellknown
+
+    openers = {"images": sources.open_images, "idx": wellknown.open_mnist, "cifar": wellknown.open_cifar100, "mat": wellknown.open_svhn}
+    openers |= {"hdf5": databases.Hdf5Source, "lmdb": databases.LsunSource}
+
+    def read(path):
+        with openers[name](path) as source:
+            for index in {0, len(source) - 1} if len(source) else ():
+                try:
+                    source.read(index)
+                except sources.UnusableImage:
+                    continue
+
+    return read
+
+
+def dataset_reader(name):
+    """Reads all images of a dataset as the commands and training do."""
+    import numpy as np
+
+    from stylegan_tf.data import open_dataset
+    from stylegan_tf.data.records.export import contact_sheet
+    from stylegan_tf.data.records.inspection import check_records
+
+    if name == "training":
+        return lambda path: open_dataset(path).level(32).read_checked(np.arange(3))
+    return lambda path: (check_records if name == "check" else contact_sheet)(open_dataset(path))
 
 
 def main(name, folder, extra_megabytes):

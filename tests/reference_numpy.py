@@ -1,6 +1,6 @@
 """The networks once more, slow and obvious, in NumPy float64: the oracle for options that nobody recorded.
 
-Written from ../shared/ORIGINAL.md alone. All images and features are [N, H, W, C]; weights go by the names of
+Written from a description of the original release alone. All images and features are [N, H, W, C]; weights go by the names of
 `networks.named_weights`; options are the arguments of our networks.
 """
 

@@ -45,7 +45,7 @@ def _group(kind: type, prefix: str, of: str = "") -> str:
 
 
 def _rows(kind: type, prefix: str, inner: str = ""):
-    source = inspect.getsource(kind)
+    source = "".join(inspect.getsource(base) for base in kind.__mro__ if dataclasses.is_dataclass(base))
     values, hints = kind() if _has_defaults(kind) else None, typing.get_type_hints(kind)
     for field in dataclasses.fields(kind):
         value = getattr(values, field.name)

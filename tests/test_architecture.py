@@ -39,30 +39,22 @@ def imported_names(tree, module, is_package):
             yield from (f"{origin}.{alias.name}" for alias in node.names)
 
 
-def is_no_arrow(node):
-    """True for what stands under `if TYPE_CHECKING` or `if __name__ == "__main__"`: a module that is imported runs neither."""
-    return isinstance(node, ast.If) and ("TYPE_CHECKING" in ast.unparse(node.test) or "__main__" in ast.unparse(node.test))
+def is_main_block(node):
+    """True for `if __name__ == "__main__"`, which a module that is imported does not run."""
+    return isinstance(node, ast.If) and "__main__" in ast.unparse(node.test)
 
 
 @cache
 def imports():
-    """For every module, the modules of the project that it imports, inside its functions too."""
+    """For every module, the modules of the project that it imports: inside functions and for type checking too."""
     found = {}
     for module, path in sources().items():
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        tree.body = [node for node in tree.body if not is_no_arrow(node)]
+        tree.body = [node for node in tree.body if not is_main_block(node)]
         names = set(imported_names(tree, module, path.name == "__init__.py"))
         # `from package import name`: the module `package.name` where there is one, else the package itself.
         found[module] = {name if name in sources() else name.rpartition(".")[0] for name in names} & set(sources()) - {module}
     return found
-
-
-def test_data_has_no_imports_for_type_checking_only():  # these hide cycles from the test of cycles
-    for module, path in sources().items():
-        if module.startswith(f"{LIBRARY}.data"):
-            tree = ast.parse(path.read_text(encoding="utf-8"))
-            tree.body = [node for node in tree.body if is_no_arrow(node)]
-            assert [name for name in imported_names(tree, module, False) if name.startswith(LIBRARY)] == [], module
 
 
 @cache

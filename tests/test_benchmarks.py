@@ -63,6 +63,10 @@ NETWORK = {"images_per_sec", "images_per_sec_min", "images_per_sec_max", "share_
         ),
         ("dataset_tool --num-images 4 --repeats 1", {"pass through", "encode anew", "resize", "jpeg to jpeg", "raw"}),
         ("metrics --only frechet --repeats 1", {"frechet", "peak_rss_gb"}),
+        (
+            "augment --resolution 8 --fmap-max 8 --batch 4 --repeats 1",
+            {"kind", "forward_ms", "with_gradient_ms_max", "share_of_plain_iteration", "peak_rss_gb"},
+        ),
         ("growth --resolution 8 --fmap-max 8 --batch 4 --cycles 2", {"peak_mb_by_cycle", "mb_a_stage"}),
     ],
 )

@@ -150,7 +150,7 @@ def test_run_may_not_end_before_it_has_grown():
 
 
 def test_resolution_above_the_dataset_is_refused():
-    assert "32x32 only" in refused(["data.resolution=64"])
+    assert "has images of 32x32" in refused(["data.resolution=64"])
     assert "above the 32x32" in refused(["schedule.start_resolution=64"])
 
 
@@ -201,9 +201,9 @@ def test_every_preset_is_in_the_documentation():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (Settings("x", loss=LossSettings(D="wgan_gp", G="wgan")), r"excludes loss.regulariser = r1\. Try --set loss.regulariser=none"),
-        (Settings("x", loss=LossSettings(D="wgan", regulariser=None)), r"does not belong to loss.D = wgan\. Try --set loss.G=wgan"),
-        (Settings("x", loss=LossSettings(lazy_interval=16, D_steps=5)), r"excludes loss.D_steps above 1"),
+        (Settings("x", loss=LossSettings(D="wgan_gp", G="wgan")), r"combined with loss.regulariser = r1\. Try --set loss.regulariser=none"),
+        (Settings("x", loss=LossSettings(D="wgan", regulariser=None)), r"cannot be combined with loss.D = wgan\. Try --set loss.G=wgan"),
+        (Settings("x", loss=LossSettings(lazy_interval=16, D_steps=5)), r"cannot be combined with loss.D_steps above 1"),
         (Settings("x", run=RunSettings(precision="bfloat16")), r"run.precision must be one of auto, float32, .*Received: 'bfloat16'"),
         (Settings("x", run=RunSettings(on_nan="ignore")), r"run.on_nan must be one of stop, rollback"),
         (Settings("x", schedule=ScheduleSettings(fade_kimg="60")), r"schedule.fade_kimg must be a number\. Received: '60'"),

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ def run(*arguments):
 
 def subprocess_of(*arguments, **options):
     command = [sys.executable, str(ROOT / "dataset_tool.py"), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, **options)
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=ROOT, **options)
 
 
 def save(folder, **pictures):
@@ -271,3 +272,85 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path):
     assert result.returncode == 2
     assert "Free some disk space" in result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+ESCAPE = "\x1b]0;owned\x07\x1b[31m\u202e\x9b"  # sets a terminal's title and colour, and reverses the direction of writing
+
+
+def is_shown_as_it_is(text):
+    """True for text without anything that controls a terminal, except for the ends of lines."""
+    return all(line.isprintable() for line in text.splitlines())
+
+
+def hostile_folder(path):
+    """Images in folders, and files, with names that control a terminal or are not UTF-8."""
+    for folder in (ESCAPE, "gr\u00fcn", "caf\udce9", "oak"):
+        save(path / folder, a=leaf(0), **{f"b{ESCAPE}": leaf(1), "c\nd": b"broken", "e\udcff": b"broken"})
+    return path
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_names_from_files_never_reach_the_terminal_as_they_are(tmp_path, encoding):
+    """Escape sequences in the names of files, classes and archives were printed, and bytes that are not UTF-8 ended in tracebacks."""
+    folder = hostile_folder(tmp_path / "im\udcffages")
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    target = tmp_path / "set"
+    for arguments, code in [
+        (("create_from_images", target, folder), 0),
+        (("info", target), 0),
+        (("info", target, "--json"), 0),
+        (("check", target), 0),
+        (("check", folder), 0),
+        (("display", target, "--output", tmp_path / "sheet.png"), 0),
+        (("extract", target, tmp_path / "files"), 0),
+        (("create_from_images", tmp_path / "again", tmp_path / "files"), 0),
+        (("create_from_images", tmp_path / "x", folder, "--on-error", "stop"), 2),
+        (("create_from_images", tmp_path / "x", folder / ESCAPE / "nothing"), 2),
+        (("create_from_images", tmp_path / "x", folder, "--labels", f"{ESCAPE}.csv"), 2),
+        (("create_from_images", tmp_path / "x", folder, "--background", ESCAPE), 2),
+        (("info", f"{tmp_path}/{ESCAPE}"), 2),
+    ]:
+        result = subprocess_of(*arguments, env=environment, encoding=encoding, errors="surrogateescape")
+        assert result.returncode == code, (arguments, result.stderr)
+        assert "Traceback" not in result.stderr
+        assert is_shown_as_it_is(result.stdout + result.stderr.replace("\r", "")), (arguments, result.stdout, result.stderr)
+    names = open_dataset(target).class_names
+    assert names == (r"\x1b]0;owned\x07\x1b[31m\u202e\x9b", r"caf\xe9", "gr\u00fcn", "oak")
+    assert open_dataset(tmp_path / "again").class_names == names
+    report = (target / "report.html").read_text(encoding="utf-8")
+    assert "\x1b" not in report
+
+
+def test_hostile_manifests_and_archives_are_shown_with_escapes(tmp_path, capsys):
+    save(tmp_path / "images" / "oak", a=leaf(0))
+    save(tmp_path / "images" / "elm", a=leaf(1))
+    assert run("create_from_images", tmp_path / "set", tmp_path / "images") == 0
+    path = tmp_path / "set" / "dataset.json"
+    values = json.loads(path.read_text())
+    changes = {"class_names": [ESCAPE, ESCAPE + "\0"], "class_counts": {ESCAPE: 1, ESCAPE + "\0": 1}, "digest": ESCAPE}
+    changes |= {"made_by": {"command": f"{ESCAPE}\nline"}}
+    for more in (changes, {"encoding": ESCAPE}, {"format": ESCAPE}, {"format_version": ESCAPE}, {"channels": ESCAPE}):
+        path.write_text(json.dumps({**values, **more}))
+        assert run("info", tmp_path / "set") == (0 if more is changes else 2)
+        assert run("display", tmp_path / "set", "--output", tmp_path / "a.png") == (0 if more is changes else 2)
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr(f"{ESCAPE}/a.png", encoded(leaf(0), "PNG"))
+        archive.writestr(f"oak/{ESCAPE}.png", b"broken")
+        archive.writestr(f"oak/{ESCAPE}.txt", b"text")
+    assert run("check", tmp_path / "a.zip") == 0
+    captured = capsys.readouterr()
+    assert is_shown_as_it_is(captured.out + captured.err.replace("\r", ""))
+
+
+def test_the_home_folder_may_be_abbreviated(tmp_path, monkeypatch):  # the shell leaves the ~ in --labels=~/labels.csv
+    monkeypatch.setenv("HOME", str(tmp_path))
+    save(tmp_path / "images", a=leaf(0), b=leaf(1))
+    (tmp_path / "labels.csv").write_text("a,0\nb,1\n")
+    assert run("create_from_images", "~/set", "~/images", "--labels=~/labels.csv") == 0
+    assert run("display", "~/set", "--output=~/sheet.png") == 0
+    assert {"set", "sheet.png"} <= set(os.listdir(tmp_path))
+
+
+def test_hints_can_be_pasted_into_a_shell(tmp_path, capsys):
+    assert run("info", tmp_path / "my cats; rm x") == 2
+    assert f"create_from_images '{tmp_path}/my cats; rm x' IMAGE_FOLDER" in capsys.readouterr().err

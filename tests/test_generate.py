@@ -353,9 +353,9 @@ def test_export(network, tmp_path, capsys):
         (["interpolate", "--w", "x.npy", "--trunc", "1"], "omit --trunc,"),
         (["interpolate", "--w", "none.npy"], "none.npy does not exist"),
         (["interpolate", "--frames", "0"], "--frames must be at least 1"),
-        (["project", "--target", "none.jpg"], "none.jpg does not exist"),
+        (["project", "--target", "none.jpg"], "There is no file none.jpg"),
         (["project", "--target", "/dev/null"], "/dev/null is not a file"),
-        (["project", "--target", __file__], "cannot be read as an image"),
+        (["project", "--target", __file__], "cannot be used as a picture"),
         (["project", "--target", "x", "--steps", "0"], "--steps must be"),
         (["export", "--format", "keras", "--images", "uint8"], "for --format savedmodel"),
         (["export", "--format", "keras", "--lod", "1"], "--lod is for --format savedmodel"),  # had no effect
@@ -418,3 +418,13 @@ def test_impossible_options_are_refused_without_tensorflow(conditional, without_
     )
     assert done.stdout.splitlines()[-1] == f"{[2] * len(commands)} False", done.stderr
     assert len(done.stderr.splitlines()) == len(commands)
+
+
+@pytest.mark.parametrize("name", ["evil.eps", "evil.png"])
+def test_a_target_that_is_a_program_is_not_run(network, tmp_path, capsys, monkeypatch, name):  # Pillow hands EPS to Ghostscript
+    forbid_building(monkeypatch)
+    proof = tmp_path / "proof"
+    header = "%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n"
+    (tmp_path / name).write_text(f"{header}({proof}) (w) file dup (x) writestring closefile\nshowpage\n%%EOF\n")
+    assert "cannot be used as a picture" in refused(capsys, "project", "--target", tmp_path / name, "--network", network)
+    assert not proof.exists()

@@ -59,20 +59,20 @@ def test_help_is_fast_and_needs_no_tensorflow():
         (["--seed", "-1"], "run.seed must be from 0 to 2000000000"),
         (["--gpus", "-1"], "run.num_gpus must be from 0"),
         (["--init-from", "nowhere.pkl"], "--init-from nowhere.pkl: no such snapshot"),
-        (["--set", "transfer.start_lod=5"], "A start at lod 5 is outside of the schedule"),
+        (["--set", "transfer.start_lod=5"], "A start at lod 5 is outside the schedule"),
         (["--set", "run.grid_columns=-1"], "run.grid_columns must be from 1"),
         (["--set", "schedule.G_lrate_by_resolution.8=-1"], "G_lrate_by_resolution at 8 must be at least 0"),
         (["--set", "transfer.min_share=2"], "transfer.min_share must be from 0 to 1"),
-        (["--gpus", "1"], "there is none: leave --gpus out"),
-        (["--set", "run.best_metric=fid5k"], "run.best_metric is fid5k, but --metrics asks for none"),
-        (["--metrics", "fid5k", "--set", "run.best_metric=fid"], "run.best_metric is fid, which is not a value of what"),
+        (["--gpus", "1"], "there is none. Omit --gpus"),
+        (["--set", "run.best_metric=fid5k"], "run.best_metric is fid5k, but no metric is computed"),
+        (["--metrics", "fid5k", "--set", "run.best_metric=fid"], "run.best_metric is fid, which is not a score of the metrics"),
         (["--metrics", "fid5k", "--metric-images", "500", "--set", "run.best_metric=fid5k"], "There are: fid500."),
         # The name of the metric was taken, and no value of that name ever came: no snapshot was kept as the best.
         (["--metrics", "pr5k3", "--set", "run.best_metric=pr5k3"], "pr5k3_precision, pr5k3_recall, pr5k3_density, pr5k3_coverage."),
         (["--metrics", "ls10k,ppl_wend", "--set", "run.best_metric=ls10k"], "There are: ls10k_z, ls10k_w, ppl_wend."),
         (["--metrics", "fid5k", "--set", "run.best_metric=fid5k_recall"], "There are: fid5k."),
-        (["--metrics", "nn", "--set", "run.best_metric=fid5k"], "There are: none that has a better direction."),
-        (["--metrics", "memorisation", "--set", "run.best_metric=memorisation_pixels"], "of which neither end is better"),
+        (["--metrics", "nn", "--set", "run.best_metric=fid5k"], "There are: none by which snapshots can be compared."),
+        (["--metrics", "memorisation", "--set", "run.best_metric=memorisation_pixels"], "for which neither higher nor lower"),
         (["--metrics", "fid5k", "--metric-minutes", "1", "--set", "run.best_metric=fid5k"], "Use --metric-images N instead"),
         (["--metrics", "fid5k", "--metric-images", "3"], "A score takes from 10"),
     ],
@@ -94,7 +94,7 @@ def test_metrics_that_cannot_be_leave_no_run_folder(run, capsys, monkeypatch, ar
     assert not list(run.results.glob("*"))
 
 
-def test_a_run_goes_on_where_it_was(run, capsys):
+def test_a_run_is_resumed(run, capsys):
     code, printed, _ = run(*run.new, capsys=capsys)
     assert code == 0
     assert "tick 2 " in printed
@@ -103,8 +103,8 @@ def test_a_run_goes_on_where_it_was(run, capsys):
     assert "Resuming at kimg 0.1" in printed
     snapshots = sorted(path.name for path in (run.results / "00000-stylegan-tiny-1gpu").glob("network-*.pkl"))
     assert snapshots == ["network-final.pkl", "network-snapshot-000000-nimg32.pkl", "network-snapshot-000000-nimg64.pkl"]
-    assert "G.fmap_max: 4 in the run, 8 asked for: kept as the run began" in printed
-    assert "in the run, 3.0 asked for: takes effect from here on" in printed
+    assert "G.fmap_max: 4 in the run, 8 requested: not changed" in printed
+    assert "in the run, 3.0 requested: changed from now on" in printed
     folder = run.results / "00000-stylegan-tiny-1gpu"
     assert [json.loads(line)["nimg"] for line in (folder / "stats.jsonl").read_text().splitlines()] == [32, 64, 96, 128]
     config = json.loads((folder / "config.json").read_text())
@@ -113,17 +113,35 @@ def test_a_run_goes_on_where_it_was(run, capsys):
     assert len(list(run.results.glob("0*"))) == 1
 
 
+def test_a_run_is_resumed_from_another_working_folder(run, tmp_path, tiny_dataset, monkeypatch, capsys):  # noqa: F811
+    shutil.copytree(tiny_dataset, tmp_path / "datasets" / "tiny")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert run(*run.new, "--data", "datasets/tiny", capsys=capsys)[0] == 0
+    monkeypatch.chdir("elsewhere")
+    code, printed, errors = run("--resume", "latest", "--total-kimg", "0.096", capsys=capsys)
+    assert (code, "data.path" in printed) == (0, False), errors
+    snapshot = str(run.results / "00000-stylegan-tiny-1gpu" / "network-final.pkl")
+    assert run("--resume", snapshot, "--total-kimg", "0.128", capsys=capsys)[0] == 0
+    shutil.move(tmp_path / "datasets", "moved")
+    for resumed in (snapshot, "0"):
+        code, _, errors = run("--resume", resumed, "--total-kimg", "0.128", capsys=capsys)
+        assert (code, len(errors.splitlines())) == (2, 1)
+        assert "datasets/tiny, which does not exist here. Name it: --data FOLDER" in errors
+    assert run("--resume", "0", "--total-kimg", "0.128", "--data", "moved/tiny", capsys=capsys)[0] == 0
+
+
 def test_a_snapshot_starts_a_new_run_at_its_kimg(run, capsys):
     run(*run.new, capsys=capsys)
     snapshot = str(run.results / "00000-stylegan-tiny-1gpu" / "network-final.pkl")
     code, _, errors = run("--resume", snapshot, capsys=capsys)
     assert code == 2
-    assert "Ask for more with --total-kimg" in errors
+    assert "Try a larger --total-kimg" in errors
     assert not (run.results / "00001-stylegan-tiny-1gpu").exists()
     code, printed, _ = run("--resume", snapshot, "--total-kimg", "0.128", capsys=capsys)
     assert code == 0
-    assert "kimg (0.1) and schedule from" in printed
-    assert "both optimizers start fresh" in printed
+    assert "kimg (0.1) and schedule are from" in printed
+    assert "both optimizers are initialised" in printed
     folder = run.results / "00001-stylegan-tiny-1gpu"
     assert [json.loads(line)["nimg"] for line in (folder / "stats.jsonl").read_text().splitlines()] == [96, 128]
 
@@ -158,8 +176,8 @@ def test_dry_run_trains_nothing(run, capsys):
     assert not run.results.exists()
 
 
-def test_damage_that_training_meets_ends_it_with_file_and_record(run, capsys, tmp_path, tiny_dataset):  # noqa: F811
-    """One bit of record 17 flipped: nothing to see when the run starts, and no weights are spoilt by it."""
+def test_damage_during_training_is_reported_with_file_and_record(run, capsys, tmp_path, tiny_dataset):  # noqa: F811
+    """One bit of record 17 flipped: nothing to see when the run starts, and no weights are damaged by it."""
     from stylegan_tf import data
 
     damaged = tmp_path / "damaged"
@@ -180,7 +198,7 @@ def test_damage_that_training_meets_ends_it_with_file_and_record(run, capsys, tm
     assert (folder / "training-state.pkl").exists()  # of the moments before
 
 
-def test_a_resumed_run_goes_on_scoring(run, capsys, monkeypatch):
+def test_a_resumed_run_computes_scores(run, capsys, monkeypatch):
     """A run that was pre-empted is resumed by a script that knows no more than --resume latest."""
     from metrics import during_training, evaluate
     from stylegan_tf.training.best import SnapshotScores
@@ -202,9 +220,20 @@ def test_an_added_metric_is_scored_during_training_and_names_the_best_snapshot(r
     asked = ["--metrics", "brightness10", "--set", "run.best_metric=brightness10", "--set", "run.network_snapshot_ticks=1"]
     code, printed, errors = run(*run.new, *asked, capsys=capsys)
     assert code == 0, errors
-    assert "metrics failed" not in printed
+    assert " failed (" not in printed
     (folder,) = run.results.iterdir()
     lines = [json.loads(line) for line in (folder / "stats.jsonl").read_text().splitlines()]
     values = {line["snapshot"]: line["Metrics/brightness10"] for line in lines if "snapshot" in line}
     assert len(values) == 2
     assert f"Best snapshot: <b>{max(values, key=values.get)}</b>, brightness10" in (folder / "report.html").read_text()
+
+
+def test_files_that_cannot_be_read_or_written_are_one_message(run, capsys, monkeypatch):
+    def fail(*_):
+        raise OSError(28, "No space left on device", "results/00000-x/config.json")
+
+    from stylegan_tf.training import launch
+
+    monkeypatch.setattr(launch, "write_config", fail)
+    code, _, errors = run(*run.new, capsys=capsys)
+    assert (code, errors) == (2, "error: results/00000-x/config.json: No space left on device.\n")

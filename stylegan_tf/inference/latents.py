@@ -63,6 +63,11 @@ def classes_from_seeds(seeds: Sequence[int], label_size: int) -> list[int]:
     return [int(np.random.RandomState(seed).randint(label_size)) for seed in seeds]
 
 
+def labels_from_seeds(seeds: Sequence[int], examples: np.ndarray) -> np.ndarray:
+    """One row of `examples` [n, label_size] for each seed: the same seed always has the same label."""
+    return examples[[np.random.RandomState(seed).randint(len(examples)) for seed in seeds]]
+
+
 def find_class(text: str, label_size: int, class_names: Sequence[str] = ()) -> int:
     """The number of a class given by number or name.
 

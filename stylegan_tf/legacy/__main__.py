@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stylegan_tf import command_line
+from stylegan_tf.display import say, visible
 from stylegan_tf.errors import UserError
 from stylegan_tf.legacy.official import read_official
 from stylegan_tf.legacy.torch_modules import is_torch_pickle, read_modules
@@ -55,7 +56,7 @@ def convert(options: argparse.Namespace) -> None:
 
     networks = make_networks(official)
     save_networks(ours, networks)
-    print(f"{ours}: {networks.G_ema.resolution}x{networks.G_ema.resolution}, {ours.stat().st_size / 1e6:.1f} MB, lod {networks.lod:g}")
+    say(f"{ours}: {networks.G_ema.resolution}x{networks.G_ema.resolution}, {ours.stat().st_size / 1e6:.1f} MB, lod {networks.lod:g}")
 
 
 def info(options: argparse.Namespace) -> None:
@@ -66,10 +67,10 @@ def info(options: argparse.Namespace) -> None:
         networks = [(found.name, found.kind, found.variables, found.options) for found in read_networks(options.official)]
     for name, kind, arrays, values in networks:
         count = sum(array.size for array in arrays.values())
-        print(f"{name[:80]}  {kind[:80]}  {len(arrays)} variables, {count:,} numbers")
+        say(f"{visible(name, 80)}  {visible(kind, 80)}  {len(arrays)} variables, {count:,} numbers")
         for option, value in values.items():
-            if not option.startswith("_"):
-                print(f"    {str(option)[:80]:<20} {str(value)[:80]}")
+            if not str(option).startswith("_"):
+                say(f"    {visible(option, 80):<20} {visible(value, 80)}")
 
 
 if __name__ == "__main__":

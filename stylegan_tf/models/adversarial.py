@@ -39,6 +39,8 @@ def discriminator_terms(
             gamma = context.gamma if penalty.gamma is None else penalty.gamma
             extra, statistics = 0.5 * gamma * (norms * penalty.every if penalty.every > 1 else norms), {"Loss/penalty": norms}
         total = loss_of(logits) if extra is None else loss_of(logits) + extra
+        if context.lecam is not None:
+            total += context.lecam.on_reals(logits) if kind == "real" else context.lecam.on_fakes(logits)
         statistics |= {f"Loss/scores/{kind}": logits[:, 0], f"Loss/signs/{kind}": tf.sign(logits[:, 0])}
         return Values(total, statistics)
 

@@ -10,9 +10,15 @@ import tensorflow as tf
 
 from stylegan_tf import settings_text
 from stylegan_tf.errors import UserError
+from stylegan_tf.losses import LeCam
 from stylegan_tf.models.weights import resized
 from stylegan_tf.resolution import Lod, check_resolution
 from stylegan_tf.settings import TrainingSettings
+
+if keras.config.backend() != "tensorflow":
+    raise UserError(
+        f"Keras was imported with the backend {keras.config.backend()}. Import stylegan_tf first, or set KERAS_BACKEND=tensorflow."
+    )
 
 Tensor = tf.Tensor
 
@@ -25,12 +31,13 @@ class Network(keras.Model):
         resolution: side of the full image, a power of two from 4 to 1024.
         channels: 1 (grey), 3 (RGB) or 4 (RGBA).
         label_size: width of the labels, 0 for an unconditional network.
+        dtype: compute policy; None for "float32", whatever Keras' global policy.
     """
 
     settings_type: ClassVar[type]
 
-    def __init__(self, settings: Any = None, *, resolution: int = 1024, channels: int = 3, label_size: int = 0, **kwargs):
-        super().__init__(autocast=False, **kwargs)
+    def __init__(self, settings: Any = None, *, resolution: int = 1024, channels: int = 3, label_size: int = 0, dtype=None, **kwargs):
+        super().__init__(autocast=False, dtype=dtype or "float32", **kwargs)
         self.settings = self.settings_type() if settings is None else settings
         self.resolution = check_resolution(resolution)
         self.channels = channels
@@ -170,6 +177,7 @@ class Part(NamedTuple):
         shared: further inputs of a model that the whole minibatch shares.
         noise_seed: int32 [2], for all noise inside the networks.
         weights: float32 [n], 1 / minibatch, or 0 for a sample that only fills the part.
+        numbers: int32 [n], places of the samples in the global minibatch; () in a run without augmentation.
     """
 
     reals: Tensor
@@ -181,6 +189,7 @@ class Part(NamedTuple):
     shared: dict[str, Tensor]
     noise_seed: Tensor
     weights: Tensor
+    numbers: Tensor | tuple[()] = ()
 
 
 class Values(NamedTuple):
@@ -210,6 +219,8 @@ class Context(NamedTuple):
         gamma: scalar, weight of R1 and R2 at this resolution.
         loss_scale: factor on losses before gradients are taken (float16); gradients by images divide it out.
         due: names of the lazy penalties that this step includes.
+        lecam: is added to D's loss; None for nothing.
+        augment: D, and the places [n] of a part's samples in the minibatch, to D behind the augmentation; None without one.
         prepared: what `Phase.prepare` gave, summed over all samples of the step; empty where one part holds all of them.
     """
 
@@ -218,6 +229,8 @@ class Context(NamedTuple):
     gamma: Tensor
     loss_scale: Tensor | float
     due: frozenset[str] = frozenset()
+    lecam: LeCam | None = None
+    augment: Callable[[Callable, Tensor], Callable] | None = None
     prepared: Mapping[str, Tensor] = {}
 
 
@@ -237,26 +250,22 @@ class AfterStep(NamedTuple):
 class Phase:
     """One optimizer step of an iteration.
 
-        Attributes:
-            name: "D", "G", "G_pl"; its loss is shown as Loss/NAME.
-            network: whose weights the step changes.
-            terms: (part, context) to the terms of the loss, one after the other; their losses add up.
-            every: in every n-th iteration only; the optimizer's rate and betas are corrected for it (Karras et al. 2020, appendix B).
-            times: steps in a row, each with random inputs and, where it shows reals, real images of its own.
-            shows_reals: whether the step trains on real images; repetition r of every such phase gets batch r of the iteration.
-            lazy: penalties inside the step that are computed in every n-th iteration only: name to n.
-    <<<<<<< HEAD
-            inputs_of: name of an earlier phase whose random inputs this one takes again; None for fresh ones.
-            shrink: the step computes minibatch / shrink samples. Above 1 it uses neither D nor real images, and its samples are split
-                over devices without regard to groups.
-            own_inputs: (seed int32 [2], samples) to random inputs of this phase alone, one row a sample, for `Part.own`; its purposes of
-                `stateless_fold_in` are 7 and above.
-            prepare: (part, context) to weighted sums over the part, like `Values.sums`, that the terms need of all samples of the step
-                before any gradient is taken: `Context.prepared`. Computed in a pass of its own over all parts where there are several.
-    =======
-            inputs_of: name of an earlier phase whose random inputs this one uses again; None for fresh ones.
-    >>>>>>> main
-            after: called after the optimizer step.
+    Attributes:
+        name: "D", "G", "G_pl"; its loss is shown as Loss/NAME.
+        network: whose weights the step changes.
+        terms: (part, context) to the terms of the loss, one after the other; their losses add up.
+        every: in every n-th iteration only; the optimizer's rate and betas are corrected for it (Karras et al. 2020, appendix B).
+        times: steps in a row, each with random inputs and, where it shows reals, real images of its own.
+        shows_reals: whether the step trains on real images; repetition r of every such phase gets batch r of the iteration.
+        lazy: penalties inside the step that are computed in every n-th iteration only: name to n.
+        inputs_of: name of an earlier phase whose random inputs this one uses again; None for fresh ones.
+        shrink: the step computes minibatch / shrink samples. Above 1 it uses neither D nor real images, and its samples are split
+            over devices without regard to groups.
+        own_inputs: (seed int32 [2], samples) to random inputs of this phase alone, one row a sample, for `Part.own`; its purposes of
+            `stateless_fold_in` are 7 and above.
+        prepare: (part, context) to weighted sums over the part, like `Values.sums`, that the terms need of all samples of the step
+            before any gradient is taken: `Context.prepared`. Computed in a pass of its own over all parts where there are several.
+        after: called after the optimizer step.
     """
 
     name: str

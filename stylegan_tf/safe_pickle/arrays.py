@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from stylegan_tf.safe_pickle.values import DTYPES, check_key
+from stylegan_tf.safe_pickle.values import DTYPES, KeyChecker
 
 MAX_DIMENSIONS = 32
 
@@ -86,8 +86,9 @@ def make_set(items: Any = (), kind: type = set) -> set | frozenset:
     """A set of a list, the way protocols 2 and 3 write it."""
     if type(items) not in (list, tuple):
         raise ValueError("a set of something that is not a list")
+    keys = KeyChecker()
     for item in items:
-        check_key(item)
+        keys.check(item)
     return kind(items)
 
 

@@ -9,8 +9,9 @@ import numpy as np
 
 from stylegan_tf.errors import UserError
 from stylegan_tf.safe_pickle import arrays
-from stylegan_tf.safe_pickle.values import MAX_INT_BYTES, Record, check_key, check_value
+from stylegan_tf.safe_pickle.values import MAX_INT_BYTES, KeyChecker, Record, check_value
 
+_FREE_BYTES = 16 << 20  # to which any file may expand, beyond four times its size
 MAX_OPCODES = 2_000_000  # one byte of a file can cost at most an empty set of 216 bytes: 0.4 GB in all
 
 
@@ -37,6 +38,7 @@ class Machine:
         self.stack: list[Any] = []
         self.marks: list[list[Any]] = []
         self.memo: dict[int, Any] = {}
+        self.keys = KeyChecker()
         self.copy_budget = 4 * size + 4096  # bytes that calls inside the file may copy
 
     def run(self) -> Any:
@@ -52,7 +54,7 @@ class Machine:
         self._interpret()
         (value,) = self.stack
         value = _settled(value)
-        check_value(value, records=True)
+        check_value(value, records=True, max_bytes=4 * self.size + _FREE_BYTES)
         return value
 
     def _interpret(self) -> None:
@@ -173,13 +175,13 @@ class Machine:
         """SETITEMS: keys and values into the dictionary at the top."""
         target = self.top(dict)
         for key, value in zip(items[::2], items[1::2], strict=True):
-            check_key(key)
+            self.keys.check(key)
             target[key] = value
 
     def add_items(self, items: list) -> None:
         """ADDITEMS: members into the set at the top."""
         for item in items:
-            check_key(item)
+            self.keys.check(item)
         self.top(set).update(items)
 
     def store(self, index: int) -> None:

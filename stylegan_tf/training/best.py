@@ -1,16 +1,15 @@
-"""Which snapshot of a run is the best by a score: read from stats.jsonl, so that a resumed run knows it too."""
+"""Scores of the snapshots of a run: how they are compared, and which snapshot is the best."""
 
 import dataclasses
-import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from stylegan_tf.training.run_dir import FINAL_NAME, RunDir
-from stylegan_tf.training.snapshots import renamed_final
+from stylegan_tf.training import records
+from stylegan_tf.training.run_dir import RunDir
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # metrics are listed without TensorFlow
     from stylegan_tf.snapshot import Networks
 
 
@@ -27,7 +26,7 @@ class BestValue:
     lower_is_better: bool
 
     def is_better(self, new: float, old: float) -> bool:
-        """True where `new` is better than `old`; False where they are equal."""
+        """Whether `new` is better than `old`; False if they are equal."""
         return new < old if self.lower_is_better else new > old
 
     def best_of(self, values: Sequence[float]) -> float:
@@ -37,14 +36,14 @@ class BestValue:
 
 @dataclasses.dataclass(frozen=True)
 class SnapshotScores:
-    """The scores that a program computes for every snapshot of a run; the library itself knows no metric.
+    """The scores that a program computes for every snapshot of a run; the library itself does not import metrics.
 
     Attributes:
-        compute: (path, networks, nimg) -> values by name, with "NAME/low" and "NAME/high" where there is an interval.
-        best_value: the value of a name with its better direction, None where snapshots cannot be compared by it.
+        compute: (path, networks, nimg) -> values by name, with "NAME/low" and "NAME/high" for the ends of an interval.
+        best_value: the score of that name, None if snapshots cannot be compared by it.
     """
 
-    compute: Callable[[Path, "Networks", int], dict[str, float]]
+    compute: "Callable[[Path, Networks, int], dict[str, float]]"
     best_value: Callable[[str], BestValue | None] = lambda name: None
 
     def __call__(self, path: Path, networks: "Networks", nimg: int) -> dict[str, float]:
@@ -53,49 +52,23 @@ class SnapshotScores:
 
 
 class BestSnapshot:
-    """Keeps the name of the best snapshot among the files of a run.
+    """The best snapshot among the files of a run. It is read from stats.jsonl first, so that a resumed run has it.
 
     Args:
         run_dir: the run.
-        score: what snapshots are compared by, None to keep none.
+        score: by which snapshots are compared, None for no comparison.
     """
 
     def __init__(self, run_dir: RunDir, score: BestValue | None):
         self.score = score
         self.name: str | None = None
         self.value = math.nan
-        for record in scored(run_dir, read_stats(run_dir)):
+        for record in records.scored(run_dir, records.read(run_dir)):
             if (run_dir / record["snapshot"]).exists():
                 self.compare(record["snapshot"], {name.removeprefix("Metrics/"): value for name, value in record.items()})
 
-    def compare(self, name: str, values: dict[str, Any]) -> None:
-        """Compares a snapshot that was scored with the best one so far."""
+    def compare(self, name: str, values: Mapping[str, object]) -> None:
+        """Compares a scored snapshot with the best one so far."""
         value = values.get(self.score.name) if self.score else None
         if isinstance(value, int | float) and math.isfinite(value) and (self.name is None or self.score.is_better(value, self.value)):
             self.name, self.value = name, float(value)
-
-
-def read_stats(run_dir: RunDir) -> list[dict[str, Any]]:
-    """All records of stats.jsonl; an incomplete last line is ignored."""
-    path = run_dir / "stats.jsonl"
-    records = []
-    if path.exists():
-        for line in path.read_text(encoding="utf-8").splitlines():
-            try:
-                records.append(json.loads(line))
-            except ValueError:
-                continue
-    return records
-
-
-def scored(run_dir: RunDir, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The records of snapshots that were scored, under the present names of the files.
-
-    A finished run that is resumed renames network-final.pkl to its number: only the last record may have the final name.
-    """
-    found = [record for record in records if "snapshot" in record]
-    finals = [record for record in found if record["snapshot"] == FINAL_NAME]
-    if finals and finals[-1] is found[-1] and (run_dir / FINAL_NAME).exists():
-        finals.pop()
-    names = {id(record): renamed_final(record["nimg"]) for record in finals}
-    return [{**record, "snapshot": names.get(id(record), record["snapshot"])} for record in found]

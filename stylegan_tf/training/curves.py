@@ -1,4 +1,4 @@
-"""Line charts as SVG text, without any other library."""
+"""Line charts as SVG text."""
 
 import html
 import math
@@ -14,21 +14,21 @@ Points = Sequence[tuple[float, float]]
 
 
 def line_chart(series: Mapping[str, Points], x_label: str = "kimg") -> str:
-    """One chart with a line for each series.
+    """A chart with a line for each series.
 
     Args:
-        series: points (x, y) by name; points that are not finite leave a gap.
-        x_label: what x counts.
+        series: points (x, y) by name; values that are not finite are gaps.
+        x_label: unit of x.
 
     Returns:
-        An <svg> element, or a sentence where there is nothing to draw.
+        An <svg> element, or a sentence if there are no points.
     """
     finite = [(x, y) for points in series.values() for x, y in points if _is_finite(y)]
     if not finite:
         return "<p class='none'>nothing yet</p>"
     x_range = _range([x for x, _ in finite])
     y_range = _range([y for _, y in finite])
-    legend = LEGEND_ROW * -(-len(series) // LEGEND_COLUMNS)  # above the lines, not among them
+    legend = LEGEND_ROW * -(-len(series) // LEGEND_COLUMNS)  # above the lines
     parts = [f'<svg viewBox="0 {-legend} {WIDTH} {HEIGHT + legend}" role="img" aria-label="{html.escape(", ".join(series))}">']
     parts += _grid(x_range, y_range, x_label)
     for index, (name, points) in enumerate(series.items()):
@@ -43,7 +43,7 @@ def line_chart(series: Mapping[str, Points], x_label: str = "kimg") -> str:
 
 
 def thinned(points: Points, limit: int = MAX_POINTS) -> Points:
-    """At most `limit` points, evenly chosen, the last one among them."""
+    """At most `limit` evenly chosen points, the first and last included."""
     if len(points) <= limit:
         return points
     return [points[round(i * (len(points) - 1) / (limit - 1))] for i in range(limit)]

@@ -1,8 +1,8 @@
-"""Which devices a run uses, and in what precision: strategy, policy, determinism, memory."""
+"""The devices of a run: strategy, precision, determinism, memory, and decisions that several machines take together."""
 
-import json
 import os
 import platform
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from stylegan_tf.errors import UserError
 from stylegan_tf.settings import RunSettings
+from stylegan_tf.training.cluster import Cluster, read_cluster, wait_for_others
 
 
 @dataclass(frozen=True)
@@ -17,11 +18,11 @@ class Devices:
     """What a run computes on.
 
     Attributes:
-        strategy: the tf.distribute strategy, also where there is one device only.
+        strategy: the tf.distribute strategy, also for a single device.
         num_devices: replicas over all machines.
         num_workers: machines (processes) that train together.
         policy: Keras dtype policy of the networks: float32, mixed_bfloat16 or mixed_float16.
-        is_chief: this process writes the run folder (the first one where several machines train together).
+        is_chief: whether this process writes the run folder: the first of several machines does.
         description: for the log, such as "2 GPUs (NVIDIA H100), mixed_bfloat16".
     """
 
@@ -33,25 +34,57 @@ class Devices:
     description: str
 
 
-def open_devices(settings: RunSettings) -> Devices:
-    """Picks all visible GPUs (or the number asked for), the CPU where there is none, or the machines that TF_CONFIG names.
+class Workers:
+    """Sums over the workers of a run, so that all of them take the same decisions.
 
-    Must run before anything else uses TensorFlow: it sets seeds, determinism and memory growth.
+    All workers must call the same methods in the same order.
+
+    Args:
+        devices: of the run.
+    """
+
+    def __init__(self, devices: Devices):
+        self._strategy = devices.strategy
+        self.is_chief = devices.is_chief
+        self.is_single = devices.num_workers == 1
+        self._replicas_here = devices.num_devices // devices.num_workers
+
+    def sum(self, values: Sequence[float]) -> list[float]:
+        """Sums of the values over all workers."""
+        if self.is_single:
+            return list(values)
+        return [float(value) / self._replicas_here for value in self._reduce(tf.constant(list(values), tf.float32))]
+
+    def any(self, is_true: bool, is_at_update: bool) -> bool:
+        """Whether the condition is true on any worker. With several workers, False between two updates of the schedule."""
+        if self.is_single:
+            return is_true
+        return is_at_update and self.sum([float(is_true)])[0] > 0
+
+    @tf.function(autograph=False)
+    def _reduce(self, values: tf.Tensor) -> tf.Tensor:
+        return self._strategy.reduce(tf.distribute.ReduceOp.SUM, self._strategy.run(tf.identity, (values,)), axis=None)
+
+
+def open_devices(settings: RunSettings) -> Devices:
+    """Opens all visible GPUs or `num_gpus` of them, the CPU if there is none, on all machines that TF_CONFIG names.
+
+    Must be called before TensorFlow is used otherwise: it sets seeds, determinism and memory growth.
 
     Raises:
-        UserError: more GPUs asked for than there are, or a TF_CONFIG that cannot be read.
+        UserError: more GPUs are requested than there are, TF_CONFIG is not valid, or another machine did not start in time.
     """
     if settings.is_deterministic:
         tf.config.experimental.enable_op_determinism()
     tf.keras.utils.set_random_seed(settings.seed)
-    cluster = _cluster()
-    num_workers = 1 if cluster is None else _num_workers(cluster)
+    cluster = read_cluster(os.environ.get("TF_CONFIG"))
+    num_workers = 1 if cluster is None else len(cluster.addresses)
     gpus = _visible_gpus(settings.num_gpus)
+    if cluster is not None:
+        wait_for_others(cluster, settings.worker_minutes * 60, lambda text: print(text, flush=True))
     strategy = _strategy(cluster, gpus, settings.num_gpus)
     policy = resolve_precision(settings.precision, [_details(gpu) for gpu in gpus])
-    is_chief = cluster is None or (cluster["task"]["type"], cluster["task"]["index"]) in (("chief", 0), ("worker", 0))
-    if cluster and "chief" in cluster["cluster"]:
-        is_chief = cluster["task"]["type"] == "chief"
+    is_chief = cluster is None or cluster.is_chief
     num_devices = strategy.num_replicas_in_sync
     kind = f"GPU ({_details(gpus[0]).get('device_name', 'unknown')})" if gpus else f"CPU ({os.cpu_count()} cores)"
     machines = f" on {num_workers} machines" if num_workers > 1 else ""
@@ -59,13 +92,13 @@ def open_devices(settings: RunSettings) -> Devices:
     return Devices(strategy, num_devices, num_workers, policy, is_chief, description)
 
 
-def resolve_precision(precision: str, gpu_details: list[dict], cpu_flags: str | None = None) -> str:
-    """What "auto" means here: bfloat16 on Ampere and later GPUs and on CPUs with AMX, float32 elsewhere.
+def resolve_precision(precision: str, gpu_details: list[dict[str, object]], cpu_flags: str | None = None) -> str:
+    """The Keras policy of a precision. "auto" is bfloat16 on Ampere and later GPUs and on CPUs with AMX, float32 elsewhere.
 
     Args:
         precision: a setting; anything but "auto" is returned as it is.
         gpu_details: one dict a GPU with its `compute_capability` (major, minor); empty for the CPU.
-        cpu_flags: flags of the CPU; read from the system where None.
+        cpu_flags: flags of the CPU; None reads them from the system.
     """
     if precision != "auto":
         return precision
@@ -86,12 +119,12 @@ def peak_gpu_memory_gb() -> float:
     return peak
 
 
-def _visible_gpus(num_gpus: int | None) -> list:
-    """The physical GPUs to use, made visible, with memory that grows as needed."""
+def _visible_gpus(num_gpus: int | None) -> list[tf.config.PhysicalDevice]:
+    """Makes the GPUs to use visible, with memory that grows as needed."""
     gpus = tf.config.list_physical_devices("GPU")
     if num_gpus is not None and num_gpus > len(gpus) and not _logical_cpus(num_gpus):
-        have = f"there are {len(gpus)}" if gpus else "there is none: leave --gpus out to train on the CPU"
-        raise UserError(f"--gpus {num_gpus} asks for more GPUs than are visible; {have}.")
+        have = f"there are {len(gpus)}" if gpus else "there is none. Omit --gpus to train on the CPU"
+        raise UserError(f"--gpus {num_gpus} is more than the number of visible GPUs: {have}.")
     gpus = gpus[: len(gpus) if num_gpus is None else num_gpus]
     tf.config.set_visible_devices(gpus, "GPU")
     for gpu in gpus:
@@ -100,12 +133,12 @@ def _visible_gpus(num_gpus: int | None) -> list:
 
 
 def _logical_cpus(num_gpus: int | None) -> list[str]:
-    """Names of logical CPU devices, where a test has split the CPU into several and asks for that many."""
+    """Names of `num_gpus` logical CPU devices, if a test has split the CPU into so many."""
     names = [f"CPU:{i}" for i in range(len(tf.config.list_logical_devices("CPU")))] if num_gpus and num_gpus > 1 else []
     return names[:num_gpus] if num_gpus and len(names) >= num_gpus > 1 else []
 
 
-def _strategy(cluster: dict | None, gpus: list, num_gpus: int | None) -> tf.distribute.Strategy:
+def _strategy(cluster: Cluster | None, gpus: list[tf.config.PhysicalDevice], num_gpus: int | None) -> tf.distribute.Strategy:
     if cluster is not None:
         return tf.distribute.MultiWorkerMirroredStrategy()
     if len(gpus) > 1:
@@ -118,28 +151,7 @@ def _strategy(cluster: dict | None, gpus: list, num_gpus: int | None) -> tf.dist
     return tf.distribute.OneDeviceStrategy("CPU:0")
 
 
-def _cluster() -> dict | None:
-    """TF_CONFIG of a run on several machines, None where there is one."""
-    text = os.environ.get("TF_CONFIG")
-    if not text:
-        return None
-    try:
-        config = json.loads(text)
-        workers = _num_workers(config)
-        config["task"]["type"], config["task"]["index"]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(
-            f"TF_CONFIG cannot be read ({error}). Expected such as "
-            '{"cluster": {"worker": ["host1:12345", "host2:12345"]}, "task": {"type": "worker", "index": 0}}.'
-        ) from error
-    return config if workers > 1 else None
-
-
-def _num_workers(config: dict) -> int:
-    return sum(len(config["cluster"].get(kind, [])) for kind in ("chief", "worker"))
-
-
-def _details(gpu) -> dict:
+def _details(gpu: tf.config.PhysicalDevice) -> dict[str, object]:
     return tf.config.experimental.get_device_details(gpu)
 
 

@@ -1,10 +1,9 @@
-"""What a run will cost: parameters, memory and time, estimated without training."""
+"""The dry run: parameters, memory and time of a run, estimated without training."""
 
 import functools
 import math
 import time
 from collections.abc import Callable
-from typing import Any
 
 import tensorflow as tf
 
@@ -12,16 +11,16 @@ from stylegan_tf import models
 from stylegan_tf.data import Dataset
 from stylegan_tf.models.weights import weight_shapes
 from stylegan_tf.progress_bar import format_sec
-from stylegan_tf.settings import TrainingSettings
+from stylegan_tf.settings import NetworkSettings, TrainingSettings
 from stylegan_tf.training.devices import open_devices
 from stylegan_tf.training.schedule import TrainingSchedule
 
-# A pair of steps costs this many times a forward pass of G and D together: D step with R1 and G step, forward and
-# backward. 276 GFLOP an image at 64x64 and full width, counted by hand, over 36.7 forward.
+# Cost of an iteration relative to a forward pass of G and D: a step of D with R1 and a step of G, forward and backward.
+# 276 GFLOP per image at 64x64 and full width, counted by hand, over 36.7 GFLOP forward.
 STEP_FACTOR = 7.5
-# Share of the speed of its largest convolution that a whole step reaches (2 cores: 0.76 images/s of 0.25 TFLOP/s).
+# Speed of a whole step relative to that of its largest convolution (2 cores: 0.76 images/s at 0.25 TFLOP/s).
 EFFICIENCY = 0.8
-# Copies of the activations of one image that are alive at the peak of a D step with R1 (fitted to 3.6 GB at 64x64, batch 8).
+# Copies of the activations of an image in memory at the peak of a step of D with R1 (fitted to 3.6 GB at 64x64, batch 8).
 ACTIVATION_COPIES = 12
 BENCHMARK_SEC = 0.5
 
@@ -38,7 +37,7 @@ def describe(settings: TrainingSettings, dataset: Dataset) -> str:
         f"devices           {devices.description}",
         f"dataset           {dataset.path}: {dataset.num_images} images {dataset.resolution}x{dataset.resolution}x{dataset.channels}",
         f"parameters        G {counts['G']:,}  D {counts['D']:,}",
-        f"on disk           {4 * all_weights / 1e6:.0f} MB a snapshot, {4 * (all_weights + moments) / 1e6:.0f} MB a state",
+        f"on disk           {4 * all_weights / 1e6:.0f} MB per snapshot, {4 * (all_weights + moments) / 1e6:.0f} MB per state",
     ]
     total_sec = 0.0
     peak_gb = 0.0
@@ -48,12 +47,12 @@ def describe(settings: TrainingSettings, dataset: Dataset) -> str:
         part = min(-(-minibatch // devices.num_devices), limit or minibatch)
         memory_gb = memory_bytes(settings, size, part, counts, devices.policy) / 1e9
         lines.append(
-            f"{size:>4}x{size:<12} {kimg:g} kimg, minibatch {minibatch} ({part} a device at once), "
-            f"about {memory_gb:.1f} GB a device, about {format_sec(stage_sec)}"
+            f"{size:>4}x{size:<12} {kimg:g} kimg, minibatch {minibatch} ({part} at once on a device), "
+            f"about {memory_gb:.1f} GB per device, about {format_sec(stage_sec)}"
         )
         total_sec += stage_sec
         peak_gb = max(peak_gb, memory_gb)
-    lines.append(f"total             about {format_sec(total_sec)}, about {peak_gb:.1f} GB a device. Estimates; they can be off by half.")
+    lines.append(f"total             about {format_sec(total_sec)}, about {peak_gb:.1f} GB per device. Estimates, within a factor of 2.")
     return "\n".join(lines)
 
 
@@ -70,7 +69,7 @@ def count_weights(settings: TrainingSettings, dataset: Dataset) -> dict[str, int
 
 
 def kimg_by_resolution(schedule: TrainingSchedule, total_kimg: float) -> list[tuple[int, float]]:
-    """How many kimg a run spends at each resolution (fading in counts), where that is not none."""
+    """The resolutions of a run and the kimg of each, fading in included."""
     resolution = schedule.settings.start_resolution
     spent = []
     left = total_kimg
@@ -85,7 +84,7 @@ def kimg_by_resolution(schedule: TrainingSchedule, total_kimg: float) -> list[tu
 
 
 def forward_flops(settings: TrainingSettings, resolution: int) -> float:
-    """Floating-point operations of one image through G and D at a resolution (mapping and 1x1 convolutions left out)."""
+    """Floating-point operations of a forward pass of G and D for one image, without the mapping and 1x1 convolutions."""
     return 2.0 * sum(_multiplications(_feature_maps(settings, network), resolution) for network in (settings.G, settings.D))
 
 
@@ -94,20 +93,20 @@ def _multiplications(feature_maps: Callable[[int], int], resolution: int) -> flo
     size = 8
     while size <= resolution:
         fine, coarse = feature_maps(size), feature_maps(size // 2)
-        # One 3x3 convolution at this size, one that changes the size (fused: 16 taps at the smaller side).
+        # One 3x3 convolution at this size, and one that changes the size (fused: 16 taps at the smaller side).
         total += size**2 * 9.0 * fine * fine + (size // 2) ** 2 * 16.0 * fine * coarse
         size *= 2
     return total
 
 
 def memory_bytes(settings: TrainingSettings, resolution: int, part: int, counts: dict[str, int], policy: str) -> float:
-    """Memory of a device: weights, averages, gradients and moments in float32, and the activations of `part` images.
+    """Memory of a device in bytes: weights, averages, gradients and moments in float32, and the activations of `part` images.
 
     Args:
         settings: of the run.
         resolution: of the images being trained.
-        part: images computed at once on one device.
-        counts: trained weights, of `count_weights`.
+        part: images that a device computes at once.
+        counts: returned by `count_weights`.
         policy: Keras dtype policy.
     """
     networks = [_feature_maps(settings, network) for network in (settings.G, settings.D)]
@@ -122,13 +121,13 @@ def memory_bytes(settings: TrainingSettings, resolution: int, part: int, counts:
 
 
 def measured_flops(settings: TrainingSettings, resolution: int, policy: str) -> float:
-    """Floating-point operations a second of this device in a convolution as the run will need, measured for half a second."""
+    """Floating-point operations per second of this device in a convolution of the run, measured for half a second."""
     width = _feature_maps(settings, settings.D)(resolution)
     dtype = {"mixed_bfloat16": tf.bfloat16, "mixed_float16": tf.float16}.get(policy, tf.float32)
     batch = max(1, min(8, 2**22 // (resolution**2 * width)))
     images = tf.zeros([batch, resolution, resolution, width], dtype)
     kernel = tf.zeros([3, 3, width, width], dtype)
-    convolve = tf.function(lambda x: tf.reduce_sum(tf.nn.conv2d(x, kernel, 1, "SAME")))
+    convolve = tf.function(lambda x: tf.reduce_sum(tf.nn.conv2d(x, kernel, 1, "SAME")), autograph=False)
     float(convolve(images))
     start, runs = time.perf_counter(), 0
     while time.perf_counter() - start < BENCHMARK_SEC:
@@ -137,6 +136,6 @@ def measured_flops(settings: TrainingSettings, resolution: int, policy: str) -> 
     return 2.0 * 9 * resolution**2 * width**2 * batch * runs / (time.perf_counter() - start)
 
 
-def _feature_maps(settings: TrainingSettings, network: Any) -> Callable[[int], int]:
-    """Side to number of feature maps, of one of the run's networks."""
+def _feature_maps(settings: TrainingSettings, network: NetworkSettings) -> Callable[[int], int]:
+    """A function from side to number of feature maps, for a network of the run."""
     return functools.partial(models.find(settings.model).feature_maps, network, resolution=settings.data.resolution or 1024)

@@ -1,8 +1,9 @@
-"""What can go wrong in the middle of a run, and the message for it: divergence, memory, disk, data."""
+"""Faults in the middle of a run and their messages: divergence, memory, disk, data."""
 
 import errno
 import math
 import os
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -15,51 +16,55 @@ from stylegan_tf.training.schedule import Stage
 DISK_ERRORS = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is used up",
-    errno.EFBIG: "a file is larger than this disk or user may have",
+    errno.EFBIG: "a file exceeds the largest size allowed here",
     errno.EROFS: "the disk is read-only",
     errno.EACCES: "no permission to write",
-    errno.EIO: "the disk gives errors",
-    errno.ESTALE: "the network drive is gone",
+    errno.EIO: "the disk reports input/output errors",
+    errno.ESTALE: "the network drive is not available any more",
 }
 
 
 class DivergedError(Exception):
-    """Losses, logits or weights are not finite, or logits have grown without bound."""
+    """Losses, logits or weights are not finite, or logits exceed their limit."""
 
 
-_LEAST_LOG2_SCALE = -16  # what overflows in float16 even when it is divided by so much has no end
+_LEAST_LOG2_SCALE = -16  # a gradient that overflows float16 at a scale of 2^-16 diverges
 
 
-def without_overflow(values: dict[str, float]) -> dict[str, float]:
-    """Statistics of an iteration in float16, without those that are not finite because the loss scale was too high.
+def without_overflow(values: Mapping[str, float], networks: Mapping[str, str]) -> dict[str, float]:
+    """Statistics of an iteration in float16, without those that are not finite because of a loss scale that was too high.
 
-    Such a step was skipped whole, and the scale is lower at the next one. D's loss contains the penalty, which is a gradient too.
+    The optimizer skipped such a step, and the scale is lower at the next one. Losses and penalties that contain gradients overflow
+    with them; logits and the loss of G do not, and are kept.
+
+    Args:
+        values: statistics by name.
+        networks: "G" or "D" by name of a phase.
 
     Raises:
-        DivergedError: no scale is low enough.
+        DivergedError: gradients overflow even at the lowest scale.
     """
-    overflowing = [name for name, value in values.items() if name.startswith("Gradients/") and not math.isfinite(value)]
-    for name in overflowing:
-        phase = name.removeprefix("Gradients/").removesuffix("_norm")
-        network = phase[0]
-        if values[f"Train{network}/log2_loss_scale"] < _LEAST_LOG2_SCALE:
-            raise DivergedError(f"gradients of {network} overflow at every loss scale")
-        dropped = {name, f"Loss/{phase}", "Loss/penalty"} if network == "D" else {name}
-        values = {name: value for name, value in values.items() if name not in dropped}
-    return values
+    overflowing = [phase for phase in networks if not math.isfinite(values.get(f"Gradients/{phase}_norm", 0.0))]
+    for phase in overflowing:
+        if values[f"Train{networks[phase]}/log2_loss_scale"] < _LEAST_LOG2_SCALE:
+            raise DivergedError(f"gradients of {phase} overflow at every loss scale")
+    if not overflowing:
+        return dict(values)
+    kept = ("Loss/G", "Loss/scores/real", "Loss/scores/fake")
+    return {name: value for name, value in values.items() if math.isfinite(value) or name in kept}
 
 
 def check_statistics(values: dict[str, float], max_logit: float) -> None:
-    """Raises DivergedError where a loss or logit is not finite or a mean logit is above `max_logit`."""
+    """Raises DivergedError if a loss or logit is not finite, or if the magnitude of a mean logit is above `max_logit`."""
     for name, value in values.items():
         if name.startswith("Loss/") and not math.isfinite(value):
             raise DivergedError(f"{name} is {value}")
         if name.startswith("Loss/scores/") and abs(value) > max_logit:
-            raise DivergedError(f"{name} is {value:.3g}, beyond run.max_logit = {max_logit:g}")
+            raise DivergedError(f"{name} is {value:.3g}, above run.max_logit = {max_logit:g}")
 
 
 def check_weights(weights: dict[str, dict[str, np.ndarray]]) -> None:
-    """Raises DivergedError where a weight is not finite. `weights` is a dict of networks of arrays by name."""
+    """Raises DivergedError if a weight is not finite. `weights`: arrays by name, by network."""
     for network, arrays in weights.items():
         for name, array in arrays.items():
             if not np.isfinite(array).all():
@@ -67,48 +72,48 @@ def check_weights(weights: dict[str, dict[str, np.ndarray]]) -> None:
 
 
 def diverged_message(error: DivergedError, nimg: int, on_nan: str) -> str:
-    """What to do where a run has diverged after `nimg` images; `on_nan` as in `RunSettings`."""
+    """Message for a run that has diverged after `nimg` images; `on_nan` as in `RunSettings`."""
     rollback = "" if on_nan == "rollback" else ", or --set run.on_nan=rollback"
     return (
-        f"Training diverged at kimg {nimg / 1000:.1f}: {error}. Nothing of it was saved: the last training state is good. "
+        f"Training diverged at kimg {nimg / 1000:.1f}: {error}. The last training state, from before it diverged, was kept. "
         "Try lower learning rates (--set schedule.G_lrate=... schedule.D_lrate=...), a larger loss.gamma, "
         f"--set run.precision=float32{rollback}, then --resume."
     )
 
 
 def explained(error: Exception, stage: Stage, *, num_devices: int, run_dir: RunDir, data_path: str) -> Exception:
-    """A UserError for a fault that a user can do something about; `error` itself for any other.
+    """A UserError for a fault that a user can correct; `error` itself for any other.
 
     Args:
         error: what ended the run.
-        stage: of the schedule, where it happened.
-        num_devices: that share a minibatch.
+        stage: of the schedule, when it occurred.
+        num_devices: number of devices.
         run_dir: of the run.
         data_path: folder of the dataset.
     """
     resume = run_dir.how_to_resume
     if reason := _disk_fault(error):
         return UserError(
-            f"Cannot write to {run_dir.path}: {reason}. Older files are whole; the last training state is good. "
-            f"Make room (run.keep_snapshots limits what a run keeps), then continue with {resume}"
+            f"Cannot write to {run_dir.path}: {reason}. Older files are intact; the last training state is valid. "
+            f"Free some space (run.keep_snapshots limits the number of snapshots), then resume: {resume}"
         )
     if isinstance(error, tf.errors.ResourceExhaustedError | MemoryError):
         part = stage.max_minibatch_per_device or -(-stage.minibatch // num_devices)
         smaller = max(part // 2, 1)
         return UserError(
-            f"Out of memory at {stage.resolution}x{stage.resolution} (lod {stage.lod:.2f}), {part} images a device at once, "
+            f"Out of memory at {stage.resolution}x{stage.resolution} (lod {stage.lod:.2f}), {part} images at once on a device, "
             f"minibatch {stage.minibatch}. Try --set schedule.max_minibatch_per_device_by_resolution.{stage.resolution}={smaller} "
-            f"(same results, gradients are accumulated), a smaller fmap_max of G and D, or run.precision=mixed_bfloat16. "
-            f"The last training state is good; continue with {resume}"
+            f"(same results, gradients are accumulated), smaller networks, or run.precision=mixed_bfloat16. "
+            f"The last training state is valid. Resume with: {resume}"
         )
     if isinstance(error, tf.errors.OpError) and _is_of_data(error):
         found = pipeline_fault(error.message, data_path)
-        return UserError(f"{found} Put the dataset back; the last training state is good: continue with {resume}")
+        return UserError(f"{found} The last training state is valid; when the dataset is restored, resume: {resume}")
     return error
 
 
 def _disk_fault(error: Exception) -> str | None:
-    """What is wrong with the disk, None for another error. TensorBoard's writer raises TensorFlow's errors, with the system's text."""
+    """What is wrong with the disk, None for another error. TensorBoard's writer raises TensorFlow's errors, with the system's message."""
     if isinstance(error, tf.errors.ResourceExhaustedError):
         return next((text for code, text in DISK_ERRORS.items() if os.strerror(code) in error.message), None)
     if isinstance(error, OSError) and not isinstance(error, UserError):
@@ -117,7 +122,7 @@ def _disk_fault(error: Exception) -> str | None:
 
 
 def _is_of_data(error: tf.errors.OpError) -> bool:
-    """True where TensorFlow met the error while it fetched a batch."""
+    """Whether TensorFlow raised the error while it fetched a batch."""
     text = str(error)
     is_named = any(word in text for word in ("UserError: ", "IteratorGetNext", "PyFunc"))
     return is_named or isinstance(error, tf.errors.DataLossError | tf.errors.NotFoundError)

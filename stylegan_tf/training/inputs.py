@@ -1,4 +1,4 @@
-"""What an iteration gets to work on: random inputs as a function of seed and images shown, and real images in the network's range."""
+"""Inputs of an iteration: random inputs as a function of seed and image count, and real images in the range of the networks."""
 
 from typing import NamedTuple, Protocol
 
@@ -23,17 +23,17 @@ class Inputs(NamedTuple):
 
 
 class InputSource(Protocol):
-    """Anything that makes the random inputs of a step."""
+    """Makes the random inputs of a step."""
 
     def make(self, seed: tf.Tensor, minibatch: int, lod: Lod) -> Inputs:
-        """Inputs of one step: `seed` is int32 [2], another one for each step."""
+        """Inputs of one step. `seed` is int32 [2] and differs for each step."""
 
 
 class RandomInputs:
-    """Random inputs that depend on the seed alone: nothing else needs to be saved.
+    """Random inputs that depend on the seed alone, so that no generator needs to be saved.
 
     Args:
-        model: may add inputs of its own.
+        model: may add own inputs.
         settings: of the run.
         z_dim: features of a latent.
         label_pool: float32 [K, label_size], rows from which labels are chosen uniformly; None without labels.
@@ -47,7 +47,7 @@ class RandomInputs:
 
     def make(self, seed: tf.Tensor, minibatch: int, lod: Lod) -> Inputs:
         """See `InputSource`."""
-        # Purposes 1 to 3 are the model's own.
+        # Purposes 1 to 3 are reserved for the model.
         seeds = {purpose: tf.random.experimental.stateless_fold_in(seed, purpose) for purpose in (0, 4, 5, 6)}
         rows = tf.random.stateless_uniform([minibatch], seeds[4], 0, len(self.label_pool), tf.int32)
         own, shared = self.model.own_inputs(self.settings, seed, minibatch, lod)
@@ -62,11 +62,11 @@ class RandomInputs:
 
 
 def process_reals(images: tf.Tensor, fade: tf.Tensor | float | None) -> tf.Tensor:
-    """uint8 [N, R, R, C] to float32 [N, R, R, C] in [-1, 1], blended with their own means while a level fades in.
+    """Converts uint8 [N, R, R, C] to float32 [N, R, R, C] in [-1, 1]; while a level fades in, blends each image with its 2x2 means.
 
     Args:
         images: real images of the level being trained.
-        fade: lod - floor(lod), None where no level is being faded in.
+        fade: lod - floor(lod), None if no level fades in.
 
     Source: the original release.
     """

@@ -1,24 +1,22 @@
-"""Starts or resumes a run: its folder, the first lines of the log, its first weights, and the loop."""
+"""Starting and resuming a run: config.json, the first lines of the log, the first weights, then the training loop."""
 
-import json
 import shlex
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import stylegan_tf
-from stylegan_tf import loading, models, settings_text
+from stylegan_tf import loading, models
 from stylegan_tf.data import Dataset
 from stylegan_tf.errors import UserError
 from stylegan_tf.models.weights import assign_weights
 from stylegan_tf.settings import TrainingSettings
 from stylegan_tf.snapshot_file import read_contents
-from stylegan_tf.training import loop, transfer
+from stylegan_tf.training import config_file, loop, records, transfer
 from stylegan_tf.training import resume as resuming
 from stylegan_tf.training.best import SnapshotScores
 from stylegan_tf.training.devices import Devices
 from stylegan_tf.training.outputs import Outputs
+from stylegan_tf.training.resume import State
 from stylegan_tf.training.run import Run, identity_of
 from stylegan_tf.training.run_dir import ABORT_NAME, CONFIG_NAME, RunDir
 
@@ -37,15 +35,15 @@ def start(
 
     Args:
         settings: as `settings_check.check` returned them.
-        run_dir, dataset, devices: what `run_dir.create`, `data.open_dataset` and `devices.open_devices` gave.
-        command: the command line, for the record.
-        source: snapshot to take networks, kimg and schedule from; optimizers start fresh.
+        run_dir, dataset, devices: results of `run_dir.create`, `data.open_dataset` and `devices.open_devices`.
+        command: the command line, for config.json.
+        source: snapshot from which networks, kimg and schedule are taken; optimizers are initialised.
         on_snapshot: see `Outputs`.
 
     Returns:
         Exit code.
     """
-    write_config(settings, run_dir, dataset, devices, command)
+    write_config(run_dir, settings, dataset, devices, command)
     run_dir.log(f"{shlex.join(command)}\n{describe(settings, dataset, devices)}")
     try:
         run = Run(settings, dataset, devices)
@@ -62,29 +60,35 @@ def resume(
     dataset: Dataset,
     devices: Devices,
     *,
-    state: dict[str, Any],
+    state: State,
     report: Sequence[str],
     on_snapshot: SnapshotScores | None = None,
 ) -> int:
-    """Resumes a run where `state` was taken; `report` says what is different in its configuration."""
-    resuming.check_dataset(state, identity_of(dataset, settings), run_dir.path)  # before anything is dropped or rewritten
+    """Resumes a run from `state`; `report` lists the differences of its configuration, for the log."""
+    # Before any file is changed:
+    resuming.check_dataset(state, identity_of(dataset, settings), run_dir.path)
+    run_dir.check_files()
+    command = config_file.read(run_dir.path).command if (run_dir / CONFIG_NAME).exists() else ()
+    run = Run(settings, dataset, devices)
+    resuming.restore(run, state, run_dir)
+
     dropped = resuming.drop_newer(run_dir, state)
     if state["position"]["nimg"] < settings.schedule.total_kimg * 1000:
         resuming.number_final(run_dir, state["position"]["nimg"])
-    (run_dir / ABORT_NAME).unlink(missing_ok=True)  # it ended the run once
-    write_config(settings, run_dir, dataset, devices, _first_command(run_dir))
+    (run_dir / ABORT_NAME).unlink(missing_ok=True)  # it stopped the run before
+    write_config(run_dir, settings, dataset, devices, command)
+    records.read(run_dir, report=run_dir.log)
     position = state["position"]["nimg"] / 1000
     run_dir.log(f"Resuming at kimg {position:.1f} in {run_dir.path} ({time.strftime('%Y-%m-%d %H:%M:%S')})", is_kept=False)
     if dropped:
         run_dir.log(f"Dropped what was newer than the training state: {', '.join(dropped)}", is_kept=False)
     for line in report:
         run_dir.log(line)
-    run = Run(settings, dataset, devices)
-    return finish(run_dir, loop.train(run, run_dir, Outputs(run, run_dir, on_snapshot), state))
+    return finish(run_dir, loop.train(run, run_dir, Outputs(run, run_dir, on_snapshot), is_resumed=True))
 
 
 def set_first_weights(run: Run, run_dir: RunDir, source: Path | None) -> None:
-    """What a new run begins with: a snapshot and its place in the schedule, other networks' weights, or fresh ones."""
+    """Sets the weights of a new run: those of a snapshot and its place in the schedule, of other networks, or fresh ones."""
     transfer_settings = run.settings.transfer
     if source is not None:
         continue_snapshot(run, run_dir, source)
@@ -102,15 +106,15 @@ def continue_snapshot(run: Run, run_dir: RunDir, source: Path) -> None:
         for name, network in run.networks.by_name().items():
             assign_weights(network, getattr(contents, name).weights)
     except (ValueError, AttributeError) as error:
-        raise UserError(f"{source} holds other networks than this configuration. Try --init-from {source}. ({error})") from error
+        raise UserError(f"The networks in {source} differ from this configuration. Try --init-from {source}. ({error})") from error
     run.start_at(contents.nimg)
     if run.is_done:
-        raise UserError(f"{source} is at kimg {contents.nimg / 1000:g} already. Ask for more with --total-kimg.")
-    run_dir.log(f"Weights, averages, kimg ({contents.nimg / 1000:.1f}) and schedule from {source}; both optimizers start fresh.")
+        raise UserError(f"{source} was trained for {contents.nimg / 1000:g} kimg, the whole length of this run. Try a larger --total-kimg.")
+    run_dir.log(f"Weights, averages, kimg ({contents.nimg / 1000:.1f}) and schedule are from {source}; both optimizers are initialised.")
 
 
 def transfer_weights(run: Run, run_dir: RunDir, source: str) -> None:
-    """Copies what fits of the weights of other networks, and logs the table."""
+    """Copies the weights of other networks as far as they fit, and logs a table of them."""
     loaded = loading.load(source)
     model = models.find(run.settings.model)
     rows = transfer.transfer(model, loaded, run.networks.by_name(), min_share=run.settings.transfer.min_share)
@@ -118,7 +122,7 @@ def transfer_weights(run: Run, run_dir: RunDir, source: str) -> None:
 
 
 def finish(run_dir: RunDir, stopped_by: str | None) -> int:
-    """Logs where the results are; returns the exit code."""
+    """Logs where the results are. Returns the exit code."""
     if stopped_by is None:
         path = run_dir.path
         run_dir.log(f"Done. Pictures: {newest_picture(path)}. Curves and verdict: {path / 'report.html'}")
@@ -132,33 +136,18 @@ def newest_picture(folder: Path) -> Path:
     return max(folder.glob("fakes*.png"), key=lambda picture: picture.stat().st_mtime, default=folder)
 
 
-def write_config(settings: TrainingSettings, run_dir: RunDir, dataset: Dataset, devices: Devices, command: Sequence[str]) -> None:
-    """Writes config.json: settings, dataset, devices, library version."""
-    run_dir.write_json(
-        CONFIG_NAME,
-        {
-            "settings": settings_text.to_plain(settings),
-            "dataset": identity_of(dataset, settings),
-            "devices": devices.description,
-            "library_version": stylegan_tf.__version__,
-            "command": list(command),
-        },
-    )
-
-
-def _first_command(run_dir: RunDir) -> list[str]:
-    """The command line that a run was started with."""
-    path = run_dir / CONFIG_NAME
-    return json.loads(path.read_text(encoding="utf-8")).get("command", []) if path.exists() else []
+def write_config(run_dir: RunDir, settings: TrainingSettings, dataset: Dataset, devices: Devices, command: Sequence[str]) -> None:
+    """Writes config.json of a run that is started or resumed."""
+    config_file.write(run_dir, settings, dataset=identity_of(dataset, settings), devices=devices.description, command=command)
 
 
 def describe(settings: TrainingSettings, dataset: Dataset, devices: Devices) -> str:
-    """What is trained, on what, and how long, in three lines."""
+    """Networks, data and devices of a run, in three lines."""
     schedule = settings.schedule
     resolution = settings.data.resolution
     labels = f", {dataset.label_size} classes" if settings.data.conditional else ""
     growth = f"growing from {schedule.start_resolution}x{schedule.start_resolution}"
-    growth = "no growing" if schedule.start_resolution == resolution else growth
+    growth = "no growth" if schedule.start_resolution == resolution else growth
     return (
         f"Preset {settings.name}: {resolution}x{resolution}x{dataset.channels}, {growth}, {schedule.total_kimg:g} kimg\n"
         f"Data {dataset.path}: {dataset.num_images} images{labels}{', mirrored' if settings.data.mirror else ''}\n"

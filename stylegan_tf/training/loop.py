@@ -1,13 +1,12 @@
-"""The training loop: starts or resumes, runs iteration after iteration, and ends with everything saved whatever happens."""
+"""The training loop: runs iterations until the run is complete, stopped or faulty, and what is due between them."""
 
 import contextlib
 from contextlib import AbstractContextManager
-from typing import Any
 
 from stylegan_tf.errors import UserError
-from stylegan_tf.training import faults, resume
-from stylegan_tf.training.agreement import Agreement
-from stylegan_tf.training.notices import Notices
+from stylegan_tf.training import faults
+from stylegan_tf.training.cluster import Messages
+from stylegan_tf.training.devices import Workers
 from stylegan_tf.training.outputs import Outputs
 from stylegan_tf.training.progress import LiveLine
 from stylegan_tf.training.run import Run
@@ -16,36 +15,35 @@ from stylegan_tf.training.states import States
 from stylegan_tf.training.stopping import StopRequest
 
 
-def train(run: Run, run_dir: RunDir, outputs: Outputs, state: dict[str, Any] | None = None) -> str | None:
-    """Trains to the end, or to a signal, a file named abort.txt or an order to stop.
+def train(run: Run, run_dir: RunDir, outputs: Outputs, is_resumed: bool = False) -> str | None:
+    """Trains until the run is complete, or until a signal, abort.txt or control.json stops it.
 
     Args:
         run: what is trained.
         run_dir: its folder.
-        outputs: what is written there at the end of a tick; closed at the end.
-        state: a training state to resume from, None for a fresh start.
+        outputs: writes its files at the end of a tick; closed at the end.
+        is_resumed: whether the run has a training state already.
 
     Returns:
-        Who ended the run early, None where it is complete.
+        What stopped the run early, None if it is complete.
 
     Raises:
-        UserError: divergence, memory, disk or data: says what to do. The last training state is good.
+        UserError: divergence, or a fault of memory, disk or data; says what to do. The last training state is valid.
     """
-    agreement = Agreement(run.devices)
-    states = States(run, run_dir, agreement)
-    notices = Notices(run.devices) if run.devices.num_workers > 1 else None
-    stop = StopRequest(run_dir.log, run_dir.asked_to_stop, how_to_resume=run_dir.how_to_resume, notices=notices, leave=run_dir.close)
+    workers = Workers(run.devices)
+    states = States(run, run_dir, workers)
+    messages = None if workers.is_single else Messages(workers.is_chief)
+    how_to_resume = run_dir.how_to_resume
+    stop = StopRequest(run_dir.log, run_dir.abort_requested, how_to_resume=how_to_resume, messages=messages, on_exit=run_dir.close)
     with stop, contextlib.closing(outputs):
         try:
-            if state is not None:
-                resume.restore(run, state, run_dir)
-            if state is None or not run.devices.is_chief:
-                states.write()  # a run that is ended in its first minutes can be resumed too, and a worker has a state of its own
-            return _Loop(run, run_dir, outputs, states, agreement, stop).run_to_end()
+            if not is_resumed or not run.devices.is_chief:
+                states.write()  # so that a run that is killed in its first minutes can be resumed, and every worker has a state
+            return _Loop(run, run_dir, outputs, states, workers, stop).run_to_end()
         except faults.DivergedError as error:
             raise UserError(faults.diverged_message(error, run.nimg, run.settings.run.on_nan)) from error
         except Exception as error:
-            stop.await_end(error)
+            stop.wait_for_end(error)
             data_path = run.networks.dataset["path"]
             explained = faults.explained(error, run.stage, num_devices=run.devices.num_devices, run_dir=run_dir, data_path=data_path)
             if explained is error:
@@ -56,9 +54,9 @@ def train(run: Run, run_dir: RunDir, outputs: Outputs, state: dict[str, Any] | N
 class _Loop:
     """The loop of one process; see `train`."""
 
-    def __init__(self, run: Run, run_dir: RunDir, outputs: Outputs, states: States, agreement: Agreement, stop: StopRequest):
+    def __init__(self, run: Run, run_dir: RunDir, outputs: Outputs, states: States, workers: Workers, stop: StopRequest):
         self.run, self.run_dir, self.outputs = run, run_dir, outputs
-        self.states, self.agreement, self.stop = states, agreement, stop
+        self.states, self.workers, self.stop = states, workers, stop
         self.live = LiveLine()
 
     def run_to_end(self) -> str | None:
@@ -79,46 +77,47 @@ class _Loop:
         return None
 
     def _begin(self) -> None:
-        """What is written before the first iteration."""
+        """Writes the picture grids before the first iteration."""
         if self.run.devices.is_chief:
-            with self.stop.resting(self.states.writer()):
+            with self.stop.idle(self.states.writer()):
                 self.outputs.write_first(self.run.snapshot())
         self.run.meter.finish_maintenance()
 
     def _advance(self) -> None:
-        """The iterations of one call, and what is due after them."""
+        """Runs the iterations of one call of TensorFlow, and what is due after them."""
         run = self.run
-        if not run.is_tick_over:  # or the run was ended there
+        if not run.is_tick_over:  # a resumed run may begin at the end of a tick
             on_trace = self.outputs.events.graph if run.settings.run.profile_graph else None
             run.advance(self._while_tracing, on_trace)
             if run.is_at_update:
                 self.live.show(run.nimg, run.settings.schedule.total_kimg, run.stage)
         if run.is_tick_over:
-            with self.stop.resting(self.states.writer()):
+            with self.stop.idle(self.states.writer()):
                 self._finish_tick()
         if self.states.is_due:
             with self.stop.saving():
                 self.states.write()
 
     def _while_tracing(self) -> AbstractContextManager:
-        """While iterations are traced, the state before them can be saved from another thread."""
-        return self.stop.resting(self.states.writer(is_copied=True))
+        """A context for tracing, in which another thread may write the state before the traced iterations."""
+        return self.stop.idle(self.states.writer(is_copied=True))
 
     def _finish_tick(self) -> None:
         run = self.run
         self.live.clear()
-        stage_of_tick = run.stage  # control.json changes the rates of the next one
-        self.agreement.read_control(run.control, self.run_dir)
-        self.outputs.finish_tick(run, stage_of_tick)
+        stage = run.stage  # before control.json changes the learning rates of the next tick
+        run.control.read_on_all(self.run_dir, self.workers)
+        self.outputs.finish_tick(run, stage)
         if run.devices.is_chief:
-            run.control.settle(self.run_dir)
+            run.control.remove_commands(self.run_dir)
         run.meter.finish_maintenance()
 
     def _stop_reason(self) -> str | None:
-        """Who wants the run to end now, None where nobody does."""
-        if "stop" in self.run.control.orders:
+        """What stops the run now, None if nothing does; the same decision on all workers."""
+        if "stop" in self.run.control.commands:
             return "control.json"  # all workers have read it
-        return self.agreement.stop_reason(self.stop.reason or self.run_dir.asked_to_stop(), self.run.is_at_update)
+        reason = self.stop.reason or self.run_dir.abort_requested()
+        return (reason or "another worker") if self.workers.any(reason is not None, self.run.is_at_update) else None
 
     def _end_early(self, reason: str) -> None:
         self.live.clear()

@@ -1,37 +1,39 @@
-"""Optimizers: Adam of TensorFlow 1 and RMSProp of either framework. A step with any gradient that is not finite changes nothing."""
+"""Optimizers: TensorFlow 1's Adam and both kinds of RMSProp. A step with a gradient that is not finite changes no weight."""
+
+from collections.abc import Sequence
+from fractions import Fraction
 
 import numpy as np
 import tensorflow as tf
 
+from stylegan_tf.models.base import Phase
 from stylegan_tf.settings import NetworkOptimizerSettings
 
-# Dynamic loss scale for float16: log2 at the start, and what a good and an overflowing step add (original release).
+# Dynamic loss scale for float16: log2 at the start, added to it by a finite step, subtracted by an overflow (original release).
 LOG2_SCALE_INITIAL, LOG2_SCALE_UP, LOG2_SCALE_DOWN = 64.0, 0.0005, 1.0
 
 
 class Optimizer:
-    """Updates variables in place, on every replica alike, from gradients that are already summed over the replicas.
+    """Updates variables in place, equally on every replica, from gradients that are already summed over the replicas.
 
     Args:
         variables: dict of name to tf.Variable, created in the current strategy's scope, as the moments will be.
         beta1, beta2, epsilon: see the subclasses.
-        laziness: n where one of n + 1 steps of the network is a regulariser's own: the rate is multiplied by c = n / (n + 1) and
-            the betas are raised to the power c (Karras et al. 2020, appendix B); 1 for no such steps.
-        use_loss_scaling: keep a dynamic loss scale (needed in float16 alone).
+        correction: factor c on the learning rate, and exponent of both betas, for lazy steps of regularisers (`lazy_correction`).
+        use_loss_scaling: use a dynamic loss scale (needed in float16 only).
     """
 
     moments: tuple[str, ...]  # names of the attributes that hold a variable for each weight
     initial: float = 0.0  # first value of the moments
 
-    def __init__(self, variables, *, beta1=0.0, beta2=0.99, epsilon=1e-8, laziness=1, use_loss_scaling=False):
-        correction = laziness / (laziness + 1) if laziness > 1 else 1.0
+    def __init__(self, variables, *, beta1=0.0, beta2=0.99, epsilon=1e-8, correction=1.0, use_loss_scaling=False):
         self.variables = variables
         self.rate_factor = correction
         self.beta1, self.beta2, self.epsilon = beta1**correction, beta2**correction, epsilon
         self.use_loss_scaling = use_loss_scaling
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
         self.log2_scale = tf.Variable(LOG2_SCALE_INITIAL, trainable=False, name="log2_scale")
-        for kind in self.moments:  # moments of one kind lie together in memory
+        for kind in self.moments:  # one kind after the other: they are adjacent in memory
             setattr(self, kind, {name: tf.Variable(tf.fill(v.shape, self.initial), trainable=False) for name, v in variables.items()})
 
     @property
@@ -43,7 +45,7 @@ class Optimizer:
         """One step. Call in replica context with gradients that are equal on all replicas.
 
         Args:
-            gradients: name to gradient, or None for a variable that took no part: its moments are not changed.
+            gradients: name to gradient, or None for a variable that the loss does not depend on: its moments are not changed.
             lrate: learning rate.
 
         Returns:
@@ -86,10 +88,19 @@ class Optimizer:
         Raises:
             ValueError: another kind of optimizer, other variables, or other shapes.
         """
+        numbers = [state.get(name) for name in ("step", "log2_scale")]
+        if type(numbers[0]) is not int or not 0 <= numbers[0] < 2**62 or not isinstance(numbers[1], float) or not abs(numbers[1]) < 1e6:
+            raise ValueError(f"The step and log2_scale of a saved optimizer must be numbers. Received: {str(numbers)[:80]}")
         for kind in self.moments:
-            saved, moments = state.get(kind, {}), getattr(self, kind)
-            if {name: np.shape(array) for name, array in saved.items()} != {name: tuple(v.shape) for name, v in moments.items()}:
+            saved, moments = state.get(kind), getattr(self, kind)
+            shapes = {name: getattr(array, "shape", None) for name, array in saved.items()} if isinstance(saved, dict) else {}
+            if shapes != {name: tuple(v.shape) for name, v in moments.items()}:
                 raise ValueError("The saved optimizer is of another kind or belongs to a network with other weights.")
+            for name, array in saved.items():
+                if array.dtype.kind != "f" or not np.isfinite(array).all():
+                    raise ValueError(f"{kind} of {name} in a saved optimizer must be finite numbers.")
+        for kind in self.moments:
+            saved, moments = state[kind], getattr(self, kind)
             for name, array in saved.items():
                 moments[name].assign(array)
         self.step.assign(state["step"])
@@ -109,7 +120,7 @@ class Adam(Optimizer):
     def update(self, gradients, lrate):
         step = tf.cast(tf.convert_to_tensor(self.step) + 1, tf.float32)
         powers = {"beta1_power": tf.pow(self.beta1, step), "beta2_power": tf.pow(self.beta2, step)}
-        # As tensors: of Python numbers each use would be a constant of its own.
+        # As tensors: each use of a Python number would add a constant to the graph.
         constants = {name: tf.constant(getattr(self, name), tf.float32) for name in ("beta1", "beta2", "epsilon")}
         for name, gradient in gradients.items():
             slots = (self.variables[name], self.first_moments[name], self.second_moments[name])
@@ -120,7 +131,7 @@ class Adam(Optimizer):
 class RMSProp(Optimizer):
     """PyTorch's RMSProp: rate * gradient / (sqrt(mean square) + epsilon); mean squares decay by beta2 and start at 0.
 
-    Source: Tieleman and Hinton 2012.
+    Source: Tieleman and Hinton 2012; `torch.optim.RMSprop`.
     """
 
     moments = ("mean_squares",)
@@ -149,7 +160,20 @@ class RMSPropTF(RMSProp):
 KINDS: dict[str, type[Optimizer]] = {"adam": Adam, "rmsprop_tf": RMSPropTF, "rmsprop_torch": RMSProp}
 
 
-def make(settings: NetworkOptimizerSettings, variables: dict[str, tf.Variable], *, laziness: int, use_loss_scaling: bool) -> Optimizer:
-    """The optimizer that the settings name; `variables`, `laziness` and `use_loss_scaling` as in `Optimizer`."""
+def make(settings: NetworkOptimizerSettings, variables: dict[str, tf.Variable], *, correction: float, use_loss_scaling: bool) -> Optimizer:
+    """Creates the optimizer of `settings.kind`; `variables`, `correction` and `use_loss_scaling` as in `Optimizer`."""
     betas = {"beta1": settings.beta1, "beta2": settings.beta2, "epsilon": settings.epsilon}
-    return KINDS[settings.kind](variables, **betas, laziness=laziness, use_loss_scaling=use_loss_scaling)
+    return KINDS[settings.kind](variables, **betas, correction=correction, use_loss_scaling=use_loss_scaling)
+
+
+def lazy_correction(phases: Sequence[Phase], network: str) -> float:
+    """Factor c on the learning rate, and exponent of the betas, of a network whose regularisers have lazy steps of their own.
+
+    c is the share of the network's steps that its most frequent phases take: n / (n + 1) where a regulariser has a step after every
+    n steps of the loss, 1 without such steps.
+
+    Source: Karras et al. 2020, appendix B.
+    """
+    steps = [(phase.every, Fraction(phase.times, phase.every)) for phase in phases if phase.network == network]
+    most_frequent = min(every for every, _ in steps)
+    return float(sum(share for every, share in steps if every == most_frequent) / sum(share for _, share in steps))

@@ -1,34 +1,36 @@
-"""Everything a run writes at the end of a tick: statistics, picture grids, network snapshots and their scores."""
+"""What a run writes at the end of a tick: statistics, picture grids, network snapshots and their scores."""
 
+import functools
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from stylegan_tf import data, snapshot
+from stylegan_tf.augmentation import in_training
 from stylegan_tf.images import save_png
 from stylegan_tf.models.weights import weight_arrays
 from stylegan_tf.progress_bar import format_sec
-from stylegan_tf.training import progress, report, snapshots
+from stylegan_tf.training import progress, records, report
 from stylegan_tf.training.best import BestSnapshot, SnapshotScores
 from stylegan_tf.training.devices import peak_gpu_memory_gb
 from stylegan_tf.training.pictures import PictureGrids
+from stylegan_tf.training.records import Record
 from stylegan_tf.training.run import Run
-from stylegan_tf.training.run_dir import RunDir, numbered
+from stylegan_tf.training.run_dir import RunDir, numbered, remove_old_snapshots, snapshot_name
 from stylegan_tf.training.schedule import Stage
 from stylegan_tf.training.tensorboard import EventWriter
 
-INTERVAL = ("/low", "/high")  # ends of a score's interval: points of TensorBoard, no scores of their own in statistics and report
+INTERVAL = ("/low", "/high")  # ends of a score's interval: shown in TensorBoard and log.txt, not in stats.jsonl and the report
 
 
 class Outputs:
-    """Writes into one run folder.
+    """Writes the files of a run.
 
     Args:
-        run: what is written about.
-        run_dir: the folder.
-        on_snapshot: computes the scores of each network snapshot, None for none.
+        run: the run.
+        run_dir: its folder.
+        on_snapshot: computes the scores of each network snapshot, None for no scores.
     """
 
     def __init__(self, run: Run, run_dir: RunDir, on_snapshot: SnapshotScores | None = None):
@@ -48,11 +50,11 @@ class Outputs:
         )
 
     def close(self) -> None:
-        """Ends the event file."""
+        """Closes the event file."""
         self.events.close()
 
     def reopen(self) -> None:
-        """Starts a new event file, after the old ones were cut."""
+        """Opens a new event file, after the old ones were cut."""
         self.events = EventWriter(self.run_dir.path)
         self.best = self._best_snapshot()
 
@@ -62,25 +64,25 @@ class Outputs:
         return BestSnapshot(self.run_dir, self.on_snapshot.best_value(name) if name and self.on_snapshot else None)
 
     def write_report(self) -> None:
-        """Writes report.html; a report that fails is logged, and training goes on."""
+        """Writes report.html. A failure is logged and does not end training."""
         try:
             report.write(self.run_dir, self.settings, self.on_snapshot.best_value if self.on_snapshot else None)
         except Exception as error:
-            self.run_dir.log(f"report.html failed: {type(error).__name__}: {error}. Training goes on.")
+            self.run_dir.log(f"report.html could not be written ({type(error).__name__}: {error}). Training continues.")
 
     def finish_tick(self, run: Run, stage: Stage) -> None:
-        """Ends a tick: its line and its numbers, pictures and a snapshot where they are due. The chief writes for all workers.
+        """Writes the lines and numbers of a tick, and pictures and a snapshot if they are due. Only the chief writes.
 
         Args:
             run: the run.
-            stage: with the rates of this tick.
+            stage: of the schedule, with the learning rates of this tick.
         """
         is_due = self._is_snapshot_due(run)
         if run.devices.is_chief:
             self._write_tick(run, stage, is_due)
         else:
             run.meter.finish_tick(run.nimg, stage, {})
-            if is_due:  # what makes the chief go back to the last state makes all go back
+            if is_due:  # if weights are not finite, all workers return to the last state, as the chief does
                 run.check_weights()
 
     def _write_tick(self, run: Run, stage: Stage, is_due: bool) -> None:
@@ -96,34 +98,41 @@ class Outputs:
         self.write_report()
 
     def _is_snapshot_due(self, run: Run) -> bool:
-        tick = run.meter.tick + 1  # the one that ends here
-        return tick == 1 or tick % self.settings.run.network_snapshot_ticks == 0 or run.is_done or "snapshot" in run.control.orders
+        tick = run.meter.tick + 1  # the one that ends now
+        return tick == 1 or tick % self.settings.run.network_snapshot_ticks == 0 or run.is_done or "snapshot" in run.control.commands
 
-    def write_tick(self, record: dict[str, Any]) -> None:
-        """Prints the tick's lines and writes its numbers."""
+    def write_tick(self, record: Record) -> None:
+        """Logs the two lines of a tick and writes its numbers."""
         self.run_dir.log(f"{progress.tick_line(record)}\n{progress.detail_line(record)}")
-        self._append(record)
+        records.append(self.run_dir, record)
         self.events.scalars(progress.tags(record), record["nimg"])
 
     @property
     def has_begun(self) -> bool:
-        """True where everything is written that comes before the first step."""
+        """Whether everything is written that precedes the first iteration."""
         return (self.run_dir / "reals.png").exists()
 
     def write_first(self, networks: snapshot.Networks) -> None:
-        """Writes the grids of fakes and of reals before training; the reals come last."""
+        """Writes the grids of fakes, of reals as D sees them where they are augmented, and then of reals, before training."""
         self.write_fakes(networks)
-        save_png(self.run_dir / "reals.png", self.pictures.reals(lambda indices: self._read(indices, self.settings.data.resolution)))
+
+        def read(indices):
+            return self._read(indices, self.settings.data.resolution)
+
+        if augmentation := in_training.make(self.settings):
+            examples = functools.partial(augmentation.examples, seed=self.settings.run.seed)
+            save_png(self.run_dir / "augmented.png", self.pictures.augmented(read, examples))
+        save_png(self.run_dir / "reals.png", self.pictures.reals(read))
 
     def write_fakes(self, networks: snapshot.Networks, is_short: bool = False) -> dict[str, float]:
-        """Writes the grid of fakes; returns how varied they are."""
+        """Writes the grid of fakes. Returns their diversity."""
         pictures = self.pictures.draw(networks.G_ema, networks.lod)
         save_png(self.run_dir / numbered("fakes", networks.nimg, ".png", is_short), self.pictures.fakes(pictures))
         return {"Pictures/diversity": self.pictures.diversity(pictures, self._read)}
 
     def write_snapshot(self, networks: snapshot.Networks, is_short: bool, is_last: bool) -> None:
-        """Writes the networks and measures them; a metric that fails is logged, and training goes on."""
-        path = self.run_dir / snapshots.snapshot_name(networks.nimg, is_short, is_last)
+        """Writes a network snapshot and computes its scores. A failure of a metric is logged and does not end training."""
+        path = self.run_dir / snapshot_name(networks.nimg, is_short, is_last)
         start = time.perf_counter()
         snapshot.save_networks(path, networks)
         self.run_dir.log(f"{path.name}: {path.stat().st_size / 1e6:.1f} MB in {time.perf_counter() - start:.1f} s")
@@ -131,36 +140,32 @@ class Outputs:
             self.events.histograms(_histograms(networks), networks.nimg)
         if self.on_snapshot is not None:
             networks.source = str(path)
-            self._measure(path, networks)
-        gone = snapshots.prune(self.run_dir, self.settings.run.keep_snapshots, self.best.name)
-        if gone:
-            self.run_dir.log(f"removed {', '.join(gone)}")
+            self._compute_scores(path, networks)
+        removed = remove_old_snapshots(self.run_dir, self.settings.run.keep_snapshots, self.best.name)
+        if removed:
+            self.run_dir.log(f"removed {', '.join(removed)}")
 
     def _read(self, indices: np.ndarray, resolution: int) -> np.ndarray:
         return data.read_images(self.dataset, indices, resolution)
 
-    def _measure(self, path: Path, networks: snapshot.Networks) -> None:
+    def _compute_scores(self, path: Path, networks: snapshot.Networks) -> None:
         start = time.perf_counter()
         try:
             values = self.on_snapshot(path, networks, networks.nimg) or {}
         except Exception as error:
-            self.run_dir.log(f"metrics failed on {path.name}: {type(error).__name__}: {error}. Training goes on.")
+            self.run_dir.log(f"The scores of {path.name} failed ({type(error).__name__}: {error}). Training continues.")
             return
         record = {f"Metrics/{name}": value for name, value in values.items()}
         if record:
             self.events.scalars(record, networks.nimg)
             scores = {name: value for name, value in record.items() if not name.endswith(INTERVAL)}
-            self.run_dir.log(f"{path.name}: {_shown(values)}; measured in {format_sec(time.perf_counter() - start)}")
-            self._append({"nimg": networks.nimg, "snapshot": path.name, **scores})
+            self.run_dir.log(f"{path.name}: {_shown(values)}; computed in {format_sec(time.perf_counter() - start)}")
+            records.append(self.run_dir, {"nimg": networks.nimg, "snapshot": path.name, **scores})
             self.best.compare(path.name, values)
-
-    def _append(self, record: dict[str, Any]) -> None:
-        with open(self.run_dir / "stats.jsonl", "a", encoding="utf-8") as file:
-            file.write(progress.json_line(record) + "\n")
 
 
 def _shown(values: dict[str, float]) -> str:
-    """Scores as text, each with its interval where it has one."""
+    """Scores as text, with their intervals."""
     texts = []
     for name, value in values.items():
         if not name.endswith(INTERVAL):
@@ -169,5 +174,5 @@ def _shown(values: dict[str, float]) -> str:
     return ", ".join(texts)
 
 
-def _histograms(networks: snapshot.Networks) -> dict[str, Any]:
+def _histograms(networks: snapshot.Networks) -> dict[str, np.ndarray]:
     return {f"{which}/{name}": array for which, network in networks.by_name().items() for name, array in weight_arrays(network).items()}

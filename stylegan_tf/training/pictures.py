@@ -1,4 +1,4 @@
-"""The picture grids of a run: the reals once, the fakes of fixed latents again and again."""
+"""The picture grids of a run: reals before training, fakes of fixed latents at every tick."""
 
 from collections.abc import Callable
 
@@ -14,13 +14,13 @@ BATCH_SIZE = 24  # images generated at once
 
 
 class PictureGrids:
-    """Grids of latents that are the same for the whole run: a function of the seed.
+    """Grids of latents that depend on the seed alone, and so are the same for the whole run.
 
     Args:
         settings: grid size and seed.
-        resolution: full resolution; grids have it at every level of detail.
+        resolution: full resolution, that of the grids at every level of detail.
         z_dim: width of a latent.
-        labels: float32 [num_images, label_size] of the dataset, or None: one class a row where there are labels.
+        labels: float32 [num_images, label_size] of the dataset, or None. With labels, each row shows one class.
         num_images: of the dataset.
     """
 
@@ -39,21 +39,31 @@ class PictureGrids:
             self.labels = labels[self.indices]
         self.z = random.randn(len(self.indices), z_dim).astype(np.float32)
         self._real_spread: dict[int, float] = {}
-        self._draw: dict[tuple[int, bool], Callable] = {}  # the function of one (floor of lod, fading or not)
+        self._draw: dict[tuple[int, bool], Callable] = {}  # by (floor of lod, whether a level fades in)
 
     def reals(self, read_images: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        """Grid of reals, uint8 [H, W, C]. `read_images(indices)` gives uint8 [n, R, R, C] at full resolution."""
+        """Grid of reals, uint8 [H, W, C]. `read_images(indices)` returns uint8 [n, R, R, C] at full resolution."""
         return images.make_grid(read_images(np.sort(self.indices) if self.labels is None else self.indices), self.columns)
 
+    def augmented(self, read_images: Callable[[np.ndarray], np.ndarray], augment: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """Grid of reals as D sees them, uint8 [H, W, C]: a row of images for each strength of the augmentation.
+
+        Args:
+            read_images: as in `reals`.
+            augment: float32 [n, R, R, C] in [-1, 1] to [rows * n, R, R, C].
+        """
+        reals = read_images(np.sort(self.indices[: self.columns]))
+        return images.make_grid(images.to_uint8(augment(images.to_float(reals))), len(reals))
+
     def fakes(self, pictures: np.ndarray) -> np.ndarray:
-        """Grid of what `draw` gave, at full size, uint8 [H, W, C]."""
+        """Grid of the pictures that `draw` returned, at full resolution, uint8 [H, W, C]."""
         return images.make_grid(images.upscale(pictures, self.resolution // pictures.shape[1]), self.columns)
 
     def diversity(self, pictures: np.ndarray, read_images: Callable[[np.ndarray, int], np.ndarray]) -> float:
-        """How varied fakes are: the mean deviation of their pixels, divided by that of as many reals at the same resolution.
+        """Diversity of fakes: the mean standard deviation of their pixels, divided by that of as many reals at the same resolution.
 
         Args:
-            pictures: what `draw` gave.
+            pictures: returned by `draw`.
             read_images: (indices, resolution) to uint8 [n, R, R, C].
         """
         size = pictures.shape[1]
@@ -62,31 +72,35 @@ class PictureGrids:
         return _spread(pictures) / max(self._real_spread[size], 1e-9)
 
     def draw(self, G_ema: Generator, lod: float) -> np.ndarray:
-        """The fakes one by one, without truncation and with fixed noise.
+        """Generates the fakes, without truncation and with fixed noise.
 
         Returns:
             uint8 [N, R, R, C] at the resolution of the level of detail.
         """
         floor, fade = split_lod(lod)
         if (floor, fade is None) not in self._draw:
-            # One at a time: a level that is over does not come back, and its trace would stay in memory.
-            self._draw = {(floor, fade is None): tf.function(lambda z, labels, fade: G_ema.preview(z, labels, lod=Lod(floor, fade)))}
+
+            def draw(z: tf.Tensor, labels: tf.Tensor | None, fade: tf.Tensor | None) -> tf.Tensor:
+                return G_ema.preview(z, labels, lod=Lod(floor, fade))
+
+            # Only the last one: earlier levels do not occur again, and their traces would occupy memory.
+            self._draw = {(floor, fade is None): tf.function(draw, autograph=False)}
         fade = None if fade is None else tf.constant(fade, tf.float32)
         drawn = []
         for start in range(0, len(self.z), BATCH_SIZE):
-            chosen = np.arange(start, start + BATCH_SIZE) % len(self.z)  # the last batch is filled up: one shape, one trace
+            chosen = np.arange(start, start + BATCH_SIZE) % len(self.z)  # the last batch is padded: one shape, one trace
             labels = None if self.labels is None else tf.constant(self.labels[chosen])
             drawn.append(images.to_uint8(self._draw[floor, fade is None](tf.constant(self.z[chosen]), labels, fade).numpy()))
         return np.concatenate(drawn)[: len(self.z)]
 
 
 def _spread(pictures: np.ndarray) -> float:
-    """Mean over the pixels of their standard deviation over the pictures."""
+    """Standard deviation over the pictures, averaged over the pixels."""
     return float(pictures.astype(np.float32).std(axis=0).mean())
 
 
 def _one_class_a_row(labels: np.ndarray, columns: int, rows: int, random: np.random.RandomState) -> np.ndarray:
-    """Indices of images, row after row of one class each; classes beyond the rows are left out, rows beyond them too."""
+    """Indices of images, one row after the other, each of one class; as many rows as there are classes, at most `rows`."""
     classes = labels.argmax(axis=1)
     chosen = []
     for kind in np.unique(classes)[:rows]:

@@ -1,7 +1,5 @@
-"""What a tick says: two lines of text, one line of JSON, and the same numbers for TensorBoard."""
+"""Progress of a run: sums between two ticks, the lines of a tick as text and for TensorBoard, and the line inside a tick."""
 
-import json
-import math
 import os
 import sys
 import time
@@ -10,7 +8,7 @@ from typing import Any
 from stylegan_tf.progress_bar import format_sec
 from stylegan_tf.training.schedule import Stage
 
-# TensorBoard tags: the original's where it has one.
+# TensorBoard tags, those of the original release if it has one.
 TAGS = {
     "tick": "Progress/tick",
     "kimg": "Progress/kimg",
@@ -34,18 +32,18 @@ TAGS = {
 }
 
 
-# Seconds of a tick, measured inside the steps (timing.py): waiting for data, D's steps, G's steps.
+# Seconds of a tick, measured inside the steps (timing.py): waiting for data, steps of D, steps of G.
 PARTS = ("data_sec", "D_sec", "G_sec")
 
 
 class TickMeter:
-    """Adds up what happens between two tick lines.
+    """Sums of statistics and times since the last tick.
 
-    Everything it holds can be saved in the middle of a tick (`state`, `load_state`), so that a run that was cut off
-    prints the same losses as one that was not.
+    They can be saved in the middle of a tick (`state`, `load_state`): a run that was interrupted prints the same losses as one
+    that was not.
 
     Args:
-        total_kimg: length of the run, for the time that is left.
+        total_kimg: length of the run, for the remaining time.
     """
 
     def __init__(self, total_kimg: float):
@@ -61,21 +59,23 @@ class TickMeter:
         self._clock = time.perf_counter()
 
     def add(self, values: dict[str, float]) -> None:
-        """Adds the statistics of one pair of steps; `Timing/...` are seconds, everything else is averaged."""
+        """Adds the statistics of one iteration. `Timing/...` are summed, of `Running/...` the last one counts, all others are averaged."""
         for name, value in values.items():
             if name.startswith("Timing/"):
                 self._part_sec[name.removeprefix("Timing/")] += value
+            elif name.startswith("Running/"):
+                self._sums[name], self._counts[name] = value, 1
             else:
                 self._sums[name] = self._sums.get(name, 0.0) + value
                 self._counts[name] = self._counts.get(name, 0) + 1
         self._tick_sec += self._elapsed()
 
     def finish_tick(self, nimg: int, stage: Stage, memory: dict[str, float]) -> dict[str, Any]:
-        """Ends a tick: returns its record and starts the next one.
+        """Ends a tick, returns its record and starts the next tick.
 
         Args:
             nimg: real images shown so far.
-            stage: the schedule as it was looked at last.
+            stage: the schedule at its last update.
             memory: `gpumem_gb` and `hostmem_gb`.
         """
         self._tick_sec += self._elapsed()
@@ -96,7 +96,7 @@ class TickMeter:
             "images_per_sec": images / max(self._tick_sec, 1e-9),
             "maintenance_sec": self.maintenance_sec,
             **self._part_sec,
-            "other_sec": max(self._tick_sec - sum(self._part_sec.values()), 0.0),  # tracing a new stage, above all
+            "other_sec": max(self._tick_sec - sum(self._part_sec.values()), 0.0),  # mainly tracing new stages
             "eta_sec": max(self.total_kimg - nimg / 1000, 0.0) * sec_per_kimg,
             **memory,
             "G_lrate": stage.G_lrate,
@@ -108,12 +108,12 @@ class TickMeter:
         return record
 
     def finish_maintenance(self) -> None:
-        """Books the time since the tick ended (pictures, snapshots, metrics) as maintenance."""
+        """Counts the time since the end of the tick (pictures, snapshots, metrics) as maintenance."""
         self.maintenance_sec = self._elapsed()
         self.total_sec += self.maintenance_sec
 
     def state(self) -> dict[str, Any]:
-        """Plain values that `load_state` takes."""
+        """Everything that `load_state` restores, as plain values."""
         return {
             "tick": self.tick,
             "start_nimg": self.start_nimg,
@@ -126,13 +126,13 @@ class TickMeter:
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Goes on where `state` was taken."""
+        """Restores what `state` returned."""
         self.tick, self.start_nimg = state["tick"], state["start_nimg"]
         self.total_sec, self.maintenance_sec = state["total_sec"], state["maintenance_sec"]
         self._sums = dict(state["sums"])
-        self._counts = dict(state["counts"]) if "counts" in state else dict.fromkeys(self._sums, state["count"])  # of an older state
+        self._counts = dict(state["counts"])
         self._tick_sec = state["tick_sec"]
-        self._part_sec = {name: state.get(name, 0.0) for name in PARTS}  # older states know less
+        self._part_sec = {name: state[name] for name in PARTS}
         self._clock = time.perf_counter()
 
     def _elapsed(self) -> float:
@@ -142,7 +142,7 @@ class TickMeter:
 
 
 class LiveLine:
-    """Where a run stands inside a tick: one line on a terminal that overwrites itself, nothing where output is piped."""
+    """One line about the progress inside a tick that overwrites itself on a terminal; nothing is printed into a pipe or file."""
 
     def __init__(self):
         self._is_terminal = sys.stderr.isatty()
@@ -161,19 +161,25 @@ class LiveLine:
         left = format_sec((total_kimg * 1000 - nimg) / max(speed, 1e-9))
         size = f"{stage.resolution}x{stage.resolution}"
         text = f"kimg {nimg / 1000:.2f} of {total_kimg:g}  {size}  {speed:.1f} images/s  {left} left at this speed"
-        print(f"\r{text[:100]:<100}", end="", file=sys.stderr, flush=True)
+        self._write(f"\r{text[:100]:<100}")
         self._is_shown = True
 
     def clear(self) -> None:
-        """Takes the line away, so that others can be printed."""
+        """Erases the line, so that other lines can be printed."""
         self._start = None
         if self._is_shown:
-            print("\r" + " " * 100 + "\r", end="", file=sys.stderr, flush=True)
+            self._write("\r" + " " * 100 + "\r")
             self._is_shown = False
+
+    def _write(self, text: str) -> None:
+        try:
+            print(text, end="", file=sys.stderr, flush=True)
+        except OSError:  # the terminal was closed
+            self._is_terminal = False
 
 
 def tick_line(record: dict[str, Any]) -> str:
-    """The line of a tick: the columns of the original, then the seconds of its parts."""
+    """First line of a tick: the columns of the original release, then the seconds of its parts."""
     return (
         f"tick {record['tick']:<5d} kimg {record['kimg']:<8.1f} lod {record['lod']:<5.2f} minibatch {record['minibatch']:<4d} "
         f"time {format_sec(record['total_sec']):<12s} sec/tick {record['sec_per_tick']:<7.1f} "
@@ -183,7 +189,7 @@ def tick_line(record: dict[str, Any]) -> str:
 
 
 def detail_line(record: dict[str, Any]) -> str:
-    """What stands below it: the numbers of the losses, the rates, speed, memory and the time that is left."""
+    """Second line of a tick: losses, learning rates, speed, memory and the remaining time."""
 
     def row(label: str, names: list[str], form: str) -> str:
         values = [record.get(name) for name in names]
@@ -204,14 +210,8 @@ def detail_line(record: dict[str, Any]) -> str:
     return "           " + "   ".join(parts)
 
 
-def json_line(record: dict[str, Any]) -> str:
-    """One line of strict JSON: values that are not finite become null."""
-    plain = {name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in record.items()}
-    return json.dumps(plain)
-
-
 def tags(record: dict[str, Any]) -> dict[str, float]:
-    """The record under TensorBoard's tags. A name with a slash is a tag already."""
+    """The numbers of a record by TensorBoard tag. A name with a slash is used as it is."""
     tagged = {}
     for name, value in record.items():
         if name != "nimg" and isinstance(value, int | float):
@@ -220,7 +220,7 @@ def tags(record: dict[str, Any]) -> dict[str, float]:
 
 
 def host_memory_gb() -> float:
-    """Resident memory of this process in GB, 0 where the system does not tell."""
+    """Resident memory of this process in GB, 0 if the system does not provide it."""
     try:
         with open("/proc/self/statm", encoding="ascii") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e9

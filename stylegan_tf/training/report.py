@@ -1,13 +1,13 @@
-"""report.html of a run: one file without links, rewritten every tick."""
+"""report.html of a run: verdict, curves, pictures and settings in one file without links, rewritten at every tick."""
 
 import base64
 import functools
 import html
 import io
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 
@@ -16,24 +16,24 @@ from stylegan_tf.files import write_text
 from stylegan_tf.images import grid_shape
 from stylegan_tf.progress_bar import format_sec
 from stylegan_tf.settings import TrainingSettings
+from stylegan_tf.training import records
 from stylegan_tf.training import verdict as verdicts
-from stylegan_tf.training.best import BestValue, read_stats, scored
+from stylegan_tf.training.best import BestValue
 from stylegan_tf.training.curves import line_chart, thinned
+from stylegan_tf.training.records import Record
 from stylegan_tf.training.run_dir import RunDir, nimg_of
 
 CHARTS = {
-    "Losses": ("Loss/G", "Loss/D", "Loss/penalty"),
     "Logits": ("Loss/scores/real", "Loss/scores/fake"),
-    "Signs of the logits (1, -1: D is right; 0: it guesses)": ("Loss/signs/real", "Loss/signs/fake"),
-    "Norms of the gradients": ("Gradients/G_norm", "Gradients/D_norm"),
+    "Mean signs of the logits (1 and -1: D is always right; 0: D cannot distinguish)": ("Loss/signs/real", "Loss/signs/fake"),
     "Learning rates": ("G_lrate", "D_lrate"),
-    "Spread of the fakes (1: as varied as the reals)": ("Pictures/diversity",),
+    "Diversity of the fakes (1: as the reals)": ("Pictures/diversity",),
     "Level of detail": ("lod",),
-    "Images a second": ("images_per_sec",),
-    "Seconds of a tick, and of the files before it": ("data_sec", "D_sec", "G_sec", "other_sec", "maintenance_sec"),
+    "Images per second": ("images_per_sec",),
+    "Seconds of a tick, and of maintenance before it": ("data_sec", "D_sec", "G_sec", "other_sec", "maintenance_sec"),
     "Memory, GB": ("hostmem_gb", "gpumem_gb"),
 }
-NUM_FRAMES, NUM_TILES, TILE_SIDE = 12, 10, 64  # filmstrip: moments, latents, pixels
+NUM_FRAMES, NUM_TILES, TILE_SIDE = 12, 10, 64  # filmstrip: image counts, latents, pixels
 
 STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 980px; padding: 0 1rem; color: #1c1917; background: #fafaf9 }
@@ -52,24 +52,24 @@ pre { background: #fff; padding: .7rem; overflow: auto; font-size: 12px }
 
 
 def write(run_dir: RunDir, settings: TrainingSettings, best_value: Callable[[str], BestValue | None] | None = None) -> None:
-    """Writes report.html from stats.jsonl and the picture grids that are in the run folder.
+    """Writes report.html from stats.jsonl and the picture grids of the run folder.
 
     Args:
         run_dir, settings: of the run.
-        best_value: the better direction of a score by name (see `best.SnapshotScores`); None where the run computes no score.
+        best_value: the score of a name (see `best.SnapshotScores`); None if the run computes no scores.
     """
-    records = read_stats(run_dir)
-    ticks = [record for record in records if "tick" in record]
-    measured = scored(run_dir, records)
-    score = _compared_by(measured, settings.run.best_metric, best_value) if best_value else None
+    found = records.read(run_dir)
+    ticks = [record for record in found if "tick" in record]
+    scored = records.scored(run_dir, found)
+    score = _score_to_compare(scored, settings.run.best_metric, best_value) if best_value else None
     tag = f"Metrics/{score.name}" if score else ""
-    values = [(record["nimg"] / 1000, record[tag]) for record in measured if record.get(tag) is not None]
+    values = [(record["nimg"] / 1000, record[tag]) for record in scored if record.get(tag) is not None]
     sections = [
         _head(run_dir, ticks, settings),
-        _verdict(verdicts.judge(ticks, score, values)),
-        _best_line(run_dir, score, measured),
+        _verdict(verdicts.assess(ticks, score, values)),
+        _best_line(run_dir, score, scored),
         "<h2>The same latents over time</h2>" + _filmstrip(run_dir.path, settings),
-        "<h2>Curves</h2><div class='charts'>" + "".join(_charts(ticks, measured)) + "</div>",
+        "<h2>Curves</h2><div class='charts'>" + "".join(_charts(ticks, scored)) + "</div>",
         "<h2>Configuration</h2><details><summary>all settings</summary><pre>"
         + html.escape(json.dumps(settings_text.to_plain(settings), indent=2))
         + "</pre></details>",
@@ -79,14 +79,14 @@ def write(run_dir: RunDir, settings: TrainingSettings, best_value: Callable[[str
     write_text(run_dir / "report.html", page)
 
 
-def _head(run_dir: RunDir, ticks: list[dict[str, Any]], settings: TrainingSettings) -> str:
+def _head(run_dir: RunDir, ticks: list[Record], settings: TrainingSettings) -> str:
     if not ticks:
         return f"<h1>{html.escape(run_dir.path.name)}</h1>"
     last, total_kimg = ticks[-1], settings.schedule.total_kimg
     return (
         f"<h1>{html.escape(run_dir.path.name)}</h1><small>tick {last['tick']}, kimg {last['kimg']:.1f} of {total_kimg:g}, "
         f"{last['resolution']}x{last['resolution']} (lod {last['lod']:.2f}), {format_sec(last['total_sec'])} so far, "
-        f"{last['images_per_sec']:.1f} images/s, about {format_sec(last['eta_sec'])} left at this speed</small>"
+        f"{last['images_per_sec']:.1f} images/s, about {format_sec(last['eta_sec'])} left</small>"
     )
 
 
@@ -97,48 +97,52 @@ def _verdict(verdict: verdicts.Verdict) -> str:
     )
 
 
-def _compared_by(measured: list[dict[str, Any]], wanted: str | None, best_value: Callable[[str], BestValue | None]) -> BestValue | None:
-    """The score asked for, or the first one in the records that has a better direction."""
-    names = [name.removeprefix("Metrics/") for record in measured for name in record if name.startswith("Metrics/")]
-    return best_value(wanted) if wanted else next(filter(None, map(best_value, dict.fromkeys(names))), None)
+def _score_to_compare(scored: list[Record], requested: str | None, best_value: Callable[[str], BestValue | None]) -> BestValue | None:
+    """The requested score, or the first one in the records by which snapshots can be compared."""
+    names = [name.removeprefix("Metrics/") for record in scored for name in record if name.startswith("Metrics/")]
+    return best_value(requested) if requested else next(filter(None, map(best_value, dict.fromkeys(names))), None)
 
 
-def _best(score: BestValue | None, measured: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """The best of the records by a score, None where none has it."""
+def _best(score: BestValue | None, scored: list[Record]) -> Record | None:
+    """The record with the best value of a score, None if none has it."""
     best = None
-    for record in measured if score else ():
+    for record in scored if score else ():
         value = record.get(f"Metrics/{score.name}")
         if value is not None and (best is None or score.is_better(value, best[f"Metrics/{score.name}"])):
             best = record
     return best
 
 
-def _best_line(run_dir: RunDir, score: BestValue | None, measured: list[dict[str, Any]]) -> str:
+def _best_line(run_dir: RunDir, score: BestValue | None, scored: list[Record]) -> str:
     """Names the best snapshot among the files of the run, and a better one that was removed."""
-    of_all = _best(score, measured)
+    of_all = _best(score, scored)
     if of_all is None:
-        return "<p>Best snapshot: no score to compare by (--metrics).</p>"
-    kept = _best(score, [record for record in measured if (run_dir / record["snapshot"]).exists()])
+        return "<p>Best snapshot: unknown without a score (--metrics).</p>"
+    kept = _best(score, [record for record in scored if (run_dir / record["snapshot"]).exists()])
     line = "<p>Best snapshot: " + ("none of the scored snapshots is kept" if kept is None else _score_of(kept, score.name))
     if kept is not of_all and (kept is None or score.is_better(of_all[f"Metrics/{score.name}"], kept[f"Metrics/{score.name}"])):
-        line += (
-            f". Better, but removed: {_score_of(of_all, score.name)} (run.best_metric={html.escape(score.name)} keeps the best from now on)"
-        )
+        line += f". Better, but removed: {_score_of(of_all, score.name)} (with run.best_metric={html.escape(score.name)} the best is kept)"
     return line + "</p>"
 
 
-def _score_of(record: dict[str, Any], metric: str) -> str:
+def _score_of(record: Record, metric: str) -> str:
     return f"<b>{html.escape(record['snapshot'])}</b>, {html.escape(metric)} {record[f'Metrics/{metric}']:.4f}"
 
 
-def _charts(ticks: list[dict[str, Any]], measured: list[dict[str, Any]]) -> list[str]:
+def _charts(ticks: list[Record], scored: list[Record]) -> list[str]:
+    names = dict.fromkeys(name for tick in ticks for name in tick)
     charts = []
-    for title, names in CHARTS.items():
-        series = {name.removeprefix("Loss/"): [(tick["kimg"], tick.get(name)) for tick in ticks] for name in names}
+    for title, chosen in {
+        "Losses": [name for name in names if re.fullmatch(r"Loss/[^/]+", name)],
+        "Norms of the gradients": [name for name in names if re.fullmatch(r"Gradients/\w+_norm", name)],
+        **CHARTS,
+        **{name: [name] for name in names if name.startswith("Running/")},
+    }.items():
+        series = {name.removeprefix("Loss/"): [(tick["kimg"], tick.get(name)) for tick in ticks] for name in chosen}
         charts.append(_figure(title, line_chart(series)))
-    metrics = dict.fromkeys(name for record in measured for name in record if name.startswith("Metrics/"))
+    metrics = dict.fromkeys(name for record in scored for name in record if name.startswith("Metrics/"))
     for name in metrics:
-        points = [(record["nimg"] / 1000, record.get(name)) for record in measured]
+        points = [(record["nimg"] / 1000, record.get(name)) for record in scored]
         charts.append(_figure(name, line_chart({name.removeprefix("Metrics/"): points})))
     return charts
 
@@ -148,7 +152,7 @@ def _figure(title: str, drawing: str) -> str:
 
 
 def _filmstrip(folder: Path, settings: TrainingSettings) -> str:
-    """A row of tiles for each of a dozen moments, evenly chosen."""
+    """A row of tiles for each of a dozen picture grids, evenly chosen."""
     grids = sorted(folder.glob("fakes*.png"), key=lambda path: (nimg_of(path) or 0, path.name))
     columns = settings.run.grid_columns or grid_shape(settings.data.resolution, settings.run.grid_size)[0]
     rows = []
@@ -167,7 +171,7 @@ def _strip(path: Path, _modified: int, resolution: int, tiles: int) -> str:
         row = Image.new(grid.mode, (tiles * TILE_SIDE, TILE_SIDE))
         num_rows = grid.height // resolution
         for tile in range(tiles):
-            left, top = tile * resolution, tile * num_rows // tiles * resolution  # rows may be classes: take some of each
+            left, top = tile * resolution, tile * num_rows // tiles * resolution  # rows may be classes: tiles of each of them
             picture = grid.crop((left, top, left + resolution, top + resolution)).resize((TILE_SIDE, TILE_SIDE), sampling)
             row.paste(picture, (tile * TILE_SIDE, 0))
         file = io.BytesIO()

@@ -1,15 +1,17 @@
-"""A training run in memory: its networks, where it is, and its next iterations. Files are written by `outputs` and `states`."""
+"""A training run in memory: its networks, its position, its next iterations. `outputs` and `states` write its files."""
 
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from stylegan_tf import data, models, settings_text, snapshot
 from stylegan_tf.data import Dataset
+from stylegan_tf.data.records.manifest import are_classes
 from stylegan_tf.models.weights import assign_weights, weight_arrays
 from stylegan_tf.settings import TrainingSettings
 from stylegan_tf.training import faults
@@ -17,30 +19,11 @@ from stylegan_tf.training.control import Control
 from stylegan_tf.training.devices import Devices
 from stylegan_tf.training.progress import TickMeter
 from stylegan_tf.training.schedule import Stage, TrainingSchedule, needs_new_optimizers
+from stylegan_tf.training.state_file import Position, State
 from stylegan_tf.training.step import Trainer
 
-ROLLBACK_SEED_STEP = 1_000_003  # added to the seed at every rollback: other latents, other order of the data
-# Names of version 1 of the training state.
-OLD_POSITION = {"look_nimg": "update_nimg", "pairs_left": "iterations_left"}
-
-
-@dataclass
-class Position:
-    """Where a run is, between two calls of TensorFlow.
-
-    Attributes:
-        nimg: real images shown.
-        update_nimg: real images shown at the last update of the schedule.
-        iterations_left: until the next update.
-        previous_lod: level of detail at the last update, None before the first.
-        num_rollbacks: how often the run went back to an earlier state.
-    """
-
-    nimg: int = 0
-    update_nimg: int = 0
-    iterations_left: int = 0
-    previous_lod: float | None = None
-    num_rollbacks: int = 0
+NUM_LABEL_EXAMPLES = 256
+ROLLBACK_SEED_STEP = 1_000_003  # added to the seed at every rollback: other latents, another order of the data
 
 
 class Run:
@@ -49,14 +32,14 @@ class Run:
     Args:
         settings: as `settings_check.check` returned them.
         dataset: real images.
-        devices: what it computes on.
+        devices: of the run.
 
     Attributes:
-        networks: G, D and G_ema with what a snapshot says about them.
-        trainer: their optimizers and iterations.
-        meter: what has happened since the last tick.
-        control: what control.json has changed.
-        position: where the run is.
+        networks: G, D and G_ema, with the metadata of a snapshot.
+        trainer: runs iterations.
+        meter: sums since the last tick.
+        control: contents of control.json.
+        position: between two calls of TensorFlow.
     """
 
     def __init__(self, settings: TrainingSettings, dataset: Dataset, devices: Devices):
@@ -70,7 +53,7 @@ class Run:
         self._pending: list[dict[str, tf.Tensor]] = []  # statistics of the iterations since the last update of the schedule
         self._batches: Iterator | None = None
         self._batches_for: tuple[int, int] | None = None  # (resolution, minibatch)
-        self._traced_for: tuple | None = None  # what the iterations of this stage were traced for
+        self._traced_for: tuple | None = None  # the part of a stage that its traces depend on
 
     @property
     def nimg(self) -> int:
@@ -79,41 +62,41 @@ class Run:
 
     @property
     def stage(self) -> Stage:
-        """The schedule at its last update, with what control.json has changed."""
+        """The schedule at its last update, with the changes of control.json."""
         return self.schedule.at(self.position.update_nimg)._replace(**self.control.values)
 
     @property
     def is_at_update(self) -> bool:
-        """True where the schedule is due to be updated; several machines agree on something only there."""
+        """Whether the schedule is due to be updated. Several machines take common decisions only then."""
         return self.position.iterations_left == 0
 
     @property
     def is_done(self) -> bool:
-        """True where the last image has been shown and the schedule is due to be updated."""
+        """Whether all images have been shown and the schedule is due to be updated."""
         return self.is_at_update and self.nimg >= self.settings.schedule.total_kimg * 1000
 
     @property
     def is_tick_over(self) -> bool:
-        """True where the images of a tick have been shown, and what ends it has not been done."""
+        """Whether all images of a tick have been shown and its files are not yet written."""
         is_end = self.nimg >= self.meter.start_nimg + self.stage.tick_kimg * 1000 or self.is_done
         return self.is_at_update and self.nimg > self.meter.start_nimg and is_end
 
     @property
     def seed(self) -> int:
-        """Seed of everything random from here on."""
+        """Seed of all random numbers at this position."""
         return self.settings.run.seed + self.position.num_rollbacks * ROLLBACK_SEED_STEP
 
     def start_at(self, nimg: int) -> None:
-        """Begins at an image count other than 0."""
+        """Sets the image count with which the run begins."""
         self.position = Position(nimg=nimg, update_nimg=nimg)
         self.meter.start_nimg = nimg
 
-    def advance(self, while_tracing: Callable[[], AbstractContextManager], on_trace: Callable[[Any], None] | None = None) -> None:
-        """The iterations of one call of TensorFlow, after an update of the schedule where it is due.
+    def advance(self, while_tracing: Callable[[], AbstractContextManager], on_trace: Callable[[tf.Graph], None] | None = None) -> None:
+        """Runs the iterations of one call of TensorFlow, after an update of the schedule if it is due.
 
         Args:
-            while_tracing: gives a context that is entered where the iterations must be traced first.
-            on_trace: called with the traced function of the very first iterations.
+            while_tracing: returns a context that is entered if the iterations must be traced first.
+            on_trace: called with the graph of the first iterations of the run.
         """
         if self.is_at_update:
             self._update_schedule()
@@ -122,7 +105,7 @@ class Run:
             self._open_batches(stage)
         options = {"nimg": position.nimg, "num_iterations": min(self.settings.run.iterations_per_call, position.iterations_left)}
         if on_trace is not None and position.nimg == 0:
-            on_trace(self.trainer.trace(self._batches, stage, **options))
+            on_trace(self.trainer.trace(self._batches, stage, **options).graph)
         if self.trainer.has_traced(stage, **options):
             self._pending += self.trainer.run(self._batches, stage, **options)
         else:
@@ -134,20 +117,20 @@ class Run:
             self.flush()
 
     def flush(self) -> None:
-        """Adds the statistics of the iterations since the last update to the tick's; raises DivergedError for bad ones."""
+        """Adds the statistics since the last update to those of the tick. Raises DivergedError if one is not finite or too large."""
         pending, self._pending = self._pending, []
         for statistics in pending:
             values = {name: float(value) for name, value in statistics.items()}
             if self.devices.policy == "mixed_float16":
-                values = faults.without_overflow(values)
+                values = faults.without_overflow(values, {phase.name: phase.network for phase in self.trainer.phases})
             faults.check_statistics(values, self.settings.run.max_logit)
             self.meter.add(values)
 
     def place(self) -> dict[str, Any]:
-        """The small part of a training state, as plain values: where the run is."""
+        """The small part of a training state, as plain values: the position of the run."""
         self.flush()
         return {
-            "is_tick_over": self.is_tick_over,  # line, pictures and snapshot are still to be written
+            "is_tick_over": self.is_tick_over,  # its line, pictures and snapshot are not yet written
             "position": {**asdict(self.position), "control": dict(self.control.values)},
             "meter": self.meter.state(),
             "dataset": self.networks.dataset,
@@ -155,12 +138,12 @@ class Run:
         }
 
     def arrays(self) -> dict[str, Any]:
-        """The large part of a training state: what changes with an iteration."""
+        """The large part of a training state, as arrays: everything that an iteration changes."""
         weights = {name: weight_arrays(network) for name, network in self.networks.by_name().items()}
         return {"weights": weights, "trainer": self.trainer.state()}
 
-    def load_state(self, state: dict[str, Any]) -> None:
-        """Restores what `place` and `arrays` returned, of this version or version 1.
+    def load_state(self, state: State) -> None:
+        """Restores what `place` and `arrays` returned.
 
         Raises:
             ValueError: the state of other networks.
@@ -168,24 +151,24 @@ class Run:
         for name, network in self.networks.by_name().items():
             assign_weights(network, state["weights"][name])
         self.trainer.load_state(state["trainer"])
-        position = {OLD_POSITION.get(name, name): value for name, value in state["position"].items()}
-        self.control.values = dict(position.pop("control", {}))
+        position = dict(state["position"])
+        self.control.values = dict(position.pop("control"))
         self.position = Position(**position)
         self.meter.load_state(state["meter"])
         self.reseed()
 
     def reseed(self) -> None:
-        """Makes everything random follow `seed` from here on."""
+        """Applies `seed` to all following random numbers."""
         self.trainer.seed = self.seed
         self._pending, self._batches_for = [], None
 
     def snapshot(self) -> snapshot.Networks:
-        """The networks with the image count and level of detail at which they are."""
+        """The networks, with the present image count and level of detail."""
         self.networks.nimg, self.networks.lod = self.nimg, self.stage.lod
         return self.networks
 
     def check_weights(self) -> None:
-        """Raises DivergedError where a weight is not finite."""
+        """Raises DivergedError if a weight is not finite."""
         faults.check_weights({name: weight_arrays(network) for name, network in self.networks.by_name().items()})
 
     def _update_schedule(self) -> None:
@@ -194,9 +177,9 @@ class Run:
         stage = self.stage
         traced_for = (int(stage.lod), stage.lod == int(stage.lod), stage.minibatch, stage.max_minibatch_per_device)
         if traced_for != self._traced_for:
-            # Traces of the stage before take 0.1 GB for small networks, more for large ones.
+            # Traces of the previous stage occupy 0.1 GB for small networks, more for large ones.
             self.trainer.forget_traces()
-            gc.collect()  # functions and graphs refer to each other
+            gc.collect()  # functions and graphs hold reference cycles
             self._traced_for = traced_for
         is_first = position.previous_lod is None
         if self.settings.optimizer.reset_on_growth and not is_first and needs_new_optimizers(position.previous_lod, stage.lod):
@@ -204,16 +187,16 @@ class Run:
         position.previous_lod = stage.lod
 
     def _open_batches(self, stage: Stage) -> None:
-        about = self.settings.data
+        options = self.settings.data
         pipeline = data.make_pipeline(
             self.dataset,
             resolution=stage.resolution,
             batch_size=stage.minibatch,
             seed=self.seed,
             start_nimg=self.nimg,
-            mirror=about.mirror,
-            balance=about.balance,
-            shuffle=about.shuffle,
+            mirror=options.mirror,
+            balance=options.balance,
+            shuffle=options.shuffle,
         )
         self._batches = iter(pipeline)
         self._batches_for = (stage.resolution, stage.minibatch)
@@ -226,7 +209,8 @@ def fresh_networks(settings: TrainingSettings, dataset: Dataset, devices: Device
     with devices.strategy.scope():
         built = snapshot.build_networks(settings.model, {"G": settings.G, "D": settings.D, "G_ema": settings.G}, shape, devices.policy)
     assign_weights(built["G_ema"], weight_arrays(built["G"]))
-    return snapshot.Networks(**built, model=settings.model, dataset=identity_of(dataset, settings), config=settings_text.to_plain(settings))
+    about = identity_of(dataset, settings) | ({"label_examples": label_examples(dataset)} if label_size else {})
+    return snapshot.Networks(**built, model=settings.model, dataset=about, config=settings_text.to_plain(settings))
 
 
 def make_trainer(networks: snapshot.Networks, settings: TrainingSettings, dataset: Dataset, devices: Devices) -> Trainer:
@@ -244,7 +228,7 @@ def make_trainer(networks: snapshot.Networks, settings: TrainingSettings, datase
 
 
 def identity_of(dataset: Dataset, settings: TrainingSettings) -> dict[str, Any]:
-    """What a snapshot says about the data that it was trained on."""
+    """The description of the training data in a snapshot."""
     return {
         "name": dataset.name,
         "digest": dataset.digest,
@@ -254,3 +238,12 @@ def identity_of(dataset: Dataset, settings: TrainingSettings) -> dict[str, Any]:
         "mirror": settings.data.mirror,
         "path": str(dataset.path),
     }
+
+
+def label_examples(dataset: Dataset) -> np.ndarray | None:
+    """Labels of images chosen at random, float32 [at most 256, label_size], to generate with; None where labels are classes."""
+    if are_classes(dataset.labels):
+        return None
+    count = min(dataset.num_images, NUM_LABEL_EXAMPLES)
+    rows = np.sort(np.random.default_rng(0).choice(dataset.num_images, count, replace=False))
+    return np.asarray(dataset.labels[rows], np.float32)

@@ -1,16 +1,19 @@
-"""The run folder: its name, the lock that keeps a second process out, and the names of the files in it."""
+"""The run folder: its number, the lock against a second process, its log, and the names of the files in it."""
 
+import contextlib
 import fcntl
 import json
 import os
 import re
 import shlex
 import shutil
+import stat
+import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
+from stylegan_tf.display import visible_lines
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.files import write_text
 from stylegan_tf.loading import runs
@@ -19,6 +22,13 @@ STATE_NAME = "training-state.pkl"
 ABORT_NAME = "abort.txt"
 CONFIG_NAME = "config.json"
 FINAL_NAME = "network-final.pkl"
+SNAPSHOT_PREFIX, SNAPSHOT_SUFFIX = "network-snapshot-", ".pkl"
+
+
+MAX_JSON_BYTES = 1 << 20
+# Everything that a run writes or changes.
+FILE_PATTERNS = ("log.txt", "stats.jsonl", "report.html", "reals.png", "fakes*.png", "network-*.pkl", "events.out.tfevents.*", ABORT_NAME,
+                 CONFIG_NAME, STATE_NAME)  # fmt: skip
 
 
 class RunDir:
@@ -36,7 +46,10 @@ class RunDir:
         self._is_scratch = is_scratch
         try:
             self._lock_file = open(self.path / ".lock", "a+", encoding="utf-8")  # noqa: SIM115  held until close()
+            _check_regular(self.path / ".lock", os.fstat(self._lock_file.fileno()))
         except OSError as error:
+            if isinstance(error, UserError):
+                raise
             raise UserError(f"Cannot write to {self.path}: {error.strerror or error}.") from error
         try:
             fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -45,7 +58,7 @@ class RunDir:
             owner = self._lock_file.read().strip() or "unknown"
             self._lock_file.close()
             raise UserError(
-                f"{self.path} is being written by another process ({owner}). Wait for it, end it with a file named "
+                f"Another process ({owner}) is writing to {self.path}. Wait until it has ended, stop it with a file named "
                 f"{ABORT_NAME} in that folder, or start a new run."
             ) from None
         self._lock_file.truncate(0)
@@ -66,37 +79,91 @@ class RunDir:
         return f"python train.py --resume {shlex.quote(str(self.path))}"
 
     def close(self) -> None:
-        """Lets other processes in; a scratch folder is removed."""
+        """Releases the lock; a scratch folder is removed."""
         self._lock_file.close()
         if self._is_scratch:
             shutil.rmtree(self.path, ignore_errors=True)
 
     def discard(self) -> None:
-        """Removes the folder of a run that was refused before it began."""
+        """Removes the folder of a run whose start was refused."""
         shutil.rmtree(self.path, ignore_errors=True)
         self.close()
 
+    def check_files(self) -> None:
+        """Raises UserError if a folder, pipe or device has the name of a file of the run."""
+        for pattern in FILE_PATTERNS:
+            for path in self.path.glob(pattern):
+                if path.exists():  # not a broken link, which is replaced
+                    _check_regular(path, path.stat())
+
     def log(self, text: str, is_kept: bool = True) -> None:
-        """Prints lines, and appends them to log.txt unless `is_kept` is false."""
-        print(text, flush=True)
+        """Prints text, and appends it to log.txt unless `is_kept` is false; it may contain names and messages from files."""
+        text = visible_lines(text)
+        try:
+            print(text, flush=True)
+        except BrokenPipeError:
+            raise
+        except OSError:  # the terminal was closed; log.txt is still written
+            _discard_output()
         if is_kept:
             with open(self.path / "log.txt", "a", encoding="utf-8") as file:
                 file.write(text + "\n")
 
-    def write_json(self, name: str, value: Any) -> None:
+    def write_json(self, name: str, value: object) -> None:
         """Writes a JSON file, atomically."""
         write_text(self.path / name, json.dumps(value, indent=2) + "\n")
 
-    def asked_to_stop(self) -> str | None:
-        """The name of abort.txt where the folder holds such a file."""
+    def abort_requested(self) -> str | None:
+        """The name of abort.txt if the folder contains such a file."""
         return ABORT_NAME if (self.path / ABORT_NAME).exists() else None
 
 
-def create(outdir: str | os.PathLike, name: str) -> RunDir:
-    """Makes the next free run folder, `outdir/00003-NAME`. An existing folder is never used again.
+def read_bounded(path: str | os.PathLike, max_bytes: int) -> bytes:
+    """Content of a small file.
 
     Raises:
-        UserError: `outdir` cannot be made or written to.
+        UserError: it cannot be read, is larger than `max_bytes`, or is a folder, pipe or device, which could block.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, "rb") as file:
+            status = os.fstat(file.fileno())
+            _check_regular(path, status)
+            content = file.read(max_bytes + 1)
+    except OSError as error:
+        raise error if isinstance(error, UserError) else UserError(f"{path} cannot be read: {error.strerror or error}.") from error
+    if len(content) > max_bytes:
+        raise UserError(f"{path} has {status.st_size:,} bytes; at most {max_bytes:,} are read.")
+    return content
+
+
+def read_json(path: str | os.PathLike, max_bytes: int = MAX_JSON_BYTES) -> object:
+    """The value in a small JSON file. Raises UserError as `read_bounded`, and for content that is not JSON."""
+    content = read_bounded(path, max_bytes)
+    try:
+        return json.loads(content.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} is not JSON ({str(error)[:80]}).") from error
+
+
+def _check_regular(path: str | os.PathLike, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise UserError(f"{path} is not a regular file. Rename or remove it.")
+
+
+def _discard_output() -> None:
+    """Connects stdout to /dev/null, so that later lines and the text in its buffer raise no more errors."""
+    with contextlib.suppress(OSError, ValueError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
+
+
+def create(outdir: str | os.PathLike, name: str) -> RunDir:
+    """Creates the next free run folder, `outdir/00003-NAME`. An existing folder is never reused.
+
+    Raises:
+        UserError: `outdir` cannot be created or written to.
     """
     outdir = Path(outdir)
     try:
@@ -111,12 +178,12 @@ def create(outdir: str | os.PathLike, name: str) -> RunDir:
             else:
                 return RunDir(path)
     except OSError as error:
-        raise UserError(f"Cannot make a run folder in {outdir}: {error.strerror or error}. Try another --outdir.") from error
+        raise UserError(f"Cannot create a run folder in {outdir}: {error.strerror or error}. Try another --outdir.") from error
     raise UserError(f"Cannot find a free number for a run folder in {outdir}.")
 
 
 def scratch() -> RunDir:
-    """A temporary folder, for the workers that do not write the run folder."""
+    """A temporary folder, for a worker that does not write the run folder."""
     return RunDir(tempfile.mkdtemp(prefix="stylegan_tf-worker-"), is_scratch=True)
 
 
@@ -129,13 +196,13 @@ def find(outdir: str | os.PathLike, which: str) -> Path:
             path of a snapshot file.
 
     Raises:
-        MissingFileError: there is none; says what is there.
+        MissingFileError: there is none; lists those that can be resumed.
     """
     folders = runs(outdir)
     resumable = [path for path in folders if (path / STATE_NAME).exists()]
     if which == "latest":
         if not resumable:
-            raise MissingFileError(f"--resume latest: no run in {outdir} has a {STATE_NAME} yet. Start one without --resume.")
+            raise MissingFileError(f"--resume latest: no run in {outdir} has a {STATE_NAME} yet. Start a new run without --resume.")
         return resumable[-1]
     path = Path(which)
     if path.exists():
@@ -148,14 +215,45 @@ def find(outdir: str | os.PathLike, which: str) -> Path:
 
 
 def numbered(prefix: str, nimg: int, suffix: str, is_short: bool = False) -> str:
-    """File name of an image count: `fakes000140.png`, or `fakes000007-nimg7680.png` where ticks are shorter than 1 kimg."""
+    """File name with an image count: `fakes000140.png`, or `fakes000007-nimg7680.png` if ticks are shorter than 1 kimg."""
     detail = f"-nimg{nimg}" if is_short else ""
     return f"{prefix}{nimg // 1000:06d}{detail}{suffix}"
 
 
 def nimg_of(path: str | os.PathLike) -> int | None:
-    """Image count in a name that `numbered` made (whole kimg where it says no more), None for another name."""
+    """Image count in a name of `numbered` (in whole kimg if the name has no more digits), None for another name."""
     found = re.search(r"(\d{6,})(?:-nimg(\d+))?\.\w+$", Path(path).name)
     if not found:
         return None
     return int(found.group(2)) if found.group(2) else int(found.group(1)) * 1000
+
+
+def snapshot_name(nimg: int, is_short: bool, is_last: bool) -> str:
+    """File name of a network snapshot: network-snapshot-000140.pkl, for the last one network-final.pkl."""
+    return FINAL_NAME if is_last else numbered(SNAPSHOT_PREFIX, nimg, SNAPSHOT_SUFFIX, is_short)
+
+
+def renamed_final(nimg: int) -> str:
+    """The name that network-final.pkl gets when its run is continued."""
+    return snapshot_name(nimg, is_short=nimg < 1000, is_last=False)
+
+
+def list_snapshots(folder: str | os.PathLike) -> list[Path]:
+    """Numbered network snapshots of a run, oldest first."""
+    return sorted(Path(folder).glob(f"{SNAPSHOT_PREFIX}*{SNAPSHOT_SUFFIX}"), key=lambda path: nimg_of(path) or 0)
+
+
+def remove_old_snapshots(run_dir: RunDir, keep: int | None, best: str | None = None) -> list[str]:
+    """Removes the oldest network snapshots; returns the names of the removed files.
+
+    Args:
+        run_dir: the run.
+        keep: number of newest ones to keep, None for all.
+        best: name of one that is always kept. network-final.pkl is always kept, too.
+    """
+    if keep is None:
+        return []
+    old = [path for path in list_snapshots(run_dir.path)[:-keep] if path.name != best]
+    for path in old:
+        path.unlink(missing_ok=True)
+    return [path.name for path in old]

@@ -1,4 +1,4 @@
-"""What a run does at every image count: level of detail, minibatch, learning rates, tick length (pure Python)."""
+"""The schedule of a run: level of detail, minibatch, learning rates and tick length at every image count."""
 
 import dataclasses
 from typing import NamedTuple
@@ -12,9 +12,9 @@ class Stage(NamedTuple):
     """The schedule at one image count."""
 
     lod: float  # level of detail, 0 = full resolution
-    resolution: int  # full / 2^floor(lod): a resolution being faded in counts already
-    minibatch: int  # images of a step, over all devices
-    max_minibatch_per_device: int | None  # larger parts are accumulated; None for no limit
+    resolution: int  # full / 2^floor(lod); while a resolution fades in, that resolution
+    minibatch: int  # images of a step, on all devices together
+    max_minibatch_per_device: int | None  # images that a device computes at once; the rest is accumulated; None for no limit
     G_lrate: float
     D_lrate: float
     gamma: float  # weight of R1 and R2
@@ -27,8 +27,8 @@ class TrainingSchedule:
     Args:
         settings: the schedule's settings.
         resolution: full resolution of the run, a power of two.
-        num_devices: matters only where `settings.minibatch_follows_devices`.
-        loss: where gamma comes from.
+        num_devices: used only with `settings.minibatch_follows_devices`.
+        loss: settings with gamma.
 
     Source: the `training_schedule` of the original release; `golden/schedule.json` was recorded from it.
     """
@@ -59,7 +59,7 @@ class TrainingSchedule:
         )
 
     def lod(self, kimg: float) -> float:
-        """Level of detail after `kimg` thousand images: whole while a resolution is steady, between two while fading."""
+        """Level of detail after `kimg` thousand images: whole while a resolution is trained alone, fractional while one fades in."""
         start_kimg = 0.0
         lod = log2(self.resolution) - log2(self.settings.start_resolution)
         while lod > 0:
@@ -75,11 +75,11 @@ class TrainingSchedule:
         """Kimg at which the schedule reaches a level of detail.
 
         Raises:
-            UserError: it starts below that level already.
+            UserError: the schedule does not contain that level.
         """
         first = log2(self.resolution) - log2(self.settings.start_resolution)
         if not 0 <= lod <= first:
-            raise UserError(f"A start at lod {lod:g} is outside of the schedule, which goes from lod {first} to 0.")
+            raise UserError(f"A start at lod {lod:g} is outside the schedule, which goes from lod {first} to 0.")
         kimg = 0.0
         for level in range(first, 0, -1):
             steady_kimg, fade_kimg = self.durations(self.resolution >> level)
@@ -89,13 +89,13 @@ class TrainingSchedule:
         return kimg
 
     def durations(self, resolution: int) -> tuple[float, float]:
-        """Kimg that `resolution` is steady, and kimg in which the next one fades in."""
+        """Kimg in which `resolution` is trained alone, and kimg in which the next one fades in."""
         s = self.settings
         steady_kimg = s.steady_kimg_by_resolution.get(resolution, s.steady_kimg)
         return steady_kimg, s.fade_kimg_by_resolution.get(2 * resolution, s.fade_kimg)
 
     def growth_kimg(self) -> float:
-        """Kimg after which the full resolution stands alone."""
+        """Kimg after which the full resolution is trained alone."""
         total = 0.0
         resolution = self.settings.start_resolution
         while resolution < self.resolution:
@@ -104,7 +104,7 @@ class TrainingSchedule:
         return total
 
     def minibatch_at(self, resolution: int) -> tuple[int, int | None]:
-        """Minibatch and the largest part a device computes at once."""
+        """Minibatch, and the largest part that a device computes at once."""
         s = self.settings
         minibatch = s.minibatch_by_resolution.get(resolution, s.minibatch_base)
         limit = s.max_minibatch_per_device_by_resolution.get(resolution, s.max_minibatch_per_device)
@@ -116,14 +116,14 @@ class TrainingSchedule:
 
 
 def needs_new_optimizers(previous_lod: float | None, lod: float) -> bool:
-    """True at the start and whenever a stage of growth begins: floor(lod) or ceil(lod) changed."""
+    """Whether a stage of growth begins: at the start, and when floor(lod) or ceil(lod) has changed."""
     if previous_lod is None:
         return True
     return int(lod) != int(previous_lod) or -int(-lod // 1) != -int(-previous_lod // 1)
 
 
 def rescaled(settings: ScheduleSettings, resolution: int) -> ScheduleSettings:
-    """Shortens the growth in proportion, so that the full resolution gets its steady time within `total_kimg`."""
+    """Shortens all stages in proportion, so that the full resolution is trained alone within `total_kimg`."""
     schedule = TrainingSchedule(settings, resolution)
     needed_kimg = schedule.growth_kimg() + schedule.durations(resolution)[0]
     share = min(settings.total_kimg / needed_kimg, 1.0) if needed_kimg > 0 else 1.0

@@ -1,4 +1,4 @@
-"""Combinations of settings that cannot work, refused before anything slow begins."""
+"""Checks of combinations of settings, before any slow work."""
 
 import dataclasses
 
@@ -11,12 +11,11 @@ from stylegan_tf.training.schedule import TrainingSchedule, rescaled
 
 
 def check(settings: TrainingSettings, dataset: Dataset | None = None) -> TrainingSettings:
-    """Refuses what cannot work; returns the settings with everything filled in that follows from the dataset.
+    """Refuses settings that cannot work. Returns the settings with the values that follow from the dataset.
 
     Args:
-        settings: the run as asked for.
-        dataset: what `data.open_dataset` gave (name, num_images, resolution, channels, label_size), or None to check
-            only what needs no dataset.
+        settings: as requested.
+        dataset: of `data.open_dataset`, or None for the checks that do not need one.
 
     Raises:
         UserError: says what is wrong and what is possible.
@@ -36,10 +35,10 @@ def check(settings: TrainingSettings, dataset: Dataset | None = None) -> Trainin
 
 
 def check_devices(settings: TrainingSettings, num_devices: int) -> None:
-    """Refuses minibatches that the devices cannot share, once their number is known.
+    """Refuses minibatches that cannot be split over the devices.
 
     Raises:
-        UserError: `minibatch_follows_devices` leaves nothing of a minibatch, or no whole groups of minibatch statistics.
+        UserError: with `minibatch_follows_devices`, a minibatch would be empty or split a group of minibatch statistics.
     """
     _check_minibatches(settings, num_devices)
 
@@ -53,7 +52,7 @@ def _check_loss(settings: TrainingSettings) -> None:
     loss = settings.loss
     _require(
         not (loss.D.endswith("_gp") and loss.regulariser),
-        f"loss.D = {loss.D} has a gradient penalty of its own and excludes loss.regulariser = {loss.regulariser}. "
+        f"loss.D = {loss.D} contains a gradient penalty and cannot be combined with loss.regulariser = {loss.regulariser}. "
         "Try --set loss.regulariser=none.",
     )
     family = {"wgan_gp": "wgan", "hinge_gp": "hinge"}.get(loss.D, loss.D)
@@ -63,16 +62,16 @@ def _check_loss(settings: TrainingSettings) -> None:
         "hinge": ("hinge", "wgan"),  # the same function for G
         "least_squares": ("least_squares",),
     }[family]
-    _require(loss.G in possible, f"loss.G = {loss.G} does not belong to loss.D = {loss.D}. Try --set loss.G={possible[0]}.")
-    _require(loss.D_steps == 1 or loss.lazy_interval == 1, "loss.lazy_interval is for one step of D: it excludes loss.D_steps above 1.")
+    _require(loss.G in possible, f"loss.G = {loss.G} cannot be combined with loss.D = {loss.D}. Try --set loss.G={possible[0]}.")
+    _require(loss.D_steps == 1 or loss.lazy_interval == 1, "loss.lazy_interval above 1 cannot be combined with loss.D_steps above 1.")
 
 
 def _with_resolution(settings: TrainingSettings, dataset: Dataset) -> TrainingSettings:
-    """Fills in the resolution of the run, and starts no higher than it."""
+    """Sets the resolution of the run, and checks it and the first one."""
     resolution = check_resolution(settings.data.resolution or dataset.resolution)
     _require(
         resolution <= dataset.resolution,
-        f"data.resolution is {resolution}, but {dataset.name} has images of {dataset.resolution}x{dataset.resolution} only.",
+        f"data.resolution is {resolution}, but {dataset.name} has images of {dataset.resolution}x{dataset.resolution}.",
     )
     _require(
         settings.schedule.start_resolution <= resolution,
@@ -85,12 +84,12 @@ def _check_labels(settings: TrainingSettings, dataset: Dataset) -> None:
     wanted = "data.conditional" if settings.data.conditional else f"data.balance = {settings.data.balance}"
     _require(
         dataset.label_size > 0 or not (settings.data.conditional or settings.data.balance != "none"),
-        f"{wanted} needs labels, and {dataset.name} has none. Make it from one sub-folder a class, or train without.",
+        f"{wanted} needs labels, and {dataset.name} has none. Create the dataset with labels (one sub-folder per class), or train without.",
     )
 
 
 def _with_growth(settings: TrainingSettings) -> TrainingSettings:
-    """Refuses or shortens a schedule that would end before the networks have grown, as `if_too_short` says."""
+    """Refuses or shortens a schedule that would end before the networks have grown, according to `if_too_short`."""
     schedule, resolution = settings.schedule, settings.data.resolution
     if not settings.grows:
         _require(
@@ -105,7 +104,7 @@ def _with_growth(settings: TrainingSettings) -> TrainingSettings:
     _require(
         schedule.if_too_short == "rescale",
         f"schedule.total_kimg is {schedule.total_kimg:g}, but growing from {schedule.start_resolution}x"
-        f"{schedule.start_resolution} to {resolution}x{resolution} takes {growth_kimg:g} kimg: it would end unfinished. "
+        f"{schedule.start_resolution} to {resolution}x{resolution} takes {growth_kimg:g} kimg: the run would end before. "
         f"Try --total-kimg {growth_kimg * 1.5:g}, --set schedule.if_too_short=rescale (shortens the growth), "
         f"--set schedule.start_resolution={resolution} (no growth), or --set schedule.if_too_short=allow.",
     )
@@ -113,7 +112,7 @@ def _with_growth(settings: TrainingSettings) -> TrainingSettings:
 
 
 def _check_minibatches(settings: TrainingSettings, num_devices: int = 1) -> None:
-    """A batch must hold whole groups of the samples that one device computes together, or be one smaller group."""
+    """A minibatch must consist of whole groups of samples that a device computes together, or be a single smaller group."""
     schedule, group = settings.schedule, settings.group_size
     on_devices = TrainingSchedule(schedule, settings.data.resolution, num_devices)
     devices = f" on {num_devices} devices" if num_devices > 1 else ""

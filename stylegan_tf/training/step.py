@@ -1,5 +1,6 @@
-"""Iterations of a model's phases, several in one call, on any number of devices: the inner loop of training."""
+"""The inner loop of training: iterations of a model's phases, several in one call, on any number of devices."""
 
+import contextlib
 import functools
 import gc
 from collections.abc import Iterator, Sequence
@@ -7,19 +8,24 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.framework import ops
 
+from stylegan_tf.augmentation import in_training
 from stylegan_tf.cpu import graph_optimizer
-from stylegan_tf.models.base import AfterStep, Context, Generator, Model, Network, Part, Phase
-from stylegan_tf.models.weights import copy_variables, move_averages, named_weights
+from stylegan_tf.losses import LeCam
+from stylegan_tf.models.base import AfterStep, Context, Generator, Model, Network, Phase
+from stylegan_tf.models.weights import assign_on_replica, copy_variables, move_averages, named_weights
 from stylegan_tf.resolution import Lod, split_lod
 from stylegan_tf.settings import TrainingSettings
-from stylegan_tf.training import custom_gradients, optimizers, timing
+from stylegan_tf.training import optimizers, timing
 from stylegan_tf.training.inputs import Inputs, InputSource, RandomInputs, process_reals
+from stylegan_tf.training.parts import Split, compute_part, part_of_replica, split_minibatch, sum_over_parts
 from stylegan_tf.training.schedule import Stage
-from stylegan_tf.training.splitting import Split, split_minibatch
 
 # Phases of one iteration that are due, each with the names of its lazy penalties that are.
 Due = tuple[tuple[str, frozenset[str]], ...]
+LECAM = ("lecam_real", "lecam_fake")  # running values: averages of the mean logits
+AUGMENTATION = 1_000_000  # from here on, the numbers that the augmentations of the steps are seeded with
 
 
 class Trainer:
@@ -53,15 +59,21 @@ class Trainer:
         self.G, self.D, self.G_ema = G, D, G_ema
         self.seed = settings.run.seed
         self.inputs = inputs or RandomInputs(model, settings, z_dim=G.z_dim, label_pool=label_pool)
+        self.augmentation = in_training.make(settings)
+        # Values that a run may begin or cease to keep where it is resumed.
+        self._optional = self.augmentation.running_values if self.augmentation else {}
+        if settings.loss.lecam_weight:
+            self._optional = {**self._optional, **dict.fromkeys(LECAM, 0.0)}
+        first = {**model.running_values(settings), **self._optional}
         with self.strategy.scope():
-            self.running = {name: tf.Variable(value, trainable=False) for name, value in model.running_values(settings).items()}
+            self.running = {name: tf.Variable(value, trainable=False) for name, value in first.items()}
             self.phases = model.phases(settings, G, D, self.running)
             frozen = model.frozen(list(named_weights(D)), settings.transfer.frozen_layers)
             self.optimizers = {
                 name: optimizers.make(
                     getattr(settings.optimizer, name),
                     {name: variable for name, variable in _trainable(network).items() if name not in (frozen if network is D else ())},
-                    laziness=max(phase.every for phase in self.phases if phase.network == name),
+                    correction=optimizers.lazy_correction(self.phases, name),
                     use_loss_scaling=use_loss_scaling,
                 )
                 for name, network in (("G", G), ("D", D))
@@ -75,7 +87,7 @@ class Trainer:
         return minibatch * self.batches_per_iteration * num_iterations
 
     def run(self, batches: Iterator, stage: Stage, *, nimg: int, num_iterations: int = 1) -> list[dict[str, tf.Tensor]]:
-        """Runs iterations without coming back to Python.
+        """Runs iterations in one call of TensorFlow.
 
         Args:
             batches: iterator of (uint8 [minibatch, R, R, C], float32 [minibatch, label_size]).
@@ -91,24 +103,24 @@ class Trainer:
             return function(*arguments)
 
     def trace(self, batches: Iterator, stage: Stage, *, nimg: int, num_iterations: int = 1):
-        """The traced function of `run`, to look at its graph; has the same arguments and runs nothing."""
+        """The traced function of `run`, for its graph. Takes the same arguments; no iteration is run."""
         function, arguments = self._function(batches, stage, nimg, num_iterations)
         with graph_optimizer.disabled_on_cpus():
             return function.get_concrete_function(*arguments)
 
     def has_traced(self, stage: Stage, *, nimg: int, num_iterations: int = 1) -> bool:
-        """False where `run` would have to trace first."""
+        """False if `run` would have to trace first."""
         return self._key(stage, nimg, num_iterations) in self._traced
 
     @property
     def num_traces(self) -> int:
-        """Functions that are traced or will be at their first call; a stage of growth needs one, two where a penalty is lazy."""
+        """Number of traced functions: one for each stage of growth and each combination of phases and penalties that are due."""
         return len(self._traced)
 
     def forget_traces(self) -> None:
-        """Frees all traced functions: those of an earlier stage of growth would keep their memory for the rest of the run."""
+        """Frees all traced functions. Those of an earlier stage of growth would occupy memory for the rest of the run."""
         self._traced.clear()
-        gc.collect()  # graphs refer to themselves, and Python would free them after minutes
+        gc.collect()  # graphs hold reference cycles, which Python would collect minutes later
 
     def reset_optimizers(self) -> None:
         """Resets the state of both optimizers, as growth does."""
@@ -127,10 +139,20 @@ class Trainer:
             ValueError: the state of other networks or of another model.
         """
         running = state.get("running", {})  # states of version 1 have none
+        if not isinstance(running, dict):
+            raise ValueError(f"The saved running values must be a dictionary. Received: {type(running).__name__}")
+        gone = {name for name in running if str(name).startswith(in_training.PREFIX) or name in LECAM} - self._optional.keys()
+        running = self._optional | {name: value for name, value in running.items() if name not in gone}
         if running.keys() != self.running.keys():
-            raise ValueError(f"The saved running values are {sorted(running)}; the model has {sorted(self.running)}.")
+            raise ValueError(f"The saved running values are {str(list(running))[:200]}; the model has {list(self.running)}.")
+        for name, value in running.items():
+            if not isinstance(value, float) or not abs(value) <= np.finfo(np.float32).max:
+                raise ValueError(f"The saved running value {name} must be a finite number. Received: {str(value)[:40]}")
         for name, optimizer in self.optimizers.items():
-            optimizer.load_state(state[f"{name}_optimizer"])
+            saved = state.get(f"{name}_optimizer")
+            if not isinstance(saved, dict):
+                raise ValueError(f"The saved optimizer of {name} must be a dictionary. Received: {type(saved).__name__}")
+            optimizer.load_state(saved)
         for name, variable in self.running.items():
             variable.assign(running[name])
 
@@ -141,12 +163,12 @@ class Trainer:
         images, average = self.images_shown(stage.minibatch), self.settings.optimizer
         betas = [ema_beta(images, average.ema_kimg, nimg + images * i, average.ema_rampup) for i in range(num_iterations)]
         fade = split_lod(stage.lod).fade
-        # As tensors: Python numbers would ask for a trace each.
+        # As tensors: every new Python number would cause a new trace.
         numbers = [tf.constant(value, tf.float32) for value in (fade or 0.0, stage.G_lrate, stage.D_lrate, betas, stage.gamma)]
         return self._traced[key], (batches, *numbers, tf.constant([self.seed, nimg], tf.int32))
 
     def _key(self, stage, nimg, num_iterations):
-        """What a trace depends on."""
+        """Everything that a trace depends on: floor, fading or not, minibatch, its largest part, and what is due."""
         floor, fade = split_lod(stage.lod)
         first = nimg // self.images_shown(stage.minibatch)
         due = tuple(self._due(first + index) for index in range(num_iterations))
@@ -164,9 +186,9 @@ class Trainer:
             for shrink in {phase.shrink for phase in self.phases}
         }
 
-        # Nothing here needs autograph: its rewriting took a third of the time of a trace, and 5 s once.
+        # Nothing here needs autograph: its rewriting took a third of the time of a trace, and 5 s at the first one.
         @tf.function(autograph=False)
-        @custom_gradients.forgotten_afterwards()
+        @_gradients_unregistered_afterwards()
         def run_iterations(batches, fade, G_lrate, D_lrate, betas, gamma, seed):
             lod = Lod(floor, fade if is_fading else None)
             results, done = [], timing.now_after()
@@ -179,7 +201,7 @@ class Trainer:
                 numbers = {"G": G_lrate, "D": D_lrate, "beta": betas[index], "gamma": gamma}
                 iteration = functools.partial(self._run_iteration, splits, due_now, lod)
                 found = self.strategy.run(iteration, (fetched, numbers, iteration_seed))
-                # Every replica holds the same sums: those of the first one are returned.
+                # Every replica holds the same sums: the first one's are returned.
                 statistics, times = tf.nest.map_structure(lambda value: self.strategy.experimental_local_results(value)[0], found)
                 networks = [phase.network for phase, _, _ in self._steps if phase.name in dict(due_now)]
                 results.append({**statistics, **timing.durations(done, is_fetched, list(zip(networks, times, strict=True)))})
@@ -189,31 +211,54 @@ class Trainer:
         return run_iterations
 
     def _run_iteration(self, splits: dict[int, Split], due: Due, lod: Lod, batches, numbers, seed):
-        """All phases that are due, on one replica: statistics by name, and when each step was done."""
+        """Runs all phases that are due, on one replica. Returns statistics by name, and the time at which each step was done."""
         reals = [(process_reals(images, lod.fade), labels) for images, labels in batches]
-        context = Context(self._critic(lod), lod, numbers["gamma"], 1.0)
+        context = Context(self._critic(lod), lod, numbers["gamma"], 1.0, lecam=self._lecam())
         statistics: dict[str, list] = {}
         times, ready = [], []
-        for phase, repetition, seed_number in self._steps:
+        strength = self.augmentation.strength(self.running) if self.augmentation else None
+        for number, (phase, repetition, seed_number) in enumerate(self._steps):
             if phase.name not in dict(due):
                 continue
-            with tf.control_dependencies(ready):  # else its inputs would be computed during the step before and kept in memory
+            minibatch = reals[0][0].shape[0]
+            count = max(minibatch // phase.shrink, 1)
+            with tf.control_dependencies(ready):  # else its inputs would be computed during the previous step and occupy memory
                 step_seed = tf.random.experimental.stateless_fold_in(seed, seed_number)
-                count = max(reals[0][0].shape[0] // phase.shrink, 1)
                 inputs = self.inputs.make(step_seed, count, lod)
                 if phase.own_inputs is not None:
                     inputs = inputs._replace(own={**inputs.own, **phase.own_inputs(step_seed, count)})
             context = context._replace(due=dict(due)[phase.name], loss_scale=self.optimizers[phase.network].loss_scale)
-            values, done, norm = self._step(phase, context, splits[phase.shrink], inputs, reals[repetition], numbers)
+            if self.augmentation:
+                augment_seed = tf.random.experimental.stateless_fold_in(seed, AUGMENTATION + number)
+                options = {"seed": augment_seed, "minibatch": minibatch, "strength": strength}
+                context = context._replace(augment=functools.partial(self.augmentation.applied_before, **options))
+            reals_of_step = reals[repetition if phase.shows_reals else 0]
+            values, done, norm = self._step(phase, context, splits[phase.shrink], inputs, reals_of_step, numbers)
             times.append(done)
             ready = [norm]
             for name, value in values.items():
                 statistics.setdefault(name, []).append(value)
         means = {name: values[0] if len(values) == 1 else tf.add_n(values) / len(values) for name, values in statistics.items()}
+        self._move_running_values(means, self.images_shown(reals[0][0].shape[0]))
         return {**means, **{f"Running/{name}": tf.identity(value) for name, value in self.running.items()}}, times
 
+    def _lecam(self) -> LeCam | None:
+        """The penalty with the averages as they are before the iteration."""
+        if not self.settings.loss.lecam_weight:
+            return None
+        return LeCam(self.settings.loss.lecam_weight, *(tf.convert_to_tensor(self.running[name]) for name in LECAM))
+
+    def _move_running_values(self, means, images: int) -> None:
+        """Those of augmentation and LeCam, after an iteration that shows so many real images."""
+        after = self.augmentation.after_iteration(self.running, means, images) if self.augmentation else {}
+        if self.settings.loss.lecam_weight:
+            for name, kind in zip(LECAM, ("real", "fake"), strict=True):
+                after[name] = LeCam.keep * tf.convert_to_tensor(self.running[name]) + (1.0 - LeCam.keep) * means[f"Loss/scores/{kind}"]
+        for name, value in after.items():
+            assign_on_replica(self.running[name], value)
+
     def _critic(self, lod: Lod):
-        """D in training, for all phases of an iteration. What is applied to images before D sees them belongs here."""
+        """D in training, for all phases of an iteration; `Context.augment` puts it behind what is applied to images before D sees them."""
 
         def critic(images, labels):
             return self.D(images, labels, lod=lod, training=True)
@@ -221,20 +266,22 @@ class Trainer:
         return critic
 
     def _step(self, phase: Phase, context: Context, split: Split, inputs: Inputs, reals, numbers):
-        """One optimizer step: every part's gradients, summed over parts and replicas, then applied.
+        """One optimizer step: gradients are computed for every part, summed over parts and replicas, and applied.
 
         Returns:
-            dict of statistics on the host; when the gradients were there; their norm on the device.
+            Statistics by name, on the host; the time at which the gradients were ready; their norm, on the device.
         """
         optimizer = self.optimizers[phase.network]
         replica_context = tf.distribute.get_replica_context()
         replica = tf.convert_to_tensor(replica_context.replica_id_in_sync_group)
-        parts = [_part(split, inputs, reals, replica, index) for index in range(split.indices.shape[1])]
+        parts = [part_of_replica(split, inputs, reals, replica, index) for index in range(split.indices.shape[1])]
+        if context.augment is not None:
+            parts = [part._replace(numbers=tf.constant(split.indices)[replica, index]) for index, part in enumerate(parts)]
         if phase.prepare is not None and not split.is_whole:
-            prepared = _sum_parts(self._compiled(functools.partial(phase.prepare, context=context)), parts)
+            prepared = sum_over_parts(self._compiled(functools.partial(phase.prepare, context=context)), parts)
             context = context._replace(prepared=replica_context.all_reduce(tf.distribute.ReduceOp.SUM, prepared))
         compute = self._compiled(functools.partial(compute_part, phase, context, optimizer.variables))
-        gradients, statistics, sums = _sum_parts(compute, parts)
+        gradients, statistics, sums = sum_over_parts(compute, parts)
         names = [name for name, gradient in gradients.items() if gradient is not None]
         summed = replica_context.all_reduce(tf.distribute.ReduceOp.SUM, [[gradients[name] for name in names], statistics, sums])
         norm = optimizer.apply(dict(zip(names, summed[0], strict=True)), numbers[phase.network])
@@ -252,7 +299,7 @@ class Trainer:
         return tf.function(compute, jit_compile=True, autograph=False) if self.settings.run.use_xla else compute
 
     def _average_generator(self, beta):
-        """G_ema follows G: trained weights by `beta`, the others (w_avg, noise maps, batch statistics) are copied."""
+        """Updates G_ema: trained weights are averaged with decay `beta`, the others (w_avg, noise maps, batch statistics) are copied."""
         move_averages(_variables(self.G_ema.trainable_variables), _variables(self.G.trainable_variables), beta)
         copy_variables(_variables(self.G_ema.non_trainable_variables), _variables(self.G.non_trainable_variables))
 
@@ -271,61 +318,13 @@ def ema_beta(images: int, ema_kimg: float, nimg: int = 0, rampup: float | None =
 
 
 def _plan(phases: Sequence[Phase]) -> list[tuple[Phase, int, int]]:
-    """The steps of an iteration: phase, repetition, and the number that its random inputs are seeded with, due or not."""
+    """All steps of an iteration, due or not: phase, repetition, and the number that seeds its random inputs."""
     plan, first, number = [], {}, 0
     for phase in phases:
         first[phase.name] = first[phase.inputs_of] if phase.inputs_of else number
         plan += [(phase, repetition, first[phase.name] + repetition) for repetition in range(phase.times)]
         number += 0 if phase.inputs_of else phase.times
     return plan
-
-
-def _part(split: Split, inputs: Inputs, reals, replica, index: int) -> Part:
-    """What replica `replica` computes at accumulation step `index`."""
-    images, labels = reals
-    part = Part(images, labels, inputs.z, inputs.labels, inputs.mixing_factors, inputs.own, inputs.shared, inputs.noise_seed,
-                weights=tf.constant(split.weights)[replica, index])  # fmt: skip
-    if split.is_whole:
-        return part
-    chosen = tf.constant(split.indices)[replica, index]
-    by_sample = ("reals", "real_labels", "z", "labels", "mixing_factors", "own")
-    gathered = tf.nest.map_structure(lambda value: tf.gather(value, chosen), {name: getattr(part, name) for name in by_sample})
-    noise_seed = tf.random.experimental.stateless_fold_in(part.noise_seed, replica * split.indices.shape[1] + index)
-    return part._replace(**gathered, noise_seed=noise_seed)
-
-
-def compute_part(phase: Phase, context: Context, variables: dict[str, tf.Variable], part: Part):
-    """What one part adds to a step: gradients by name (None where a variable took no part), statistics, sums.
-
-    One term after the other, each under a tape of its own: the activations of one are freed before those of the next are computed.
-    """
-    gradients, statistics, sums = [None] * len(variables), {}, {}
-    for term in phase.terms(part, context):
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(list(variables.values()))
-            values = term([gradient for gradient in gradients if gradient is not None])
-            total = tf.reduce_sum(values.loss * part.weights) * context.loss_scale
-        gradients = [_sum(*pair) for pair in zip(gradients, tape.gradient(total, list(variables.values())), strict=True)]
-        for name, value in {f"Loss/{phase.name}": values.loss, **values.statistics}.items():
-            statistics[name] = statistics.get(name, 0.0) + tf.reduce_sum(value * part.weights)
-        sums |= values.sums
-    return dict(zip(variables, gradients, strict=True)), statistics, sums
-
-
-def _sum(*gradients):
-    """Of gradients by one weight; None where it took no part in any."""
-    present = [gradient for gradient in gradients if gradient is not None]
-    return tf.add_n(present) if present else None
-
-
-def _sum_parts(compute, parts):
-    """Adds up gradients, statistics and sums over the parts, one after the other to spare memory."""
-    total = compute(parts[0])
-    for part in parts[1:]:
-        with tf.control_dependencies([value for value in tf.nest.flatten(total) if value is not None]):
-            part = tf.nest.map_structure(tf.identity, part)
-        total = tf.nest.map_structure(lambda a, b: None if a is None else a + b, total, compute(part))
-    return total
 
 
 def _variables(keras_variables):
@@ -335,3 +334,20 @@ def _variables(keras_variables):
 
 def _trainable(network):
     return {name: variable.value for name, variable in named_weights(network).items() if variable.trainable}
+
+
+@contextlib.contextmanager
+def _gradients_unregistered_afterwards() -> Iterator[None]:
+    """Removes the gradients that `tf.custom_gradient` registers while the enclosed code is traced; all derivatives must be taken inside.
+
+    `tf.distribute` registers one for each sum over replicas, permanently and with its graph, and TensorFlow has no public way to
+    remove it. A run would grow by a graph of thousands of nodes, about 30 MB, at each stage of growth.
+    """
+    registry = getattr(ops.gradient_registry, "_registry", {})
+    before = set(registry)
+    try:
+        yield
+    finally:
+        for name in set(registry) - before:
+            if name.startswith("CustomGradient-"):
+                del registry[name]

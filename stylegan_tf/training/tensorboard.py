@@ -1,41 +1,89 @@
-"""Event files for TensorBoard."""
+"""Event files for TensorBoard: written during training, cut when a run is resumed."""
 
+import contextlib
+import math
+import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import tensorflow as tf
+from google.protobuf.message import DecodeError
+from tensorflow.core.util.event_pb2 import Event
 
 
 class EventWriter:
-    """Writes scalars and histograms; the step is the number of real images shown.
+    """Writes scalars, histograms and graphs; the step is the number of real images shown.
 
     Args:
-        folder: where a new event file goes.
+        folder: where a new event file is created.
     """
 
     def __init__(self, folder: Path):
         self._writer = tf.summary.create_file_writer(str(folder))
 
-    def scalars(self, values: dict[str, float], nimg: int) -> None:
+    def scalars(self, values: Mapping[str, float], nimg: int) -> None:
         """Writes scalars by tag."""
         with self._writer.as_default():
             for tag, value in values.items():
                 tf.summary.scalar(tag, value, step=nimg)
         self._writer.flush()
 
-    def histograms(self, values: dict[str, Any], nimg: int) -> None:
+    def histograms(self, values: Mapping[str, np.ndarray], nimg: int) -> None:
         """Writes histograms of arrays by tag."""
         with self._writer.as_default():
             for tag, value in values.items():
                 tf.summary.histogram(tag, value, step=nimg)
         self._writer.flush()
 
-    def graph(self, concrete_function: Any) -> None:
-        """Writes the graph of a traced function."""
+    def graph(self, graph: tf.Graph) -> None:
+        """Writes a graph."""
         with self._writer.as_default():
-            tf.summary.graph(concrete_function.graph)
+            tf.summary.graph(graph)
         self._writer.flush()
 
     def close(self) -> None:
-        """Ends the file."""
+        """Closes the file."""
         self._writer.close()
+
+
+def drop_events_after(folder: Path, nimg: int) -> list[str]:
+    """Rewrites the event files of a run without the steps after `nimg`. Returns what was dropped, for the log."""
+    dropped = []
+    for path in sorted(folder.glob("events.out.tfevents.*")):
+        records, is_whole = [], False
+        _cut_after_last_record(path)
+        with contextlib.suppress(tf.errors.DataLossError):  # the process was killed while it wrote the last record
+            records.extend(record.numpy() for record in tf.data.TFRecordDataset(str(path)))
+            is_whole = True
+        kept = [record for record in records if _step(record) <= nimg]
+        if len(kept) < len(records) or not is_whole:
+            temporary = str(path) + ".partial"
+            with tf.io.TFRecordWriter(temporary) as writer:
+                for record in kept:
+                    writer.write(record)
+            os.replace(temporary, path)
+            dropped.append(f"{len(records) - len(kept)} events")
+    return dropped
+
+
+def _cut_after_last_record(path: Path) -> None:
+    """Cuts a file at the first record that does not end within it: TensorFlow would allocate whatever length such a record states."""
+    size, end = path.stat().st_size, 0
+    with open(path, "rb+") as file:
+        while end < size:
+            file.seek(end)
+            header = file.read(8)
+            next_end = end + 16 + int.from_bytes(header, "little")  # length, its checksum, content, its checksum
+            if len(header) < 8 or next_end > size:
+                file.truncate(end)
+                return
+            end = next_end
+
+
+def _step(record: bytes) -> float:
+    """Step of an event; infinity for a record that is not an event, which is dropped."""
+    try:
+        return Event.FromString(record).step
+    except DecodeError:
+        return math.inf

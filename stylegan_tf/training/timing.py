@@ -1,4 +1,4 @@
-"""Where the time of a step goes, read inside the graph: clocks that depend on what they time."""
+"""Times of the parts of an iteration, read inside the graph by clocks that depend on the results they time."""
 
 import time
 from collections.abc import Sequence
@@ -8,19 +8,19 @@ import tensorflow as tf
 
 
 def on_host(value: tf.Tensor) -> tf.Tensor:
-    """A copy in the memory of the host: it is there when the device has come so far, not when it was asked to."""
+    """A copy in the memory of the host, which exists when the device has computed the value."""
     with tf.device("CPU:0"):
         return tf.identity(value)
 
 
 def now_after(*tensors: tf.Tensor) -> tf.Tensor:
-    """Seconds since 1970, float64, when all of `tensors` are there. Tensors of the host are meant; see `on_host`."""
+    """Seconds since 1970, float64, when all of `tensors` are computed. They must be in the memory of the host; see `on_host`."""
     with tf.device("CPU:0"), tf.control_dependencies(tensors):
         return tf.timestamp() if _has_clock() else tf.numpy_function(_now, [], tf.float64)
 
 
 def _has_clock() -> bool:
-    """False where TensorFlow refuses its own clock, as an operation whose result is never the same: in deterministic mode."""
+    """False in deterministic mode, in which TensorFlow refuses its own clock."""
     with tf.init_scope():
         try:
             tf.timestamp()
@@ -37,9 +37,9 @@ def durations(start: tf.Tensor, fetched: tf.Tensor, done: Sequence[tuple[str, tf
     """Seconds of the parts of one iteration, float32: waiting for data, steps of D, steps of G.
 
     Args:
-        start: when the iteration before was done; the batch may be there earlier, as nothing waits to fetch it.
-        fetched: when the batch was there.
-        done: network of every step in order, and when its gradients were there.
+        start: when the previous iteration was done; the batch may have been read before.
+        fetched: when the batch was read.
+        done: network of every step in order, and when its gradients were computed.
     """
     with tf.device("CPU:0"):
         before = tf.maximum(fetched, start)

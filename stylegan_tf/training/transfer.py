@@ -1,4 +1,4 @@
-"""Starting from another network: what of its weights fits, what is cut or filled up, what stays fresh, and a table of it."""
+"""Initialising networks with the weights of others: which are copied, resized or left as initialised, and a table of them."""
 
 import functools
 import math
@@ -17,7 +17,7 @@ Resize = Callable[[str, np.ndarray, np.ndarray], tuple[np.ndarray, int]]
 
 
 class Row(NamedTuple):
-    """What becomes of one weight: `num_taken` of its `size` values come from the source."""
+    """The origin of a weight: `num_taken` of its `size` values are from the source."""
 
     network: str  # G, D or G_ema
     name: str
@@ -33,19 +33,19 @@ class Row(NamedTuple):
 
 
 def transfer(model: Model, source: Networks, targets: Mapping[str, Network], *, min_share: float) -> list[Row]:
-    """Gives networks the weights of others, as far as they fit.
+    """Copies the weights of other networks, as far as they fit.
 
     Args:
-        model: that all of them belong to.
-        source: any networks, of another resolution, width, depth, label size or number of channels.
-        targets: "G", "D" and "G_ema" to networks with fresh weights.
-        min_share: refuse where less than this share of the values can be taken.
+        model: of all networks.
+        source: networks that may differ in resolution, width, depth, label size or number of channels.
+        targets: "G", "D" and "G_ema", with fresh weights.
+        min_share: smallest share of the values that must be from the source.
 
     Returns:
         One row for each weight.
 
     Raises:
-        UserError: another model, or too little fits; nothing is changed then.
+        UserError: another model, or too few weights fit; nothing is changed then.
     """
     if source.model != model.name:
         raise UserError(f"{source.source or 'The source'} holds networks of the model {source.model}; this run trains {model.name}.")
@@ -58,7 +58,7 @@ def transfer(model: Model, source: Networks, targets: Mapping[str, Network], *, 
     share = sum(row.num_taken for row in rows) / sum(row.size for row in rows)
     if share < min_share:
         raise UserError(
-            f"Only {share:.0%} of the weights of {source.source or 'the source'} fit this configuration; transfer.min_share asks for "
+            f"Only {share:.0%} of the weights of {source.source or 'the source'} fit this configuration; transfer.min_share requires "
             f"{min_share:.0%}.\n{table(rows)}\n"
             "Try fmap_base, fmap_max, mapping_layers and widths as in the source, or a lower transfer.min_share."
         )
@@ -68,12 +68,12 @@ def transfer(model: Model, source: Networks, targets: Mapping[str, Network], *, 
 
 
 def merge(which: str, old: Arrays, fresh: Arrays, resize: Resize) -> tuple[dict[str, np.ndarray], list[Row]]:
-    """Weights of one network: those of `old` where the name is known, those of `fresh` in all other places.
+    """Weights of one network: those of `old` by name if they exist, otherwise those of `fresh`.
 
     Args:
         which: "G", "D" or "G_ema".
         old, fresh: arrays by public name.
-        resize: (name, old array, fresh array) to the merged array and how many of its values are old.
+        resize: (name, old array, fresh array) to the merged array and the number of its old values.
     """
     merged, rows = {}, []
     for name, array in fresh.items():
@@ -90,7 +90,7 @@ def merge(which: str, old: Arrays, fresh: Arrays, resize: Resize) -> tuple[dict[
 
 
 def table(rows: Iterable[Row]) -> str:
-    """A line for each block of each network, then each weight that is not simply copied because its shape differs."""
+    """A line for each block of each network, then one for each weight whose shape differs."""
     blocks: dict[str, dict[str, int]] = {}
     details = []
     for row in rows:
@@ -108,7 +108,7 @@ def table(rows: Iterable[Row]) -> str:
 
 
 def _block(name: str) -> str:
-    """Block of a weight: "mapping", "synthesis/8x8", "8x8"; the fixed noise maps and w_avg by their own names."""
+    """Block of a weight: "mapping", "synthesis/8x8", "8x8", "noise maps", "w_avg"."""
     parts = name.split("/")
     if parts[0] != "synthesis":
         return parts[0]

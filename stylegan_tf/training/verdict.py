@@ -1,49 +1,50 @@
-"""How a run is going, in plain words, and the rule behind the words."""
+"""The verdict on a run, one word and a sentence, with the rule behind it."""
 
 import math
 from collections.abc import Sequence
 from statistics import fmean
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from stylegan_tf.training.best import BestValue
+from stylegan_tf.training.records import Record
 
-WINDOW = 5  # ticks, or measurements, that a judgement looks back
-LOST_SIGN = 0.95  # mean sign of the logits from which D tells reals from fakes without fail
-RISE = 1.5  # growth of G's loss, against the window before, that goes with a collapse
-POOR_DIVERSITY = 0.25  # spread of the fakes against that of the reals
-SMALL_GAIN = 0.02  # share by which the best score must improve to count
-WORSE = 0.10  # share above the best score that three measurements in a row must lie
-NOISE = 1e-3  # and at least so much: KID goes through 0
+WINDOW = 5  # number of recent ticks, or of recent scores, that a rule uses
+LOST_SIGN = 0.95  # mean sign of the logits above which D distinguishes nearly all reals from fakes
+RISE = 1.5  # ratio of G's loss to that of the previous window, in a collapse
+POOR_DIVERSITY = 0.25  # diversity of the fakes, relative to the reals
+SMALL_GAIN = 0.02  # smallest relative improvement of the best score that counts
+WORSE = 0.10  # relative distance from the best score that three scores in a row must exceed
+NOISE = 1e-3  # and at least this distance: KID can be 0
 
 
 class Verdict(NamedTuple):
-    """A judgement in one word, the sentence, and the rule that led to it."""
+    """The word, a sentence, and the rule that applied."""
 
     word: str
     sentence: str
     rule: str
 
 
-def judge(ticks: Sequence[dict[str, Any]], metric: BestValue | None, scores: Sequence[tuple[float, float]]) -> Verdict:
-    """Judges a run.
+def assess(ticks: Sequence[Record], metric: BestValue | None, scores: Sequence[tuple[float, float]]) -> Verdict:
+    """The verdict on a run.
 
     Args:
         ticks: records of stats.jsonl, oldest first.
-        metric: the score that snapshots are compared by, None without one.
+        metric: the score by which snapshots are compared, None without scores.
         scores: (kimg, value) of that metric, oldest first.
     """
     if len(ticks) < 2:
-        return Verdict("starting", "Too early to say anything.", "fewer than 2 ticks")
+        return Verdict("starting", "Too early for a verdict.", "fewer than 2 ticks")
     return _collapse(ticks) or _by_scores(metric, scores) or _by_logits(ticks)
 
 
-def _collapse(ticks: Sequence[dict[str, Any]]) -> Verdict | None:
+def _collapse(ticks: Sequence[Record]) -> Verdict | None:
     diversity = ticks[-1].get("Pictures/diversity")
     if _is_number(diversity) and diversity < POOR_DIVERSITY and ticks[-1]["kimg"] > 0 and len(ticks) > WINDOW:
         return Verdict(
             "collapsing",
-            "Different latents give nearly the same picture. Go back to an earlier snapshot; try a larger gamma or lower rates.",
-            f"spread of the fakes {diversity:.2f} of that of the reals, below {POOR_DIVERSITY}",
+            "Different latents give nearly the same image. Use an earlier snapshot; try a larger gamma or lower learning rates.",
+            f"diversity of the fakes {diversity:.2f} (reals: 1), below {POOR_DIVERSITY}",
         )
     recent, before = ticks[-WINDOW:], ticks[-2 * WINDOW : -WINDOW]
     signs = [(tick.get("Loss/signs/real"), tick.get("Loss/signs/fake")) for tick in recent]
@@ -54,8 +55,9 @@ def _collapse(ticks: Sequence[dict[str, Any]]) -> Verdict | None:
     if is_lost and fmean(losses[1]) > RISE * fmean(losses[0]):
         return Verdict(
             "collapsing",
-            "D has won: it tells every picture, and G's loss climbs. Go back to an earlier snapshot; try a larger gamma or lower rates.",
-            f"for {WINDOW} ticks signs beyond {LOST_SIGN}, and the loss of G up by more than {RISE} times",
+            "D classifies every image correctly, and the loss of G rises. Use an earlier snapshot; "
+            "try a larger gamma or lower learning rates.",
+            f"mean signs beyond {LOST_SIGN} for {WINDOW} ticks, and a loss of G above {RISE} times that of the {WINDOW} ticks before",
         )
     return None
 
@@ -74,7 +76,7 @@ def _by_scores(metric: BestValue | None, scores: Sequence[tuple[float, float]]) 
             "overfitting",
             f"{metric.name} was best at kimg {scores[best_at][0]:.0f} and has become worse since. Use the best snapshot; "
             "more data or mirroring helps.",
-            f"the last 3 scores more than {WORSE:.0%} worse than the best",
+            f"the last 3 scores are more than {WORSE:.0%} worse than the best",
         )
     if len(values) > WINDOW:
         earlier = values[:-WINDOW]
@@ -83,25 +85,26 @@ def _by_scores(metric: BestValue | None, scores: Sequence[tuple[float, float]]) 
         if gain < SMALL_GAIN:
             return Verdict(
                 "plateau",
-                f"{metric.name} has hardly moved: more of the same will bring little.",
-                f"gain of the best score over {WINDOW} measurements below {SMALL_GAIN:.0%}",
+                f"{metric.name} has hardly improved; longer training is unlikely to help.",
+                f"the best score improved by less than {SMALL_GAIN:.0%} over {WINDOW} scores",
             )
-    return Verdict("improving", f"{metric.name} is still getting better. Go on.", f"none of the other rules, {len(values)} measurements")
+    return Verdict("improving", f"{metric.name} is still improving. Continue training.", f"no warning applied; {len(values)} scores")
 
 
-def _by_logits(ticks: Sequence[dict[str, Any]]) -> Verdict:
+def _by_logits(ticks: Sequence[Record]) -> Verdict:
     last = ticks[-1]
     if last["lod"] > 0:
-        return Verdict("growing", "The network is still growing: judge it at full resolution.", f"lod {last['lod']:.2f} above 0")
+        return Verdict("growing", "The networks are still growing. Evaluate them at full resolution.", f"lod {last['lod']:.2f} is above 0")
     signs = [tick.get("Loss/signs/real") for tick in ticks[-WINDOW:]]
     if all(_is_number(sign) for sign in signs) and fmean(signs) > LOST_SIGN:
         return Verdict(
             "overfitting",
-            "D knows nearly all training images by heart: G gets little to learn from. More data or mirroring helps; measure a metric.",
-            f"mean sign of the real logits above {LOST_SIGN} over {WINDOW} ticks, no metric measured",
+            "D has memorised nearly all training images and gives G little to learn from. More data or mirroring helps; "
+            "compute a score (--metrics).",
+            f"mean sign of the real logits above {LOST_SIGN} over {WINDOW} ticks; no score computed",
         )
-    return Verdict("improving", "Losses and logits are in balance. Look at the pictures, or measure a metric (--metrics).",
-                   "none of the other rules, no metric measured")  # fmt: skip
+    return Verdict("improving", "Losses and logits are balanced. Check the picture grids, or compute a score (--metrics).",
+                   "no warning applied; no score computed yet")  # fmt: skip
 
 
 def _is_number(value: object) -> bool:

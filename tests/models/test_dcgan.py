@@ -17,6 +17,7 @@ from stylegan_tf.models.dcgan.networks import DCGANDiscriminator, DCGANGenerator
 from stylegan_tf.models.dcgan.settings import DiscriminatorSettings, GeneratorSettings, Settings
 from stylegan_tf.models.weights import named_weights, weight_shapes
 from stylegan_tf.settings import DataSettings, LossSettings, NetworkOptimizerSettings, OptimizerSettings, RunSettings
+from stylegan_tf.training import resume
 from stylegan_tf.training.settings_check import check
 from stylegan_tf.training.step import Trainer
 from tests.closeness import assert_close
@@ -202,6 +203,16 @@ def test_images_of_another_size_and_levels_of_detail_are_refused():
         G.sample(tf.zeros([1, 5]), lod=1.0)
     with pytest.raises(ValueError, match=r"Expected images \[N, 8, 8, 3\]"):
         D(tf.zeros([1, 16, 16, 3]))
+
+
+def test_settings_of_the_networks_do_not_change_in_a_resumed_run():  # train.py --resume ended in an AttributeError
+    requested = settings_text.override(settings(), ["G.fmaps=4", "loss.D_steps=2"])
+    resumed, report = resume.merged(settings(), requested)
+    assert (resumed.G.fmaps, resumed.loss.D_steps) == (2, 2)
+    assert report == [
+        "loss.D_steps: 1 in the run, 2 requested: changed from now on",
+        "G.fmaps: 2 in the run, 4 requested: not changed, it cannot change within a run",
+    ]
 
 
 def test_a_run_is_resumed_scored_and_loaded(tmp_path, tiny_dataset, start_run, resume_run):

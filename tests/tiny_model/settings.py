@@ -4,18 +4,18 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from stylegan_tf.ranges import Count
-from stylegan_tf.settings import TrainingSettings
+from stylegan_tf.settings import NetworkSettings, TrainingSettings
 
 
 @dataclass(frozen=True)
-class GeneratorSettings:
+class GeneratorSettings(NetworkSettings):
     """The generator."""
 
     z_dim: Count = 4
 
 
 @dataclass(frozen=True)
-class DiscriminatorSettings:
+class DiscriminatorSettings(NetworkSettings):
     """The discriminator."""
 
     width: Count = 3

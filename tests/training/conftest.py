@@ -10,12 +10,12 @@ from stylegan_tf.settings import DataSettings, OptimizerSettings, RunSettings, S
 
 
 @pytest.fixture(autouse=True)
-def enough_patience(monkeypatch):
-    """The program that runs the tests is not ended from within, however slow the machine is."""
+def no_time_limits(monkeypatch):
+    """On a slow machine, too, a run under test does not end the process of the tests."""
     from stylegan_tf.training import stopping
 
-    monkeypatch.setattr(stopping, "GRACE_SEC", 1000.0)
-    monkeypatch.setattr(stopping, "PATIENCE_SEC", 1000.0)
+    monkeypatch.setattr(stopping, "STEP_SEC", 1000.0)
+    monkeypatch.setattr(stopping, "WORK_SEC", 1000.0)
 
 
 @pytest.fixture(scope="session")
@@ -76,12 +76,12 @@ def resume_run():
 
     def resume(path, settings: TrainingSettings, **options):
         from stylegan_tf import data
-        from stylegan_tf.training import devices, launch, resume, run_dir
+        from stylegan_tf.training import devices, launch, run_dir, state_file
         from stylegan_tf.training.settings_check import check
 
         dataset = data.open_dataset(settings.data.path)
         folder = run_dir.RunDir(path)
-        state = resume.read(folder.state_path)
+        state = state_file.read(folder.state_path)
         chosen = devices.open_devices(settings.run)
         return launch.resume(check(settings, dataset), folder, dataset, chosen, state=state, report=[], **options)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stylegan_tf.training import resume
+from stylegan_tf.training import state_file
 from tests.training.comparison import assert_same_run
 from tests.training.test_killed import SETTINGS, start, wait_for
 
@@ -42,4 +42,4 @@ def test_real_steps_of_a_killed_run_are_those_of_one_that_was_not(tmp_path, tiny
         assert process.returncode == 0, errors
     paths = [tmp_path / name / "00000-stylegan-tiny-1gpu" for name in ("whole", "cut")]
     assert_same_run(*paths)
-    assert resume.read(paths[1] / "training-state.pkl")["position"]["nimg"] == 256
+    assert state_file.read(paths[1] / "training-state.pkl")["position"]["nimg"] == 256

@@ -13,7 +13,7 @@ AMPERE, TURING = {"compute_capability": (8, 0)}, {"compute_capability": (7, 5)}
     ("gpus", "cpu_flags", "policy"),
     [
         ([AMPERE], "", "mixed_bfloat16"),
-        ([AMPERE, TURING], "", "float32"),  # the slowest decides
+        ([AMPERE, TURING], "", "float32"),  # the oldest GPU decides
         ([{}], "amx_bf16", "float32"),  # the CPU's flags do not matter where a GPU computes
         ([], "avx2 amx_bf16 avx512f", "mixed_bfloat16"),
         ([], "avx2 avx512_bf16", "float32"),
@@ -23,7 +23,7 @@ def test_auto_precision(gpus, cpu_flags, policy):
     assert devices.resolve_precision("auto", gpus, cpu_flags) == policy
 
 
-def test_precision_that_was_asked_for_stands():
+def test_a_requested_precision_is_used():
     assert devices.resolve_precision("mixed_float16", [], "") == "mixed_float16"
 
 
@@ -34,12 +34,11 @@ def test_one_machine_trains_on_the_cpu_where_there_is_no_gpu():
 
 
 def test_more_gpus_than_there_are_is_a_message():
-    with pytest.raises(UserError, match=r"--gpus 99 asks for more GPUs than are visible"):
+    with pytest.raises(UserError, match=r"--gpus 99 is more than the number of visible GPUs"):
         devices.open_devices(RunSettings(num_gpus=99))
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"cluster": {}}', '{"cluster": {"worker": ["a", "b"]}, "task": {}}'])
-def test_a_cluster_that_cannot_be_read_is_a_message(monkeypatch, text):
-    monkeypatch.setenv("TF_CONFIG", text)
-    with pytest.raises(UserError, match="TF_CONFIG cannot be read"):
+def test_a_cluster_that_is_not_valid_is_a_message(monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", "{")
+    with pytest.raises(UserError, match="TF_CONFIG is not valid: not JSON"):
         devices.open_devices(RunSettings())

@@ -1,4 +1,4 @@
-"""What spoils a run elsewhere: not-a-number, memory, disk, data. Steps are faked, everything around them is real."""
+"""Faults in the middle of a run: divergence, memory, disk, data. Only the steps are faked."""
 
 import errno
 import json
@@ -10,7 +10,7 @@ import tensorflow as tf
 from stylegan_tf import snapshot
 from stylegan_tf.errors import UserError
 from stylegan_tf.training import run as runs
-from stylegan_tf.training import snapshots
+from stylegan_tf.training import run_dir
 from stylegan_tf.training.best import BestValue, SnapshotScores
 from tests.training.conftest import changed
 from tests.training.fake_trainer import FakeTrainer
@@ -48,7 +48,7 @@ def state_in(path):
 
 @pytest.mark.parametrize(
     ("statistics", "message"),
-    [({"Loss/D": float("nan")}, "Loss/D is nan"), ({"Loss/scores/fake": -2e6}, r"Loss/scores/fake is -2e\+06, beyond run.max_logit")],
+    [({"Loss/D": float("nan")}, "Loss/D is nan"), ({"Loss/scores/fake": -2e6}, r"Loss/scores/fake is -2e\+06, above run.max_logit")],
 )
 def test_divergence_stops_at_the_next_update_and_is_not_saved(tiny_settings, start_run, fake_steps, tmp_path_factory, statistics, message):
     fake_steps(lambda trainer, stage, nimg: statistics if nimg >= 72 else None)
@@ -58,11 +58,11 @@ def test_divergence_stops_at_the_next_update_and_is_not_saved(tiny_settings, sta
 
 
 def test_weights_that_are_not_finite_are_not_saved(tiny_settings, start_run, fake_steps, tmp_path_factory):
-    def spoil(trainer, stage, nimg):
+    def diverge(trainer, stage, nimg):
         if nimg == 92:
             trainer.G.w_avg.assign(trainer.G.w_avg * np.inf)
 
-    fake_steps(spoil)
+    fake_steps(diverge)
     with pytest.raises(UserError, match="weight w_avg of G is not finite"):
         start_run(full_size(tiny_settings))
     path = folder_of(tmp_path_factory)
@@ -70,12 +70,12 @@ def test_weights_that_are_not_finite_are_not_saved(tiny_settings, start_run, fak
     assert not (path / "network-snapshot-000000-nimg96.pkl").exists()
 
 
-def test_rollback_goes_on_with_another_seed(tiny_settings, start_run, fake_steps):
+def test_a_rollback_continues_with_another_seed(tiny_settings, start_run, fake_steps):
     trainers = fake_steps(lambda trainer, stage, nimg: {"Loss/D": np.nan} if trainer.seed == 0 and nimg >= 72 else None)
     code, path = start_run(full_size(tiny_settings, run={"on_nan": "rollback"}))
     assert code == 0
     log = (path / "log.txt").read_text()
-    assert "Loss/D is nan: back to kimg 0.1 with another seed (rollback 1 of 3)" in log
+    assert "Loss/D is nan: returned to kimg 0.1 with another seed (rollback 1 of 3)" in log
     assert [json.loads(line)["nimg"] for line in (path / "stats.jsonl").read_text().splitlines()] == [32, 64, 96, 128]
     assert state_in(path)["position"]["num_rollbacks"] == 1
     assert trainers[0].seed != 0
@@ -86,7 +86,7 @@ def test_rollbacks_are_counted(tiny_settings, start_run, fake_steps):
     fake_steps(lambda trainer, stage, nimg: (seeds.append(trainer.seed), {"Loss/D": np.nan})[1] if nimg >= 72 else None)
     with pytest.raises(UserError, match="diverged") as refusal:
         start_run(full_size(tiny_settings, run={"on_nan": "rollback", "max_rollbacks": 2}))
-    assert "on_nan" not in str(refusal.value)  # that has been tried
+    assert "on_nan" not in str(refusal.value)  # it has been tried
     assert len(set(seeds)) == 3  # the first try, and two more
 
 
@@ -104,20 +104,20 @@ def test_out_of_memory_says_which_stage_and_what_to_lower(tiny_settings, start_r
         start_run(full_size(tiny_settings))
 
 
-def test_tensorboards_full_disk_is_no_lack_of_memory(tiny_settings, start_run, fake_steps):
+def test_tensorboards_full_disk_is_not_reported_as_memory(tiny_settings, start_run, fake_steps):
     fake_steps(raise_at(40, tf.errors.ResourceExhaustedError(None, None, "events.out.tfevents.1; No space left on device Failed to flush")))
-    with pytest.raises(UserError, match=r"the disk is full.*then continue with python train.py --resume .*tiny"):
+    with pytest.raises(UserError, match=r"the disk is full.*then resume: python train.py --resume .*tiny"):
         start_run(full_size(tiny_settings))
 
 
-def test_a_dataset_that_is_gone_is_named(tiny_settings, start_run, fake_steps, tiny_dataset):
+def test_a_missing_dataset_is_named(tiny_settings, start_run, fake_steps, tiny_dataset):
     inside = "FileNotFoundError: tiny-r03.tfrecords is gone\n\t [[{{node PyFunc}}]] [Op:IteratorGetNext]"
     fake_steps(raise_at(40, tf.errors.UnknownError(None, None, inside)))
     with pytest.raises(UserError, match=r"Cannot read the dataset .*tiny any more: FileNotFoundError: tiny-r03\.tfrecords is gone"):
         start_run(full_size(tiny_settings))
 
 
-def test_a_full_disk_leaves_the_last_state_whole(tiny_settings, start_run, fake_steps, monkeypatch, tmp_path_factory):
+def test_a_full_disk_does_not_damage_the_last_state(tiny_settings, start_run, fake_steps, monkeypatch, tmp_path_factory):
     fake_steps()
     save = snapshot.safe_pickle.write_pickle
 
@@ -127,7 +127,7 @@ def test_a_full_disk_leaves_the_last_state_whole(tiny_settings, start_run, fake_
         save(path, value)
 
     monkeypatch.setattr(snapshot.safe_pickle, "write_pickle", fill_up)
-    with pytest.raises(UserError, match=r"the disk is full\. Older files are whole"):
+    with pytest.raises(UserError, match=r"the disk is full\. Older files are intact"):
         start_run(full_size(tiny_settings))
     path = folder_of(tmp_path_factory)
     assert state_in(path)["position"]["nimg"] == 32
@@ -140,35 +140,38 @@ def test_other_errors_keep_their_traceback(tiny_settings, start_run, fake_steps)
         start_run(full_size(tiny_settings))
 
 
-def test_control_file_steers(tiny_settings, start_run, resume_run, fake_steps):
+def test_control_json_changes_rates_and_stops_the_run(tiny_settings, start_run, resume_run, fake_steps):
     rates = {}
 
     def note(trainer, stage, nimg):
         rates[nimg] = (stage.G_lrate, stage.gamma)
 
-    def ask(file, _, nimg):
-        orders = {32: {"G_lrate": 0.5, "gamma": 3, "snapshot": True}, 64: {"stop": True}}
-        if nimg in orders:
-            (file.parent / "control.json").write_text(json.dumps(orders[nimg]))
+    def write_control(file, _, nimg):
+        contents = {32: {"G_lrate": 0.5, "gamma": 3, "snapshot": True}, 64: {"stop": True}}
+        if nimg in contents:
+            (file.parent / "control.json").write_text(json.dumps(contents[nimg]))
 
     fake_steps(note)
     settings = full_size(tiny_settings, run={"network_snapshot_ticks": 2})
-    code, path = start_run(settings, on_snapshot=SnapshotScores(ask))
+    code, path = start_run(settings, on_snapshot=SnapshotScores(write_control))
     assert code == 0
     assert "Stopped by control.json" in (path / "log.txt").read_text()
     assert (rates[28], rates[60], rates[64]) == ((0.001, 10.0), (0.001, 10.0), (0.5, 3.0))
     assert max(rates) == 92
-    assert resume_run(path, settings) == 0  # what was asked for still holds
+    assert resume_run(path, settings) == 0  # the changed values still apply
     assert rates[124] == (0.5, 3.0)
 
 
-def test_old_snapshots_go_and_the_best_stays(tiny_settings, start_run, fake_steps):
+def test_old_snapshots_are_removed_and_the_best_is_kept(tiny_settings, start_run, fake_steps):
     fake_steps()
     scores = {32: 5.0, 64: 1.0, 96: 2.0, 128: 3.0}
     settings = full_size(tiny_settings, run={"network_snapshot_ticks": 1, "keep_snapshots": 1, "best_metric": "fid"})
     fid = SnapshotScores(lambda file, nets, nimg: {"fid": scores[nimg]}, lambda name: BestValue(name, lower_is_better=True))
     _, path = start_run(settings, on_snapshot=fid)
-    assert [file.name for file in snapshots.listed(path)] == ["network-snapshot-000000-nimg64.pkl", "network-snapshot-000000-nimg96.pkl"]
+    assert [file.name for file in run_dir.list_snapshots(path)] == [
+        "network-snapshot-000000-nimg64.pkl",
+        "network-snapshot-000000-nimg96.pkl",
+    ]
     assert (path / "network-final.pkl").exists()
 
 
@@ -181,6 +184,6 @@ def test_resume_from_other_data_is_refused(tiny_settings, start_run, resume_run,
         for _ in range(4):
             writer.add(np.zeros((8, 8, 3), np.uint8))
     before = {file.name: file.read_bytes() for file in path.iterdir() if file.name != ".lock"}
-    with pytest.raises(UserError, match="was trained on tiny with other content"):
+    with pytest.raises(UserError, match="was trained on tiny; its images differ"):
         resume_run(path, full_size(tiny_settings, data={"path": str(tmp_path / "other")}))
-    assert before == {file.name: file.read_bytes() for file in path.iterdir() if file.name != ".lock"}  # a refusal touches nothing
+    assert before == {file.name: file.read_bytes() for file in path.iterdir() if file.name != ".lock"}  # nothing is changed

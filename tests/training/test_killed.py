@@ -1,14 +1,19 @@
-"""Processes that are killed, or asked to end, at random moments, while files are written too: nothing is lost but time."""
+"""Runs that are killed or stopped at random moments, also while files are written, and resumed, equal uninterrupted ones."""
 
+import fcntl
+import os
+import pty
 import random
 import signal
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
 import pytest
 
+from stylegan_tf.training import state_file
 from tests.training.comparison import assert_same_run, lines
 
 ROOT = Path(__file__).parents[2]
@@ -70,18 +75,55 @@ def test_killed_runs_equal_one_that_was_not(tmp_path, tiny_dataset):
     assert len(list((tmp_path / "cut").iterdir())) == 1
 
 
-def test_sigterm_ends_within_ten_seconds_with_a_state(tmp_path, tiny_dataset):
-    run = start("--preset", "demo", "--data", tiny_dataset, *SETTINGS, "--total-kimg", "1000", "--outdir", tmp_path)
+HANGUP = "import signal\nsignal.signal(signal.SIGHUP, signal.SIG_DFL)\n"  # nohup, under which these tests may run, ignores it
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_signal_ends_a_run_within_ten_seconds_with_a_state(tmp_path, tiny_dataset, name):
+    run = start(
+        "--preset", "demo", "--data", tiny_dataset, *SETTINGS, "--total-kimg", "1000", "--outdir", tmp_path, program=HANGUP + PROGRAM
+    )
     assert wait_for(run, "tick 3")
     (path,) = tmp_path.iterdir()
     before = (path / "training-state.pkl").stat().st_mtime_ns
     asked = time.monotonic()
-    run.send_signal(signal.SIGTERM)
+    run.send_signal(getattr(signal, name))
     printed, errors = run.communicate()
     assert time.monotonic() - asked < 10
     assert run.returncode == 0, errors
-    assert "Stopped by SIGTERM" in printed
+    assert f"Stopped by {name}" in printed
     assert (path / "training-state.pkl").stat().st_mtime_ns > before
+
+
+def test_a_run_whose_terminal_is_closed_is_saved(tmp_path, tiny_dataset):
+    controller, terminal = pty.openpty()
+
+    def take_terminal():
+        os.setsid()
+        fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
+
+    arguments = ["--preset", "demo", "--data", tiny_dataset, *SETTINGS, "--total-kimg", "1000", "--outdir", tmp_path]
+    command = [sys.executable, "-c", HANGUP + PROGRAM, *map(str, arguments)]
+    run = subprocess.Popen(command, cwd=ROOT, stdin=terminal, stdout=terminal, stderr=terminal, preexec_fn=take_terminal)
+    os.close(terminal)
+    printed = b""
+    while b"tick 3" not in printed:
+        printed += os.read(controller, 65536)
+    os.close(controller)  # SIGHUP, and an error for whatever is printed afterwards
+    assert run.wait(timeout=20) == 0
+    (path,) = tmp_path.iterdir()
+    assert "Stopped by SIGHUP" in (path / "log.txt").read_text()
+    assert state_file.read(path / "training-state.pkl")["position"]["nimg"] >= 96
+
+
+def test_training_leaves_no_files_of_autograph(tmp_path, tiny_dataset):
+    (tmp_path / "tmp").mkdir()
+    arguments = ["--preset", "demo", "--data", tiny_dataset, *SETTINGS, "--total-kimg", "0.128", "--outdir", tmp_path / "runs"]
+    command = [sys.executable, "train.py", *map(str, arguments)]
+    environment = {**os.environ, "TMPDIR": str(tmp_path / "tmp")}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in (tmp_path / "tmp").rglob("*")] == []
 
 
 STARTING = """
@@ -92,15 +134,34 @@ runpy.run_path("train.py", run_name="__main__")
 """
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
 def test_signals_while_starting(tmp_path, tiny_dataset, name):
-    run = start("--preset", "demo", "--data", tiny_dataset, "--outdir", tmp_path / "runs", program=STARTING)
+    run = start("--preset", "demo", "--data", tiny_dataset, "--outdir", tmp_path / "runs", program=HANGUP + STARTING)
     assert wait_for(run, "importing")
     run.send_signal(getattr(signal, name))
     printed, errors = run.communicate(timeout=10)
-    assert run.returncode == 0, errors
-    assert printed == f"Stopped by {name} before training began; nothing is lost.\n"
+    expected = (130, "") if name == "SIGINT" else (0, f"Stopped by {name} before training began; there is nothing to save.\n")
+    assert (run.returncode, printed, errors) == (*expected, "")
     assert not (tmp_path / "runs").exists()
+
+
+IMPORTING = """
+import runpy, sys, time
+class SlowImport:
+    def find_spec(self, name, *_):
+        if name == "config":
+            print("importing", flush=True)
+            time.sleep(60)
+sys.meta_path.insert(0, SlowImport())
+runpy.run_path("train.py", run_name="__main__")
+"""
+
+
+def test_an_interrupt_while_modules_are_imported_is_not_a_traceback():
+    run = start("--help", program=IMPORTING)
+    assert wait_for(run, "importing")
+    run.send_signal(signal.SIGINT)
+    assert (*run.communicate(timeout=10), run.returncode) == ("", "", 130)
 
 
 HANGING = """

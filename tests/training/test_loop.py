@@ -1,4 +1,4 @@
-"""A whole tiny run: what it prints, what it leaves behind, how it ends and goes on."""
+"""A whole tiny run: its log, its files, stopping and resuming."""
 
 import gc
 import weakref
@@ -11,7 +11,7 @@ from PIL import Image
 import stylegan_tf
 from stylegan_tf.settings import RunSettings
 from stylegan_tf.training import run as runs
-from stylegan_tf.training import snapshots
+from stylegan_tf.training import run_dir
 from stylegan_tf.training.best import SnapshotScores
 from stylegan_tf.training.stopping import StopRequest
 from tests.training.comparison import assert_same_run, lines
@@ -33,17 +33,20 @@ def whole_run(tiny_settings, start_run):
     return settings, path, measured, trainers[0]
 
 
-def test_a_run_leaves_what_the_design_says(whole_run):
+def test_files_of_a_run(whole_run):
     _, path, measured, _ = whole_run
     log = (path / "log.txt").read_text()
     assert "tick 4     kimg 0.1      lod 0.00  minibatch 4" in log
-    assert "network-final.pkl: fid 3 [2.5, 4], kid 0.25; measured in " in log
+    assert "network-final.pkl: fid 3 [2.5, 4], kid 0.25; computed in " in log
     last = f"Done. Pictures: {path / 'fakes000000-nimg128.png'}. Curves and verdict: {path / 'report.html'}"
     assert log.splitlines()[-1] == last
     names = {file.name for file in path.iterdir()}
     assert {"config.json", "log.txt", "stats.jsonl", "reals.png", "report.html", "training-state.pkl", "network-final.pkl"} <= names
     assert {"fakes000000.png", "fakes000000-nimg32.png", "fakes000000-nimg128.png"} <= names
-    assert [file.name for file in snapshots.listed(path)] == ["network-snapshot-000000-nimg32.pkl", "network-snapshot-000000-nimg64.pkl"]
+    assert [file.name for file in run_dir.list_snapshots(path)] == [
+        "network-snapshot-000000-nimg32.pkl",
+        "network-snapshot-000000-nimg64.pkl",
+    ]
     assert measured == [("network-snapshot-000000-nimg32.pkl", 32), ("network-snapshot-000000-nimg64.pkl", 64), ("network-final.pkl", 128)]
     ticks = [line for line in lines(path / "stats.jsonl") if "tick" in line]
     assert [line["lod"] for line in ticks] == [1.0, 0.5, 0.0, 0.0]
@@ -56,7 +59,7 @@ def test_a_run_leaves_what_the_design_says(whole_run):
     assert networks.config["name"] == "tiny"
 
 
-def test_stages_that_are_over_leave_no_traces(whole_run):  # every one kept 0.1 GB
+def test_traces_of_earlier_stages_are_freed(whole_run):  # each kept 0.1 GB
     assert whole_run[3].num_traces == 1
 
 
@@ -106,20 +109,20 @@ def test_abort_file_and_failing_metrics(tiny_settings, start_run, resume_run):
     code, path = start_run(settings, on_snapshot=SnapshotScores(fail))
     assert code == 0
     log = (path / "log.txt").read_text()
-    assert "metrics failed on network-snapshot-000000-nimg32.pkl: RuntimeError: no weights. Training goes on." in log
+    assert "The scores of network-snapshot-000000-nimg32.pkl failed (RuntimeError: no weights). Training continues." in log
     assert "Stopped by abort.txt at kimg 0.0" in log
     assert len(lines(path / "stats.jsonl")) == 1
-    assert resume_run(path, settings) == 0  # the file is taken away: it asked once
+    assert resume_run(path, settings) == 0  # the file was removed
     assert [line["nimg"] for line in lines(path / "stats.jsonl")] == [32, 64]
 
 
-def test_a_run_cut_in_two_equals_one_that_was_not(whole_run, start_run, resume_run, monkeypatch):
+def test_an_interrupted_and_resumed_run_equals_one_that_was_not_interrupted(whole_run, start_run, resume_run, monkeypatch):
     settings, whole, *_ = whole_run
     pairs = []
 
     def reason(self):
         pairs.append(0)
-        return "SIGTERM" if len(pairs) == 14 else None  # in a look and in a tick, while 8x8 fades in
+        return "SIGTERM" if len(pairs) == 14 else None  # between two updates and inside a tick, while 8x8 fades in
 
     with monkeypatch.context() as patched:
         patched.setattr(StopRequest, "reason", property(reason, lambda self, value: None))

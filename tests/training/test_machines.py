@@ -41,7 +41,7 @@ def start(index, ports, *arguments):
 
 
 @pytest.mark.slow
-def test_two_machines_learn_what_one_does(tmp_path, tiny_dataset):
+def test_two_machines_train_as_one_does(tmp_path, tiny_dataset):
     new = ["--preset", "demo", "--data", tiny_dataset, *SETTINGS]
     ports = free_ports(2)
     together = [start(index, ports, *new, "--outdir", tmp_path / "two") for index in range(2)]
@@ -62,8 +62,8 @@ def test_two_machines_learn_what_one_does(tmp_path, tiny_dataset):
 
 
 @pytest.mark.slow
-def test_two_machines_go_back_together(tmp_path, tiny_dataset):
-    # Every logit is beyond the limit: back once, and then both give up. A worker that went on alone would wait forever.
+def test_two_machines_roll_back_together(tmp_path, tiny_dataset):
+    # Every logit is above the limit: one rollback, and then both end. A worker that continued alone would wait forever.
     limits = ["--set", "run.max_logit=1e-9", "--set", "run.on_nan=rollback", "--set", "run.max_rollbacks=1"]
     ports = free_ports(2)
     new = ["--preset", "demo", "--data", tiny_dataset, *SETTINGS, *limits, "--outdir", tmp_path]
@@ -71,7 +71,7 @@ def test_two_machines_go_back_together(tmp_path, tiny_dataset):
     printed = [worker.communicate(timeout=900)[0] for worker in together]
     assert [worker.returncode for worker in together] == [2, 2], "\n".join(printed)
     for text in printed:
-        assert "back to kimg 0.0 with another seed (rollback 1 of 1)" in text
+        assert "returned to kimg 0.0 with another seed (rollback 1 of 1)" in text
         assert "Training diverged at kimg 0.0" in text
 
 
@@ -86,9 +86,9 @@ def wait_until(condition, workers, sec=300):
 @pytest.mark.slow
 @pytest.mark.parametrize("signalled", [0, 1])
 def test_two_machines_that_trace_stop_together(tmp_path, tiny_dataset, signalled):
-    # A worker that was signalled in a trace left alone: the state was not written, and the other one hung or died.
+    # A worker that was signalled in a trace ended alone: the state was not written, and the other one hung or crashed.
     ports = free_ports(2)
-    traces_long = ["--set", "run.pairs_per_call=32", "--set", "schedule.num_pairs_per_look=32"]
+    traces_long = ["--set", "run.iterations_per_call=32", "--set", "schedule.iterations_per_update=32"]
     new = ["--preset", "demo", "--data", tiny_dataset, *SETTINGS, *traces_long, "--total-kimg", "10", "--outdir", tmp_path]
     together = [start(index, ports, *new) for index in range(2)]
     wait_until(lambda: list(tmp_path.glob("*/reals.png")), together)

@@ -23,7 +23,7 @@ def test_a_run_of_version_1_is_resumed(tmp_path, capsys):
     assert command_line.run(train.main, arguments) == 0
     printed = capsys.readouterr().out
     assert "Resuming at kimg 0.5" in printed
-    assert "schedule.total_kimg: 0.5 in the run, 1.0 asked for: takes effect from here on" in printed
+    assert "schedule.total_kimg: 0.5 in the run, 1.0 requested: changed from now on" in printed
     found, expected = read_contents(run / "network-final.pkl"), read_contents(GOLDEN / "expected-final.pkl")
     assert (found.nimg, found.model) == (1024, "stylegan")
     assert found.G.settings == expected.G.settings

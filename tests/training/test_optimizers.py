@@ -1,9 +1,11 @@
-"""The optimizer step by step, against TensorFlow 1's Adam as the original drives it."""
+"""Optimizers step by step: Adam against TensorFlow 1's in the original release, RMSProp against NumPy."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from stylegan_tf.settings import NetworkOptimizerSettings
+from stylegan_tf.training import optimizers
 from stylegan_tf.training.optimizers import Adam
 from tests.closeness import assert_close
 from tests.recorded import arrays
@@ -116,3 +118,75 @@ def test_a_state_of_other_weights_is_refused(recorded):
     other = Adam({**variables, "w": tf.Variable(np.zeros([4, 4], np.float32))}).state()
     with pytest.raises(ValueError, match="other weights"):
         Adam(variables).load_state(other)
+
+
+@pytest.mark.parametrize("correction", [1.0, 0.8])
+@pytest.mark.parametrize("kind", ["rmsprop_torch", "rmsprop_tf"])
+def test_rmsprop_equals_numpy(kind, correction):
+    """PyTorch: v from 0, p -= lr g / (sqrt(v) + epsilon). TensorFlow 1: v from 1, p -= lr g / sqrt(v + epsilon)."""
+    random, epsilon, beta2 = np.random.RandomState(0), 0.01, 0.9  # an epsilon that matters
+    weights = {"w": random.randn(3, 4), "b": random.randn(4)}
+    variables = {name: tf.Variable(value, dtype=tf.float32) for name, value in weights.items()}
+    settings = NetworkOptimizerSettings(kind=kind, beta2=beta2, epsilon=epsilon)
+    optimizer = optimizers.make(settings, variables, correction=correction, use_loss_scaling=False)
+    squares = {name: np.full(value.shape, 1.0 if kind == "rmsprop_tf" else 0.0) for name, value in weights.items()}
+    rate, decay = 0.05 * correction, beta2**correction
+    for step in range(6):
+        gradients = {name: random.randn(*value.shape) * 0.1**step for name, value in weights.items()}
+        if step == 4:  # b takes no part: weight and mean square are not changed
+            gradients["b"] = None
+        optimizer.apply({name: None if g is None else tf.constant(g, tf.float32) for name, g in gradients.items()}, tf.constant(0.05))
+        for name, gradient in gradients.items():
+            if gradient is not None:
+                v = squares[name] = decay * squares[name] + (1 - decay) * gradient**2
+                root = np.sqrt(v + epsilon) if kind == "rmsprop_tf" else np.sqrt(v) + epsilon
+                weights[name] = weights[name] - rate * gradient / root
+            assert_close(variables[name], weights[name], TOLERANCE, f"{name} {step}")
+            assert_close(optimizer.mean_squares[name], squares[name], TOLERANCE, f"mean square of {name} {step}")
+
+
+@pytest.mark.parametrize("kind", ["rmsprop_torch", "rmsprop_tf"])
+def test_rmsprop_is_saved_reset_and_skips_a_step_that_is_not_finite(kind):
+    def make(value):
+        variables = {"w": tf.Variable(value)}
+        return variables["w"], optimizers.make(NetworkOptimizerSettings(kind=kind), variables, correction=1.0, use_loss_scaling=False)
+
+    w, optimizer = make([1.0, -2.0])
+    optimizer.apply({"w": tf.constant([0.5, 0.25])}, tf.constant(0.1))
+    state = optimizer.state()
+    copy, restored = make(w.numpy())
+    restored.load_state(state)
+    optimizer.apply({"w": tf.constant([np.nan, 1.0])}, tf.constant(0.1))
+    for each in (optimizer, restored):
+        each.apply({"w": tf.constant([-0.5, 2.0])}, tf.constant(0.1))
+    np.testing.assert_array_equal(w.numpy(), copy.numpy())
+    optimizer.reset()
+    np.testing.assert_array_equal(optimizer.state()["mean_squares"]["w"], [1.0, 1.0] if kind == "rmsprop_tf" else [0.0, 0.0])
+    with pytest.raises(ValueError, match="another kind"):
+        restored.load_state(Adam({"w": w}).state())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("step", None),
+        ("step", -1),
+        ("step", True),
+        ("step", 2**80),
+        ("log2_scale", float("nan")),
+        ("log2_scale", "64"),
+        ("first_moments", None),
+        ("first_moments", []),
+        ("first_moments", {}),
+        ("first_moments", {"w": 0.0}),
+        ("second_moments", {"w": np.full([2], np.nan, np.float32)}),
+        ("second_moments", {"w": np.array(["a", "b"])}),
+    ],
+)
+def test_a_state_that_is_not_valid_is_refused_and_changes_nothing(name, value):
+    adam = Adam({"w": tf.Variable([1.0, 2.0])})
+    adam.apply({"w": tf.constant([0.5, -0.5])}, tf.constant(0.1))
+    before = adam.state()
+    with pytest.raises(ValueError, match="saved optimizer"):
+        adam.load_state({**before, name: value})
+    assert str(adam.state()) == str(before)

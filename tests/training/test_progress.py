@@ -1,11 +1,11 @@
-"""Tick lines, their JSON, and sums that survive being cut in the middle of a tick."""
+"""Lines of a tick, their JSON, and sums that are saved in the middle of a tick."""
 
 import json
 import math
 
 import pytest
 
-from stylegan_tf.training import progress
+from stylegan_tf.training import progress, records
 from stylegan_tf.training.schedule import Stage
 
 STAGE = Stage(lod=7.0, resolution=8, minibatch=512, max_minibatch_per_device=None, G_lrate=0.001, D_lrate=0.001, gamma=10, tick_kimg=160)
@@ -33,7 +33,7 @@ def test_the_second_line_has_the_numbers_of_the_losses():
     assert "logits - -" in progress.detail_line({**record, "Loss/scores/real": None, "Loss/scores/fake": None})
 
 
-def test_a_tick_holds_the_mean_of_its_rounds():
+def test_a_tick_has_the_means_of_its_iterations():
     meter = progress.TickMeter(total_kimg=10)
     for loss in (1.0, 2.0, 6.0):
         meter.add({"Loss/D": loss})
@@ -45,7 +45,7 @@ def test_a_tick_holds_the_mean_of_its_rounds():
     assert meter.finish_tick(2000, STAGE, MEMORY)["Loss/D"] == 5.0
 
 
-def test_a_tick_says_where_its_time_went():
+def test_a_tick_has_the_times_of_its_parts():
     meter = progress.TickMeter(total_kimg=10)
     for _ in range(2):
         meter.add({"Loss/D": 1.0, "Timing/data_sec": 0.25, "Timing/D_sec": 2.0, "Timing/G_sec": 1.0})
@@ -59,14 +59,7 @@ def test_a_tick_says_where_its_time_went():
     assert second.finish_tick(2000, STAGE, MEMORY)["D_sec"] == 0.0
 
 
-def test_a_state_from_before_the_time_was_split_is_read():
-    meter = progress.TickMeter(total_kimg=10)
-    old = {name: value for name, value in meter.state().items() if name not in ("D_sec", "G_sec")}
-    meter.load_state(old)
-    assert meter.finish_tick(1000, STAGE, MEMORY)["G_sec"] == 0.0
-
-
-def test_a_tick_cut_in_two_has_the_same_means():
+def test_an_interrupted_tick_has_the_same_means():
     whole, first = progress.TickMeter(10), progress.TickMeter(10)
     whole.add({"Loss/D": 0.1})
     first.add({"Loss/D": 0.1})
@@ -78,8 +71,8 @@ def test_a_tick_cut_in_two_has_the_same_means():
     assert second.tick == 1
 
 
-def test_json_stays_readable_where_a_loss_is_not_a_number():
-    assert json.loads(progress.json_line({"a": math.nan, "b": math.inf, "c": 1.5})) == {"a": None, "b": None, "c": 1.5}
+def test_json_is_strict_where_a_loss_is_not_finite():
+    assert json.loads(records.json_line({"a": math.nan, "b": math.inf, "c": 1.5})) == {"a": None, "b": None, "c": 1.5}
 
 
 def test_tags_are_the_originals():

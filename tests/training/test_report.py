@@ -12,7 +12,7 @@ from stylegan_tf.settings import DataSettings, RunSettings, TrainingSettings
 from stylegan_tf.training import report, run_dir
 from stylegan_tf.training.best import BestSnapshot, BestValue
 from stylegan_tf.training.curves import line_chart, thinned, ticks
-from stylegan_tf.training.verdict import judge
+from stylegan_tf.training.verdict import assess
 
 
 def best_value(name):
@@ -51,18 +51,18 @@ FALLING = [(k, 100.0 - 5 * k) for k in range(1, 10)]
     ],
 )
 def test_verdict(records, metric, scores, word):
-    assert judge(records, metric, scores).word == word
+    assert assess(records, metric, scores).word == word
 
 
-def test_d_that_has_won_is_a_collapse():
+def test_a_discriminator_that_is_always_right_is_a_collapse():
     early = ticks_of(5, Loss__G=2.0)
     late = [tick(n, Loss__G=9.0, Loss__signs__real=1.0, Loss__signs__fake=-1.0) for n in range(6, 11)]
-    assert judge([*early, *late], None, []).word == "collapsing"
-    assert judge([*early, *[record | {"Loss/G": 2.1} for record in late]], None, []).word != "collapsing"
+    assert assess([*early, *late], None, []).word == "collapsing"
+    assert assess([*early, *[record | {"Loss/G": 2.1} for record in late]], None, []).word != "collapsing"
 
 
-def test_verdict_survives_numbers_that_are_missing():
-    assert judge(ticks_of(9, Loss__G=None, Loss__signs__real=None, Pictures__diversity=None), None, []).word == "improving"
+def test_verdict_without_some_numbers():
+    assert assess(ticks_of(9, Loss__G=None, Loss__signs__real=None, Pictures__diversity=None), None, []).word == "improving"
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_axis_has_round_numbers(low, high, expected):
     assert ticks(low, high) == pytest.approx(expected)
 
 
-def test_chart_is_well_formed_and_leaves_gaps():
+def test_chart_is_well_formed_and_has_gaps():
     svg = line_chart({"a<b": [(0, 1.0), (1, 2.0), (2, float("nan")), (3, 1.0), (4, 0.0)], "flat": [(0, 1.0)]})
     root = ElementTree.fromstring(svg)
     assert len(root.findall("polyline")) == 3
@@ -93,7 +93,7 @@ def test_thinned_keeps_the_ends():
 SETTINGS = TrainingSettings("x", data=DataSettings(resolution=8), run=RunSettings(grid_columns=3, grid_rows=2))
 
 
-def test_report_stands_alone(tmp_path):
+def test_report_is_one_file(tmp_path):
     folder = run_dir.create(tmp_path, "sgan-<leaves>-1gpu")
     records = [*ticks_of(9), {"nimg": 8000, "snapshot": "network-snapshot-000008.pkl", "Metrics/fid5k": 33.25}]
     (folder / "stats.jsonl").write_text("\n".join(map(json.dumps, records)) + '\n{"tick": 10, "ni')
@@ -139,7 +139,7 @@ def test_the_best_snapshot_is_one_that_is_there(tmp_path):  # it named one that 
     assert best_line(run_dir.create(tmp_path, "x"), scores, []).startswith("none of the scored snapshots is kept. Better")
 
 
-def test_a_final_snapshot_that_got_a_number_is_known_by_it(tmp_path):
+def test_a_renamed_final_snapshot_is_found_by_its_new_name(tmp_path):
     # Its record still said network-final.pkl: the best one was pruned under its new name, or a later network was named for it.
     scores = [("network-final.pkl", 4, 5.0), ("network-snapshot-000006.pkl", 6, 7.0), ("network-final.pkl", 8, 9.0)]
     folder = run_dir.create(tmp_path, "x")
@@ -147,5 +147,5 @@ def test_a_final_snapshot_that_got_a_number_is_known_by_it(tmp_path):
     assert best_line(folder, scores, kept) == "<b>network-snapshot-000004.pkl</b>, fid5k 5.0000"
     assert BestSnapshot(folder, FID).name == "network-snapshot-000004.pkl"
     assert best_line(run_dir.create(tmp_path, "x"), scores[:1], kept[2:]) == "<b>network-final.pkl</b>, fid5k 5.0000"
-    gone_on = run_dir.create(tmp_path, "x")  # and no snapshot was measured since
-    assert best_line(gone_on, scores[:1], kept[:1]) == "<b>network-snapshot-000004.pkl</b>, fid5k 5.0000"
+    continued = run_dir.create(tmp_path, "x")  # and no snapshot was scored since
+    assert best_line(continued, scores[:1], kept[:1]) == "<b>network-snapshot-000004.pkl</b>, fid5k 5.0000"

@@ -1,4 +1,4 @@
-"""Run folders: names, numbers, the lock, and what --resume finds."""
+"""Run folders: names, numbers, the lock, and --resume."""
 
 import subprocess
 import sys
@@ -12,18 +12,18 @@ from stylegan_tf.training import run_dir as run_dirs
 ROOT = Path(__file__).parents[2]
 
 
-def test_numbers_go_up_and_folders_are_never_used_again(tmp_path):
+def test_numbers_increase_and_folders_are_not_reused(tmp_path):
     (tmp_path / "00007-sgan-old-1gpu").mkdir()
     (tmp_path / "notes").mkdir()
     names = [run_dirs.create(tmp_path, "sgan-leaves-1gpu").path.name for _ in range(2)]
     assert names == ["00008-sgan-leaves-1gpu", "00009-sgan-leaves-1gpu"]
 
 
-def test_a_second_process_is_kept_out(tmp_path):
+def test_a_second_process_is_refused(tmp_path):
     run = run_dirs.create(tmp_path, "x")
     code = f"from stylegan_tf.training.run_dir import RunDir; RunDir({str(run.path)!r})"
     second = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert "is being written by another process (process " in second.stderr
+    assert "Another process (process " in second.stderr
     run.close()
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
@@ -55,7 +55,7 @@ def test_latest_without_runs_says_so(tmp_path):
     ("nimg", "is_short", "name"),
     [(140_288, False, "fakes000140.png"), (7680, True, "fakes000007-nimg7680.png"), (0, False, "fakes000000.png")],
 )
-def test_names_say_how_many_images_were_shown(nimg, is_short, name):
+def test_names_contain_the_image_count(nimg, is_short, name):
     assert run_dirs.numbered("fakes", nimg, ".png", is_short) == name
     assert run_dirs.nimg_of(name) == (nimg if is_short else nimg // 1000 * 1000)
 

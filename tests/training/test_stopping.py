@@ -1,4 +1,4 @@
-"""Signals end a run between two steps, or after the grace where a step takes too long."""
+"""A signal or abort.txt ends a run between two steps, or after a time limit if a step takes too long."""
 
 import os
 import signal
@@ -14,16 +14,27 @@ from stylegan_tf.training.stopping import StopRequest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_is_noted_and_nothing_is_interrupted(number):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT])
+def test_a_signal_is_recorded_and_interrupts_nothing(number):
+    before = signal.signal(number, signal.SIG_DFL)  # nohup ignores SIGHUP
     with StopRequest(print) as stop:
         assert stop.reason is None
         os.kill(os.getpid(), number)
         time.sleep(0.01)
         assert stop.reason == number.name
+    signal.signal(number, before)
 
 
-def test_handlers_are_put_back():
+def test_nohup_is_respected():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with StopRequest(print) as stop:
+        os.kill(os.getpid(), signal.SIGHUP)
+        time.sleep(0.01)
+        assert stop.reason is None
+    assert signal.signal(signal.SIGHUP, before) == signal.SIG_IGN
+
+
+def test_handlers_are_restored():
     before = signal.getsignal(signal.SIGTERM)
     with StopRequest(print):
         assert signal.getsignal(signal.SIGTERM) is not before
@@ -31,13 +42,13 @@ def test_handlers_are_put_back():
 
 
 @pytest.mark.parametrize("saving", [False, True])
-def test_a_step_that_does_not_end_is_left_after_the_grace(tmp_path, saving):
-    # time.sleep in C would be interrupted by the signal: a busy thread lock stands for a long step, as TensorFlow's do.
+def test_a_step_that_does_not_end_is_abandoned_after_the_time_limit(tmp_path, saving):
+    # time.sleep in C would be interrupted by the signal: a lock that is never released stands for a long step of TensorFlow.
     work = "\n    with stop.saving(): time.sleep(1.0); print('saved', flush=True)" if saving else ""
     code = f"""
 import os, signal, threading, time
 from stylegan_tf.training.stopping import StopRequest
-with StopRequest(lambda text: print(text, flush=True), grace_sec=0.2) as stop:
+with StopRequest(lambda text: print(text, flush=True), step_sec=0.2) as stop:
     os.kill(os.getpid(), signal.SIGTERM){work}
     threading.Lock().acquire() or 0
     lock = threading.Lock(); lock.acquire(); lock.acquire()
@@ -51,8 +62,8 @@ with StopRequest(lambda text: print(text, flush=True), grace_sec=0.2) as stop:
 
 
 @pytest.mark.parametrize(("ending", "code"), [("print('done', end='') or 3", 3), ("print('done', end='') or sys.exit(0)", 0)])
-def test_the_process_ends_without_being_taken_apart(ending, code):
-    # After its last words a run took up to 25 s more: Python destroyed the objects of TensorFlow one by one.
+def test_the_process_ends_without_destroying_its_objects(ending, code):
+    # A run took up to 25 s to end: Python destroyed the objects of TensorFlow one by one.
     program = f"""
 import sys, time
 from stylegan_tf import command_line
@@ -60,16 +71,16 @@ from stylegan_tf.training import stopping
 class Slow:
     def __del__(self): time.sleep(60)
 kept = Slow()
-stopping.end_at_once(lambda: command_line.run(lambda argv: {ending}))
+stopping.exit_immediately(lambda: command_line.run(lambda argv: {ending}))
 """
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
     assert (done.returncode, done.stdout) == (code, "done"), done.stderr
 
 
-RESTING = """
+IDLE = """
 import os, signal, threading, time
 from stylegan_tf.training import stopping
-stopping.PATIENCE_SEC = 0.2
+stopping.WORK_SEC = 0.2
 def say(text): print(text, flush=True)
 def work(seconds): threading.Event().wait(seconds)
 {code}
@@ -77,16 +88,14 @@ def work(seconds): threading.Event().wait(seconds)
 
 
 def run(code):
-    done = subprocess.run(
-        [sys.executable, "-c", RESTING.format(code=code)], cwd=ROOT, capture_output=True, text=True, timeout=30, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", IDLE.format(code=code)], cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 
 
-def test_the_state_is_written_beside_long_work_that_leaves_it_alone():
+def test_the_state_is_written_during_long_work_that_does_not_change_it():
     printed = run("""
-with stopping.StopRequest(say) as stop, stop.resting(lambda: say("saved")):
+with stopping.StopRequest(say) as stop, stop.idle(lambda: say("saved")):
     os.kill(os.getpid(), signal.SIGTERM)
     work(20)
     say("too late")
@@ -97,28 +106,29 @@ with stopping.StopRequest(say) as stop, stop.resting(lambda: say("saved")):
     ]
 
 
-def test_a_file_is_seen_in_the_middle_of_long_work_too():
+def test_abort_txt_ends_long_work_too():
     printed = run("""
-with stopping.StopRequest(say, lambda: "abort.txt") as stop, stop.resting(lambda: say("saved")):
+with stopping.StopRequest(say, lambda: "abort.txt") as stop, stop.idle(lambda: say("saved")):
     work(20)
 """)
     assert printed[0] == "saved"
     assert printed[1].startswith("Stopped by abort.txt")
 
 
-def test_a_state_that_cannot_be_written_is_told():
+def test_a_state_that_cannot_be_written_is_reported():
     printed = run("""
-with stopping.StopRequest(say, lambda: "abort.txt") as stop, stop.resting(lambda: 1 / 0):
+with stopping.StopRequest(say, lambda: "abort.txt") as stop, stop.idle(lambda: 1 / 0):
     work(20)
 """)
-    assert printed == ["Stopped by abort.txt; the state could not be written (ZeroDivisionError: division by zero): the last one counts."]
+    problem = "The training state could not be written (ZeroDivisionError: division by zero)"
+    assert printed == [f"Stopped by abort.txt. {problem}; resume from the last one: python train.py --resume latest"]
 
 
-def test_work_that_ends_in_time_is_not_cut_off():
+def test_work_that_ends_in_time_is_not_abandoned():
     printed = run("""
-stopping.PATIENCE_SEC = 5
+stopping.WORK_SEC = 5
 with stopping.StopRequest(say) as stop:
-    with stop.resting(lambda: say("saved")):
+    with stop.idle(lambda: say("saved")):
         os.kill(os.getpid(), signal.SIGTERM)
         work(0.5)
     say(stop.reason)
@@ -127,57 +137,58 @@ with stopping.StopRequest(say) as stop:
 
 
 FAKE = """
-stopping.FAREWELL_SEC = 0.1
-class Notices:
-    def __init__(self, is_chief, asked=None, ended=None): self.is_chief, self.asked, self.ended = is_chief, asked, ended
-    def ask_for_end(self, who): say(f"asks: {{who}}")
-    def who_asked(self): return self.asked
-    def tell_end(self, message): say(f"tells: {{message}}")
-    def end(self): return self.ended
-def leave(): say("leaves")
+stopping.ANNOUNCE_SEC = 0.1
+class Messages:
+    def __init__(self, is_chief, requested=None, ended=None): self.is_chief, self.requested, self.ended = is_chief, requested, ended
+    def request_stop(self, reason): say(f"request: {{reason}}")
+    def stop_requested(self): return self.requested
+    def announce_end(self, message): say(f"announcement: {{message}}")
+    def announced_end(self): return self.ended
+def on_exit(): say("exit")
 """
 
 
-def test_the_chief_of_several_workers_saves_for_another_and_tells_them():
+def test_the_chief_saves_on_the_request_of_another_worker_and_announces_its_end():
     printed = run(f"""{FAKE.format()}
-with stopping.StopRequest(say, notices=Notices(True, asked="SIGTERM"), leave=leave) as stop, stop.resting(lambda: say("saved")):
+with stopping.StopRequest(say, messages=Messages(True, requested="SIGTERM"), on_exit=on_exit) as stop, stop.idle(lambda: say("saved")):
     work(20)
 """)
     message = (
         "Stopped by another worker (SIGTERM) between two steps; the training state is saved. Resume with: python train.py --resume latest"
     )
-    assert printed == ["asks: another worker (SIGTERM)", "saved", message, f"tells: The first worker: {message}", "leaves"]
+    assert printed == ["request: another worker (SIGTERM)", "saved", message, f"announcement: The first worker: {message}", "exit"]
 
 
 @pytest.mark.parametrize(
-    ("ended", "grace_sec", "message"),
-    [("The first worker: saved", 20, "The first worker: saved"), (None, 0.1, "Nothing was heard of the first worker.")],
+    ("ended", "step_sec", "message"),
+    [("The first worker: saved", 20, "The first worker: saved"), (None, 0.1, "The first worker did not announce its end.")],
 )
-def test_a_worker_that_is_signalled_leaves_when_the_chief_has_saved(ended, grace_sec, message):
-    # Its own state counts for nothing: it left alone, and the others waited for it.
+def test_a_signalled_worker_ends_when_the_chief_has_saved(ended, step_sec, message):
+    # It ended alone, although only the chief writes the state, and the others waited for it.
     printed = run(f"""{FAKE.format()}
-notices = Notices(False, ended={ended!r})
-with stopping.StopRequest(say, notices=notices, leave=leave, grace_sec={grace_sec}) as stop, stop.resting(lambda: say("saved")):
+messages = Messages(False, ended={ended!r})
+with stopping.StopRequest(say, messages=messages, on_exit=on_exit, step_sec={step_sec}) as stop, stop.idle(lambda: say("saved")):
     os.kill(os.getpid(), signal.SIGTERM)
     work(20)
 """)
-    assert printed == ["asks: SIGTERM", f"Stopped by SIGTERM. {message}", "leaves"]
+    assert printed == ["request: SIGTERM", f"Stopped by SIGTERM. {message}", "exit"]
 
 
-def test_a_chief_whose_step_fails_does_not_wait_for_it():
+def test_a_chief_whose_step_fails_does_not_wait_for_the_time_limit():
     printed = run(f"""{FAKE.format()}
-with stopping.StopRequest(say, notices=Notices(True, asked="SIGTERM"), leave=leave, grace_sec=60) as stop:
-    stop.await_end(OSError("no route"))
+with stopping.StopRequest(say, messages=Messages(True, requested="SIGTERM"), on_exit=on_exit, step_sec=60) as stop:
+    stop.wait_for_end(OSError("no route"))
     say("a traceback")
 """)
-    message = "The step that is running could not be finished without the other workers: ending now, the last training state counts."
-    assert printed[-3:] == [message, f"tells: The first worker: {message}", "leaves"]
+    message = "Stopped by another worker (SIGTERM). The running step failed without the other workers and is lost; "
+    message += "resume from the last training state: python train.py --resume latest"
+    assert printed[-3:] == [message, f"announcement: The first worker: {message}", "exit"]
 
 
-def test_a_step_that_fails_because_the_others_leave_is_no_fault():
+def test_a_step_that_fails_because_others_end_is_not_an_error():
     printed = run(f"""{FAKE.format()}
-with stopping.StopRequest(say, notices=Notices(False, asked="SIGTERM", ended="The first worker: saved")) as stop:
-    stop.await_end(OSError("no route"))
+with stopping.StopRequest(say, messages=Messages(False, requested="SIGTERM", ended="The first worker: saved")) as stop:
+    stop.wait_for_end(OSError("no route"))
     say("a traceback")
 """)
     assert "While the run was ending: OSError: no route" in printed

@@ -42,7 +42,7 @@ def test_the_same_networks_are_copied_whole():
             np.testing.assert_array_equal(array, weight_arrays(getattr(old, which))[name])
 
 
-def test_a_larger_network_draws_the_same_small_images():
+def test_a_larger_network_generates_the_same_small_images():
     old, new = build(8), build(16, seed=1)
     rows = transfer.transfer(STYLEGAN, old, targets(new), min_share=0.3)
     z = np.random.RandomState(0).randn(3, 4).astype(np.float32)
@@ -53,12 +53,12 @@ def test_a_larger_network_draws_the_same_small_images():
     assert rows_by_name(rows)["synthesis/16x16/conv1/kernel"].action == "fresh"
 
 
-def test_a_smaller_network_takes_the_lower_part():
+def test_a_smaller_network_is_the_lower_part():
     old, new = build(16), build(8, seed=1)
     assert {row.action for row in transfer.transfer(STYLEGAN, old, targets(new), min_share=1.0)} == {"copied"}
 
 
-def test_grey_from_colour_sees_and_draws_the_mean():
+def test_grey_from_colour_is_the_mean_of_the_channels():
     old, new = build(8, channels=3), build(8, seed=1, channels=1)
     transfer.transfer(STYLEGAN, old, targets(new), min_share=0.9)
     z = np.random.RandomState(0).randn(3, 4).astype(np.float32)
@@ -78,7 +78,7 @@ def test_classes_start_with_the_logit_of_all():
         np.testing.assert_allclose(new.D(images, labels), old.D(images), rtol=1e-4, atol=1e-5)
 
 
-def test_other_widths_are_cut_and_filled_up_by_feature():
+def test_other_widths_are_cut_or_padded_by_feature():
     old, new = build(8), build(8, seed=1, fmap_max=6, G={"mapping_layers": 3})
     rows = rows_by_name(transfer.transfer(STYLEGAN, old, targets(new), min_share=0.1))
     style = rows["synthesis/8x8/conv1/style/bias"]
@@ -90,7 +90,7 @@ def test_other_widths_are_cut_and_filled_up_by_feature():
     assert kernel.num_taken == 9 * 4 * 4
 
 
-def test_minibatch_statistic_keeps_its_place():
+def test_minibatch_statistic_remains_the_last_feature():
     old, new = build(8), build(8, seed=1, fmap_max=6)
     transfer.transfer(STYLEGAN, old, targets(new), min_share=0.1)
     old_kernel, new_kernel = (weight_arrays(nets.D)["4x4/conv/kernel"] for nets in (old, new))
@@ -98,7 +98,7 @@ def test_minibatch_statistic_keeps_its_place():
 
 
 def test_too_little_is_refused_with_the_table():
-    with pytest.raises(UserError, match=r"(?s)fit this configuration; transfer.min_share asks for 90%.*copied.*resized.*fresh"):
+    with pytest.raises(UserError, match=r"(?s)fit this configuration; transfer.min_share requires 90%.*copied.*resized.*fresh"):
         transfer.transfer(STYLEGAN, build(8), targets(build(32, seed=1)), min_share=0.9)
 
 

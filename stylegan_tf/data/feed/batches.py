@@ -79,6 +79,7 @@ def decoder(level: Level) -> Callable[[np.ndarray, np.ndarray], "tf.Tensor"]:
     options = tf.data.Options()
     options.autotune.enabled = False  # it would start again with every batch
 
+    @tf.autograph.experimental.do_not_convert
     def decode_one(encoded, is_flipped):
         image = tf.ensure_shape(decode(encoded), (level.resolution, level.resolution, level.channels))
         # `reverse` has a special case for images, ten times as fast as a slice with a negative stride.

@@ -1,6 +1,7 @@
 """The input pipeline: an endless tf.data.Dataset of batches, and the message if a batch cannot be read."""
 
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,7 +77,7 @@ def pipeline_fault(message: str, path: str | Path) -> str:
     ours, others = _OUR_ERROR.search(message), _PYTHON_ERROR.findall(message)
     first_line = (message.strip().splitlines() or ["unknown"])[0]
     found = ours[1].strip() if ours else f"Cannot read the dataset {path} any more: {(others or [first_line])[-1].rstrip('.')}."
-    return f"{found} Check the whole dataset with `python dataset_tool.py check {path}`"
+    return f"{found} Check the whole dataset with `python dataset_tool.py check {shlex.quote(str(path))}`"
 
 
 def one_hot_classes(dataset: Dataset) -> np.ndarray:
@@ -104,6 +105,7 @@ def _as_dataset(reader: BatchReader, image_shape: tuple[int, ...], label_shape: 
 
     ahead = ReadAhead(reader.read)
 
+    @tf.autograph.experimental.do_not_convert  # autograph writes its source to TMPDIR
     def read(batch):
         images, labels = tf.numpy_function(ahead.get, [batch], (tf.uint8, tf.float32))
         return tf.ensure_shape(images, image_shape), tf.ensure_shape(labels, label_shape)

@@ -19,7 +19,8 @@ from stylegan_tf.data.records.codecs import JPEG_QUALITY
 from stylegan_tf.data.records.encoding import Encoder, Item, estimate_bytes
 from stylegan_tf.data.records.target import check_disk, ready_target
 from stylegan_tf.data.records.writer import DatasetWriter
-from stylegan_tf.data.sources.base import Source, UnusableImage, printable
+from stylegan_tf.data.sources.base import Source, UnusableImage
+from stylegan_tf.display import say, visible
 from stylegan_tf.errors import UserError
 from stylegan_tf.files import write_text
 from stylegan_tf.progress_bar import Progress, format_sec
@@ -37,7 +38,7 @@ def build_dataset(
     *,
     made_by: dict[str, Any],
     sources: Sequence[str] = (),
-    say: Callable[[str], None] = print,
+    say: Callable[[str], None] = say,
 ) -> Report:
     """Makes a dataset from a source.
 
@@ -60,6 +61,7 @@ def build_dataset(
     except _ChannelsChangedError:
         say("Without the damaged images, the majority is of another kind. Starting again, decoding all images first.")
         report = _build(source, target_dir, options, made_by, True, say)
+    say(f"Labels: {report.labels}.")
     say(f"{report.num_written} images in {target_dir}; report on every file: {Path(target_dir) / 'report.html'}")
     return report
 
@@ -141,7 +143,7 @@ def _write(prepared: Prepared, indices: np.ndarray, target_dir: str | Path, made
         try:
             return prepared.load(index)
         except UnusableImage as problem:
-            name = printable(prepared.source.names[index])
+            name = visible(prepared.source.names[index])
             if options.on_error == "stop":
                 raise UserError(f"{name}: {problem} (it changed since it was checked). Nothing was written.") from None
             lost.append((index, problem.reason, f"{problem} (changed since it was checked)" if prepared.is_decoded else str(problem)))

@@ -10,7 +10,9 @@ from stylegan_tf.data.intake.crop import Crop
 from stylegan_tf.data.intake.decode import ALPHA, COLOUR, GREY, Decoded, decode_image_file, shape_from_header, verify_image_file
 from stylegan_tf.data.intake.dedupe import Fingerprint, find_duplicates, fingerprint
 from stylegan_tf.data.intake.labels import Labels
-from stylegan_tf.data.sources.base import Source, UnusableImage, printable
+from stylegan_tf.data.intake.pillow_files import MAX_PIXELS
+from stylegan_tf.data.sources.base import Source, UnusableImage
+from stylegan_tf.display import visible
 from stylegan_tf.parallel import parallel_map
 from stylegan_tf.progress_bar import track
 
@@ -84,6 +86,7 @@ def check_images(
     crop: Crop | None = None,
     with_prints: bool = False,
     decode_all: bool = True,
+    max_pixels: int = MAX_PIXELS,
     workers: int | None = None,
 ) -> CheckedImages:
     """Reads and verifies images, showing progress.
@@ -95,6 +98,7 @@ def check_images(
         crop: applied to every image; the result determines the size.
         with_prints: compute fingerprints for finding duplicates.
         decode_all: verify every file completely; else, use the header only where `shape_from_header` can.
+        max_pixels: larger images are unusable, see `pillow_files.check_size`.
         workers: threads; None for one per processor.
     """
 
@@ -103,8 +107,8 @@ def check_images(
             if not labels.has(index):
                 raise UnusableImage("no label")
             content = source.read(index)
-            shape = None if decode_all or not isinstance(content, bytes) else shape_from_header(content)
-            return _facts_of_shape(shape) if shape else _facts(content, source.names[index], crop, with_prints)
+            shape = None if decode_all or not isinstance(content, bytes) else shape_from_header(content, max_pixels)
+            return _facts_of_shape(shape) if shape else _facts(content, source.names[index], crop, with_prints, max_pixels)
         except UnusableImage as problem:
             return problem.with_traceback(None)  # a traceback would keep the image in memory
 
@@ -127,7 +131,7 @@ def assume_checked(source: Source, indices: Sequence[int]) -> CheckedImages:
 def drop_duplicates(checked: CheckedImages, source: Source, *, max_distance: int | None) -> None:
     """Marks images as unusable that repeat an earlier one; `max_distance` as in `find_duplicates`."""
     duplicates = {duplicate.place: duplicate for duplicate in find_duplicates(checked.prints, max_distance=max_distance)}
-    originals = {place: printable(source.names[int(checked.indices[d.of])]) for place, d in duplicates.items()}
+    originals = {place: visible(source.names[int(checked.indices[d.of])]) for place, d in duplicates.items()}
 
     def message(place: int) -> str:
         distance = duplicates[place].distance
@@ -137,16 +141,16 @@ def drop_duplicates(checked: CheckedImages, source: Source, *, max_distance: int
     checked.prints = []
 
 
-def _facts(content: bytes | np.ndarray, name: str, crop: Crop | None, with_prints: bool) -> Facts:
+def _facts(content: bytes | np.ndarray, name: str, crop: Crop | None, with_prints: bool, max_pixels: int) -> Facts:
     if not isinstance(content, bytes):
         decoded = from_array(content)
     elif crop is None and not with_prints:
-        known = verify_image_file(content)
+        known = verify_image_file(content, max_pixels)
         if not isinstance(known, Decoded):
             return _facts_of_shape(known)
         decoded = known
     else:
-        decoded = decode_image_file(content)
+        decoded = decode_image_file(content, max_pixels)
     if crop:
         decoded = crop(decoded, name)
     return Facts(decoded.size, decoded.kind, decoded.notes, fingerprint(decoded.pixels) if with_prints else None)

@@ -49,8 +49,6 @@ def standard_mode(picture: "Picture") -> tuple["Picture", list[str]]:
     if mode == "P" and picture.palette is None:  # Pillow would use a ramp of greys
         raise UnusableImage("corrupt", "the palette is missing")
     has_transparency = "transparency" in picture.info or mode in ("LA", "La", "PA", "RGBA", "RGBa")
-    if mode == "F" or mode == "I" or mode.startswith("I;"):
-        return _scaled_to_bytes(picture)
     if has_transparency:
         notes = ["palette converted"] if mode in ("P", "PA") else []
         picture = picture.convert("LA") if mode == "La" else picture
@@ -64,9 +62,9 @@ def standard_mode(picture: "Picture") -> tuple["Picture", list[str]]:
     if mode == "LAB":
         from PIL import ImageCms
 
-        return ImageCms.profileToProfile(picture, ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), outputMode="RGB"), [
-            "Lab converted"
-        ]
+        spaces = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+        flags = ImageCms.Flags.NOOPTIMIZE  # its tables would be wrong by up to 6 of 255
+        return ImageCms.profileToProfile(picture, *spaces, outputMode="RGB", flags=flags), ["Lab converted"]
     return picture.convert("RGB"), [f"{mode} converted"]
 
 
@@ -131,22 +129,3 @@ def _transform(profile: bytes, mode: str, thread: int) -> "ImageCmsTransform | L
         return "same" if np.abs(moved).max() <= _SAME else transform
     except (OSError, ValueError, TypeError, ImageCms.PyCMSError):
         return None
-
-
-def _scaled_to_bytes(picture: "Picture") -> tuple["Picture", list[str]]:
-    """Integers of 16 bits and more, or floats, to 8 bits: scaled from the range that they are stored in, never clipped."""
-    from PIL import Image
-
-    values = np.asarray(picture)
-    low, high = float(values.min()), float(values.max())
-    if not np.isfinite((low, high)).all():
-        raise UnusableImage("invalid pixel values", "NaN or infinity among the pixels")
-    if picture.mode.startswith("I;16") or (picture.mode == "I" and low >= 0 and 255 < high <= 65535):
-        scaled, note = values * (255 / 65535), "16-bit scaled"
-    elif low >= 0 and high <= (1 if picture.mode == "F" else 255):
-        scaled, note = values * (255 if picture.mode == "F" else 1), f"{'float' if picture.mode == 'F' else '32-bit'} scaled"
-    elif low >= 0 and high <= 65535:
-        scaled, note = values * (1 if high <= 255 else 255 / 65535), "float scaled"
-    else:
-        scaled, note = (values - low) * (255 / (high - low)), "scaled from its minimum and maximum"
-    return Image.fromarray(np.rint(scaled).astype(np.uint8)), [note]

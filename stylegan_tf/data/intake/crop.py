@@ -1,15 +1,19 @@
 """Crops applied to every image of a source: a fixed square, or a square around the one object of a photograph."""
 
 import os
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from stylegan_tf.data.intake.decode import Decoded, decode_image_file
+from stylegan_tf.data.intake.decode import Decoded
+from stylegan_tf.data.intake.picture import read_picture
+from stylegan_tf.data.intake.pillow_files import MAX_PIXELS
 from stylegan_tf.data.intake.segment import Segment, as_rgb, find_object
 from stylegan_tf.data.sources.base import CropBox, UnusableImage
 from stylegan_tf.data.sources.file_names import has_image_ending
+from stylegan_tf.errors import UserError
 
 _MIN_MASK = 0.0004  # share of the picture; less counts as an empty mask
 
@@ -46,10 +50,11 @@ class SegmentCrop:
         margin: background kept around the object, as a share of its longer side.
         mask_dir: folder of masks (object not black), named like the images, with any image ending and optionally `_mask` after
             the stem; None to find objects by their colour.
+        max_pixels: of a mask, see `pillow_files.check_size`.
     """
 
-    def __init__(self, margin: float, mask_dir: str | os.PathLike | None = None):
-        self.margin = margin
+    def __init__(self, margin: float, mask_dir: str | os.PathLike | None = None, max_pixels: int = MAX_PIXELS):
+        self.margin, self.max_pixels = margin, max_pixels
         self._masks = None if mask_dir is None else _index_masks(Path(mask_dir))
 
     def __call__(self, decoded: Decoded, name: str) -> Decoded:
@@ -59,7 +64,7 @@ class SegmentCrop:
             UnusableImage: no object, a background that is not uniform, or no mask.
         """
         pixels = decoded.pixels
-        segment = find_object(pixels) if self._masks is None else _masked_segment(pixels, self._masks, name)
+        segment = find_object(pixels) if self._masks is None else _masked_segment(pixels, self._masks, name, self.max_pixels)
         pixels = cut_out(decoded.pixels, segment, self.margin)
         return Decoded(pixels, decoded.kind, pixels.shape[:2], (*decoded.notes, "object cut out"))
 
@@ -71,6 +76,8 @@ def cut_out(pixels: np.ndarray, segment: Segment, margin: float) -> np.ndarray:
     rows, columns = np.flatnonzero(segment.mask.any(axis=1)), np.flatnonzero(segment.mask.any(axis=0))
     top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
     side = int(np.ceil(max(bottom - top, right - left) * (1 + 2 * margin)))
+    if side**2 > MAX_PIXELS:
+        raise UnusableImage("too many pixels", f"the object and its margin would become a square of {side}x{side}")
     top, left = int(top + bottom - side) // 2, int(left + right - side) // 2
     height, width = pixels.shape[:2]
     square = _background_square(segment.background, (top, left), side, pixels.shape)
@@ -105,19 +112,27 @@ def _index_masks(folder: Path) -> dict[str, Path]:
     found = {}
     for path in sorted(folder.rglob("*")):
         if path.is_file() and has_image_ending(path.name):
-            found[path.relative_to(folder).with_suffix("").as_posix().removesuffix("_mask")] = path
+            found[_composed(path.relative_to(folder).with_suffix("").as_posix().removesuffix("_mask"))] = path
     return found
 
 
-def _masked_segment(pixels: np.ndarray, masks: dict[str, Path], name: str) -> Segment:
+def _composed(name: str) -> str:
+    """A name in composed Unicode: macOS decomposes names."""
+    return unicodedata.normalize("NFC", name)
+
+
+def _masked_segment(pixels: np.ndarray, masks: dict[str, Path], name: str, max_pixels: int) -> Segment:
     """The object from a mask file; everything around it counts as other things."""
     import cv2
 
-    stem = os.path.splitext(name)[0]
+    stem = _composed(os.path.splitext(name)[0])
     path = masks.get(stem) or masks.get(stem.rpartition("/")[2])
     if path is None:
         raise UnusableImage("no mask", "the mask folder has no file of this name")
-    drawn = decode_image_file(path.read_bytes()).pixels
+    try:
+        drawn = read_picture(path, max_pixels=max_pixels)
+    except UserError as error:
+        raise UnusableImage("no mask", str(error)) from None
     drawn = drawn[:, :, 3] if drawn.shape[2] == 4 and drawn[:, :, 3].min() < 128 else drawn[:, :, :3].max(axis=2)
     height, width = pixels.shape[:2]
     if abs(drawn.shape[0] * width - drawn.shape[1] * height) > max(height, width) * max(drawn.shape):

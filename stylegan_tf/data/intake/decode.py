@@ -1,22 +1,20 @@
 """Image files of any format to uint8 arrays: verified, turned upright, in sRGB."""
 
-import functools
-import io
 import threading
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from stylegan_tf.data.intake.colour import standard_mode, to_srgb
+from stylegan_tf.data.intake.pillow_files import MAX_PIXELS, check_size, open_picture, png_decoding_bytes
 from stylegan_tf.data.intake.plain_png import inflate_plain_png, plain_png_shape
+from stylegan_tf.data.intake.samples import check_samples, stored_samples
 from stylegan_tf.data.records.png import stored_png
 from stylegan_tf.data.sources.base import UnusableImage
-from stylegan_tf.data.sources.file_names import readable_formats
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
-MAX_PIXELS = 128 << 20  # of one image; a decoded RGB image takes 4 bytes a pixel in Pillow
 _LARGE_PIXELS = 16 << 20  # larger images are decoded one at a time: memory stays below a gigabyte with any number of workers
 _KEPT_SIDE = 2048  # images more than twice as large are reduced while decoding, to no less than this
 
@@ -39,11 +37,12 @@ class Decoded(NamedTuple):
     is_plain: bool = False
 
 
-def decode_image_file(data: bytes) -> Decoded:
+def decode_image_file(data: bytes, max_pixels: int = MAX_PIXELS) -> Decoded:
     """Decodes the first image of a file, with its own channels.
 
     Args:
-        data: content of an image file of any format that Pillow decodes by itself.
+        data: content of an image file of one of READABLE_FORMATS.
+        max_pixels: larger images are refused before they are decoded, see `pillow_files.check_size`.
 
     Raises:
         UnusableImage: empty, unknown, truncated, corrupt, or too large.
@@ -51,15 +50,13 @@ def decode_image_file(data: bytes) -> Decoded:
     if not data:
         raise UnusableImage("empty file")
     shape = plain_png_shape(data)
-    if not shape:
-        return _decode_with_pillow(data)
-    _check_pixels(shape[1], shape[0])
-    if shape[0] * shape[1] > _LARGE_PIXELS // 4:  # decoding with OpenCV needs four times the memory of the image
-        return _decode_with_pillow(data)
+    if not shape or shape[0] * shape[1] > _LARGE_PIXELS // 4:  # decoding with OpenCV needs four times the memory of the image
+        return _decode_with_pillow(data, max_pixels)
+    _check_shape(shape, max_pixels)
     return _decode_plain_png(data, shape)
 
 
-def verify_image_file(data: bytes) -> Decoded | tuple[int, int, int]:
+def verify_image_file(data: bytes, max_pixels: int = MAX_PIXELS) -> Decoded | tuple[int, int, int]:
     """Verifies a file by reading all of it, without decoding it if that can be avoided.
 
     Returns:
@@ -67,29 +64,37 @@ def verify_image_file(data: bytes) -> Decoded | tuple[int, int, int]:
     """
     shape = plain_png_shape(data)
     if not shape or shape[2] == 4 or shape[0] * shape[1] > _LARGE_PIXELS:
-        return decode_image_file(data)
+        return decode_image_file(data, max_pixels)
+    _check_shape(shape, max_pixels)
     inflate_plain_png(data, shape)
     return shape
 
 
-def shape_from_header(data: bytes) -> tuple[int, int, int] | None:
+def shape_from_header(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[int, int, int] | None:
     """(height, width, channels) of a plain PNG or JPEG, grey or colour, from its header: what decoding it will give.
 
     Does not verify the rest of the file.
 
     Returns:
         None for every other file: those whose kind depends on their pixels, and those that need a note in the report.
+
+    Raises:
+        UnusableImage: larger than `max_pixels` allows.
     """
-    shape = plain_png_shape(data) or _plain_jpeg_shape(data)
-    return shape if shape and shape[2] != 4 and shape[0] * shape[1] <= MAX_PIXELS else None
+    shape = plain_png_shape(data)
+    if shape:
+        _check_shape(shape, max_pixels)
+    else:
+        shape = _plain_jpeg_shape(data, max_pixels)
+    return shape if shape and shape[2] != 4 else None
 
 
-def _plain_jpeg_shape(data: bytes) -> tuple[int, int, int] | None:
+def _plain_jpeg_shape(data: bytes, max_pixels: int) -> tuple[int, int, int] | None:
     """The same for a JPEG that is not CMYK and has neither rotation nor colour profile."""
     if data[:2] != b"\xff\xd8":
         return None
     try:
-        picture = _open_picture(data)
+        picture = open_picture(data, max_pixels)
     except UnusableImage:
         raise
     except Exception:  # a damaged header can raise anything; decoding will report what is wrong
@@ -98,9 +103,8 @@ def _plain_jpeg_shape(data: bytes) -> tuple[int, int, int] | None:
     return (picture.height, picture.width, len(picture.mode)) if is_plain and _orientation(picture) == 1 else None
 
 
-def _check_pixels(width: int, height: int) -> None:
-    if width * height > MAX_PIXELS:
-        raise UnusableImage("too many pixels", f"{width}x{height}; at most {MAX_PIXELS >> 20} million are decoded")
+def _check_shape(shape: tuple[int, int, int], max_pixels: int) -> None:
+    check_size(shape[1], shape[0], png_decoding_bytes(shape[2]), max_pixels)
 
 
 def _decode_plain_png(data: bytes, shape: tuple[int, int, int]) -> Decoded:
@@ -117,14 +121,14 @@ def _decode_plain_png(data: bytes, shape: tuple[int, int, int]) -> Decoded:
     return Decoded(image, _kind(image), shape[:2], (), True)
 
 
-def _decode_with_pillow(data: bytes) -> Decoded:
+def _decode_with_pillow(data: bytes, max_pixels: int) -> Decoded:
     try:
-        picture = _open_picture(data)
-        _check_pixels(*picture.size)
+        picture = open_picture(data, max_pixels)
+        check_samples(picture, data)
         if picture.width * picture.height > _LARGE_PIXELS:
             with _large_image_lock:
-                return _read(picture)
-        return _read(picture)
+                return _read(picture, data)
+        return _read(picture, data)
     except UnusableImage:
         raise
     except Exception as error:  # decoders raise errors of every type on damaged files
@@ -133,30 +137,7 @@ def _decode_with_pillow(data: bytes) -> Decoded:
         raise UnusableImage("truncated" if is_cut else "corrupt", text[:120]) from error
 
 
-def _open_picture(data: bytes) -> "Picture":
-    """Pillow's picture of a file, with only its header read; raises UnusableImage if it is not an image or too large for Pillow."""
-    from PIL import Image, UnidentifiedImageError
-
-    _silence_pillow()
-    try:
-        return Image.open(io.BytesIO(data), formats=readable_formats())
-    except UnidentifiedImageError:
-        raise UnusableImage("not an image", "a format that Pillow does not read") from None
-    except Image.DecompressionBombError as error:
-        raise UnusableImage("too many pixels", str(error).split(",")[0]) from None
-
-
-@functools.cache
-def _silence_pillow() -> None:
-    """Turns off Pillow's warnings of odd metadata and of large images: the limits are checked here."""
-    import logging
-    import warnings
-
-    warnings.filterwarnings("ignore", module=r"PIL\.")
-    logging.getLogger("PIL").setLevel(logging.CRITICAL)
-
-
-def _read(picture: "Picture") -> Decoded:
+def _read(picture: "Picture", data: bytes) -> Decoded:
     """Loads an opened picture, turns it upright and converts it to grey, RGB or RGBA."""
     notes = []
     size = picture.size
@@ -167,16 +148,17 @@ def _read(picture: "Picture") -> Decoded:
     if picture.format == "JPEG":  # reduces by powers of two while decoding, which saves memory
         picture.draft(None, _huge_size(size))
     picture.load()
-    factor = min(picture.size) // _KEPT_SIDE
-    turn = _orientation(picture)
+    turn, profile = _orientation(picture), picture.info.get("icc_profile")
+    picture, scaled = stored_samples(picture, data)
+    notes += scaled
     mode = picture.mode
-    if factor > 2 and mode not in ("P", "PA", "1") and not mode.startswith("I;"):
-        picture = picture.reduce(factor)
-    profile = picture.info.get("icc_profile")
+    if mode not in ("P", "PA", "1") and "transparency" not in picture.info:
+        picture = _reduced(picture)
     if mode == "CMYK":  # before the mode conversion, which ignores the profile of the inks
         picture, converted = to_srgb(picture, profile)
         notes += converted
     picture, converted = standard_mode(picture)
+    picture = _reduced(picture)  # those whose pixels were numbers of colours before
     notes += converted
     if mode not in ("CMYK", "LAB"):
         picture, converted = to_srgb(picture, profile)
@@ -189,6 +171,11 @@ def _read(picture: "Picture") -> Decoded:
     pixels = pixels[:, :, None] if pixels.ndim == 2 else pixels
     is_plain = not notes and picture.size == size and mode in ("L", "RGB")
     return Decoded(pixels, _kind(pixels), size[::-1], tuple(notes), is_plain)
+
+
+def _reduced(picture: "Picture") -> "Picture":
+    factor = min(picture.size) // _KEPT_SIDE
+    return picture.reduce(factor) if factor > 2 else picture
 
 
 def _huge_size(size: tuple[int, int]) -> tuple[int, int]:

@@ -1,22 +1,25 @@
 """Finds the labels of a source: in the source itself, in a JSON, CSV or .npy file, or in the names of folders."""
 
-import csv
 import dataclasses
-import io
-import json
 import os
-from collections import Counter
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from stylegan_tf.array_files import read_npy_bytes
-from stylegan_tf.data.intake.labels import NO_CLASS, Labels, in_order, labels_of_array, labels_of_names, labels_of_numbers
-from stylegan_tf.data.sources import Source
+from stylegan_tf.array_files import read_npy
+from stylegan_tf.data.intake.label_files import MAX_LABEL_BYTES, LabelRow, LabelRows, read_label_csv, read_label_json
+from stylegan_tf.data.intake.labels import Labels, is_number_or_missing, labels_of_array, labels_of_cells, labels_of_names
+from stylegan_tf.data.sources import Source, UnusableImage
+from stylegan_tf.data.sources.base import NOT_AN_IMAGE
+from stylegan_tf.data.sources.file_names import has_image_ending
+from stylegan_tf.display import class_name, visible
 from stylegan_tf.errors import MissingFileError, UserError
+from stylegan_tf.files import read_bounded
 
-LABELS_NAME = "dataset.json"  # beside the images, as stylegan2-ada writes it
+_CHOOSE = "Name a file with --labels FILE, or choose --labels folders or --labels none."
+_AMBIGUOUS = -1
 
 
 def find_labels(source: Source, wanted: str = "auto") -> Labels:
@@ -35,33 +38,28 @@ def find_labels(source: Source, wanted: str = "auto") -> Labels:
     if wanted == "auto":
         if source.labels is not None:
             return _from_source(source)
-        content = source.side_file(LABELS_NAME)
-        if content is not None and (labels := _read_json(source.names, content, f"{source.title}/{LABELS_NAME}")):
-            return labels
-        return _from_folders(source.names)
+        return _from_dataset_json(source) if source.other_files.label_files else _from_folders(source.names)
     if wanted == "folders":
         labels = _from_folders(source.names)
         if labels.values is None:
             raise UserError(f"{source.title} does not have one sub-folder per class, as --labels folders requires.")
         return labels
-    path = Path(wanted)
-    readers = {".json": _read_json, ".csv": _read_csv, ".tsv": _read_csv, ".npy": _read_npy}
-    if path.suffix.lower() not in readers:
+    path = Path(wanted).expanduser()
+    readers = {".json": read_label_json, ".csv": read_label_csv, ".tsv": read_label_csv}
+    ending = path.suffix.lower()
+    if ending not in (*readers, ".npy"):
         raise UserError(f"Labels must be auto, none, folders, or a .json, .csv or .npy file. Received: {wanted}")
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise MissingFileError(f"Labels {path} cannot be read: {error.strerror}") from error
-    labels = readers[path.suffix.lower()](source.names, content, str(path))
-    if labels is None:
-        raise UserError(f"{path} contains no labels (its `labels` is null).")
-    return labels
+    if not path.exists():
+        raise MissingFileError(f"There is no label file {path}.")
+    if ending == ".npy":
+        return _from_npy(source.names, path)
+    return _from_rows(source.names, readers[ending](read_bounded(path, MAX_LABEL_BYTES), str(path)), str(path))
 
 
 def _from_source(source: Source) -> Labels:
     labels = labels_of_array(np.asarray(source.labels), f"The labels of {source.title}")
     size = labels.values.shape[1] if labels.values.ndim == 2 else len(labels.class_names)
-    names = tuple(source.class_names)
+    names = tuple(map(class_name, source.class_names))
     if labels.values.ndim == 1 and len(names) < size:
         names = labels.class_names
     return Labels(labels.values, names, "the source itself")
@@ -75,136 +73,171 @@ def _from_folders(names: Sequence[str]) -> Labels:
     parents = list(numbers)
     if not parents or not all(parents):
         return Labels(None)  # images beside the folders: folders are not classes
-    common = os.path.commonpath(parents)
+    common = _common_folder(parents)
     depth = len(common.split("/")) if common else 0
     if common in numbers:
         return Labels(None)
-    classes = [parent.split("/")[depth] for parent in parents]
-    class_names = in_order(set(classes))
-    places = {name: number for number, name in enumerate(class_names)}
-    return Labels(np.array([places[name] for name in classes], np.int64)[folders], class_names, "names of folders")
+    labels = labels_of_names([parent.split("/")[depth] for parent in parents], "names of folders")
+    return dataclasses.replace(labels, values=labels.values[folders])
 
 
-def _read_json(names: Sequence[str], content: bytes, where: str) -> Labels | None:
-    """The format of stylegan2-ada: {"labels": [["00000/img00000000.png", 6], ...]}, a vector in place of 6, or null.
-
-    Returns None for null, and for a dataset.json beside the images that has another format.
-    """
+def _from_dataset_json(source: Source) -> Labels:
+    """The dataset.json of the folder that contains all images, or of one above it: other labels are not guessed if it is unusable."""
+    files = source.other_files.label_files
+    common = _common_folder({name.rpartition("/")[0] for name in source.names})
+    above = {name: reason for name, reason in files.items() if _is_below(common, name.rpartition("/")[0])}
+    shown = f"{source.title}/{visible(min(above or files, key=len))}"
+    if not above:
+        raise UserError(f"{shown} was found, but not all images are in its folder, so that it cannot be their label file. {_CHOOSE}")
+    if len(above) > 1:
+        raise UserError(f"{shown} and {visible(max(above, key=len))} were both found in {source.title}. {_CHOOSE}")
+    ((name, reason),) = above.items()
     try:
-        parsed = json.loads(content)
-        rows = parsed["labels"]
-        pairs = None if rows is None else [(str(name), value) for name, value in rows]
-    except (ValueError, TypeError, KeyError, RecursionError):
-        if where.endswith(f"/{LABELS_NAME}"):
-            return None
-        raise UserError(f'{where} must have the format {{"labels": [["name.png", 6], ...]}} of stylegan2-ada.') from None
-    return None if pairs is None else _named(_matched(names, pairs, where), parsed.get("class_names"), where)
+        content = source.side_file(name) if reason == NOT_AN_IMAGE else None
+    except UnusableImage as problem:
+        content, reason = None, str(problem)
+    if content is None:
+        raise UserError(f"{shown} cannot be read ({reason}). {_CHOOSE}")
+    rows = read_label_json(content, shown)
+    folder = name.rpartition("/")[0]
+    names = [image.removeprefix(f"{folder}/") for image in source.names] if folder else source.names
+    return _from_rows(names, rows, shown)
 
 
-def _read_csv(names: Sequence[str], content: bytes, where: str) -> Labels:
-    """Rows of name and label, or name and several numbers; the first row may be a heading."""
-    try:
-        text = content.decode("utf-8-sig")
-        dialect = csv.Sniffer().sniff(text[:4096], delimiters=",;\t")
-    except UnicodeDecodeError:
-        raise UserError(f"{where} is not UTF-8 text. Save it with that encoding.") from None
-    except csv.Error:
-        dialect = csv.excel
-    rows = [row for row in csv.reader(io.StringIO(text), dialect) if row]
-    if not rows or len({len(row) for row in rows}) > 1 or len(rows[0]) < 2:
-        raise UserError(f"{where} must have rows of the same length: the image's name, then its label (or several numbers).")
-    known = _by_name(names)
-    if rows[0][0] not in known and len(rows) > 1 and rows[1][0] in known:
-        rows = rows[1:]
-    if len(rows[0]) == 2:
-        return _matched(names, [(row[0], row[1].strip()) for row in rows], where)
-    try:
-        return _matched(names, [(row[0], [float(cell) for cell in row[1:]]) for row in rows], where)
-    except ValueError as error:
-        if isinstance(error, UserError):
-            raise
-        raise UserError(f"{where}: if there are several columns beside the name, all must be numbers ({error}).") from None
-
-
-def _read_npy(names: Sequence[str], content: bytes, where: str) -> Labels:
+def _from_npy(names: Sequence[str], path: Path) -> Labels:
     """An array in the sorted order of the images: class numbers [n], or float [n, label_size]."""
     try:
-        values = read_npy_bytes(content, where)
+        values = read_npy(path)
     except UserError as error:
-        raise UserError(f"{where} is not a .npy array of numbers: {error}") from None
-    if values.dtype.kind not in "biuf" or values.ndim not in (1, 2) or len(values) != len(names):
+        raise UserError(f"{path} is not a .npy array of numbers: {error}") from None
+    if values.ndim not in (1, 2) or len(values) != len(names) or 0 in values.shape:
         raise UserError(
-            f"{where} must contain {len(names)} labels, one for each image in sorted order: [n] class numbers or [n, label_size]. "
+            f"{path} must contain {len(names)} labels, one for each image in sorted order: [n] class numbers or [n, label_size]. "
             f"Received: {values.dtype} {list(values.shape)}"
         )
-    return labels_of_array(values, where)
+    return labels_of_array(values, str(path))
 
 
-def _named(labels: Labels, class_names: object, where: str) -> Labels:
-    """Labels with the class names that `extract` writes beside them; there may be classes without images."""
-    if class_names is None:
-        return labels
-    size = labels.values.shape[1] if labels.values.ndim == 2 else len(labels.class_names)
+def _from_rows(names: Sequence[str], read: LabelRows, where: str) -> Labels:
+    if read.rows is None:
+        return Labels(None, (), f"{where} contains null")
+    if read.class_names is None:
+        return _matched(names, read.rows, where)
+    known = _checked_class_names(read.class_names, where)
+    return _named(_matched(names, [_numbered(row, known, where) for row in read.rows], where), known, where)
+
+
+def _checked_class_names(class_names: object, where: str) -> tuple[str, ...]:
+    """The names that `extract` writes beside the labels, as they are stored."""
     is_list = isinstance(class_names, list) and all(isinstance(name, str) for name in class_names)
-    if not is_list or len(set(class_names)) < len(class_names) or len(class_names) < size:
-        raise UserError(f"{where}: `class_names` must be {size} or more different names. Received: {str(class_names)[:80]}")
-    if labels.values.ndim == 2 and len(class_names) != size:
-        raise UserError(f"{where} has {len(class_names)} class names, but labels of {size} numbers.")
-    return dataclasses.replace(labels, class_names=tuple(class_names))
+    names = tuple(map(class_name, class_names)) if is_list else ()
+    if not is_list or len(set(names)) < len(names):
+        raise UserError(f"{where}: `class_names` must be different names. Received: {visible(class_names, 80)}")
+    return names
 
 
-def _by_name(names: Sequence[str]) -> dict[str, int]:
-    """Number of an image by its path, or by the last part of it if that is unique."""
-    bases = Counter(name.rpartition("/")[2] for name in names)
-    places = {name.rpartition("/")[2]: index for index, name in enumerate(names) if bases[name.rpartition("/")[2]] == 1}
-    places.update((name, index) for index, name in enumerate(names))
-    return places
+def _numbered(row: LabelRow, class_names: tuple[str, ...], where: str) -> LabelRow:
+    """The row with the number of its class in place of the name."""
+    if not isinstance(row.cell, str) or is_number_or_missing(row.cell):
+        return row
+    name = class_name(row.cell)
+    if name not in class_names:
+        raise UserError(f"{where}, {row.place}: {name!r} is not among the `class_names` of the file.")
+    return row._replace(cell=class_names.index(name))
 
 
-def _matched(names: Sequence[str], pairs: list[tuple], where: str) -> Labels:
-    """Labels in the order of `names`; images without a label have NO_CLASS or NaN, which the check reports."""
-    places = _by_name(names)
-    found = {
-        places[name]: value
-        for name, value in ((name.replace("\\", "/").removeprefix("./"), value) for name, value in pairs)
-        if name in places
-    }
+def _named(labels: Labels, class_names: tuple[str, ...], where: str) -> Labels:
+    """Labels with names for their classes; there may be classes without images."""
+    size = labels.values.shape[1] if labels.values.ndim == 2 else len(labels.class_names)
+    if len(class_names) < size or (labels.values.ndim == 2 and len(class_names) != size):
+        raise UserError(f"{where}: `class_names` must be {size} different names, one for each class. Received: {len(class_names)}")
+    return dataclasses.replace(labels, class_names=class_names)
+
+
+def _matched(names: Sequence[str], rows: list[LabelRow], where: str) -> Labels:
+    """Labels in the order of `names`.
+
+    A row belongs to an image if both paths end alike, down to the last part of the shorter one; the ending of the file may be
+    left out.
+
+    Raises:
+        UserError: no row names an image, or two rows name the same one, or one row names several.
+    """
+    places = _Places(names)
+    matched = [places.find(row.name) for row in rows]
+    found: dict[int, LabelRow] = {}
+    for row, index in zip(rows, matched, strict=True):
+        if index is None:
+            continue
+        if index == _AMBIGUOUS:
+            raise UserError(f"{where}, {row.place}: {visible(row.name)!r} may be any of several images. Give names with their folders.")
+        if index in found:
+            raise UserError(
+                f"{where} has two labels for {visible(names[index])!r} ({found[index].place} and {row.place}). Keep one; "
+                "an image with several labels needs a vector of 0 and 1, one number for each label."
+            )
+        found[index] = row
     if not found:
+        first = next((row for row in rows if has_image_ending(row.name)), rows[0] if rows else None)
+        if first is None:
+            raise UserError(f"{where} contains no label.")
         raise UserError(
-            f"{where} contains no label of these images. Its first name is {pairs[0][0]!r}, the first image is {names[0]!r}."
-            if pairs and len(names)
-            else f"{where} contains no label of these images."
+            f"{where} contains no label of these images. Its first name is {visible(first.name)!r}, the first image is "
+            f"{visible(names[0])!r}."
         )
-    if all(isinstance(value, list) for value in found.values()):
-        return _vectors(len(names), found, where)
-    if any(isinstance(value, list | dict) or value is None for value in found.values()):
-        raise UserError(f"{where} must contain either classes only, or vectors of the same length only.")
-    if all(_is_integer(value) for value in found.values()):
-        if any(len(str(value)) > 15 for value in found.values()):
-            raise UserError(f"{where} contains class numbers of more than 15 digits.")
-        return labels_of_numbers(np.array([int(found.get(index, NO_CLASS)) for index in range(len(names))]), where)
-    return labels_of_names([str(found[index]) if index in found else None for index in range(len(names))], where)
+    labels = labels_of_cells(
+        [found[index].cell if index in found else None for index in range(len(names))], where, lambda index: found[index].place
+    )
+    heading = matched[0] is None and not has_image_ending(rows[0].name)
+    return dataclasses.replace(labels, num_unmatched=matched.count(None) - heading)
 
 
-def _vectors(count: int, found: dict[int, list], where: str) -> Labels:
-    sizes = {len(vector) for vector in found.values()}
-    if len(sizes) != 1 or 0 in sizes:
-        raise UserError(f"{where} must contain vectors of the same length. Received lengths: {sorted(sizes)}")
-    wrong = next((cell for vector in found.values() for cell in vector if not isinstance(cell, int | float)), None)
-    if wrong is not None:
-        raise UserError(f"{where} must contain vectors of numbers. Received: {str(wrong)[:60]!r}")
-    values = np.full((count, sizes.pop()), np.nan, np.float32)
-    try:
-        for index, vector in found.items():
-            values[index] = vector
-    except OverflowError:
-        raise UserError(f"{where} contains a number that is too large for a float32 label.") from None
-    if not np.isfinite(values[list(found)]).all():
-        raise UserError(f"{where} contains NaN or infinity. Labels must be finite numbers.")
-    return Labels(values, (), where)
+class _Places:
+    """Finds images by the end of their paths."""
+
+    def __init__(self, names: Sequence[str]):
+        self._names = names
+        self._exact = {name: index for index, name in enumerate(names)}
+        self._by_base: dict[str, list[int]] = {}  # last parts of the names, with and without the ending
+        for index, name in enumerate(names):
+            base = _composed(name.rpartition("/")[2])
+            for key in {base, os.path.splitext(base)[0]}:
+                self._by_base.setdefault(key, []).append(index)
+
+    def find(self, name: str) -> int | None:
+        """Number of the image, None if there is none, _AMBIGUOUS if there are several."""
+        name = name.strip() if name not in self._exact else name
+        index = self._exact.get(name)
+        if index is not None:
+            return index
+        parts = _parts(name)
+        found = [index for index in self._by_base.get(parts[-1], ()) if self._ends_alike(index, parts)] if parts else []
+        if len(found) > 1:  # a.jpg and a.png for "a", or one path below another
+            exact = [index for index in found if _parts(self._names[index]) == parts]
+            found = exact or found
+        return _AMBIGUOUS if len(found) > 1 else found[0] if found else None
+
+    def _ends_alike(self, index: int, parts: list[str]) -> bool:
+        image = _parts(self._names[index])
+        if image[-1] != parts[-1]:
+            image[-1] = os.path.splitext(image[-1])[0]
+        length = min(len(image), len(parts))
+        return image[-length:] == parts[-length:]
 
 
-def _is_integer(value: object) -> bool:
-    if isinstance(value, str):
-        return value.isascii() and value.isdigit() and len(value) < 9
-    return isinstance(value, int | np.integer) or (isinstance(value, float | np.floating) and float(value).is_integer())
+def _parts(name: str) -> list[str]:
+    """Parts of a path in composed Unicode, whatever system wrote it."""
+    return [part for part in _composed(name).replace("\\", "/").split("/") if part not in ("", ".")]
+
+
+def _composed(text: str) -> str:
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def _common_folder(folders: Sequence[str] | set[str]) -> str:
+    """The deepest folder that contains all of these, "" for the source itself."""
+    return os.path.commonpath(folders) if all(folders) and folders else ""
+
+
+def _is_below(folder: str, above: str) -> bool:
+    return not above or folder == above or folder.startswith(f"{above}/")

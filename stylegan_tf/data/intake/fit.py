@@ -10,6 +10,7 @@ from stylegan_tf.resolution import is_power_of_two
 
 FITS = ("center-crop", "wide", "pad", "stretch", "exact")
 WIDE_ASPECT = 3 / 4  # height by width of a wide picture between bars, as for LSUN cars in the original
+_MAX_NUMBERS = 1 << 26  # float32, between the two passes
 _BAND = 8  # rows of the result per product: 16 and more cost up to a third more
 _PRODUCT = 1 << 18  # multiply-adds per product: above this OpenBLAS starts threads of its own, which slow down the workers
 
@@ -68,6 +69,8 @@ def resample(image: np.ndarray, height: int, width: int) -> np.ndarray:
     import cv2
 
     channels = image.shape[2]
+    if height * image.shape[1] * channels > _MAX_NUMBERS and height * image.shape[1] > width * image.shape[0]:  # very wide: columns first
+        return resample(image.swapaxes(0, 1), width, height).swapaxes(0, 1)
     kernel = "lanczos" if min(image.shape[:2]) > min(height, width) else "bicubic"
     rows = _scale_rows(image, height, kernel, is_weighted=channels == 4)
     columns = cv2.transpose(rows).reshape(-1, height, channels)

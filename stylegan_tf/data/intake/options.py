@@ -6,8 +6,10 @@ from pathlib import Path
 
 from stylegan_tf.data.intake.colour import parse_colour
 from stylegan_tf.data.intake.fit import FITS
+from stylegan_tf.data.intake.pillow_files import MAX_PIXELS
 from stylegan_tf.data.records.codecs import ENCODINGS, JPEG_QUALITY, check_encoding
 from stylegan_tf.data.records.file_writers import check_shards
+from stylegan_tf.display import class_name
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.resolution import check_resolution
 
@@ -31,6 +33,7 @@ class PrepareOptions:
         background: colour behind transparency and around padded images; None for white, or black with fit "wide".
         min_size: smaller images are skipped, in pixels of the side; None for half the resolution (images are enlarged twofold at most).
         max_images: maximum number of images; None for all.
+        max_pixels: larger images are skipped before they are decoded, see `pillow_files.check_size`; None for 128 million.
         shuffle: write in the original's order (RandomState(123)) instead of the order of the source.
         on_error: "skip" skips unusable images, "stop" writes nothing if there is one.
         labels: see `find_labels.find_labels`.
@@ -52,6 +55,7 @@ class PrepareOptions:
     background: str | None = None
     min_size: int | None = None
     max_images: int | None = None
+    max_pixels: int | None = None
     shuffle: bool = True
     on_error: str = "skip"
     labels: str = "auto"
@@ -83,7 +87,9 @@ class PrepareOptions:
             repeated = next(name for name in self.class_names if self.class_names.count(name) > 1)
             raise UserError(f"Class names must be unique. Received twice: {repeated!r}")
         check_shards(self.num_shards)
-        for name in ("min_size", "max_images", "workers", "wide_height"):
+        if self.max_pixels is None:
+            object.__setattr__(self, "max_pixels", MAX_PIXELS)
+        for name in ("min_size", "max_images", "max_pixels", "workers", "wide_height"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UserError(f"{name} must be 1 or more. Received: {value}")
@@ -142,6 +148,11 @@ def seed(text: str) -> int:
     return _whole(text, 0, 2**32 - 1)
 
 
+def megapixels(text: str) -> int:
+    """Type of arguments that are millions of pixels: a number of pixels."""
+    return _whole(text, 1, 10_000) * 10**6
+
+
 def _whole(text: str, least: int, most: int | None) -> int:
     try:
         value = int(text)
@@ -168,6 +179,12 @@ def add_preparation(parser: argparse.ArgumentParser) -> None:
     add("--background", metavar="COLOUR", help="behind transparency and around padded images; default: white, or black with --fit wide")
     add("--min-size", type=count, metavar="PIXELS", help="skip images with a smaller side; default: half the resolution")
     add("--max-images", type=count, metavar="N", help="maximum number of images; default: all")
+    add(
+        "--max-pixels",
+        type=megapixels,
+        metavar="MILLIONS",
+        help=f"skip images of more pixels, or that need more than four times as many MB to be decoded; default: {MAX_PIXELS // 10**6}",
+    )
     add("--on-error", default="skip", choices=ON_ERROR, help="skip unusable images, or stop before anything is written")
     add("--labels", default="auto", metavar="FROM", help="auto, none, folders, or a dataset.json, .csv or .npy file")
     add("--dedupe", default="none", choices=DEDUPES, help="skip repeated images: the same pixels, or nearly the same")
@@ -208,5 +225,5 @@ def prepare_options(args: argparse.Namespace, **more: object) -> PrepareOptions:
     if "shuffle" in given:
         given["shuffle"] = bool(given["shuffle"])
     if "class_names" in given:
-        given["class_names"] = tuple(name.strip() for name in args.class_names.split(",") if name.strip())
+        given["class_names"] = tuple(class_name(name) for name in args.class_names.split(",") if name.strip())
     return PrepareOptions(**{**given, **more})

@@ -15,7 +15,8 @@ from stylegan_tf.data.intake.fit import fit_image, used_side
 from stylegan_tf.data.intake.labels import Labels, count_classes, describe_imbalance
 from stylegan_tf.data.intake.options import PrepareOptions
 from stylegan_tf.data.records.encoding import Item
-from stylegan_tf.data.sources.base import Source, printable
+from stylegan_tf.data.sources.base import Source
+from stylegan_tf.display import say, visible
 from stylegan_tf.errors import UserError
 from stylegan_tf.resolution import MAX_RESOLUTION, MIN_RESOLUTION, is_power_of_two
 
@@ -51,7 +52,7 @@ class Prepared:
             UnusableImage: damaged, if the first pass read only its header; or changed since then.
         """
         content = self.source.read(index)
-        decoded = decode_image_file(content) if isinstance(content, bytes) else from_array(content)
+        decoded = decode_image_file(content, self.options.max_pixels) if isinstance(content, bytes) else from_array(content)
         if self.crop:
             decoded = self.crop(decoded, self.source.names[index])
         plan, options = self.plan, self.options
@@ -69,7 +70,7 @@ def prepare(
     *,
     decode_all: bool = True,
     max_listed: int | None = 10,
-    say: Callable[[str], None] = print,
+    say: Callable[[str], None] = say,
 ) -> Prepared:
     """The first pass: labels, check of every image, duplicates, channels, resolution; writes nothing.
 
@@ -84,7 +85,7 @@ def prepare(
         UserError: no usable images, or an unusable image with on_error "stop".
     """
     if not len(source):
-        found = f" ({source.other_files.total} other files were ignored)" if source.other_files.total else ""
+        found = f"; {source.other_files.describe()}" if source.other_files.total else ""
         raise UserError(f"{source.title} contains no images{found}. Give a folder, zip or tar of image files.")
     labels = find_labels(source, options.labels)
     if options.class_names:
@@ -94,10 +95,11 @@ def prepare(
     indices = candidates(len(source), options)
     with_prints = options.dedupe != "none"
     decode_all = decode_all or bool(crop) or with_prints  # both need the pixels
-    if source.is_checked and not crop and not with_prints and labels.has_all():
+    if source.is_checked and not crop and not with_prints and not labels.is_missing().any():
         checked = assume_checked(source, indices)
     else:
-        checked = check_images(source, indices, labels, crop=crop, with_prints=with_prints, decode_all=decode_all, workers=options.workers)
+        passes = {"decode_all": decode_all, "max_pixels": options.max_pixels, "workers": options.workers}
+        checked = check_images(source, indices, labels, crop=crop, with_prints=with_prints, **passes)
     if with_prints:
         drop_duplicates(checked, source, max_distance=options.dedupe_distance if options.dedupe == "near" else None)
     plan = decide(checked, options)
@@ -129,15 +131,12 @@ def describe_source(source: Source, labels: Labels) -> str:
     text = f"{source.title}: {len(source)} images"
     if source.other_files.total:
         text += f", {source.other_files.total} other files ignored"
-    if labels.values is None:
-        return f"{text}, no labels."
-    size = f"{len(labels.class_names)} classes" if labels.class_names else f"vectors of {labels.values.shape[1]}"
-    return f"{text}; labels from {labels.origin}: {size}."
+    return f"{text}; labels: {labels.describe()}."
 
 
 def list_unusable(source: Source, entries: Sequence[tuple[int, str, str]], max_listed: int | None) -> str:
     """Lines that name images (item, reason, message), and how many more there are."""
-    lines = [f"{printable(source.names[index])}: {message}" for index, _, message in sorted(entries)[:max_listed]]
+    lines = [f"{visible(source.names[index])}: {message}" for index, _, message in sorted(entries)[:max_listed]]
     more = f"\n  and {len(entries) - len(lines)} more" if len(entries) > len(lines) else ""
     return "\n  ".join(["", *lines]) + more
 
@@ -231,4 +230,4 @@ def _report_unusable(
 def _crop(source: Source, options: PrepareOptions) -> Crop | None:
     if source.crop_box:
         return BoxCrop(source.crop_box)
-    return None if options.crop == "none" else SegmentCrop(options.margin, options.mask_dir)
+    return None if options.crop == "none" else SegmentCrop(options.margin, options.mask_dir, options.max_pixels)

@@ -10,16 +10,19 @@ from collections import Counter
 import numpy as np
 
 from stylegan_tf.data.intake.decode import decode_image_file
+from stylegan_tf.data.intake.fit import fit_image
 from stylegan_tf.data.intake.labels import count_classes, describe_imbalance
 from stylegan_tf.data.intake.prepare import Prepared
 from stylegan_tf.data.records.dataset import Dataset
 from stylegan_tf.data.records.export import contact_sheet, tile
 from stylegan_tf.data.records.manifest import REPORT_NAMES
-from stylegan_tf.data.sources.base import UnusableImage, printable
+from stylegan_tf.data.sources.base import UnusableImage
+from stylegan_tf.display import visible
 from stylegan_tf.files import write_text
 
 _MAX_LISTED = 500  # skipped images in the HTML; the JSON lists all
 _NUM_PAIRS = 6  # images shown before and after cropping
+_PAIR_SIDE = 256  # pixels
 
 
 @dataclasses.dataclass
@@ -34,6 +37,7 @@ class Report:
     channels: int
     encoding: str
     labels_from: str
+    labels: str
     class_counts: dict[str, int]
     remarks: list[str]
     notes: dict[str, int]
@@ -61,12 +65,13 @@ class Report:
             channels=plan.channels,
             encoding=prepared.options.encoding,
             labels_from=prepared.labels.origin,
+            labels=prepared.labels.describe(),
             class_counts=class_counts,
             remarks=[*plan.remarks, *([imbalance] if imbalance else [])],
             notes=dict(checked.notes.most_common()),
             sizes={f"{width}x{height}": count for (width, height), count in sizes.most_common(30)},
             skipped_counts=dict(Counter(reason for _, reason, _ in skipped).most_common()),
-            skipped=[{"name": printable(source.names[index]), "reason": reason, "message": message} for index, reason, message in skipped],
+            skipped=[{"name": visible(source.names[index]), "reason": reason, "message": message} for index, reason, message in skipped],
             other_files={"counts": source.other_files.counts, "examples": source.other_files.examples},
             options=dataclasses.asdict(prepared.options),
             seconds=round(seconds, 2),
@@ -87,11 +92,11 @@ def before_and_after(prepared: Prepared) -> np.ndarray:
     usable = prepared.checked.indices
     for index in usable[np.linspace(0, len(usable) - 1, min(_NUM_PAIRS, len(usable))).astype(int)]:
         try:
-            pixels = decode_image_file(prepared.source.read(int(index))).pixels
+            pixels = decode_image_file(prepared.source.read(int(index)), prepared.options.max_pixels).pixels
             after.append(prepared.load(int(index)).image)
         except UnusableImage:
             continue
-        before.append(_squared(pixels))
+        before.append(fit_image(pixels, _PAIR_SIDE, "pad", fill=(128,) * pixels.shape[2]))
     return tile([before, after], captions=("before", "after"), cell=160)
 
 
@@ -147,13 +152,3 @@ def _data_uri(image: np.ndarray) -> str:
     content = io.BytesIO()
     Image.fromarray(image).save(content, "JPEG", quality=88)
     return f"data:image/jpeg;base64,{base64.b64encode(content.getvalue()).decode('ascii')}"
-
-
-def _squared(pixels: np.ndarray) -> np.ndarray:
-    """The whole picture on a grey square, for thumbnails."""
-    height, width, channels = pixels.shape
-    side = max(height, width)
-    square = np.full((side, side, channels), 128, np.uint8)
-    top, left = (side - height) // 2, (side - width) // 2
-    square[top : top + height, left : left + width] = pixels
-    return square

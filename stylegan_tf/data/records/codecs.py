@@ -1,6 +1,7 @@
 """Image codecs: uint8 images to and from the bytes inside a record (raw [C, H, W], PNG, or JPEG)."""
 
 import struct
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -10,6 +11,8 @@ from stylegan_tf.errors import UserError
 # At 88, all levels of apple_leaves at 256x256 take 1.88 of the source files; at 90 1.94, at 92 2.01, at 95 2.2.
 JPEG_QUALITY = 88
 ENCODINGS = {"png": (1, 3, 4), "raw": (1, 3, 4), "jpeg": (1, 3)}  # and the numbers of channels that each can hold
+_JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # markers of the header with the size
+_JPEG_SCAN = 0xDA
 _FULL_COLOUR_SIDE = 32  # up to here colours are not subsampled: costs 3 % of the disk; at 4x4 the colours would be a 2x2 image
 
 
@@ -41,6 +44,7 @@ def decode_image(data: bytes | memoryview, encoding: str, shape: tuple[int, int,
         if len(data) != channels * height * width:
             raise ValueError(f"contains {len(data)} bytes, {channels * height * width} expected for {channels}x{height}x{width}")
         return np.frombuffer(data, np.uint8).reshape(shape).transpose(1, 2, 0)
+    check_header(data, encoding, shape)
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:
@@ -51,6 +55,27 @@ def decode_image(data: bytes | memoryview, encoding: str, shape: tuple[int, int,
     if image.shape != (height, width, channels) or image.dtype != np.uint8:
         raise ValueError(f"contains a {encoding.upper()} of shape {image.shape}, expected {(height, width, channels)}")
     return _swap_red_and_blue(image)
+
+
+def check_header(data: bytes | memoryview, encoding: str, shape: tuple[int, int, int]) -> None:
+    """Refuses a record whose image is of another size, before memory for its pixels is taken.
+
+    Args:
+        data: bytes of a record.
+        encoding: "png" or "jpeg" ("raw" has no header).
+        shape: the expected (C, H, W).
+
+    Raises:
+        ValueError: another size or no image; the message is to follow the name of the record.
+    """
+    if encoding == "raw":
+        return
+    _, height, width = shape
+    stated = _stated_size(data, encoding) if len(data) >= 24 else None
+    if stated is None:
+        raise ValueError(f"contains a damaged {encoding.upper()}")
+    if stated != (height, width):
+        raise ValueError(f"contains a {encoding.upper()} of {stated[1]}x{stated[0]}, expected {width}x{height}")
 
 
 def interleave(pixels: np.ndarray, images: np.ndarray) -> None:
@@ -92,24 +117,37 @@ def strip_jpeg(data: bytes, resolution: int, channels: int) -> bytes | None:
 
     Accepted are 8-bit grey and colour (three components) of the right size; EXIF, thumbnails and comments are removed.
     """
-    if data[:2] != b"\xff\xd8":
-        return None
-    kept, position, fits = [data[:2]], 2, False
-    while position + 4 <= len(data):
-        if data[position] != 0xFF:
-            return None
+    kept, fits = [data[:2]], False
+    for marker, start, stop in _jpeg_segments(data):
+        if marker in _JPEG_FRAMES:
+            fits = data[start + 4 : start + 10] == struct.pack(">BHHB", 8, resolution, resolution, channels)
+        if marker == _JPEG_SCAN:  # the compressed pixels follow
+            return b"".join([*kept, data[start:]]) if fits else None
+        if not (0xE1 <= marker <= 0xED or marker in (0xEF, 0xFE)):  # APP0 and APP14 define the colour space
+            kept.append(data[start:stop])
+    return None
+
+
+def _jpeg_segments(data: bytes | memoryview) -> Iterator[tuple[int, int, int]]:
+    """(marker, start, stop) of the segments up to the first scan, in a file where nothing but segments is between them."""
+    position = 2 if data[:2] == b"\xff\xd8" else len(data)
+    while position + 4 <= len(data) and data[position] == 0xFF:
         marker = data[position + 1]
         stop = position + 2 + struct.unpack_from(">H", data, position + 2)[0]
         if stop > len(data) or marker == 0xFF or 0xD0 <= marker <= 0xD9:
-            return None
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # start of frame
-            fits = data[position + 4 : position + 10] == struct.pack(">BHHB", 8, resolution, resolution, channels)
-        if marker == 0xDA:  # start of the compressed pixels
-            return b"".join([*kept, data[position:]]) if fits else None
-        if not (0xE1 <= marker <= 0xED or marker in (0xEF, 0xFE)):  # APP0 and APP14 define the colour space
-            kept.append(data[position:stop])
+            return
+        yield marker, position, stop
+        if marker == _JPEG_SCAN:
+            return
         position = stop
-    return None
+
+
+def _stated_size(data: bytes | memoryview, encoding: str) -> tuple[int, int] | None:
+    """(height, width) in the header of a PNG or JPEG; None without a header."""
+    if encoding == "png":
+        return struct.unpack_from(">II", data, 16)[::-1] if data[:8] == b"\x89PNG\r\n\x1a\n" and data[12:16] == b"IHDR" else None
+    frames = [start for marker, start, _ in _jpeg_segments(data) if marker in _JPEG_FRAMES]
+    return struct.unpack_from(">HH", data, frames[0] + 5) if len(frames) == 1 else None
 
 
 def _encode_jpeg(image: np.ndarray, quality: int) -> bytes:

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import shlex
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -106,7 +107,9 @@ def open_dataset(path: str | Path) -> Dataset:
     """
     path = Path(path)
     if not path.is_dir():
-        raise MissingFileError(f"There is no dataset {path}. Make one: python dataset_tool.py create_from_images {path} IMAGE_FOLDER")
+        raise MissingFileError(
+            f"There is no dataset {path}. Make one: python dataset_tool.py create_from_images {shlex.quote(str(path))} IMAGE_FOLDER"
+        )
     if path.name.endswith(PARTIAL_SUFFIX):
         raise UserError(f"{path} is an unfinished dataset. Delete it, and make the dataset again.")
     return open_folder(path)
@@ -164,7 +167,7 @@ def _find_levels(path: Path) -> tuple[dict[int, list[Path]], str]:
     if not found:
         raise MissingFileError(
             f"{path} contains no record files (NAME-r02.tfrecords and so on). "
-            f"Make a dataset from the images in it: python dataset_tool.py create_from_images NEW_FOLDER {path}"
+            f"Make a dataset from the images in it: python dataset_tool.py create_from_images NEW_FOLDER {shlex.quote(str(path))}"
         )
     names = sorted({parsed.name for parsed in found})
     num_shards = sorted({parsed.num_shards for parsed in found})

@@ -14,8 +14,9 @@ from stylegan_tf.data.records.encoding import Item, estimate_bytes
 from stylegan_tf.data.records.manifest import FACTORS_NAME
 from stylegan_tf.data.records.target import ready_target
 from stylegan_tf.data.records.writer import DatasetWriter
+from stylegan_tf.display import say
 from stylegan_tf.errors import UserError
-from stylegan_tf.files import write_text
+from stylegan_tf.files import read_bounded, write_text
 from stylegan_tf.images import save_png
 from stylegan_tf.parallel import parallel_map
 from stylegan_tf.progress_bar import Progress, track
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 LABELS_NAME = "dataset.json"  # of extracted images, as stylegan2-ada writes it
 
 _SHEET_COLOUR = (246, 246, 244)
+_MAX_FACTORS_BYTES = 1 << 30
 _GAP = 2  # pixels between images of a sheet
 _CAPTION_WIDTH = 120
 _MAX_CLASS_ROWS = 24
@@ -43,7 +45,7 @@ def convert_dataset(
     num_shards: int = 1,
     overwrite: bool = False,
     workers: int | None = None,
-    say: Callable[[str], None] = print,
+    say: Callable[[str], None] = say,
 ) -> None:
     """Writes the images of a dataset in another encoding, in the same order, with their labels.
 
@@ -88,7 +90,8 @@ def convert_dataset(
         writer.add_many(map(load, range(dataset.num_images)), workers)
         target = writer.complete().path
         if (dataset.path / FACTORS_NAME).is_file():
-            write_text(target / FACTORS_NAME, (dataset.path / FACTORS_NAME).read_text(encoding="utf-8"))
+            table = read_bounded(dataset.path / FACTORS_NAME, _MAX_FACTORS_BYTES)
+            write_text(target / FACTORS_NAME, table.decode("utf-8", "backslashreplace"))
 
 
 def extract_images(dataset: Dataset, output_dir: str | os.PathLike, workers: int | None = None) -> int:

@@ -10,9 +10,10 @@ import numpy as np
 
 from stylegan_tf.data.records.dataset import Dataset
 from stylegan_tf.data.records.level import Level
-from stylegan_tf.data.records.manifest import count_labels
+from stylegan_tf.data.records.manifest import are_classes, count_labels
 from stylegan_tf.data.records.record_file import scan_offsets
 from stylegan_tf.data.records.tfrecords import COPY_AGAIN
+from stylegan_tf.display import visible
 from stylegan_tf.errors import UserError
 from stylegan_tf.parallel import parallel_map
 from stylegan_tf.progress_bar import track
@@ -104,7 +105,7 @@ def describe_dataset(dataset: Dataset) -> dict[str, Any]:
         "levels": list(dataset.resolutions),
         "shards": manifest.num_shards if manifest else 1,
         "label_size": dataset.label_size,
-        "classes": _class_counts(dataset),
+        **_label_facts(dataset),
         "bytes": sum(file.stat().st_size for file in Path(dataset.path).iterdir() if file.is_file()),
         "raw_bytes": dataset.num_images * dataset.channels * sum(resolution**2 for resolution in dataset.resolutions),
         "digest": dataset.digest,
@@ -127,19 +128,24 @@ def format_facts(facts: dict[str, Any]) -> str:
         "made by": facts["made_by"].get("command")
         or ("the original release or a compatible program (no manifest)" if not facts["has_manifest"] else "unknown"),
     }
-    width = max(map(len, [*lines, *facts["classes"]])) + 2
-    text = [f"{name:<{width}}{value}" for name, value in lines.items()]
-    text += [f"  {name:<{width}}{count}" for name, count in facts["classes"].items()]
+    classes = {visible(name, 60): count for name, count in facts["classes"].items()}
+    numbers = {visible(name, 60): values for name, values in facts["label_ranges"].items()}
+    width = max(map(len, [*lines, *classes, *numbers])) + 2
+    text = [f"{name:<{width}}{visible(value, 2000)}" for name, value in lines.items()]
+    text += [f"  {name:<{width}}{count}" for name, count in classes.items()]
+    text += [f"  {name:<{width}}{least:g} to {most:g}, mean {mean:g}" for name, (least, most, mean) in numbers.items()]
     return "\n".join(text)
 
 
-def _class_counts(dataset: Dataset) -> dict[str, int]:
-    """Number of images of every class; {} without labels."""
-    if not dataset.label_size:
-        return {}
-    if dataset.manifest and dataset.manifest.class_counts:
-        return dataset.manifest.class_counts
-    return count_labels(dataset.labels, dataset.class_names or tuple(map(str, range(dataset.label_size))))
+def _label_facts(dataset: Dataset) -> dict[str, dict]:
+    """Number of images of every class; least, largest and mean value of every number of labels that are not classes."""
+    names = dataset.class_names or tuple(map(str, range(dataset.label_size)))
+    if not dataset.label_size or are_classes(dataset.labels):
+        return {"classes": count_labels(dataset.labels, names) if dataset.label_size else {}, "label_ranges": {}}
+    labels = np.asarray(dataset.labels)
+    finite = np.where(np.isfinite(labels), labels, 0)
+    values = zip(finite.min(axis=0), finite.max(axis=0), finite.mean(axis=0, dtype=np.float64), strict=True)
+    return {"classes": {}, "label_ranges": {name: list(map(float, of_name)) for name, of_name in zip(names, values, strict=True)}}
 
 
 def _row_ranges(level: Level) -> Iterator[tuple[int, int, int]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stylegan_tf.data.records.codecs import ENCODINGS, decode_image, interleave
+from stylegan_tf.data.records.codecs import ENCODINGS, check_header, decode_image, interleave
 from stylegan_tf.data.records.record_file import RecordFile
 from stylegan_tf.data.records.tfrecords import (
     COPY_AGAIN,
@@ -94,7 +94,7 @@ class Level:
             fresh = np.flatnonzero(~self._is_checked[indices] & (indices % len(self.files) == shard))
             file.check_payloads((indices[fresh] // len(self.files)).tolist(), [payloads[place] for place in fresh.tolist()])
         self._is_checked[indices] = True
-        return [bytes(self._data_in(payload, index)) for payload, index in zip(payloads, indices.tolist(), strict=True)]
+        return [self._checked_data(payload, index) for payload, index in zip(payloads, indices.tolist(), strict=True)]
 
     def read_raw(self, indices: np.ndarray) -> np.ndarray:
         """Images of raw records: uint8 [N, R, R, C] for int64 [N]; checksums are verified when a record is read for the first time.
@@ -138,6 +138,14 @@ class Level:
         if self.encoding == "raw" and len(example.data) != np.prod(self.shape):
             raise UserError(f"{self.where(index)} contains {len(example.data)} bytes of pixels for {list(self.shape)}. {COPY_AGAIN}")
         return example.data
+
+    def _checked_data(self, payload: memoryview, index: int) -> bytes:
+        data = bytes(self._data_in(payload, index))
+        try:
+            check_header(data, self.encoding, self.shape)
+        except ValueError as error:
+            raise UserError(f"{self.where(index)} {error}. {COPY_AGAIN}") from error
+        return data
 
     def _parse(self, payload: memoryview, index: int) -> Example:
         try:

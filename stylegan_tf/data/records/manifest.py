@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from stylegan_tf.data.records.codecs import ENCODINGS
-from stylegan_tf.errors import UserError
-from stylegan_tf.files import write_text
+from stylegan_tf.display import class_name, visible
+from stylegan_tf.errors import MissingFileError, UserError
+from stylegan_tf.files import read_bounded, write_text
 from stylegan_tf.resolution import check_resolution, log2
 
 MANIFEST_NAME = "dataset.json"
@@ -21,6 +22,7 @@ REPORT_NAMES = ("report.json", "report.html")
 PARTIAL_SUFFIX = ".partial"  # of a folder that is still being written
 FORMAT = "stylegan_tf dataset"
 FORMAT_VERSION = 1
+_MAX_BYTES = 16 << 20  # of a manifest; names of 100,000 classes
 
 _RECORD_FILE_NAME = re.compile(r"(?P<name>.+)-r(?P<log2>\d\d)(?:-(?P<shard>\d{5})-of-(?P<num_shards>\d{5}))?\.tfrecords")
 
@@ -100,11 +102,13 @@ def read_manifest(folder: Path) -> Manifest | None:
     """
     path = folder / MANIFEST_NAME
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        values = json.loads(read_bounded(path, _MAX_BYTES))
+    except MissingFileError:
         return None
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path} cannot be read: {error}") from error
+    except UserError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} cannot be read: {visible(error)}") from error
     if not isinstance(values, dict) or values.get("format") != FORMAT:
         raise UserError(f"{path} is not the manifest of a dataset (expected: format = {FORMAT!r}).")
     version = values.get("format_version")
@@ -147,6 +151,17 @@ def count_labels(labels: np.ndarray, names: Sequence[str]) -> dict[str, int]:
     return {name: round(float(count)) if np.isfinite(count) else 0 for name, count in zip(names, counts, strict=True)}
 
 
+def are_classes(labels: np.ndarray) -> bool:
+    """Whether labels [num_images, label_size] are one class of several each; rows of zeros are images without a label."""
+    for first in range(0, len(labels), 4096):
+        rows = np.asarray(labels[first : first + 4096])
+        is_class = ((rows != 0).sum(axis=1) == 1) & (rows.max(axis=1) == 1)
+        is_missing = ~rows.any(axis=1) & (rows.shape[1] > 1)
+        if not (is_class | is_missing).all():
+            return False
+    return True
+
+
 def _checked(values: dict[str, Any], path: Path) -> Manifest:
     """Manifest from parsed JSON; raises UserError for a value that is missing or of the wrong type."""
 
@@ -173,5 +188,9 @@ def _checked(values: dict[str, Any], path: Path) -> Manifest:
     if not isinstance(counts, dict) or not all(map(is_count, counts.values())) or (counts and set(counts) != set(values["class_names"])):
         raise UserError(f"{path}: `class_counts` is wrong. Received: {str(counts)[:80]}")
     check_resolution(values["resolution"])
-    known = {key: values[key] for key in checks} | {"class_counts": counts}
-    return Manifest(**{**known, "label_shape": tuple(values["label_shape"]), "class_names": tuple(values["class_names"])})
+    shown = {name: class_name(name) for name in values["class_names"]}
+    if len(set(shown.values())) < len(shown):  # names that differ only in what cannot be shown
+        shown = {name: f"{name} {number}" for number, name in enumerate(shown.values())}
+    more = {"class_names": tuple(shown[name] for name in values["class_names"]), "label_shape": tuple(values["label_shape"])}
+    more["class_counts"] = {shown[name]: count for name, count in counts.items()}
+    return Manifest(**{**{key: values[key] for key in checks}, **more})

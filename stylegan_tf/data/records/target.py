@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from stylegan_tf.data.records.manifest import FACTORS_NAME, MANIFEST_NAME, PARTIAL_SUFFIX, REPORT_NAMES, parse_file_name, read_manifest
+from stylegan_tf.display import say
 from stylegan_tf.errors import UserError
 
 try:
@@ -26,7 +27,7 @@ _REPLACED_SUFFIX = f"-replaced{PARTIAL_SUFFIX}"  # of an older dataset while the
 
 
 def ready_target(
-    target_dir: str | os.PathLike, overwrite: bool, *, sources: Iterable[str | os.PathLike] = (), say: Callable[[str], None] = print
+    target_dir: str | os.PathLike, overwrite: bool, *, sources: Iterable[str | os.PathLike] = (), say: Callable[[str], None] = say
 ) -> None:
     """Checks the target before images are checked, which can take hours, and removes what interrupted builds left there.
 

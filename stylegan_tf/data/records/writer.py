@@ -18,6 +18,7 @@ from stylegan_tf.data.records.encoding import Encoder, Item, Records, estimate_b
 from stylegan_tf.data.records.file_writers import LabelWriter, LevelWriter, check_shards
 from stylegan_tf.data.records.manifest import Manifest, content_digest, count_labels, labels_name, write_manifest
 from stylegan_tf.data.records.target import PartialFolder, check_disk, check_target
+from stylegan_tf.display import class_name
 from stylegan_tf.errors import UserError
 from stylegan_tf.resolution import check_resolution
 
@@ -73,7 +74,7 @@ class DatasetWriter:
         self.target_dir = Path(os.path.abspath(target_dir))
         self.name = self.target_dir.name
         self.num_images = 0  # written; images just added may still be buffered
-        self.class_names = tuple(class_names or ())
+        self.class_names = tuple(map(class_name, class_names or ()))
         self._num_shards = num_shards
         self._encoder = Encoder(resolution=resolution, channels=channels, encoding=encoding, quality=quality)
         self._chunk_size = min(256, max(1, _CHUNK_BYTES // self._encoder.image_bytes))

@@ -23,19 +23,14 @@ def open_images(path: str | os.PathLike) -> Source:
         from stylegan_tf.data.sources.folder import FolderSource
 
         return FolderSource(path)
-    import tarfile
+    if not path.is_file():  # opening a pipe would wait for ever
+        raise UserError(f"{path} is neither a folder nor a file.")
     import zipfile
 
+    from stylegan_tf.data.sources.archives import TarSource, ZipSource, is_tar
+
     if zipfile.is_zipfile(path):
-        from stylegan_tf.data.sources.archives import ZipSource
-
         return ZipSource(path)
-    try:
-        is_tar = tarfile.is_tarfile(path)
-    except Exception as error:  # decompressing a damaged file can raise anything
-        raise UserError(f"{path} is a damaged archive: {error}. Copy it again.") from None
-    if is_tar:
-        from stylegan_tf.data.sources.archives import TarSource
-
+    if is_tar(path):
         return TarSource(path)
     raise UserError(f"{path} is not a folder, zip or tar. Give the folder of the images, or an archive of it.")

@@ -2,12 +2,24 @@
 
 import dataclasses
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from stylegan_tf.display import visible
+from stylegan_tf.errors import UserError
+
 MAX_FILE_BYTES = 512 << 20  # of one image file; larger ones are not read
+LABELS_NAME = "dataset.json"  # beside the images, as stylegan2-ada writes it
+HIDDEN, NOT_AN_IMAGE = "hidden file", "not an image file"  # reasons for ignoring a file
 _NUM_EXAMPLES = 20
+
+
+MAX_UNPACKED_BYTES = 2 << 30  # of a file that is read into memory as a whole
+MAX_ITEMS = 10_000_000  # images of one source; each takes about 300 bytes of memory
+_BOMB_BYTES = 64 << 20  # more must not be unpacked than _BOMB_RATIO times the packed size: images are never that repetitive
+_BOMB_RATIO = 200
 
 
 class UnusableImage(Exception):  # noqa: N818 - not an error of the program: it becomes a line of the report
@@ -20,22 +32,54 @@ class UnusableImage(Exception):  # noqa: N818 - not an error of the program: it 
 
 @dataclasses.dataclass
 class OtherFiles:
-    """Files that are not images: how many for each reason, with some of their names."""
+    """Files that are not images: how many for each reason, with some of their names.
+
+    `label_files`: names of all files called dataset.json that are not hidden, each with its reason.
+    """
 
     counts: dict[str, int] = dataclasses.field(default_factory=dict)
     examples: dict[str, list[str]] = dataclasses.field(default_factory=dict)
+    label_files: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def add(self, name: str, reason: str) -> None:
         """Counts a file that is ignored."""
         self.counts[reason] = self.counts.get(reason, 0) + 1
+        if name.rpartition("/")[2] == LABELS_NAME and reason != HIDDEN:
+            self.label_files[name] = reason
         examples = self.examples.setdefault(reason, [])
         if len(examples) < _NUM_EXAMPLES:
-            examples.append(printable(name))
+            examples.append(visible(name))
+
+    def describe(self) -> str:
+        """A phrase such as "12 other files ignored: 10 not an image file, 2 hidden file"."""
+        reasons = sorted(self.counts.items(), key=lambda item: -item[1])
+        return f"{self.total} other files ignored: {', '.join(f'{count} {reason}' for reason, count in reasons)}"
 
     @property
     def total(self) -> int:
         """Number of all these files."""
         return sum(self.counts.values())
+
+
+def is_bomb(num_bytes: int, packed_bytes: int) -> bool:
+    """Whether data unpacks to so many times its size that it cannot consist of images."""
+    return num_bytes > _BOMB_BYTES and num_bytes > _BOMB_RATIO * max(packed_bytes, 1)
+
+
+def check_unpacked(path: Path, num_bytes: int) -> None:
+    """Raises UserError for a file whose data are larger than is supported, or expand to more than 200 times its size."""
+    packed = path.stat().st_size
+    if num_bytes > MAX_UNPACKED_BYTES or is_bomb(num_bytes, packed):
+        raise UserError(
+            f"{path} unpacks to {num_bytes:,} bytes or more. At most {MAX_UNPACKED_BYTES:,} are read, and at most {_BOMB_RATIO} times "
+            f"the {packed:,} bytes of the file."
+        )
+
+
+def check_items(count: int, title: object) -> None:
+    """Raises UserError for more images than one source may have."""
+    if count > MAX_ITEMS:
+        raise UserError(f"{title} has more than {MAX_ITEMS:,} images. Divide it into several datasets.")
 
 
 class CropBox(NamedTuple):
@@ -134,8 +178,3 @@ class NumberedNames(Sequence):
         if not 0 <= index < self._count:
             raise IndexError(index)
         return f"img{index:08d}"
-
-
-def printable(name: str) -> str:
-    """A file name that can be printed and stored as UTF-8, whatever bytes it contains."""
-    return name.encode("utf-8", "backslashreplace").decode("utf-8").replace("\n", "\\n").replace("\r", "\\r")

@@ -1,5 +1,7 @@
 """Images in databases: LSUN's LMDB, HDF5 files of the progressive GAN, and sets of tensorflow-datasets."""
 
+import itertools
+import math
 import os
 import tempfile
 from pathlib import Path
@@ -9,10 +11,13 @@ import numpy as np
 
 from stylegan_tf import command_line
 from stylegan_tf.array_files import read_npy
-from stylegan_tf.data.sources.base import NumberedNames, Source, UnusableImage
+from stylegan_tf.data.sources.base import MAX_FILE_BYTES, MAX_ITEMS, NumberedNames, Source, UnusableImage, check_items, is_bomb
+from stylegan_tf.data.sources.lmdb_file import LmdbFile
+from stylegan_tf.display import visible
 from stylegan_tf.errors import MissingFileError, UserError
 
 if TYPE_CHECKING:
+    import h5py
     import tensorflow as tf
     import tensorflow_datasets as tfds
 
@@ -22,35 +27,24 @@ class LsunSource(Source):
 
     def __init__(self, lmdb_dir: str | Path, max_images: int | None = None):
         super().__init__()
-        try:
-            import lmdb
-        except ImportError:
-            raise UserError("LSUN needs the package lmdb: pip install lmdb") from None
         self.title = f"LSUN in {lmdb_dir}"
         path = Path(lmdb_dir)
         if not (path / "data.mdb").is_file():
             raise UserError(f"{path} is not an LMDB folder: it contains no data.mdb. Unzip the file that LSUN's download.py downloaded.")
-        try:
-            self._database = lmdb.open(str(path), readonly=True, lock=False, readahead=False, create=False, max_readers=256)
-            with self._database.begin() as transaction:
-                self._keys = []
-                for key in transaction.cursor().iternext(keys=True, values=False):
-                    if max_images is not None and len(self._keys) >= max_images:
-                        break
-                    self._keys.append(bytes(key))
-        except lmdb.Error as error:
-            raise UserError(f"{lmdb_dir} cannot be read as LMDB: {error}") from None
-        self._error = lmdb.Error
-        self.names = [key.decode("utf-8", "backslashreplace") for key in self._keys]
+        self._database = LmdbFile(path / "data.mdb")
+        self._entries = list(itertools.islice(self._database.entries(), min(max_images or MAX_ITEMS + 1, MAX_ITEMS + 1)))
+        check_items(len(self._entries), self.title)
+        self.names = [entry.key.decode("utf-8", "backslashreplace") for entry in self._entries]
 
     def read(self, index: int) -> bytes:
         """Content of an image file."""
-        try:
-            with self._database.begin() as transaction:  # read transactions are cheap, and each thread needs its own
-                content = transaction.get(self._keys[index])
-        except self._error as error:
-            raise UnusableImage("damaged in the archive", str(error)) from error
-        return content or b""
+        entry = self._entries[index]
+        if entry.size > MAX_FILE_BYTES:
+            raise UnusableImage("file too large", f"{entry.size >> 20} MB")
+        content = self._database.read(entry)
+        if len(content) != entry.size:
+            raise UnusableImage("damaged in the archive", f"{len(content)} bytes, {entry.size} expected")
+        return content
 
     def close(self) -> None:
         """Closes the database."""
@@ -74,16 +68,19 @@ class Hdf5Source(Source):
             raise MissingFileError(f"There is no file {path}.")
         try:
             self._file = h5py.File(path, "r")
-            found = [value for key, value in self._file.items() if key.startswith("data") and getattr(value, "ndim", 0) == 4]
-        except (OSError, RuntimeError, KeyError) as error:
+            keys = [key for key in self._file if key.startswith("data") and isinstance(self._file.get(key, getlink=True), h5py.HardLink)]
+            found = [self._file[key] for key in keys]
+            found = [images for images in found if isinstance(images, h5py.Dataset) and images.ndim == 4]
+        except (OSError, RuntimeError, KeyError, ValueError) as error:
             raise UserError(f"{path} cannot be read as HDF5: {error}") from None
         if not found:
-            raise UserError(
-                f"{path} contains no images: expected a dataset named `data...` of [n, C, H, W]. It contains: {', '.join(self._file)}"
-            )
+            listing = ", ".join(visible(key, 40) for key in itertools.islice(self._file, 20))
+            raise UserError(f"{path} contains no images: expected a dataset named `data...` of [n, C, H, W]. It contains: {listing}")
         self._images = max(found, key=lambda images: images.shape[3])
         if self._images.dtype != np.uint8 or self._images.shape[1] not in (1, 3, 4):
             raise UserError(f"{path}: images must be bytes [n, 1, 3 or 4, H, W]. Received: {self._images.dtype} {list(self._images.shape)}")
+        check_hdf5(self._images, path)
+        check_items(len(self._images), path)
         self.title = f"{self._images.name.lstrip('/')} in {path}"
         self.names = NumberedNames(len(self._images))
         self.labels = _labels_beside(path, len(self.names))
@@ -175,6 +172,22 @@ class TfdsSource(Source):
         self.names = NumberedNames(len(offsets) - 1)
         if labels:
             self.labels = np.array(labels)
+
+
+def check_hdf5(values: "h5py.Dataset", path: Path) -> None:
+    """Refuses an array that expands far beyond its size, or that lies in other files.
+
+    Raises:
+        UserError: more than 200 times what is stored, compressed in pieces of more than 512 MB, virtual or external.
+    """
+    shape = f"{visible(values.name)} of {list(values.shape)}"
+    if values.is_virtual or values.external:
+        raise UserError(f"{path}: {shape} lies in other files. Copy it into one file first.")
+    if is_bomb(values.nbytes, values.id.get_storage_size()):
+        raise UserError(f"{path}: {shape} has {values.nbytes:,} bytes, but only {values.id.get_storage_size():,} are stored.")
+    piece = math.prod(values.chunks or values.shape[1:]) * values.dtype.itemsize
+    if piece > MAX_FILE_BYTES:
+        raise UserError(f"{path}: {shape} can only be read in pieces of {piece:,} bytes; at most {MAX_FILE_BYTES:,} are read at once.")
 
 
 def _labels_beside(path: Path, count: int) -> np.ndarray | None:

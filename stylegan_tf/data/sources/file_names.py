@@ -3,10 +3,15 @@
 import functools
 import re
 
-from stylegan_tf.data.sources.base import MAX_FILE_BYTES
+from stylegan_tf.data.sources.base import HIDDEN, MAX_FILE_BYTES, is_bomb
 
-# Formats that Pillow passes to other programs, or recognises without reading them. Ghostscript must never open an untrusted file.
-EXCLUDED_FORMATS = frozenset({"EPS", "WMF", "BUFR", "GRIB", "HDF5", "MPEG", "PDF", "PALM", "XVTHUMB"})
+# Formats that Pillow decodes by itself. All others are refused, whatever the name of a file: Pillow passes EPS and WMF to other
+# programs (Ghostscript can execute what it reads), IPTC contains a file of any other format, and sizes inside of BLP, ICNS and
+# compressed FITS files are not known from their headers. Formats of measurements (FITS, SPIDER) have no known black and white.
+READABLE_FORMATS = (
+    *("AVIF", "BMP", "CUR", "DCX", "DDS", "DIB", "FLI", "GIF", "ICO", "JPEG", "JPEG2000", "MSP", "PCX", "PNG", "PPM", "PSD"),
+    *("QOI", "SGI", "SUN", "TGA", "TIFF", "WEBP", "XBM", "XPM"),
+)
 SNIFF_BYTES = 16
 
 _NEEDS_CONVERSION = {
@@ -17,18 +22,8 @@ _NEEDS_CONVERSION = {
     **dict.fromkeys((".svg", ".eps", ".ps", ".pdf", ".wmf", ".emf"), "vector drawing or document"),
 }
 _USUAL_ENDINGS = frozenset({".png", ".jpg", ".jpeg"})  # known without Pillow, which would import 50 modules
-_BOMB_BYTES = 64 << 20  # larger entries must not be compressed more than images can be
-_BOMB_RATIO = 200
+MAX_NAME_CHARS = 4096  # of an archive entry, as of paths on Linux
 _SYSTEM_NAMES = frozenset({"thumbs.db", "desktop.ini", "ehthumbs.db", "icon\r"})
-
-
-@functools.cache
-def readable_formats() -> tuple[str, ...]:
-    """Names of the formats that Pillow decodes by itself."""
-    from PIL import Image
-
-    Image.init()
-    return tuple(sorted(set(Image.OPEN) - EXCLUDED_FORMATS))
 
 
 @functools.cache
@@ -37,8 +32,8 @@ def image_endings() -> frozenset[str]:
     from PIL import Image
 
     Image.init()
-    formats = set(readable_formats())
-    return frozenset(ending for ending, kind in Image.registered_extensions().items() if kind in formats) - frozenset(_NEEDS_CONVERSION)
+    known = {ending for ending, kind in Image.registered_extensions().items() if kind in READABLE_FORMATS}
+    return frozenset(known) - frozenset(_NEEDS_CONVERSION)
 
 
 def not_image_reason(name: str) -> str | None:
@@ -50,7 +45,7 @@ def not_image_reason(name: str) -> str | None:
     parts = name.split("/")
     base = parts[-1].lower()
     if any(part.startswith(".") for part in parts) or "__MACOSX" in parts:
-        return "hidden file"
+        return HIDDEN
     if base in _SYSTEM_NAMES:
         return "file of the operating system"
     return _NEEDS_CONVERSION.get(_ending(base))
@@ -69,10 +64,12 @@ def looks_like_image(first_bytes: bytes) -> bool:
 
 
 def entry_name(raw: str) -> str | None:
-    """The name of an archive entry as a path inside the archive, "/" between folders; None if it points outside.
+    """The name of an archive entry as a path inside the archive, "/" between folders; None if it points outside or is too long.
 
     Nothing is ever unpacked to such a name, but an entry with one was not put there by the user.
     """
+    if len(raw) > MAX_NAME_CHARS:
+        return None
     name = raw.replace("\\", "/")
     name = re.sub(r"^(\./)+", "", name)
     if not name or name.startswith("/") or re.match(r"[A-Za-z]:", name) or ".." in name.split("/") or "\0" in name:
@@ -84,7 +81,7 @@ def size_reason(num_bytes: int, packed_bytes: int) -> str | None:
     """Why an archive entry of this size is ignored; None if it is not."""
     if num_bytes > MAX_FILE_BYTES:
         return f"entry of more than {MAX_FILE_BYTES >> 20} MB"
-    if num_bytes > _BOMB_BYTES and num_bytes > _BOMB_RATIO * max(packed_bytes, 1):
+    if is_bomb(num_bytes, packed_bytes):
         return "entry that unpacks to more than 200 times its size"
     return None
 

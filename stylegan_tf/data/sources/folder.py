@@ -4,7 +4,7 @@ import os
 import stat
 from pathlib import Path
 
-from stylegan_tf.data.sources.base import MAX_FILE_BYTES, CropBox, Source, UnusableImage
+from stylegan_tf.data.sources.base import MAX_FILE_BYTES, NOT_AN_IMAGE, CropBox, Source, UnusableImage
 from stylegan_tf.data.sources.file_names import SNIFF_BYTES, has_image_ending, looks_like_image, not_image_reason
 from stylegan_tf.errors import MissingFileError
 
@@ -38,7 +38,7 @@ class FolderSource(Source):
                 size = os.fstat(file.fileno()).st_size
                 if size > MAX_FILE_BYTES:
                     raise UnusableImage("file too large", f"{size >> 20} MB")
-                return file.read(MAX_FILE_BYTES)
+                return file.read(size)
         except OSError as error:
             raise UnusableImage("file cannot be read", error.strerror or str(error)) from error
 
@@ -79,7 +79,7 @@ class FolderSource(Source):
             if reason is None and not has_image_ending(name):
                 with open(path, "rb") as file:
                     if not looks_like_image(file.read(SNIFF_BYTES)):
-                        reason = "not an image file"
+                        reason = NOT_AN_IMAGE
         except OSError:
             reason = "broken link or unreadable file"
         if reason:

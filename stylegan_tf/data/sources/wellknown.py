@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from stylegan_tf.data.sources.base import ArraySource, NumberedNames, Source
+from stylegan_tf.data.sources.base import ArraySource, NumberedNames, Source, check_unpacked
+from stylegan_tf.data.sources.mat_file import read_mat
+from stylegan_tf.display import class_name, visible
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.safe_pickle import read_pickle
 
-_MAX_BYTES = 4 << 30
 _PAD = 2  # 28x28 becomes 32x32
 
 
@@ -27,10 +28,10 @@ def open_mnist(folder: str | Path, *, split: str = "train") -> ArraySource:
         MissingFileError, UserError: files are missing, damaged or of another shape.
     """
     prefix = {"train": "train", "test": "t10k"}[split]
-    images = _read_idx(_find_idx(Path(folder), f"{prefix}-images-idx3-ubyte"))
-    labels = _read_idx(_find_idx(Path(folder), f"{prefix}-labels-idx1-ubyte"))
-    if images.ndim != 3 or images.shape[1:] != (28, 28) or labels.shape != images.shape[:1]:
-        raise UserError(f"{folder} must have images [n, 28, 28] and n labels. Received: {list(images.shape)} and {list(labels.shape)}")
+    images = _read_idx(_find_idx(Path(folder), f"{prefix}-images-idx3-ubyte"), (28, 28))
+    labels = _read_idx(_find_idx(Path(folder), f"{prefix}-labels-idx1-ubyte"), ())
+    if len(labels) != len(images) or not len(images):
+        raise UserError(f"{folder} must have at least one image, and as many labels. Received: {len(images)} images, {len(labels)} labels")
     return ArraySource(f"MNIST in {folder}", images[:, :, :, None], labels=labels.astype(np.int64), class_names=_digit_names(10), pad=_PAD)
 
 
@@ -83,12 +84,11 @@ def open_svhn(path: str | Path) -> ArraySource:
                 return _open_svhn_pickles(path)
             raise UserError(f"{path} contains neither train_32x32.mat nor train_1.pkl.")
         path = path / "train_32x32.mat"
-    images, labels = _read_mat(path)
-    if images.ndim != 4 or images.shape[:3] != (32, 32, 3) or images.dtype != np.uint8 or labels.size != images.shape[3]:
-        raise UserError(
-            f"{path} must contain bytes X [32, 32, 3, n] and y [n]. Received: {images.dtype} {list(images.shape)}, {labels.size} labels"
-        )
-    numbers = labels.astype(np.int64).reshape(-1) % 10  # SVHN labels the digit 0 as 10
+    images, labels = read_mat(path)
+    is_right = isinstance(images, np.ndarray) and images.ndim == 4 and images.shape[:3] == (32, 32, 3) and images.dtype == np.uint8
+    if not is_right or not images.size:
+        raise UserError(f"{path} must contain bytes X [32, 32, 3, n]. Received: {_kind_of(images)}")
+    numbers = _as_labels(labels, images.shape[3], 11, path) % 10  # SVHN labels the digit 0 as 10
     return ArraySource(f"SVHN in {path}", images.transpose(3, 0, 1, 2), labels=numbers, class_names=_digit_names(10))
 
 
@@ -106,11 +106,11 @@ def _find_idx(folder: Path, stem: str) -> Path:
     raise MissingFileError(f"{folder} contains no {names[0]} (nor {', '.join(names[1:])}).")
 
 
-def _read_idx(path: Path) -> np.ndarray:
-    """An IDX file of bytes as uint8; the size in the header is checked before memory is allocated.
+def _read_idx(path: Path, item_shape: tuple[int, ...]) -> np.ndarray:
+    """An IDX file of bytes as uint8 [n, *item_shape]; the size in the header is checked before memory is allocated.
 
     Raises:
-        UserError: not an IDX file, truncated, or larger than its header says.
+        UserError: not an IDX file, of another shape, truncated, larger than its header says, or packed as images never are.
     """
     opener = gzip.open if path.suffix == ".gz" else open
     try:
@@ -119,9 +119,10 @@ def _read_idx(path: Path) -> np.ndarray:
             if zeros or kind != 8 or not 1 <= rank <= 4:
                 raise UserError(f"{path} is not an IDX file of bytes.")
             shape = struct.unpack(f">{rank}I", file.read(4 * rank))
+            if shape[1:] != item_shape:
+                raise UserError(f"{path} must have the shape {['n', *item_shape]}. Received: {list(shape)}")
             count = math.prod(shape)
-            if count > _MAX_BYTES:
-                raise UserError(f"{path} has {count} bytes according to its header; at most {_MAX_BYTES} are supported.")
+            check_unpacked(path, count)
             content = file.read(count + 1)
     except (OSError, EOFError, struct.error, zlib.error) as error:
         raise UserError(f"{path} is damaged: {error}. Download it again.") from None
@@ -138,7 +139,7 @@ def _read_cifar_batch(path: Path, label_key: str) -> tuple[np.ndarray, np.ndarra
     if not isinstance(batch, dict) or "data" not in batch or label_key not in batch:
         raise UserError(f"{path} is not a CIFAR batch: it must contain `data` and `{label_key}`.")
     images = _as_images(batch["data"], path)
-    return images, _as_labels(batch[label_key], len(images), path)
+    return images, _as_labels(batch[label_key], len(images), 100 if label_key == "fine_labels" else 10, path)
 
 
 def _cifar_class_names(path: Path, key: str, count: int) -> tuple[str, ...]:
@@ -149,7 +150,10 @@ def _cifar_class_names(path: Path, key: str, count: int) -> tuple[str, ...]:
     names = content.get(key) if isinstance(content, dict) else None
     if not isinstance(names, list) or len(names) != count:
         raise UserError(f"{path} must contain {count} `{key}`.")
-    return tuple(map(str, names))
+    names = tuple(class_name(str(name)) for name in names)
+    if len(set(names)) < count:
+        raise UserError(f"{path}: two of the {count} `{key}` are equal.")
+    return names
 
 
 def _open_svhn_pickles(folder: Path) -> ArraySource:
@@ -161,41 +165,41 @@ def _open_svhn_pickles(folder: Path) -> ArraySource:
         if not isinstance(content, list | tuple) or len(content) < 2:
             raise UserError(f"{path} must contain a pair of images and labels.")
         images.append(_as_images(content[0], path))
-        labels.append(_as_labels(content[1], len(images[-1]), path) % 10)  # SVHN labels the digit 0 as 10
+        labels.append(_as_labels(content[1], len(images[-1]), 11, path) % 10)  # SVHN labels the digit 0 as 10
     return ArraySource(f"SVHN in {folder}", np.concatenate(images), labels=np.concatenate(labels), class_names=_digit_names(10))
-
-
-def _read_mat(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """X and y of a MATLAB file, version 5 or 7.3 (HDF5)."""
-    import scipy.io
-
-    try:
-        try:
-            content = scipy.io.loadmat(path, variable_names=["X", "y"])
-            return content["X"], content["y"]
-        except NotImplementedError:  # version 7.3
-            import h5py
-
-            with h5py.File(path, "r") as file:
-                return np.asarray(file["X"]).transpose(), np.asarray(file["y"]).transpose()
-    except FileNotFoundError:
-        raise UserError(f"There is no file {path}.") from None
-    except Exception as error:  # loadmat raises errors of every type on damaged files
-        raise UserError(f"{path} cannot be read as a MATLAB file with X and y: {error}") from None
 
 
 def _as_images(values: object, path: Path) -> np.ndarray:
     """[n, 3, 32, 32] or [n, 3072] bytes as [n, 32, 32, 3]."""
-    if not isinstance(values, np.ndarray) or values.dtype != np.uint8 or values.ndim < 2 or values[0].size != 3072:
-        raise UserError(f"{path} must contain bytes [n, 3, 32, 32].")
+    is_right = isinstance(values, np.ndarray) and values.dtype == np.uint8 and values.ndim >= 2 and len(values)
+    if not is_right or math.prod(values.shape[1:]) != 3072:
+        raise UserError(f"{path} must contain bytes [n, 3, 32, 32] of at least one image. Received: {_kind_of(values)}")
     return values.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
 
 
-def _as_labels(values: object, count: int, path: Path) -> np.ndarray:
+def _as_labels(values: object, count: int, num_classes: int, path: Path) -> np.ndarray:
+    """Class numbers as int64 [count]."""
     try:
-        labels = np.asarray(values).astype(np.int64).reshape(-1)
-    except (ValueError, TypeError):
-        labels = np.zeros(0)
-    if len(labels) != count:
-        raise UserError(f"{path} must contain {count} labels, one for each image.")
+        labels = np.asarray(values)
+        labels = (
+            labels.astype(np.int64).reshape(-1) if labels.dtype.kind in "iu" or (labels.dtype.kind == "f" and _are_whole(labels)) else None
+        )
+    except (ValueError, TypeError, OverflowError):
+        labels = None
+    if labels is None or len(labels) != count or labels.min() < 0 or labels.max() >= num_classes:
+        raise UserError(
+            f"{path} must contain {count} labels, integers from 0 to {num_classes - 1}, one for each image. Received: {_kind_of(values)}"
+        )
     return labels
+
+
+def _are_whole(numbers: np.ndarray) -> bool:
+    return bool((np.isfinite(numbers) & (numbers == np.floor(numbers)) & (np.abs(numbers) < 2**31)).all())
+
+
+def _kind_of(values: object) -> str:
+    """Type and shape of anything, for messages."""
+    if not isinstance(values, np.ndarray):
+        return visible(f"{type(values).__name__} {str(values)[:60]}")
+    text = f"{values.dtype} {list(values.shape)}"
+    return f"{text} from {values.min()} to {values.max()}" if values.size and values.dtype.kind in "iuf" else text

@@ -131,7 +131,7 @@ def _grid_shape(grid: str | None, count: int) -> tuple[int, int] | None:
 def _file_names(session: Session, numbers: list[int], *, is_seed: bool) -> list[str]:
     if not is_seed:
         return [f"{number:04d}.png" for number in numbers]
-    if not session.G.label_size:
+    if not session.has_classes:
         return [f"seed{seed:04d}.png" for seed in numbers]
     return [f"seed{seed:04d}-class{number}.png" for seed, number in zip(numbers, session.classes(numbers), strict=True)]
 

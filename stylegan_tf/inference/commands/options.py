@@ -17,6 +17,7 @@ MAX_COUNT = 1_000_000
 def add_network_options(parser: argparse.ArgumentParser, *, has_noise: bool = True, has_classes: bool = True) -> None:
     """Options of every command: the network, and how it is run."""
     add = parser.add_argument
+    parser.set_defaults(has_labels=has_classes)
     add("--network", metavar="PKL", help="snapshot, run folder (its latest snapshot) or official pickle (default: the newest run)")
     add(
         "--batch",
@@ -30,8 +31,9 @@ def add_network_options(parser: argparse.ArgumentParser, *, has_noise: bool = Tr
     add("--lod", type=float, metavar="LOD", help="level of detail, 0 is full resolution (default: that of the snapshot)")
     if has_classes:
         add("--class", dest="class_name", metavar="CLASS", help="number or name, for conditional networks (default: random for each seed)")
+        add("--label", metavar="NUMBERS", help="the label itself, such as 13,90, for labels that are not classes (--label=-1,0)")
     else:
-        parser.set_defaults(class_name=None)
+        parser.set_defaults(class_name=None, label=None)
     if has_noise:
         add("--noise", choices=NOISE_MODES, help="noise inputs of networks with styles (default: const)")
     else:
@@ -53,6 +55,8 @@ def check_options(args: argparse.Namespace) -> None:
     """
     if not Path(args.network).exists():
         raise MissingFileError(f"--network {args.network} does not exist. Expected a snapshot, a run folder or an official pickle.")
+    if args.class_name is not None and args.label is not None:
+        raise UserError("--class and --label exclude each other.")
     if not 1 <= args.batch <= 4096:
         raise UserError(f"--batch must be from 1 to 4096. Received: {args.batch}")
     if args.lod is not None and not 0 <= args.lod <= 8:
@@ -67,7 +71,7 @@ def check_options(args: argparse.Namespace) -> None:
 
 def check_beside_w(args: argparse.Namespace) -> None:
     """Refuses options without effect on the w of a file, which is neither mapped nor truncated."""
-    given = {"--trunc": args.trunc, "--trunc-cutoff": args.trunc_cutoff, "--class": args.class_name}
+    given = {"--trunc": args.trunc, "--trunc-cutoff": args.trunc_cutoff, "--class": args.class_name, "--label": args.label}
     refused = [name for name, value in given.items() if value is not None]
     if refused:
         raise UserError(f"--w is used as it is in the file: omit {' and '.join(refused)}, or use the z of the file with --latents.")

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
-from stylegan_tf.errors import MissingFileError, UserError
+from stylegan_tf.data import read_picture
+from stylegan_tf.errors import UserError
 from stylegan_tf.images import enlarged, labelled_grid, make_grid, save_png, to_float
 from stylegan_tf.inference import latents, video
 from stylegan_tf.inference.commands.options import add_network_options, make_outdir
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 NUM_PROGRESS_IMAGES = 8
 NUM_CLASS_SAMPLES = 1000  # without --class, the search in a conditional network starts at the mean over its classes
-MAX_PIXELS = 200_000_000
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -53,9 +53,9 @@ def run(args: argparse.Namespace, report: Callable[[str], None], make_distance: 
         raise UserError(f"--steps must be from 1 to 1000000. Received: {args.steps}")
     if not 0 <= args.seed < 2**31:
         raise UserError(f"--seed must be from 0 to 2147483647. Received: {args.seed}")
-    image = open_image(args.target)
     contents = read_network(args)
     require_styles(contents, "Projection")
+    image = read_picture(args.target, channels=contents.shape.channels)
     side = resolution_at(contents.shape.resolution, find_lod(args, contents))
     if args.distance == "lpips" and side < 16:
         raise UserError(f"LPIPS needs images of at least 16x16; those of this network are {side}x{side}. Use --distance pixels.")
@@ -65,7 +65,7 @@ def run(args: argparse.Namespace, report: Callable[[str], None], make_distance: 
 
     session = StyleSession(args, contents, noise_mode="const")
     G, sampler = session.G, session.sampler
-    target = central_square(image, side, G.channels)
+    target = central_square(image, side)
     save_png(outdir / "target.png", target)
     steps = _search(session, target, distance())
     last = steps[-1]
@@ -96,34 +96,10 @@ def _search(session: StyleSession, target: np.ndarray, distance: "Distance") -> 
     return list(track(steps, total=args.steps, label="Projecting", unit="steps"))
 
 
-def open_image(path: str) -> Image.Image:
-    """An image file, rotated as its EXIF orientation says.
-
-    Raises:
-        MissingFileError: there is no such file.
-        UserError: not an image, or more than MAX_PIXELS pixels.
-    """
-    if not Path(path).exists():
-        raise MissingFileError(f"--target {path} does not exist.")
-    if not Path(path).is_file():
-        raise UserError(f"--target {path} is not a file.")
-    try:
-        image = Image.open(path)
-        if image.width * image.height > MAX_PIXELS:
-            raise UserError(f"{path} has {image.width}x{image.height} pixels; at most {MAX_PIXELS:,} are possible.")
-        return ImageOps.exif_transpose(image)
-    except UserError:
-        raise
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError) as error:
-        raise UserError(f"{path} cannot be read as an image ({str(error)[:200]}).") from error
-
-
-def central_square(image: Image.Image, side: int, channels: int) -> np.ndarray:
-    """The central square, resized: uint8 [side, side, channels]."""
-    mode = {1: "L", 3: "RGB", 4: "RGBA"}[channels]
-    if mode == "RGB" and "A" in image.getbands():
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
-    square = ImageOps.fit(image.convert(mode), (side, side), Image.Resampling.LANCZOS)
+def central_square(image: np.ndarray, side: int) -> np.ndarray:
+    """The central square of an image [H, W, C], resized: uint8 [side, side, C]."""
+    channels = image.shape[2]
+    square = ImageOps.fit(Image.fromarray(image[:, :, 0] if channels == 1 else image), (side, side), Image.Resampling.LANCZOS)
     return np.asarray(square).reshape(side, side, channels)
 
 

@@ -9,9 +9,10 @@ import numpy as np
 
 from stylegan_tf import loading, models
 from stylegan_tf.command_line import import_tensorflow
+from stylegan_tf.display import say
 from stylegan_tf.errors import UserError
 from stylegan_tf.inference import latents
-from stylegan_tf.inference.commands.options import check_options
+from stylegan_tf.inference.commands.options import check_options, parse_numbers
 from stylegan_tf.resolution import check_lod
 from stylegan_tf.snapshot_file import SnapshotContents
 
@@ -32,6 +33,7 @@ def read_network(args: argparse.Namespace) -> SnapshotContents:
     check_options(args)
     contents = loading.read(args.network)
     find_class(args, contents)
+    find_label(args, contents)
     find_lod(args, contents)
     return contents
 
@@ -40,7 +42,22 @@ def find_class(args: argparse.Namespace, contents: SnapshotContents) -> int | No
     """Number of the class of `--class`, None where it was not given."""
     if args.class_name is None:
         return None
+    if contents.label_examples is not None:
+        example = ",".join(f"{number:g}" for number in contents.label_examples[0][:8])
+        raise UserError(f"The labels of {contents.source} are not classes: use --label, such as --label={example}, instead of --class.")
     return latents.find_class(args.class_name, contents.shape.label_size, contents.class_names)
+
+
+def find_label(args: argparse.Namespace, contents: SnapshotContents) -> np.ndarray | None:
+    """float32 [label_size] of `--label`, None where it was not given."""
+    if args.label is None:
+        return None
+    label, size = np.array(parse_numbers(args.label, "--label"), np.float64), contents.shape.label_size
+    if len(label) != size:
+        raise UserError(f"{contents.source} has labels of {size} numbers. Received: --label={args.label}")
+    if np.abs(label).max() > np.finfo(np.float32).max:
+        raise UserError(f"--label must be numbers of float32. Received: {args.label}")
+    return label.astype(np.float32)
 
 
 def find_lod(args: argparse.Namespace, contents: SnapshotContents) -> float:
@@ -95,6 +112,10 @@ class Session:
 
     def __init__(self, args: argparse.Namespace, contents: SnapshotContents, *, noise_mode: str | None = None):
         self.args, self.class_number, self.lod = args, find_class(args, contents), find_lod(args, contents)
+        self.label, self.label_examples = find_label(args, contents), contents.label_examples
+        is_unknown = "label_examples" not in contents.dataset and not contents.class_names and contents.shape.label_size
+        if is_unknown and args.has_labels and args.label is None and args.class_name is None:
+            say(f"Note: {contents.source} does not say whether its labels are classes. One-hot labels are used; --label gives others.")
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         import_tensorflow()
         from stylegan_tf.snapshot import make_generator
@@ -109,10 +130,19 @@ class Session:
         return ImageSampler(self.G, lod=self.lod, batch_size=self.args.batch)
 
     def labels(self, seeds: Sequence[int]) -> np.ndarray | None:
-        """[N, label_size]: the class of `--class`, or a random one for each seed; None for unconditional networks."""
+        """[N, label_size]: that of `--class` or `--label`, or a random one of the data for each seed; None for unconditional networks."""
         if not self.G.label_size:
             return None
+        if self.label is not None:
+            return np.repeat(self.label[None], len(seeds), axis=0)
+        if self.label_examples is not None:
+            return latents.labels_from_seeds(seeds, self.label_examples)
         return latents.one_hot(self.classes(seeds), self.G.label_size)
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether `labels` are those of `classes`."""
+        return bool(self.G.label_size) and self.label is None and self.label_examples is None
 
     def classes(self, seeds: Sequence[int]) -> list[int]:
         """The class of each seed in a conditional network."""

@@ -5,11 +5,11 @@ from typing import Annotated, Literal
 
 from stylegan_tf.errors import UserError
 from stylegan_tf.ranges import Count, Decay, Number, Positive, Range
-from stylegan_tf.settings import TrainingSettings
+from stylegan_tf.settings import NetworkSettings, TrainingSettings
 
 
 @dataclass(frozen=True)
-class GeneratorSettings:
+class GeneratorSettings(NetworkSettings):
     """The generator."""
 
     z_dim: Count = 100  # features of a latent
@@ -19,7 +19,7 @@ class GeneratorSettings:
 
 
 @dataclass(frozen=True)
-class DiscriminatorSettings:
+class DiscriminatorSettings(NetworkSettings):
     """The discriminator."""
 
     fmaps: Count = 64  # as in the generator

@@ -11,7 +11,7 @@ from stylegan_tf.data.intake.options import PrepareOptions
 from stylegan_tf.data.intake.prepare import prepare
 from stylegan_tf.data.records.inspection import check_records
 from stylegan_tf.data.sources import open_images
-from stylegan_tf.data.sources.base import printable
+from stylegan_tf.display import visible
 from stylegan_tf.errors import UserError
 from tests.data import broken_files
 from tests.data.broken_files import OK, SIDE
@@ -56,7 +56,7 @@ def test_a_dataset_is_made_and_the_report_lists_every_file(broken, tmp_path):
     check_records(dataset)
     report = json.loads((tmp_path / "set" / "report.json").read_text())
     assert report["num_written"] == num_ok
-    assert {row["name"] for row in report["skipped"]} == {printable(name) for name, wanted in expected.items() if wanted != OK}
+    assert {row["name"] for row in report["skipped"]} == {visible(name) for name, wanted in expected.items() if wanted != OK}
     assert "data:image/jpeg;base64," in (tmp_path / "set" / "report.html").read_text()
     assert any("are skipped" in line for line in lines)
 

@@ -66,14 +66,19 @@ def test_sixteen_bits_are_scaled_not_clipped():
     ("values", "expected"),
     [
         ([0.0, 0.5, 1.0], [0, 128, 255]),
-        ([0.0, 100.0, 255.0], [0, 100, 255]),
-        ([-1.0, 0.0, 1.0], [0, 128, 255]),
-        ([0.0, 257.0, 65535.0], [0, 1, 255]),
+        ([0.0, 0.25, 0.3], [0, 64, 76]),
+        ([0.0, 100.0, 255.0], None),
+        ([-1.0, 0.0, 1.0], None),
+        ([0.0, 257.0, 65535.0], None),
     ],
 )
-def test_floats_are_scaled_by_the_range_they_are_stored_in(values, expected):
-    result = decoded(Image.fromarray(np.array([values] * 3, np.float32)), "TIFF")
-    assert result.pixels[0, :, 0].tolist() == expected
+def test_floats_are_from_black_0_to_white_1_or_refused(values, expected):  # what else they mean, no header says
+    picture = Image.fromarray(np.array([values] * 3, np.float32))
+    if expected is None:
+        with pytest.raises(UnusableImage, match="invalid pixel values: floats from"):
+            decoded(picture, "TIFF")
+    else:
+        assert decoded(picture, "TIFF").pixels[0, :, 0].tolist() == expected
 
 
 def test_palette_one_bit_and_cmyk_become_colours():
@@ -124,9 +129,8 @@ def test_huge_pictures_are_reduced_and_too_huge_ones_refused(monkeypatch):
         assert result.size == (128, 128)
         assert 16 <= result.pixels.shape[0] <= 32
         assert not result.is_plain
-    monkeypatch.setattr(decode, "MAX_PIXELS", 32 * 32)
-    with pytest.raises(UnusableImage, match="too many pixels"):
-        decoded(leaf(0, 64))
+    with pytest.raises(UnusableImage, match=r"too many pixels: 64x64; at most 0\.001024 million are decoded"):
+        decode_image_file(encoded(leaf(0, 64), "PNG"), 32 * 32)
 
 
 def test_colours_of_the_background():

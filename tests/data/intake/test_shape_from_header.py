@@ -100,9 +100,9 @@ def test_an_image_is_decoded_once_or_twice_with_on_error_stop(tmp_path, monkeypa
 
     decoded = []
 
-    def counted(data):
+    def counted(data, max_pixels):
         decoded.append(data)
-        return decode_image_file(data)
+        return decode_image_file(data, max_pixels)
 
     for module in (prepare, check_images, decode):
         monkeypatch.setattr(module, "decode_image_file", counted)

@@ -72,7 +72,6 @@ REFUSED = [
     "check D --labels none",
     "convert X D --quality 90",
     "create_mnist X mnist --class-names a,b,c,d,e,f,g,h,i,a",
-    "create_from_hdf5 X nan.h5",
     "create_from_hdf5 X vectors.h5",
 ]
 
@@ -105,3 +104,5 @@ def test_an_array_without_a_label_is_skipped(place, monkeypatch, capsys):
     (place / "half.csv").write_text("name,class\nimg00000001,b\n")
     assert run("create_from_hdf5", "half", "minus.h5", "--labels", "half.csv") == 0
     assert "no label" in capsys.readouterr().out
+    assert run("create_from_hdf5", "known", "nan.h5") == 0  # its first label is NaN
+    assert "2 classes from the source itself, 1 image without a label" in capsys.readouterr().out

@@ -65,7 +65,7 @@ def test_names_that_point_outside_are_ignored_and_nothing_is_unpacked(writer, tm
     before = sorted(tmp_path.rglob("*"))
     with open_images(path) as source:
         assert source.names == ["good.png"]
-        assert source.other_files.counts["name that points outside the archive"] == len(HOSTILE)
+        assert source.other_files.counts["unusable name (outside of the archive, or too long)"] == len(HOSTILE)
         source.read(0)
     assert sorted(tmp_path.rglob("*")) == before
 
@@ -125,7 +125,7 @@ def test_encrypted_and_repeated_entries_are_counted(tmp_path):
     path.write_bytes(content)
     with open_images(path) as source:
         assert source.names == ["good.png"]
-        assert source.other_files.counts == {"encrypted entry": 1}
+        assert source.other_files.counts == {"encrypted (unpack the archive first)": 1}
     with pytest.warns(UserWarning, match="Duplicate name"):
         write_zip(tmp_path / "b.zip", [("same.png", image()), ("same.png", image(1))])
     with open_images(tmp_path / "b.zip") as source:
@@ -176,3 +176,12 @@ def test_a_path_that_is_neither_folder_nor_archive_is_refused(tmp_path):
     (tmp_path / "cut.gz").write_bytes(zlib.compress(b"x"))
     with pytest.raises(UserError):
         open_images(tmp_path / "cut.gz")
+
+
+def test_names_in_utf8_without_the_flag_are_decoded(tmp_path):  # zipfile takes them for code page 437
+    path = write_zip(tmp_path / "a.zip", [("gruen/a.png", image())])
+    content = path.read_bytes().replace(b"gruen/a.png", "gr\u00fcn/a.png".encode())
+    path.write_bytes(content)
+    with open_images(path) as source:
+        assert source.names == ["gr\u00fcn/a.png"]
+        assert source.read(0) == image()

@@ -1,0 +1,1 @@
+"""Differentiable augmentation of what the discriminator sees, for training on few images."""

@@ -1,0 +1,92 @@
+"""Random numbers of an augmentation: one row a sample, functions of a seed and the place of the sample in the global minibatch."""
+
+import tensorflow as tf
+
+NUM_UNIFORM, NUM_NORMAL = 40, 20  # columns; all eighteen transforms take 29 uniform and 12 normal numbers
+
+
+class Draws:
+    """What a transform asks for its random numbers; each call gives numbers of its own.
+
+    Attributes:
+        is_quantile: every number is the same quantile of its distribution.
+    """
+
+    is_quantile = False
+
+    def uniform(self, count: int) -> list[tf.Tensor]:
+        """`count` tensors float32 [n], uniform in [0, 1)."""
+        raise NotImplementedError
+
+    def normal(self, count: int) -> list[tf.Tensor]:
+        """`count` tensors float32 [n], N(0, 1)."""
+        raise NotImplementedError
+
+    def normal_like(self, images: tf.Tensor) -> tf.Tensor:
+        """float32 of the shape of `images` [n, ...], N(0, 1)."""
+        raise NotImplementedError
+
+    def happens(self, chance: tf.Tensor | float) -> tf.Tensor:
+        """bool [n], true with this chance for each sample."""
+        return self.uniform(1)[0] < chance
+
+
+class RandomDraws(Draws):
+    """Random numbers for some samples of a minibatch.
+
+    The numbers are drawn for the whole minibatch and the rows of the samples are taken from them: a sample is transformed in the same
+    way on any number of devices and in any accumulation step.
+
+    Args:
+        seed: int32 [2].
+        minibatch: samples of the global step.
+        numbers: int32 [n], places of the samples in the minibatch; None for all of it, in order.
+    """
+
+    def __init__(self, seed: tf.Tensor, minibatch: int, numbers: tf.Tensor | None = None):
+        self._seeds = tf.unstack(tf.random.experimental.stateless_split(seed, 3))
+        self._minibatch, self._numbers = minibatch, numbers
+        self._uniform = self._columns(tf.random.stateless_uniform([minibatch, NUM_UNIFORM], self._seeds[0]))
+        self._normal = self._columns(tf.random.stateless_normal([minibatch, NUM_NORMAL], self._seeds[1]))
+
+    def uniform(self, count):
+        return [next(self._uniform) for _ in range(count)]
+
+    def normal(self, count):
+        return [next(self._normal) for _ in range(count)]
+
+    def normal_like(self, images):
+        return self._rows(tf.random.stateless_normal([self._minibatch, *images.shape[1:]], self._seeds[2]))
+
+    def _rows(self, values):
+        return values if self._numbers is None else tf.gather(values, self._numbers)
+
+    def _columns(self, values):
+        values = self._rows(values)
+        return (values[:, column] for column in range(values.shape[1]))
+
+
+class QuantileDraws(Draws):
+    """Every random number replaced by a quantile, as the recorded arrays have it.
+
+    Args:
+        quantile: in (0, 1).
+        count: samples.
+
+    A normal number becomes erfinv(2 quantile - 1), without the factor sqrt(2): the original release has it so.
+    """
+
+    is_quantile = True
+
+    def __init__(self, quantile: float, count: int | tf.Tensor):
+        self._uniform = tf.fill([count], tf.constant(quantile, tf.float32))
+        self._normal = tf.math.erfinv(2.0 * self._uniform - 1.0)
+
+    def uniform(self, count):
+        return [self._uniform] * count
+
+    def normal(self, count):
+        return [self._normal] * count
+
+    def normal_like(self, images):
+        return tf.ones_like(images) * self._normal[:, None, None, None]
