@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -25,11 +26,13 @@ from stylegan_tf.training.settings_check import check
 from stylegan_tf.training.step import ema_beta
 from stylegan_tf.training.transfer import transfer
 from tests.closeness import assert_close
-from tests.models.stylegan2_steps import CAUTIOUS, LABELS, SHAPE, SMALL_D, SMALL_G, make_trainer, results, settings
+from tests.models.stylegan2_steps import CAUTIOUS, LABELS, SHAPE, SMALL_D, SMALL_G, batches, make_trainer, results, settings
 from tests.training.comparison import assert_same_run
+from tests.training.stylegan_steps import make_stage
 
 ROOT = Path(__file__).parents[2]
-TOLERANCE = 2e-5  # other orders of summation; measured below 5e-6
+TOLERANCE = 2e-5  # other orders of summation; measured below 4e-6
+XLA_TOLERANCE = 5e-5  # the same; measured 1.2e-5
 
 
 @pytest.fixture(scope="module")
@@ -81,16 +84,12 @@ class SameLatents(RandomInputs):
 
 
 def test_w_avg_is_moved_after_every_step_that_maps_latents():
-    rates = {"lrate": 0.0}
     run_settings = settings()
     trainer = make_trainer(run_settings)
     trainer.inputs = SameLatents(models.find("stylegan2"), run_settings, z_dim=5, label_pool=LABELS)
     trainer.G.w_avg.assign(tf.zeros([6]))
-    from tests.models.stylegan2_steps import batches
-    from tests.training.stylegan_steps import make_stage
-
     w = trainer.G.mapping.map_once(tf.ones([1, 5]), LABELS[:1])[0].numpy()
-    trainer.run(batches(8), make_stage(minibatch=8, **rates), nimg=0)
+    trainer.run(batches(8), make_stage(minibatch=8, lrate=0.0), nimg=0)
     assert_close(trainer.G.w_avg, w * (1 - 0.995**3), 1e-4)  # G, G_pl and D; 1 - 0.995^3 in float32
     assert_close(trainer.G_ema.w_avg, trainer.G.w_avg, 1e-7)
 
@@ -107,9 +106,6 @@ def test_average_of_the_generator_begins_as_a_copy_and_slows_down():
 
 
 def test_several_iterations_in_one_call_are_those_of_several_calls():
-    from tests.models.stylegan2_steps import batches
-    from tests.training.stylegan_steps import make_stage
-
     stage, trainers = make_stage(minibatch=8), (make_trainer(), make_trainer())
     trainers[0].run(batches(8), stage, nimg=0, num_iterations=2)
     iterator = batches(8)
@@ -137,7 +133,7 @@ def test_steps_compiled_with_xla_agree():
         results(make_trainer(settings(optimizer=optimizer, run=RunSettings(use_xla=use_xla))), 1, minibatch=4) for use_xla in (False, True)
     )
     for name, value in plain.items():
-        assert_close(compiled[name], value, TOLERANCE, name)
+        assert_close(compiled[name], value, XLA_TOLERANCE, name)
 
 
 @pytest.mark.parametrize(("policy", "tolerance"), [("mixed_bfloat16", 0.05), ("mixed_float16", 0.01)])  # 8 and 11 bits, ten layers
@@ -174,8 +170,6 @@ def test_large_weights_do_not_overflow_in_float16():  # kernels and styles are b
 
 
 def test_activations_are_clamped():
-    from dataclasses import replace
-
     x = np.random.RandomState(0).normal(0, 1, (2, 5))
     networks = [StyleGAN2Generator(replace(SMALL_G, clamp=clamp), resolution=8) for clamp in (None, 0.01)]
     assign_weights(networks[1], weight_arrays(networks[0]))
@@ -229,8 +223,6 @@ def test_another_resolution_takes_the_layers_of_the_same_name():
 
 
 def test_other_widths_take_what_fits_at_its_scale():
-    from dataclasses import replace
-
     source, target = (
         random_networks(SMALL_G, SMALL_D, resolution=8),
         random_networks(replace(SMALL_G, fmap_max=4), replace(SMALL_D, fmap_max=4), resolution=8, label_size=3),
