@@ -158,6 +158,9 @@ def test_copies_are_detected(copying, tmp_path):
     assert {name: estimate.value for name, estimate in result.values.items()} == {
         "memorisation40_features": 1.0,
         "memorisation40_pixels": 1.0,
+        "memorisation40_copies": 1.0,
+        "memorisation40_copies_features": 1.0,
+        "memorisation40_copies_pixels": 1.0,
     }
     assert result.protocol["held_out"] == "leave one out"
     assert (tmp_path / "metric-memorisation40-network-snapshot-000007.png").stat().st_size > 1000
