@@ -28,6 +28,7 @@ _BATCH = 64
 _STEPS = 1500  # apple leaves, 64x64, 4 classes: no better after 1,000
 _LEARNING_RATE = 1e-3
 _HELD_OUT = 10  # the accuracy is measured on one image in ten
+_LEAST_GAIN = 0.1  # of the errors of the most frequent label, which a classifier must avoid
 _MAX_READ = 50_000  # images read for training
 
 
@@ -83,8 +84,27 @@ def trained_classifier(dataset: data.Dataset, *, seed: int, cache: Path) -> Clas
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(path) as temporary:
             np.savez(temporary, accuracy=accuracy, **{f"w{index}": array for index, array in enumerate(model.get_weights())})
+    check_accuracy(accuracy, np.asarray(dataset.labels), is_one_hot, dataset.name)
     origin = f"classifier trained on the labels of {dataset.name} ({100 * accuracy:.1f} % correct)"
     return Classifier(model, side, is_one_hot, accuracy, origin)
+
+
+def check_accuracy(accuracy: float, labels: np.ndarray, is_one_hot: bool, name: str) -> None:
+    """Refuses a classifier that is hardly better than the most frequent label: its classes say nothing about the images.
+
+    Args:
+        accuracy: share of correct labels on images that it was not trained on.
+        labels: [N, label_size] of the dataset.
+        is_one_hot: see `Classifier`.
+        name: of the dataset.
+    """
+    shares = labels.mean(axis=0)
+    chance = float(shares.max() if is_one_hot else np.maximum(shares, 1 - shares).mean())
+    if accuracy <= chance + _LEAST_GAIN * (1 - chance):
+        raise UserError(
+            f"The classifier trained on the labels of {name} is {100 * accuracy:.1f} % correct, the most frequent label alone "
+            f"{100 * chance:.1f} %: a score by its classes would say nothing. Name a classifier of your own (ls --classifier FILE.keras)."
+        )
 
 
 def _build(side: int, channels: int, outputs: int) -> keras.Model:

@@ -98,6 +98,8 @@ def evaluate(
     check_styles(metrics, options, networks.model)
     dataset = data.open_dataset(sources.find_dataset(networks.source, networks.dataset, dataset_path))
     bench = Bench(networks, dataset, options)
+    for metric in metrics:
+        metric.check_size(bench)
     results = []
     for metric in metrics:
         request = request_of(bench, metric)

@@ -127,6 +127,15 @@ class Metric(abc.ABC):
         """What the score depends on beside name, dataset, options and common protocol."""
         return {}
 
+    def least_images(self, bench: "Bench") -> int:
+        """Least number of images for the network of a bench."""
+        return self.min_images
+
+    def check_size(self, bench: "Bench") -> None:
+        """Raises UserError where the number of images says nothing about the network of a bench."""
+        if self.num_images < self.least_images(bench):
+            raise UserError(f"{self.name}: a network of this width needs --num-images {self.least_images(bench)} or more for this score.")
+
     def run_batch(self, worker: "Worker", count: int) -> None:
         """Does the slow part of the score for one batch of images, whose time gives the rate of the metric."""
         if Need.FEATURES in self.needs:
