@@ -34,7 +34,7 @@ class LinearSeparability(Metric):
     trained on its labels, or the outputs of the user's own classifiers. Each half of the points is divided by the cut fitted
     to the other half; the original fits and divides the same points, which is optimistic where they are few.
 
-    Source: Karras et al. 2019, section 4.2.
+    Source: Karras et al. 2019, arXiv:1812.04948, section 4.2.
     """
 
     stem = "ls"

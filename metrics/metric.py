@@ -55,11 +55,13 @@ class Score:
         values: estimates by name, in the order of `Metric.value_names`.
         protocol: choices of this metric alone; `Bench.common_protocol` has those that all metrics share.
         picture: uint8 [H, W, 3] to save beside the values, or None.
+        notes: sentences on what the values do not say.
     """
 
     values: dict[str, Estimate]
     protocol: dict[str, Json]
     picture: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -47,7 +47,7 @@ class Memorisation(Metric):
     nearer to a training image, mirrored or not, than any new photograph is, by either distance: noise moves features far and
     pixels little, a shift the reverse.
 
-    Source: the test of Meehan et al. 2020, over the whole space.
+    Source: the test of Meehan et al. 2020, arXiv:2004.05675, over the whole space.
     """
 
     stem = "memorisation"

@@ -32,8 +32,8 @@ NUM_PARTS = 10  # of the generated images, for the intervals of recall and cover
 class PrecisionRecall(AgainstReals):
     """The share of generated images among the real ones (precision, density), and the reverse (recall, coverage).
 
-    Source: Kynkäänniemi et al. 2019 (precision, recall); Naeem et al. 2020 (density, coverage); on the pool features of
-    Inception, where the former use VGG16.
+    Source: Kynkäänniemi et al. 2019, arXiv:1904.06991 (precision, recall); Naeem et al. 2020, arXiv:2002.09797 (density, coverage); on the
+    pool features of Inception, where the former use VGG16.
     """
 
     k: int = DEFAULT_K
