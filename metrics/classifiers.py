@@ -1,6 +1,7 @@
 """Classifiers of images, trained on a dataset's labels or the user's own, and their logits of generated images."""
 
 import dataclasses
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +29,8 @@ _BATCH = 64
 _STEPS = 1500  # apple leaves, 64x64, 4 classes: no better after 1,000
 _LEARNING_RATE = 1e-3
 _HELD_OUT = 10  # the accuracy is measured on one image in ten
+_LEAST_GAIN = 0.1  # of the errors of the most frequent label, which a classifier must avoid
+_MAX_MODEL_BYTES, _MAX_CONFIG_BYTES = 2 << 30, 16 << 20  # of a .keras file of the user
 _MAX_READ = 50_000  # images read for training
 
 
@@ -83,8 +86,27 @@ def trained_classifier(dataset: data.Dataset, *, seed: int, cache: Path) -> Clas
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(path) as temporary:
             np.savez(temporary, accuracy=accuracy, **{f"w{index}": array for index, array in enumerate(model.get_weights())})
+    check_accuracy(accuracy, np.asarray(dataset.labels), is_one_hot, dataset.name)
     origin = f"classifier trained on the labels of {dataset.name} ({100 * accuracy:.1f} % correct)"
     return Classifier(model, side, is_one_hot, accuracy, origin)
+
+
+def check_accuracy(accuracy: float, labels: np.ndarray, is_one_hot: bool, name: str) -> None:
+    """Refuses a classifier that is hardly better than the most frequent label: its classes say nothing about the images.
+
+    Args:
+        accuracy: share of correct labels on images that it was not trained on.
+        labels: [N, label_size] of the dataset.
+        is_one_hot: see `Classifier`.
+        name: of the dataset.
+    """
+    shares = labels.mean(axis=0)
+    chance = float(shares.max() if is_one_hot else np.maximum(shares, 1 - shares).mean())
+    if accuracy <= chance + _LEAST_GAIN * (1 - chance):
+        raise UserError(
+            f"The classifier trained on the labels of {name} is {100 * accuracy:.1f} % correct, the most frequent label alone "
+            f"{100 * chance:.1f} %: a score by its classes would say nothing. Name a classifier of your own (ls --classifier FILE.keras)."
+        )
 
 
 def _build(side: int, channels: int, outputs: int) -> keras.Model:
@@ -163,16 +185,60 @@ def _outputs(bench: "Bench", logits: Logits, key: dict[str, str], num_images: in
 
 def _of_users_file(bench: "Bench", path: str, origin: str, num_images: int) -> np.ndarray:
     """Attributes by a Keras model: images [N, S, S, C] in [-1, 1] to one logit an attribute (two or more: classes)."""
+    model, side = users_model(path, bench.G.resolution, bench.G.channels)
+    outputs = _outputs(bench, lambda images: _model_logits(model, images, side), {"classifier": origin}, num_images)
+    if not np.all(np.isfinite(outputs)):
+        raise UserError(f"{path} gives logits that are not finite.")
+    return outputs if outputs.shape[1] == 1 else _each_against_the_rest(outputs)
+
+
+def users_model(path: str, resolution: int, channels: int) -> tuple[keras.Model, int]:
+    """A classifier from a file of the user and the side of the images that it expects, tried on two images.
+
+    Keras and TensorFlow raise exceptions of any kind for a file that is damaged or hostile.
+
+    Raises:
+        UserError: not such a model; one line.
+    """
+    _check_archive(path)
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (ValueError, OSError) as error:
-        raise UserError(f"{path} cannot be read as a Keras model: {error}") from error
-    side = model.input_shape[1] or bench.G.resolution
-    if model.input_shape[-1] != bench.G.channels or bench.G.resolution % side:
-        raise UserError(f"{path} expects images {model.input_shape[1:]}; the network generates {bench.G.resolution} x {bench.G.channels}.")
+    except MemoryError as error:
+        raise UserError(f"{path} cannot be read as a Keras model: it needs more memory than there is.") from error
+    except Exception as error:
+        raise UserError(f"{path} cannot be read as a Keras model: {_one_line(error)}") from error
+    shape = getattr(model, "input_shape", None)
+    if not isinstance(shape, tuple) or len(shape) != 4 or shape[1] != shape[2] or not all(n is None or isinstance(n, int) for n in shape):
+        raise UserError(f"{path} must have one input of square images [N, S, S, C]. Its input: {_one_line(shape)}")
+    side = shape[1] or resolution
+    if shape[-1] != channels or resolution % side:
+        raise UserError(f"{path} expects images {shape[1:]}; the network generates {resolution} x {channels}.")
+    try:
+        outputs = np.asarray(_model_logits(model, np.zeros((2, resolution, resolution, channels), np.uint8), side))
+    except Exception as error:
+        raise UserError(f"{path} cannot classify images: {_one_line(error)}") from error
+    if outputs.ndim != 2 or len(outputs) != 2 or not outputs.shape[1] or outputs.dtype.kind != "f":
+        raise UserError(f"{path} must give float logits [N, attributes]. For two images it gives {outputs.dtype} {list(outputs.shape)}")
+    return model, side
 
-    outputs = _outputs(bench, lambda images: _model_logits(model, images, side), {"classifier": origin}, num_images)
-    return outputs if outputs.shape[1] == 1 else _each_against_the_rest(outputs)
+
+def _check_archive(path: str) -> None:
+    """Refuses what is not a .keras archive (older formats are read without Keras' safe mode), and archives that unfold."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = {entry.filename: entry.file_size for entry in archive.infolist()}
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise UserError(f"{path} cannot be read as a Keras model (.keras): {_one_line(error)}") from error
+    if not {"config.json", "metadata.json"} <= entries.keys() or not str(path).endswith(".keras"):
+        raise UserError(f"{path} cannot be read as a Keras model: expected an archive of Keras 3, named .keras.")
+    if entries["config.json"] > _MAX_CONFIG_BYTES or sum(entries.values()) > _MAX_MODEL_BYTES:
+        raise UserError(f"{path} cannot be read as a Keras model: it unfolds to {sum(entries.values()):,} bytes.")
+
+
+def _one_line(what: object) -> str:
+    """Start of a message without line breaks and control characters."""
+    text = " ".join(str(what).split()) or type(what).__name__
+    return "".join(character if character.isprintable() else "?" for character in text)[:200]
 
 
 def _each_against_the_rest(logits: np.ndarray) -> np.ndarray:

@@ -98,7 +98,7 @@ def fitting(metrics: Sequence[Metric], bench: "Bench", budget_sec: float) -> lis
         if kind not in rates:
             rates[kind] = images_per_sec(bench, metric)
         affordable = [size for size in SIZES if size <= share * rates[kind]] or [SIZES[0]]
-        sizes.append(min(metric.num_images, affordable[-1]))
+        sizes.append(min(metric.num_images, max(affordable[-1], metric.least_images(bench))))
     return sizes
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import stylegan_tf
 from metrics import report, sources
 from metrics.features.store import key_of
 from metrics.metric import Metric, Need
@@ -98,6 +99,8 @@ def evaluate(
     check_styles(metrics, options, networks.model)
     dataset = data.open_dataset(sources.find_dataset(networks.source, networks.dataset, dataset_path))
     bench = Bench(networks, dataset, options)
+    for metric in metrics:
+        metric.check_size(bench)
     results = []
     for metric in metrics:
         request = request_of(bench, metric)
@@ -127,6 +130,8 @@ def _whole_float32() -> Iterator[None]:
 
 def _score(bench: "Bench", metric: Metric, networks: "Networks", request: str, folder: Path | None, to_tensorboard: bool) -> Result:
     """Computes one score and writes it."""
+    import tensorflow as tf
+
     start = time.monotonic()
     score = metric.score(bench)
     dataset = bench.dataset
@@ -139,6 +144,8 @@ def _score(bench: "Bench", metric: Metric, networks: "Networks", request: str, f
         dataset={"name": dataset.name, "digest": dataset.digest, "num_images": dataset.num_images},
         request=request,
         elapsed_sec=time.monotonic() - start,
+        versions={"stylegan_tf": stylegan_tf.__version__, "tensorflow": tf.__version__},
+        notes=list(score.notes),
     )
     if folder is not None:
         report.write(result, folder, score.picture, to_tensorboard=to_tensorboard)

@@ -16,10 +16,12 @@ import numpy as np
 from metrics.features.moments import FrechetReference, Moments
 from metrics.intervals import jackknife
 from metrics.metric import AgainstReals, Score
+from stylegan_tf.progress_bar import track
 
 if TYPE_CHECKING:
     from metrics.bench import Bench
 
+FEATURES = 2048  # length of a feature vector: the covariance of fewer images is singular
 NUM_PARTS = 10  # of the generated images, for the interval; 34 MB each
 
 
@@ -30,7 +32,7 @@ class FrechetInceptionDistance(AgainstReals):
     one it takes a sample, where the original takes the first records.
     "fid50k_full" takes each real image once.
 
-    Source: Heusel et al. 2017; protocol of Karras et al. 2019, appendix A.
+    Source: Heusel et al. 2017, arXiv:1706.08500; protocol of Karras et al. 2019, arXiv:1812.04948, appendix A.
     """
 
     stem = "fid"
@@ -49,7 +51,69 @@ class FrechetInceptionDistance(AgainstReals):
         everything = sum(parts[1:], start=parts[0])
         without = [reference.distance(everything - part) for part in parts]
         protocol = {**self.shared_protocol(bench, selection), "num_distinct_reals": selection.num_distinct, "covariance": "unbiased"}
-        return Score({self.name: jackknife(reference.distance(everything), without, "generated images")}, protocol)
+        found = jackknife(reference.distance(everything), without, "generated images")
+        return Score({self.name: found}, protocol, notes=size_notes(self.num_images))
+
+
+class ExtrapolatedFrechetDistance(AgainstReals):
+    """FID extrapolated to infinitely many generated images: the end of a line through FIDs of growing numbers over 1/number.
+
+    Numbers from a tenth (above 2,048, the length of a feature vector) to all of the images, in tenths.
+
+    Source: Chong and Forsyth 2020, arXiv:1911.07023 (there fifteen numbers from 5,000 on, and images from a Sobol sequence).
+    """
+
+    stem = "fid"
+    suffix_pattern = "_inf"
+    min_images = 2 * FEATURES
+    repeats_reals = True
+    examples = "fid50k_inf, fid50k_inf_full"
+    summary = "Fréchet Inception distance extrapolated to infinitely many generated images"
+    protocol_summary = "a line through the distances of tenths of the generated images over 1/number; real images as for fid"
+
+    @property
+    def suffix(self) -> str:
+        return "_inf"
+
+    def score(self, bench: "Bench") -> Score:
+        selection = self.select(bench)
+        reference = FrechetReference(bench.real_moments(selection))
+        parts: list[Moments] = []
+        for start, features in bench.generated_features(self.num_images):
+            parts = parts or [Moments(features.shape[1]) for _ in range(NUM_PARTS)]
+            add_to_parts(parts, start, features, self.num_images)
+        protocol = {
+            **self.shared_protocol(bench, selection), "num_distinct_reals": selection.num_distinct, "covariance": "unbiased",
+            "extrapolation": "tenths",
+        }  # fmt: skip
+        chosen = [parts, *(parts[:part] + parts[part + 1 :] for part in range(NUM_PARTS))]
+        value, *without = [extrapolated(reference, each) for each in track(chosen, len(chosen), f"{self.name}: lines", unit="lines")]
+        return Score({self.name: jackknife(value, without, "generated images")}, protocol)
+
+
+def extrapolated(reference: FrechetReference, parts: list[Moments]) -> float:
+    """The distance at 1/number = 0 of the line through the distances of the first, the first two, ... parts.
+
+    Numbers up to the length of a feature vector are left out: their covariance is singular and the line does not hold.
+    """
+    counts, distances, moments = [], [], None
+    for part in parts:
+        moments = part if moments is None else moments + part
+        if moments.count > len(moments.total):
+            counts.append(moments.count)
+            distances.append(reference.distance(moments))
+    slope_and_end = np.polyfit(1 / np.array(counts), distances, 1)
+    return float(slope_and_end[1])
+
+
+def size_notes(num_images: int) -> tuple[str, ...]:
+    """A warning where the covariance of the generated images is singular."""
+    if num_images >= FEATURES:
+        return ()
+    return (
+        f"FID of {num_images:,} images, fewer than {FEATURES:,}, is far above that of many images: compare it with equal numbers only, "
+        "or use kid or fid_inf",
+    )
 
 
 def add_to_parts(parts: list[Moments], start: int, features: np.ndarray, total: int) -> None:

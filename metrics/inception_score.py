@@ -26,7 +26,7 @@ NUM_PARTS = 10
 class InceptionScore(Metric):
     """exp of the mean divergence of p(class | image) from p(class), mean over ten parts of the generated images.
 
-    Source: Salimans et al. 2016.
+    Source: Salimans et al. 2016, arXiv:1606.03498.
     """
 
     stem = "is"

@@ -34,6 +34,23 @@ def bootstrap(samples: np.ndarray, statistic: Callable[[np.ndarray], float], *, 
     return Estimate(float(statistic(samples)), float(low), float(high), f"bootstrap of {len(samples):,} samples, {_RESAMPLES:,} draws")
 
 
+def proportion(hits: np.ndarray, note: str = "") -> Estimate:
+    """Share of true values in bool [N] with Wilson's interval, which is not empty where none or all are true.
+
+    Args:
+        hits: a value an image.
+        note: what the interval leaves out, for the text.
+
+    Source: Wilson 1927, doi:10.1080/01621459.1927.10502953.
+    """
+    count, share = len(hits), float(np.mean(hits))
+    z = float(scipy.special.ndtri((1 + LEVEL) / 2))
+    centre = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+    reach = z / (1 + z**2 / count) * np.sqrt(share * (1 - share) / count + (z / (2 * count)) ** 2)
+    low, high = max(0.0, float(centre - reach)), min(1.0, float(centre + reach))
+    return Estimate(share, min(low, share), max(high, share), f"Wilson's interval of {count:,} images{note}")
+
+
 def jackknife(value: float, without_part: Sequence[float], what: str) -> Estimate:
     """Interval from the values with one of g equal parts left out each time (delete-a-group jackknife).
 

@@ -28,7 +28,7 @@ class KernelInceptionDistance(AgainstReals):
 
     Every real image counts once (repeated ones would make the estimate biased); "kid50k" takes a sample of 50,000 at most.
 
-    Source: Bińkowski et al. 2018.
+    Source: Bińkowski et al. 2018, arXiv:1801.01401.
     """
 
     stem = "kid"

@@ -55,11 +55,13 @@ class Score:
         values: estimates by name, in the order of `Metric.value_names`.
         protocol: choices of this metric alone; `Bench.common_protocol` has those that all metrics share.
         picture: uint8 [H, W, 3] to save beside the values, or None.
+        notes: sentences on what the values do not say.
     """
 
     values: dict[str, Estimate]
     protocol: dict[str, Json]
     picture: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,6 +128,15 @@ class Metric(abc.ABC):
     def request(self, bench: "Bench") -> dict[str, Json]:
         """What the score depends on beside name, dataset, options and common protocol."""
         return {}
+
+    def least_images(self, bench: "Bench") -> int:
+        """Least number of images for the network of a bench."""
+        return self.min_images
+
+    def check_size(self, bench: "Bench") -> None:
+        """Raises UserError where the number of images says nothing about the network of a bench."""
+        if self.num_images < self.least_images(bench):
+            raise UserError(f"{self.name}: a network of this width needs --num-images {self.least_images(bench)} or more for this score.")
 
     def run_batch(self, worker: "Worker", count: int) -> None:
         """Does the slow part of the score for one batch of images, whose time gives the rate of the metric."""

@@ -19,13 +19,14 @@ from PIL import Image, ImageDraw, ImageFont
 from metrics import real_images
 from metrics.features.pairwise import NearestSearch
 from metrics.features.store import CHUNK
-from metrics.intervals import Estimate
+from metrics.intervals import Estimate, proportion
 from metrics.metric import Metric, Need, Score, Value
+from metrics.options import Json
 from metrics.real_images import RealSelection
 from stylegan_tf import data
 
 if TYPE_CHECKING:
-    from metrics.bench import Bench
+    from metrics.bench import Bench, Task
     from metrics.generated import Worker
 
 NUM_SHOWN = 3  # neighbours a row of the figure, by pixels and by features
@@ -42,7 +43,11 @@ class Memorisation(Metric):
     pixels. The new photographs are the held-out dataset; without one, training images against all others ("leave one out";
     exact duplicates do not count as neighbours).
 
-    Source: the test of Meehan et al. 2020, over the whole space.
+    The average over all images hides copies among poor images. "copies" is therefore the share of generated images that are
+    nearer to a training image, mirrored or not, than any new photograph is, by either distance: noise moves features far and
+    pixels little, a shift the reverse.
+
+    Source: the test of Meehan et al. 2020, arXiv:2004.05675, over the whole space.
     """
 
     stem = "memorisation"
@@ -54,28 +59,42 @@ class Memorisation(Metric):
     protocol_summary = "distances by features and by pixels, against held-out images or training images left out one at a time"
     needs = frozenset({Need.FEATURES, Need.REALS})
     # Copies have the highest values, and networks far from the data the lowest.
-    values = (Value("features", lower_is_better=None), Value("pixels", lower_is_better=None))
+    values = tuple(Value(part, lower_is_better=None) for part in ("features", "pixels", "copies", "copies_features", "copies_pixels"))
 
     def score(self, bench: "Bench") -> Score:
         fakes = generated_set(bench, self.num_images)
         unseen = unseen_set(bench, self.num_images)
-        values, nearest = {}, {}
+        values, nearest, copies = {}, {}, {}
         for kind in ("features", "pixels"):
             fake_search = NearestSearch(getattr(fakes, kind), NUM_SHOWN)
             other_search = NearestSearch(getattr(unseen, kind), 1, skip_equal=True, own_numbers=unseen.own_numbers)
+            # Where training did not mirror, mirrored copies are found by mirroring the images: they are fewer than the training set.
+            flipped = [] if bench.is_mirrored else [
+                NearestSearch(getattr(fakes.flipped, kind), 1),
+                NearestSearch(getattr(unseen.flipped, kind), 1, skip_equal=True, own_numbers=unseen.own_numbers),
+            ]  # fmt: skip
             for is_mirrored in (False, True) if bench.is_mirrored else (False,):
                 for numbers, batch in training_set(bench, kind, is_mirrored=is_mirrored):
-                    fake_search.add(batch, numbers)
-                    other_search.add(batch, numbers)
+                    for search in (fake_search, other_search, *flipped):
+                        search.add(batch, numbers)
             nearest[kind] = fake_search
+            to_fakes, to_others = fake_search.distances[:, 0], other_search.distances[:, 0]
+            if flipped:
+                to_fakes, to_others = (np.minimum(d, s.distances[:, 0]) for d, s in zip((to_fakes, to_others), flipped, strict=True))
+            copies[kind] = to_fakes < to_others.min()
             values[f"{self.name}_{kind}"] = nearness(fake_search.distances[:, 0], other_search.distances[:, 0], seed=bench.options.seed)
+        shares = {"copies": copies["features"] | copies["pixels"], **{f"copies_{kind}": found for kind, found in copies.items()}}
+        values |= {f"{self.name}_{part}": proportion(found, ", held-out images fixed") for part, found in shares.items()}
         side = min(PIXEL_SIDE, bench.G.resolution)
         protocol = {
             **bench.feature_protocol(), "num_fakes": self.num_images, "num_held_out": len(unseen.features),
             "held_out": unseen.origin, "num_reals": bench.dataset.num_images, "mirrored_reals": bench.is_mirrored,
             "pixels": f"{side}x{side}",
         }  # fmt: skip
-        return Score(values, protocol, figure(bench, nearest, bench.options.num_neighbours_shown))
+        return Score(values, protocol | self.request(bench), figure(bench, nearest, bench.options.num_neighbours_shown))
+
+    def request(self, bench: "Bench") -> dict[str, Json]:
+        return {"copies": "nearer than any held-out image, mirrored or not"}
 
 
 def nearness(fakes: np.ndarray, others: np.ndarray, *, seed: int) -> Estimate:
@@ -102,12 +121,14 @@ class ImageSet:
         pixels: float32 [N, S * S * C] in [0, 1].
         own_numbers: int [N], numbers in the training set, None for other images.
         origin: its name in a protocol.
+        flipped: the same images mirrored, None where the training set is mirrored instead.
     """
 
     features: np.ndarray
     pixels: np.ndarray
     own_numbers: np.ndarray | None
     origin: str
+    flipped: "ImageSet | None" = None
 
 
 def small_pixels(images: np.ndarray) -> np.ndarray:
@@ -121,29 +142,53 @@ def small_pixels(images: np.ndarray) -> np.ndarray:
 
 def generated_set(bench: "Bench", num_images: int) -> ImageSet:
     """The generated images."""
-    features = bench.all_generated_features(num_images)
 
-    def task(worker: "Worker", chunk: int, count: int) -> np.ndarray:
+    def pixels_task(worker: "Worker", chunk: int, count: int) -> np.ndarray:
         return np.concatenate([small_pixels(images.numpy()) for _, images in worker.generated.batches(chunk, count)])
 
-    pixels = np.concatenate([rows for _, rows in bench.stored_chunks("pixels", {"side": PIXEL_SIDE}, num_images, task, "fakes, pixels")])
-    return ImageSet(features, pixels, None, "generated")
+    def flipped_task(worker: "Worker", chunk: int, count: int) -> np.ndarray:
+        return np.concatenate([worker.features(images[:, :, ::-1]) for _, images in worker.generated.batches(chunk, count)])
+
+    def stored(kind: str, protocol: dict[str, Json], task: "Task", label: str) -> np.ndarray:
+        return np.concatenate([rows for _, rows in bench.stored_chunks(kind, protocol, num_images, task, label)])
+
+    features = bench.all_generated_features(num_images)
+    pixels = stored("pixels", {"side": PIXEL_SIDE}, pixels_task, "fakes, pixels")
+    flipped = None
+    if not bench.is_mirrored:
+        rows = stored("flipped", bench.feature_protocol(), flipped_task, "fakes, mirrored")
+        flipped = ImageSet(rows, flip_pixels(pixels, bench.G.channels), None, "generated")
+    return ImageSet(features, pixels, None, "generated", flipped)
+
+
+def flip_pixels(pixels: np.ndarray, channels: int) -> np.ndarray:
+    """Mirrors rows of `small_pixels`."""
+    side = round((pixels.shape[1] / channels) ** 0.5)
+    return pixels.reshape(-1, side, side, channels)[:, :, ::-1].reshape(pixels.shape)
 
 
 def unseen_set(bench: "Bench", num_images: int) -> ImageSet:
     """Photographs that training has not seen; without a held-out dataset, some training images, each to be compared with all others."""
-    dataset, own_numbers = bench.dataset, None
+    dataset = bench.held_out or bench.dataset
+    chosen = _spread(dataset.num_images, num_images)
     if bench.held_out:
-        dataset = bench.held_out
-        chosen, origin = _spread(dataset.num_images, num_images), f"{dataset.name}/{dataset.digest}"
-        features = np.concatenate([rows for _, rows in bench.real_features(_each_once(chosen), dataset)])
+        own_numbers, origin = None, f"{dataset.name}/{dataset.digest}"
+        features = features_once(bench, chosen)
     else:
-        own_numbers = chosen = _spread(dataset.num_images, num_images)
-        origin = "leave one out"  # their features are part of those of the training set
+        own_numbers, origin = chosen, "leave one out"  # their features are part of those of the training set
         features = np.concatenate([rows[np.isin(numbers, chosen)] for numbers, rows in training_set(bench, "features", is_mirrored=False)])
     parts = [chosen[start : start + CHUNK] for start in range(0, len(chosen), CHUNK)]
     pixels = np.concatenate([small_pixels(data.read_images(dataset, part, bench.G.resolution)) for part in parts])
-    return ImageSet(features, pixels, own_numbers, origin)
+    flipped = None
+    if not bench.is_mirrored:
+        mirrored = features_once(bench, chosen, is_mirrored=True)
+        flipped = ImageSet(mirrored, flip_pixels(pixels, bench.G.channels), own_numbers, origin)
+    return ImageSet(features, pixels, own_numbers, origin, flipped)
+
+
+def features_once(bench: "Bench", chosen: np.ndarray, *, is_mirrored: bool = False) -> np.ndarray:
+    """float32 [n, 2048] of held-out images by number; of training images without a held-out dataset."""
+    return np.concatenate([rows for _, rows in bench.real_features(_each_once(chosen, is_mirrored), bench.held_out)])
 
 
 def _spread(num_in_dataset: int, num_images: int) -> np.ndarray:

@@ -43,7 +43,7 @@ class PerceptualPathLength(Metric):
         space: "z" or "w".
         sampling: "full" or "end".
 
-    Source: Karras et al. 2019, section 4.1.
+    Source: Karras et al. 2019, arXiv:1812.04948, section 4.1.
     """
 
     space: str = "w"

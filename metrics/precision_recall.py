@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from metrics.features.pairwise import blocks, centred, neighbour_radii, squared_distances
-from metrics.intervals import bootstrap
+from metrics.features.pairwise import NearestSearch, blocks, centred, neighbour_radii, squared_distances
+from metrics.intervals import Estimate, bootstrap, jackknife, proportion
 from metrics.metric import AgainstReals, Score, Value
 from metrics.options import Json
 from stylegan_tf.errors import UserError
@@ -25,14 +25,15 @@ if TYPE_CHECKING:
     from metrics.bench import Bench
 
 DEFAULT_K = 3
+NUM_PARTS = 10  # of the generated images, for the intervals of recall and coverage
 
 
 @dataclasses.dataclass(frozen=True)
 class PrecisionRecall(AgainstReals):
     """The share of generated images among the real ones (precision, density), and the reverse (recall, coverage).
 
-    Source: Kynkäänniemi et al. 2019 (precision, recall); Naeem et al. 2020 (density, coverage); on the pool features of
-    Inception, where the former use VGG16.
+    Source: Kynkäänniemi et al. 2019, arXiv:1904.06991 (precision, recall); Naeem et al. 2020, arXiv:2002.09797 (density, coverage); on the
+    pool features of Inception, where the former use VGG16.
     """
 
     k: int = DEFAULT_K
@@ -63,8 +64,8 @@ class PrecisionRecall(AgainstReals):
         reals = bench.all_real_features(selection)
         fakes = bench.all_generated_features(self.num_images)
         samples = manifold_samples(reals, fakes, self.k)
-        seed = bench.options.seed
-        values = {f"{self.name}_{part}": bootstrap(sample, np.mean, seed=seed) for part, sample in samples.items()}
+        found = estimates(samples, without_parts(reals, fakes, self.k), seed=bench.options.seed)
+        values = {f"{self.name}_{part}": estimate for part, estimate in found.items()}
         protocol = {**self.shared_protocol(bench, selection), "k": self.k}
         return Score(values, protocol)
 
@@ -92,3 +93,61 @@ def manifold_samples(reals: np.ndarray, fakes: np.ndarray, k: int) -> dict[str, 
             coverage[rows] |= inside.any(axis=1)
             recall[rows] |= (distances <= fake_radii[columns]).any(axis=1)
     return {"precision": np.float64(balls > 0), "recall": np.float64(recall), "density": balls / k, "coverage": np.float64(coverage)}
+
+
+def estimates(samples: dict[str, np.ndarray], without: dict[str, list[float]], *, seed: int) -> dict[str, Estimate]:
+    """The four scores with intervals for other generated images and the same real ones.
+
+    Precision and density are means over generated images. Recall and coverage are means over the real images, of which each
+    depends on all generated ones: their intervals leave out tenths of the generated images.
+
+    Args:
+        samples: from `manifold_samples`.
+        without: from `without_parts`.
+    """
+    density = samples["density"]
+    return {
+        "precision": proportion(samples["precision"] > 0),
+        "recall": _share_of_reals(samples["recall"], without["recall"]),
+        # Nothing is known of the size of a density that was never above 0.
+        "density": bootstrap(density, np.mean, seed=seed) if density.any() else Estimate(0.0),
+        "coverage": _share_of_reals(samples["coverage"], without["coverage"]),
+    }
+
+
+def _share_of_reals(sample: np.ndarray, without: list[float]) -> Estimate:
+    """Jackknife, within [0, 1]; Wilson's interval where no part makes a difference, such as 0 of 1,000."""
+    found = jackknife(float(np.mean(sample)), without, "generated images") if len(without) > 2 else Estimate(float(np.mean(sample)))
+    if found.low is None or found.low == found.high:
+        return proportion(sample > 0)
+    return Estimate(found.value, max(0.0, found.low), min(1.0, found.high), found.method)
+
+
+def without_parts(reals: np.ndarray, fakes: np.ndarray, k: int) -> dict[str, list[float]]:
+    """Recall and coverage with each tenth of the fakes left out, for features [N, D] and [M, D]; the radii are those of the others."""
+    num_parts = min(NUM_PARTS, len(fakes) // (k + 1))
+    if num_parts < 2:
+        return {"recall": [], "coverage": []}
+    reals, fakes = centred(reals, fakes)
+    numbers = np.arange(len(fakes))
+    parts = np.array_split(numbers, num_parts)
+    within = []  # squared distances from each fake to its nearest of each part, [M, k]
+    for part in parts:
+        search = NearestSearch(fakes, k, own_numbers=numbers)
+        for rows in blocks(len(part)):
+            search.add(fakes[part[rows]], part[rows])
+        within.append(search.distances)
+    radii = [np.sort(np.concatenate(within[:left] + within[left + 1 :], axis=1), axis=1)[:, k - 1] for left in range(num_parts)]
+    real_radii = neighbour_radii(reals, k)
+    covered = np.zeros((num_parts, len(reals)), bool)  # a real ball contains a fake of the part
+    recalled = np.zeros((num_parts, len(reals)), bool)  # a real image is in a ball of a fake, that part left out
+    for rows in blocks(len(reals)):
+        for place, part in enumerate(parts):
+            for columns in blocks(len(part)):
+                distances = squared_distances(reals[rows], fakes[part[columns]])
+                covered[place, rows] |= (distances <= real_radii[rows, np.newaxis]).any(axis=1)
+                for left in range(num_parts):
+                    if left != place:
+                        recalled[left, rows] |= (distances <= radii[left][part[columns]]).any(axis=1)
+    coverage = [float(np.delete(covered, left, axis=0).any(axis=0).mean()) for left in range(num_parts)]
+    return {"recall": recalled.mean(axis=1).tolist(), "coverage": coverage}

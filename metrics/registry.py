@@ -10,6 +10,7 @@ from stylegan_tf.training.best import BestValue
 # A metric is added here: "module:class".
 METRICS = (
     "metrics.frechet_inception_distance:FrechetInceptionDistance",
+    "metrics.frechet_inception_distance:ExtrapolatedFrechetDistance",
     "metrics.kernel_inception_distance:KernelInceptionDistance",
     "metrics.inception_score:InceptionScore",
     "metrics.inception_score:LabelInceptionScore",

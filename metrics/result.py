@@ -3,6 +3,7 @@
 import dataclasses
 import datetime
 import json
+from collections.abc import Sequence
 
 from metrics.intervals import LEVEL, Estimate
 from metrics.options import Json
@@ -22,6 +23,8 @@ class Result:
         dataset: name, digest and number of images.
         request: key of the request; equal requests give equal scores.
         elapsed_sec: duration.
+        versions: of the library and of TensorFlow, empty for results of earlier versions.
+        notes: sentences on what the values do not say.
     """
 
     metric: str
@@ -32,13 +35,17 @@ class Result:
     dataset: dict[str, Json]
     request: str
     elapsed_sec: float
+    versions: dict[str, str] = dataclasses.field(default_factory=dict)
+    notes: Sequence[str] = ()
 
     def text(self) -> str:
         """The original's line, with intervals, protocol and dataset behind it."""
         values = "  ".join(f"{name} {_number(estimate)}" for name, estimate in self.values.items())
         protocol = " ".join(f"{name}={_short(value)}" for name, value in self.protocol.items())
         dataset = f"data={self.dataset['name']}/{self.dataset['digest']}"
-        return f"{self.snapshot:<32}time {format_sec(self.elapsed_sec):<12} {values}  | {protocol} {dataset}"
+        versions = "".join(f" {name}={version}" for name, version in self.versions.items())
+        notes = "".join(f"  | note: {note}" for note in self.notes)
+        return f"{self.snapshot:<32}time {format_sec(self.elapsed_sec):<12} {values}  | {protocol} {dataset}{versions}{notes}"
 
     def json(self) -> str:
         """One line; values are numbers as they are, not rounded."""
@@ -56,7 +63,7 @@ class Result:
         """
         fields = json.loads(line)
         fields["values"] = {name: Estimate(**estimate) for name, estimate in fields["values"].items()}
-        return cls(**{field.name: fields[field.name] for field in dataclasses.fields(cls)})
+        return cls(**{field.name: fields[field.name] for field in dataclasses.fields(cls) if field.name in fields})
 
 
 def _number(estimate: Estimate) -> str:

@@ -72,7 +72,7 @@ def test_every_class_says_what_a_list_shows():
         ("is5k_labels", ["is5k_labels"]),
         ("pr500_5", ["pr500_5_precision", "pr500_5_recall", "pr500_5_density", "pr500_5_coverage"]),
         ("ls", ["ls_z", "ls_w"]),
-        ("nn", ["memorisation_features", "memorisation_pixels"]),
+        ("nn", [f"memorisation_{part}" for part in ("features", "pixels", "copies", "copies_features", "copies_pixels")]),
     ],
 )
 def test_names_of_values(name, values):

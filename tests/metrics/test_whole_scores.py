@@ -39,11 +39,11 @@ def test_classifier_learns_the_labels_and_is_kept(snapshot_networks, few_steps, 
 
 
 def test_scores_by_the_classes_of_the_dataset(snapshot_networks, few_steps):
-    results = evaluate.evaluate(snapshot_networks, registry.parse_list("is40_labels,ls40"), Options())
+    results = evaluate.evaluate(snapshot_networks, registry.parse_list("is40_labels,ls200"), Options())
     values = {name: estimate for result in results for name, estimate in result.values.items()}
-    assert tuple(values) == registry.parse("is40_labels").value_names + registry.parse("ls40").value_names
+    assert tuple(values) == registry.parse("is40_labels").value_names + registry.parse("ls200").value_names
     assert 1 <= values["is40_labels"].value <= 2
-    assert 1 <= values["ls40_w"].value <= 2
+    assert 1 <= values["ls200_w"].value <= 2
     assert "trained on the labels of leaves (100.0 % correct)" in results[0].protocol["logits"]
 
 
@@ -81,14 +81,14 @@ def test_separability_by_the_users_classifier(snapshot_networks, tmp_path):
     model = keras.Sequential([keras.layers.Input((8, 8, 3)), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(1)])
     model.save(tmp_path / "bright.keras")
     bench = bench_of(snapshot_networks, classifier=(str(tmp_path / "bright.keras"),))
-    found = registry.parse("ls40").score(bench)
-    assert set(found.values) == {"ls40_z", "ls40_w"}
+    found = registry.parse("ls200").score(bench)
+    assert set(found.values) == {"ls200_z", "ls200_w"}
     assert found.protocol["num_attributes"] == 1
     for name, message in (("absent.keras", "does not exist"), ("text.keras", "cannot be read")):
         (tmp_path / "text.keras").write_text("no model")
         bench = bench_of(snapshot_networks, classifier=(str(tmp_path / name),))
         with pytest.raises((UserError, MissingFileError), match=message):
-            registry.parse("ls40").score(bench)
+            registry.parse("ls200").score(bench)
 
 
 def test_another_file_under_the_same_path_is_another_score(snapshot_networks, tmp_path):
@@ -102,7 +102,7 @@ def test_another_file_under_the_same_path_is_another_score(snapshot_networks, tm
         bench = bench_of(snapshot_networks, classifier=(str(path),))
         logits, origin = classifiers.attribute_logits(bench, 40)
         np.testing.assert_allclose(logits, bias)
-        seen.append((evaluate.request_of(bench, registry.parse("ls40")), origin))
+        seen.append((evaluate.request_of(bench, registry.parse("ls200")), origin))
     assert seen[0][0] != seen[1][0]
     assert seen[0][1] != seen[1][1]
     assert seen[1][1].startswith("bright.keras/")
@@ -158,6 +158,9 @@ def test_copies_are_detected(copying, tmp_path):
     assert {name: estimate.value for name, estimate in result.values.items()} == {
         "memorisation40_features": 1.0,
         "memorisation40_pixels": 1.0,
+        "memorisation40_copies": 1.0,
+        "memorisation40_copies_features": 1.0,
+        "memorisation40_copies_pixels": 1.0,
     }
     assert result.protocol["held_out"] == "leave one out"
     assert (tmp_path / "metric-memorisation40-network-snapshot-000007.png").stat().st_size > 1000

@@ -1,0 +1,103 @@
+"""Classifiers that a user names: what is wrong or hostile ends in one line."""
+
+import json
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+
+from metrics.classifiers import users_model
+from stylegan_tf.errors import UserError
+
+
+def saved(folder, *layers, shape=(8, 8, 3)):
+    path = folder / "model.keras"
+    keras.Sequential([keras.layers.Input(shape), *layers]).save(path)
+    return path
+
+
+def good(folder, **options):
+    return saved(folder, keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(1), **options)
+
+
+def edited(folder, **changes):
+    """A good file with other entries; None removes one."""
+    path = good(folder)
+    with zipfile.ZipFile(path) as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()} | changes_of(changes)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in entries.items():
+            if content is not None:
+                archive.writestr(name, content)
+    return path
+
+
+def changes_of(changes):
+    names = {"config": "config.json", "weights": "model.weights.h5"}
+    return {names[name]: content for name, content in changes.items()}
+
+
+def text(folder):
+    (folder / "model.keras").write_text("no model")
+    return folder / "model.keras"
+
+
+def two_inputs(folder):
+    inputs = [keras.layers.Input((8, 8, 3)) for _ in range(2)]
+    keras.Model(inputs, keras.layers.Flatten()(keras.layers.Add()(inputs))).save(folder / "model.keras")
+    return folder / "model.keras"
+
+
+def with_lambda(folder):
+    return saved(folder, keras.layers.Lambda(lambda images: images[:, 0, 0]))
+
+
+def layer_of(module, name, **config):
+    return json.dumps({"module": module, "class_name": name, "config": config, "registered_name": name})
+
+
+HOSTILE = {
+    "text": text,
+    "no configuration": lambda folder: edited(folder, config=None),
+    "configuration is not JSON": lambda folder: edited(folder, config="{"),
+    "configuration is a list": lambda folder: edited(folder, config="[]"),
+    "configuration is null": lambda folder: edited(folder, config="null"),
+    "configuration is deep": lambda folder: edited(folder, config="[" * 100_000),
+    "configuration is not text": lambda folder: edited(folder, config=b"\xff\xfe"),
+    "class of another library": lambda folder: edited(folder, config=layer_of("os", "system", command="true")),
+    "function in place of a class": lambda folder: edited(folder, config=layer_of("keras.utils", "get_file", origin="x")),
+    "unknown class": lambda folder: edited(folder, config=layer_of("keras.layers", "None\x1b[2J")),
+    "configuration of another type": lambda folder: edited(folder, config=layer_of("keras", "Sequential", layers=7)),
+    "no weights": lambda folder: edited(folder, weights=None),
+    "damaged weights": lambda folder: edited(folder, weights=b"\x89HDF\r\n\x1a\n" + bytes(50)),
+    "lambda": with_lambda,
+    "two inputs": two_inputs,
+    "not images": lambda folder: saved(folder, keras.layers.Dense(1), shape=(8,)),
+    "not square": lambda folder: good(folder, shape=(8, 4, 3)),
+    "other channels": lambda folder: good(folder, shape=(8, 8, 1)),
+    "images for an answer": lambda folder: saved(folder, keras.layers.ReLU()),
+    "another ending": lambda folder: good(folder).rename(folder / "model.h5"),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_wrong_file_is_one_line(tmp_path, kind):
+    path = HOSTILE[kind](tmp_path)
+    with pytest.raises(UserError) as caught:
+        users_model(str(path), 8, 3)
+    message = str(caught.value)
+    assert message.startswith(str(path))
+    assert message.isprintable()
+
+
+def test_an_archive_that_unfolds_is_refused(tmp_path):
+    path = edited(tmp_path, config=" " * (17 << 20))
+    with pytest.raises(UserError, match="unfolds to"):
+        users_model(str(path), 8, 3)
+
+
+def test_a_good_file_is_read(tmp_path):
+    model, side = users_model(str(good(tmp_path, shape=(None, None, 3))), 8, 3)
+    assert side == 8
+    assert np.shape(model(np.zeros((2, 8, 8, 3)))) == (2, 1)
