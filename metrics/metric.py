@@ -219,6 +219,17 @@ class AgainstReals(Metric):
         """The real images."""
         return bench.select_reals(None if self.is_full else self.num_images, repeat=self.repeats_reals)
 
+    @property
+    def least_reals(self) -> int:
+        """Least number of different real images."""
+        return 2
+
+    def check_size(self, bench: "Bench") -> None:
+        super().check_size(bench)
+        found = self.select(bench).num_distinct
+        if found < self.least_reals:
+            raise UserError(f"{self.name} needs {self.least_reals} real images or more. {bench.dataset.path} has {found}.")
+
     def shared_protocol(self, bench: "Bench", selection: "RealSelection") -> dict[str, Json]:
         """The part of the protocol that these metrics share."""
         return {

@@ -51,6 +51,10 @@ class PrecisionRecall(AgainstReals):
         separator = "" if self.num_images % 1000 == 0 else "_"
         return f"{separator}{self.k}"
 
+    @property
+    def least_reals(self) -> int:
+        return self.k + 1
+
     @classmethod
     def parameters(cls, number: str | None, num_images: int, k: str) -> dict[str, Json]:
         if not k and re.fullmatch(r"\d{3,}", number or ""):
