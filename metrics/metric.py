@@ -184,6 +184,12 @@ class Metric(abc.ABC):
         return cls(num_images, is_full, **cls.parameters(number, num_images, **parts))
 
     @classmethod
+    def cost(cls) -> str:
+        """What is computed for each image."""
+        networks = {Need.FEATURES: "one pass of Inception, shared", Need.LPIPS: "two images and their LPIPS"}
+        return ", ".join(["a generated image", *(cost for need, cost in networks.items() if need in cls.needs)])
+
+    @classmethod
     def description(cls) -> str:
         """Three lines for a list of metrics."""
         directions = {True: "lower is better", False: "higher is better", None: "neither end is better"}
@@ -195,7 +201,7 @@ class Metric(abc.ABC):
         return (
             f"{cls.examples:44} {cls.summary}\n    {cls.protocol_summary}\n"
             f"    {', '.join(values)}; needs {needs or 'generated images only'}; "
-            f"{cls.min_images} images or more, {cls.default_images:,} by default"
+            f"{cls.min_images} images or more, {cls.default_images:,} by default; cost: {cls.cost()}"
         )
 
 
