@@ -60,13 +60,29 @@ class LinearSeparability(Metric):
         protocol = {"attributes": origin, "num_attributes": logits.shape[1], "num_fakes": self.num_images, "num_kept": num_kept}
         protocol |= self.request(bench)
         values = {f"{self.name}_{space}": separability(found, seed=bench.options.seed) for space, found in tables.items()}
-        return Score(values, protocol)
+        return Score(values, protocol, notes=trivial_notes(tables["z"], is_conditional=bench.G.label_size > 0))
 
     def request(self, bench: "Bench") -> dict[str, Json]:
         return {"cuts": "of the other half"}
 
     def least_images(self, bench: "Bench") -> int:
         return max(self.min_images, 2 * _POINTS_PER_NUMBER * _width(bench))  # half of the images are kept
+
+
+def trivial_notes(tables: list[np.ndarray], *, is_conditional: bool) -> tuple[str, ...]:
+    """Why a value near 1 does not show a separable space.
+
+    Args:
+        tables: from `confusion`, one an attribute.
+        is_conditional: whether the mapping has labels.
+    """
+    notes = []
+    single = [str(number) for number, table in enumerate(tables) if not table.sum(axis=0).all()]
+    if single:
+        notes.append(f"all kept images are of one class in attributes {', '.join(single)}, which add nothing")
+    if is_conditional:
+        notes.append("the label is an input of w: w separates classes of the labels by construction")
+    return tuple(notes)
 
 
 def _width(bench: "Bench") -> int:

@@ -184,6 +184,12 @@ class Metric(abc.ABC):
         return cls(num_images, is_full, **cls.parameters(number, num_images, **parts))
 
     @classmethod
+    def cost(cls) -> str:
+        """What is computed for each image."""
+        networks = {Need.FEATURES: "one pass of Inception, shared", Need.LPIPS: "two images and their LPIPS"}
+        return ", ".join(["a generated image", *(cost for need, cost in networks.items() if need in cls.needs)])
+
+    @classmethod
     def description(cls) -> str:
         """Three lines for a list of metrics."""
         directions = {True: "lower is better", False: "higher is better", None: "neither end is better"}
@@ -195,7 +201,7 @@ class Metric(abc.ABC):
         return (
             f"{cls.examples:44} {cls.summary}\n    {cls.protocol_summary}\n"
             f"    {', '.join(values)}; needs {needs or 'generated images only'}; "
-            f"{cls.min_images} images or more, {cls.default_images:,} by default"
+            f"{cls.min_images} images or more, {cls.default_images:,} by default; cost: {cls.cost()}"
         )
 
 
@@ -218,6 +224,17 @@ class AgainstReals(Metric):
     def select(self, bench: "Bench") -> "RealSelection":
         """The real images."""
         return bench.select_reals(None if self.is_full else self.num_images, repeat=self.repeats_reals)
+
+    @property
+    def least_reals(self) -> int:
+        """Least number of different real images."""
+        return 2
+
+    def check_size(self, bench: "Bench") -> None:
+        super().check_size(bench)
+        found = self.select(bench).num_distinct
+        if found < self.least_reals:
+            raise UserError(f"{self.name} needs {self.least_reals} real images or more. {bench.dataset.path} has {found}.")
 
     def shared_protocol(self, bench: "Bench", selection: "RealSelection") -> dict[str, Json]:
         """The part of the protocol that these metrics share."""

@@ -51,6 +51,10 @@ class PrecisionRecall(AgainstReals):
         separator = "" if self.num_images % 1000 == 0 else "_"
         return f"{separator}{self.k}"
 
+    @property
+    def least_reals(self) -> int:
+        return self.k + 1
+
     @classmethod
     def parameters(cls, number: str | None, num_images: int, k: str) -> dict[str, Json]:
         if not k and re.fullmatch(r"\d{3,}", number or ""):
@@ -67,7 +71,17 @@ class PrecisionRecall(AgainstReals):
         found = estimates(samples, without_parts(reals, fakes, self.k), seed=bench.options.seed)
         values = {f"{self.name}_{part}": estimate for part, estimate in found.items()}
         protocol = {**self.shared_protocol(bench, selection), "k": self.k}
-        return Score(values, protocol)
+        return Score(values, protocol, notes=zero_notes({part: estimate.value for part, estimate in found.items()}))
+
+
+def zero_notes(values: dict[str, float]) -> tuple[str, ...]:
+    """Why a value of 0 does not compare networks."""
+    notes = {
+        "precision": "precision and density are 0: no generated image is as near to a real one as its neighbours are; "
+        "networks this far from the data are compared by kid or fid",
+        "recall": "recall is 0: no real image is as near to a generated one as its neighbours are",
+    }
+    return tuple(note for part, note in notes.items() if values[part] == 0)
 
 
 def manifold_samples(reals: np.ndarray, fakes: np.ndarray, k: int) -> dict[str, np.ndarray]:

@@ -318,3 +318,11 @@ def test_a_sorted_dataset_is_sampled_from_the_whole(snapshot_networks, tmp_path,
     bench = Bench(networks, data.open_dataset(tmp_path / "sorted"), Options())
     features = bench.all_real_features(registry.parse("fid20").select(bench))
     assert len(np.unique(features, axis=0)) == 2  # dark and light images
+
+
+@pytest.mark.parametrize(("name", "least"), [("fid40", 2), ("fid40_full", 2), ("kid40", 2), ("pr40_3", 4)])
+def test_one_real_image_is_refused(snapshot_networks, tmp_path, name, least):
+    with data.DatasetWriter(tmp_path / "one", resolution=8, channels=3, class_names=["a", "b"]) as writer:
+        writer.add(np.zeros((8, 8, 3), np.uint8), label=0)
+    with pytest.raises(UserError, match=f"{name} needs {least} real images or more. .* has 1"):
+        evaluate.evaluate(snapshot_networks, registry.parse_list(name), Options(), dataset_path=tmp_path / "one")

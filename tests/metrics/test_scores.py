@@ -5,13 +5,15 @@ import json
 import numpy as np
 import pytest
 
-from metrics import intervals
+from metrics import intervals, registry
 from metrics.features.pairwise import NearestSearch
 from metrics.inception_score import split_scores
 from metrics.kernel_inception_distance import kernel_distance
+from metrics.linear_separability import trivial_notes
 from metrics.nearest_neighbours import nearness
-from metrics.precision_recall import estimates, manifold_samples, without_parts
+from metrics.precision_recall import estimates, manifold_samples, without_parts, zero_notes
 from metrics.real_images import select
+from metrics.result import Result
 
 
 @pytest.fixture
@@ -194,3 +196,30 @@ def test_mirroring_is_random_for_every_repetition():
     assert len(chosen.indices) == 10  # each image both ways
     assert chosen.counts[chosen.is_mirrored].sum() == pytest.approx(500, abs=60)
     assert chosen.digest != select(5, 1000, is_mirrored=True, seed=1, repeat=True).digest
+
+
+def test_a_score_that_says_nothing_says_why():
+    assert zero_notes({"precision": 0.1, "recall": 0.1}) == ()
+    (note,) = zero_notes({"precision": 0.0, "recall": 0.1})
+    assert "precision and density are 0" in note
+    some, none = np.array([[3, 1], [1, 3]]), np.array([[0, 0], [0, 8]])
+    assert trivial_notes([some], is_conditional=False) == ()
+    notes = trivial_notes([some, none], is_conditional=True)
+    assert "one class in attributes 1" in notes[0]
+    assert "by construction" in notes[1]
+
+
+def test_lists_give_the_cost():
+    text = "\n".join(kind.description() for kind in registry.classes())
+    assert text.count("cost: a generated image") == len(registry.METRICS)
+    assert text.count("one pass of Inception, shared") == 6
+
+
+def test_results_keep_versions_and_notes_and_old_lines_are_read():
+    made = Result(
+        "fid40", {"fid40": intervals.Estimate(1.0)}, "s", 7, {}, {"name": "d", "digest": "e"}, "r", 1.0, {"tensorflow": "2"}, ["few"]
+    )
+    assert made.text().endswith(" tensorflow=2  | note: few")
+    assert Result.from_json(made.json()) == made
+    old = {name: value for name, value in json.loads(made.json()).items() if name not in ("versions", "notes")}
+    assert Result.from_json(json.dumps(old)).versions == {}
