@@ -84,21 +84,6 @@ def overridden(settings: TrainingSettings, options: argparse.Namespace) -> Train
 
 
 def main(argv: Sequence[str]) -> int:
-    """Runs the command line.
-
-    Raises:
-        UserError: also for files that cannot be read or written.
-    """
-    try:
-        return run(argv)
-    except OSError as error:
-        if isinstance(error, UserError | BrokenPipeError):
-            raise
-        place = f"{error.filename}: " if error.filename is not None else ""
-        raise UserError(f"{place}{error.strerror or error}.") from error
-
-
-def run(argv: Sequence[str]) -> int:
     """Starts or resumes what the command line describes."""
     options = parser().parse_args(argv)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

@@ -26,6 +26,7 @@ def run(main: Callable[[Sequence[str]], int | None], argv: Sequence[str] | None 
         The exit code to hand to `sys.exit`; 141 where nobody reads the output any more (`... | head`), as other programs of
         the shell end then.
     """
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):  # a terminal that cannot show a character must not end a program
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -39,22 +40,65 @@ def run(main: Callable[[Sequence[str]], int | None], argv: Sequence[str] | None 
         except BrokenPipeError:
             _discard_output()
             return _OUTPUT_CLOSED
+        except OSError as error:
+            return _cannot_write_output(error)
         raise
     except BrokenPipeError:
         if not _discard_output():
             raise
         return _OUTPUT_CLOSED
+    except OSError as error:
+        return _cannot_write_output(error)
 
 
 def _ending(main: Callable[[Sequence[str]], int | None], argv: Sequence[str]) -> int:
     try:
         return main(argv) or 0
     except UserError as error:
-        print(f"error: {visible_lines(error)}", file=sys.stderr)
+        print_to_stderr(f"error: {visible_lines(error)}")
+        return 2
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # a file that cannot be read or written: a full disk, missing permission
+        if error.filename == "<stdout>":
+            raise
+        place = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+        print_to_stderr(f"error: {visible_lines(f'{place}{error.strerror or error}')}.")
         return 2
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        print_to_stderr("interrupted")
         return 130
+
+
+def print_to_stderr(text: str) -> None:
+    """Prints text at once; where stderr cannot be written (a full disk), this and all later output to it is dropped."""
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError:
+        _redirect_to_nowhere(sys.stderr)
+
+
+def _open_closed_streams() -> None:
+    """Connects closed outputs to /dev/null: otherwise the next file that is opened would receive what is written to them."""
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        if getattr(sys, name) is not None:
+            continue
+        try:
+            os.fstat(number)
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            if nowhere != number:
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+        setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  until the program ends
+
+
+def _cannot_write_output(error: OSError) -> int:
+    _redirect_to_nowhere(sys.stdout)
+    print_to_stderr(f"error: The output cannot be written: {error.strerror or error}.")
+    return 2
 
 
 def _flush_output() -> None:
@@ -66,10 +110,14 @@ def _discard_output() -> bool:
     """Redirects outputs without a reader to /dev/null, so that their buffers can be flushed; False where both outputs have one."""
     unheard = [stream for stream in (sys.stdout, sys.stderr) if stream is not None and _is_unheard(stream)]
     for stream in unheard:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
+        _redirect_to_nowhere(stream)
     return bool(unheard)
+
+
+def _redirect_to_nowhere(stream: TextIO) -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def _is_unheard(stream: TextIO) -> bool:

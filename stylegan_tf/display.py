@@ -30,7 +30,11 @@ def visible_lines(text: object) -> str:
 
 def say(text: object) -> None:
     """Prints lines for the user at once; they may contain names and messages from files."""
-    print(visible_lines(text), flush=True)
+    try:
+        print(visible_lines(text), flush=True)
+    except OSError as error:
+        error.filename = "<stdout>"
+        raise
 
 
 def class_name(text: str) -> str:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
+from stylegan_tf.command_line import print_to_stderr
 from stylegan_tf.display import visible
 
 _T = TypeVar("_T")
@@ -96,7 +97,7 @@ class Progress:
         return f"{per_sec:.0f} {self.unit}/s" if per_sec >= 10 else f"{per_sec:.2g} {self.unit}/s"
 
     def _print(self, text: str) -> None:
-        print(f"{self.label}: {text}" if self.label else text, file=sys.stderr, flush=True)
+        print_to_stderr(f"{self.label}: {text}" if self.label else text)
 
 
 def format_sec(seconds: float) -> str:

@@ -102,15 +102,18 @@ def export_savedmodel(exported: ExportedGenerator, path: str | os.PathLike, *, b
         batch_size: fixed, or None for any.
 
     Raises:
-        UserError: the folder exists.
+        UserError: the folder exists, or cannot be written.
     """
     path = Path(path)
     if path.exists():
         raise UserError(f"{path} exists already. Choose another folder or remove it.")
     partial = path.with_name(f".{path.name}-{uuid.uuid4().hex[:8]}.partial")
+    signatures = exported.signatures(batch_size)
     try:
-        tf.saved_model.save(exported, str(partial), signatures=exported.signatures(batch_size))
+        tf.saved_model.save(exported, str(partial), signatures=signatures)
         partial.rename(path)
+    except tf.errors.OpError as error:  # how TensorFlow's writers report a full disk
+        raise UserError(f"{path} cannot be written: {error.message.splitlines()[0]}") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return path

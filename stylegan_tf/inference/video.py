@@ -85,9 +85,20 @@ def _write_mp4(path: Path, frames: Iterator[np.ndarray], fps: float, quality: in
             rgb = on_white(frame)
             writer.send(np.pad(rgb, [(0, even[0] - height), (0, even[1] - width), (0, 0)], mode="edge").tobytes())
             count += 1
+    except OSError as error:  # ffmpeg has ended; its message follows the first line
+        raise UserError(f"ffmpeg cannot write the video: {str(error).strip().splitlines()[0]}") from error
     finally:
         writer.close()
+    if not _has_frames(path, count):  # ffmpeg that fails at the end, on a full disk, is not reported
+        raise UserError(f"ffmpeg could not write the video of {count} frames. Is the disk full?")
     return count
+
+
+def _has_frames(path: Path, count: int) -> bool:
+    try:
+        return _ffmpeg().count_frames_and_secs(str(path))[0] == count
+    except RuntimeError:
+        return False
 
 
 def _write_pillow(path: Path, frames: Iterator[np.ndarray], fps: float, suffix: str) -> int:

@@ -1,5 +1,6 @@
 """Labels that are not classes: what a snapshot keeps of them, and what generate.py makes of it."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -12,9 +13,11 @@ from stylegan_tf import command_line, safe_pickle, snapshot
 from stylegan_tf.data import DatasetWriter, open_dataset
 from stylegan_tf.images import to_uint8
 from stylegan_tf.inference.latents import labels_from_seeds, latents_from_seeds
+from stylegan_tf.settings import DataSettings
 from stylegan_tf.snapshot_file import read_contents
 from stylegan_tf.training.run import label_examples
 from tests.inference.small_network import small_discriminator, small_generator
+from tests.training.conftest import resume_run, start_run, tiny_dataset, tiny_settings  # noqa: F401  fixtures
 
 LABELS = np.array([[13, 90], [15, 80], [-2, 85.5]], np.float32)
 
@@ -108,3 +111,15 @@ def test_info_shows_ranges_and_means(tmp_path, capsys):
     facts = json.loads(capsys.readouterr().out)
     assert facts["classes"] == {}
     assert facts["label_ranges"]["weight"] == [80, 90, pytest.approx(85.1667, abs=1e-3)]
+
+
+def test_a_run_with_such_labels_is_trained_and_resumed(tiny_settings, start_run, resume_run, tmp_path):  # noqa: F811
+    made_dataset(tmp_path / "set", np.repeat(LABELS / 100, 8, axis=0))
+    short = dataclasses.replace(tiny_settings.schedule, total_kimg=0.032, start_resolution=8)
+    settings = dataclasses.replace(tiny_settings, data=DataSettings(path=str(tmp_path / "set"), conditional=True), schedule=short)
+    code, folder = start_run(settings)
+    longer = dataclasses.replace(settings, schedule=dataclasses.replace(short, total_kimg=0.064))
+    assert (code, resume_run(folder, longer)) == (0, 0)
+    kept = read_contents(folder / "network-final.pkl").label_examples
+    assert sorted(set(map(tuple, kept))) == sorted(map(tuple, LABELS / 100))
+    assert "label_examples" not in json.loads((folder / "config.json").read_text())["dataset"]
