@@ -13,6 +13,7 @@ from stylegan_tf.models.dcgan import settings as dcgan_settings
 from stylegan_tf.models.stylegan import settings as stylegan_settings
 from stylegan_tf.models.stylegan2 import settings as stylegan2_settings
 from stylegan_tf.settings import (
+    AugmentSettings,
     DataSettings,
     LossSettings,
     NetworkOptimizerSettings,
@@ -158,17 +159,18 @@ def dcgan() -> TrainingSettings:
 
 
 def stylegan2_auto(resolution: int, num_gpus: int = 1) -> TrainingSettings:
-    """The "auto" configuration of StyleGAN2-ADA for a resolution and a number of GPUs, without its augmentation.
+    """The "auto" configuration of StyleGAN2-ADA for a resolution and a number of GPUs, with its adaptive augmentation.
 
     Source: the formulas of that release, which were fitted to a few good runs.
     """
     minibatch = max(min(num_gpus * min(4096 // resolution, 32), 64), num_gpus)
     group = min(minibatch // num_gpus, 4)
-    return _stylegan2(
+    settings = _stylegan2(
         f"stylegan2-auto-{resolution}", resolution, minibatch, group, fmap_base=32768 if resolution >= 512 else 16384,
         lrate=0.002 if resolution >= 1024 else 0.0025, gamma=0.0002 * resolution**2 / minibatch, ema_kimg=minibatch * 10 / 32,
         ema_rampup=0.05, mapping_layers=2,
     )  # fmt: skip
+    return replace(settings, augment=AugmentSettings(kind="ada"))
 
 
 def stylegan2_auto64() -> TrainingSettings:
@@ -177,7 +179,7 @@ def stylegan2_auto64() -> TrainingSettings:
 
 
 def stylegan2_paper256() -> TrainingSettings:
-    """The runs of StyleGAN2-ADA's paper at 256x256, without its augmentation."""
+    """The runs of StyleGAN2-ADA's paper at 256x256, without augmentation (`--set augment.kind=ada` adds it)."""
     return _stylegan2("stylegan2-paper256", 256, 64, 8, fmap_base=16384, lrate=0.0025, gamma=1, ema_kimg=20)
 
 

@@ -133,7 +133,7 @@ class Run:
             "is_tick_over": self.is_tick_over,  # its line, pictures and snapshot are not yet written
             "position": {**asdict(self.position), "control": dict(self.control.values)},
             "meter": self.meter.state(),
-            "dataset": self.networks.dataset,
+            "dataset": identity_of(self.dataset, self.settings),
             "config": self.networks.config,
         }
 
