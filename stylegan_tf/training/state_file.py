@@ -170,6 +170,6 @@ def _checked_arrays(network: str, arrays: object) -> dict[str, np.ndarray]:
     if not isinstance(arrays, dict):
         raise UserError(f"The weights of {network} must be a dictionary. Received: {type(arrays).__name__}.")
     for name, array in arrays.items():
-        if not isinstance(array, np.ndarray) or array.dtype.kind != "f" or not np.isfinite(array).all():
+        if not isinstance(array, np.ndarray | np.floating) or array.dtype.kind != "f" or not np.isfinite(array).all():
             raise UserError(f"Weight {str(name)[:80]} of {network} must be an array of finite numbers.")
     return arrays
