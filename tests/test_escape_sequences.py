@@ -118,8 +118,9 @@ def test_log_lines(tmp_path, capsys):
 
 def test_legacy_info(tmp_path, monkeypatch, capsys):
     network = unpickler.OfficialNetwork(EVIL, EVIL, {EVIL: EVIL}, {EVIL: np.zeros(3)})
-    monkeypatch.setattr(unpickler, "read_networks", lambda path: [network])
-    assert SHOWN in shown(capsys, legacy.main, "info", "x.pkl")
+    monkeypatch.setattr(legacy, "read_networks", lambda path: [network])
+    (tmp_path / "x.pkl").write_bytes(b"an official pickle")
+    assert SHOWN in shown(capsys, legacy.main, "info", tmp_path / "x.pkl")
     monkeypatch.undo()
     assert SHOWN in shown(capsys, legacy.main, "info", f"{EVIL}.pkl", code=2)
 
