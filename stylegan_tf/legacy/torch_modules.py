@@ -48,7 +48,9 @@ class TorchModule:
 
 
 def is_torch_pickle(path: str | os.PathLike) -> bool:
-    """Whether the first bytes of a file are those of a network pickle of PyTorch."""
+    """Whether a path is a regular file whose first bytes are those of a network pickle of PyTorch."""
+    if not os.path.isfile(path):  # opening a pipe or a device could wait for ever
+        return False
     try:
         with open(path, "rb") as file:
             head = file.read(_HEAD_BYTES)
