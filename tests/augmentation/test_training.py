@@ -43,6 +43,7 @@ def test_strength_is_shown_and_pictures_are_written(whole_run):
     assert Image.open(path / "augmented.png").size == (24, 24)  # three images at three strengths
 
 
+@pytest.mark.slow
 def test_a_run_cut_in_two_equals_one_that_was_not(whole_run, start_run, resume_run, monkeypatch):
     settings, whole = whole_run
     iterations = []
@@ -59,6 +60,7 @@ def test_a_run_cut_in_two_equals_one_that_was_not(whole_run, start_run, resume_r
     assert_same_run(whole, cut)
 
 
+@pytest.mark.slow
 def test_augmentation_may_begin_and_end_where_a_run_is_resumed(tiny_settings, start_run, resume_run):
     _, path = start_run(changed(tiny_settings, schedule={"start_resolution": 8, "total_kimg": 0.032}))
     longer = changed(tiny_settings, schedule={"start_resolution": 8, "total_kimg": 0.064})
@@ -83,6 +85,7 @@ def test_dcgan_is_augmented_too(kind, tiny_dataset, start_run):
     assert ("Running/augment_p" in lines(path / "stats.jsonl")[-1]) == (kind == "ada")
 
 
+@pytest.mark.slow
 def test_devices_and_parts_agree(tmp_path):
     command = [sys.executable, "-m", "tests.augmentation.steps_on_devices", str(tmp_path / "found.npz")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"})

@@ -143,6 +143,7 @@ def test_records_that_unfold_are_refused_by_their_headers(huge_record, reader):
         assert result["megabytes"] < 100
 
 
+@pytest.mark.slow
 def test_very_long_pictures_become_no_squares_of_their_length(tmp_path):
     (tmp_path / "images").mkdir()
     line = Image.new("L", (200_000, 520), 255)

@@ -55,6 +55,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(network, tmp_path, arguments
     assert [path.name for path in tmp_path.iterdir() if path.suffix != ".png" or "partial" in path.name or path.name == "grid.png"] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [["images", "--seeds", "1"], ["images", "--seeds", "x"]])
 def test_outputs_that_are_full_or_closed(network, tmp_path, command):
     is_wrong = "x" in command
@@ -70,6 +71,7 @@ def test_outputs_that_are_full_or_closed(network, tmp_path, command):
         assert generate(*arguments, stdout=full, stderr=full).returncode == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", ["2>&-", ">&-", ">&- 2>&-"])
 def test_closed_outputs(network, tmp_path, closed):
     command = f"exec {sys.executable} generate.py images --seeds 1 --network {network} --outdir {tmp_path} {closed}"

@@ -105,6 +105,7 @@ def test_average_of_the_generator_begins_as_a_copy_and_slows_down():
     assert ema_beta(32, 10.0, 1_000_000, 0.05) == ema_beta(32, 10.0) == pytest.approx(0.5 ** (32 / 10_000))
 
 
+@pytest.mark.slow
 def test_several_iterations_in_one_call_are_those_of_several_calls():
     stage, trainers = make_stage(minibatch=8), (make_trainer(), make_trainer())
     trainers[0].run(batches(8), stage, nimg=0, num_iterations=2)
@@ -127,6 +128,7 @@ def test_two_devices_and_accumulation_train_as_one_device_does(tmp_path):
                 assert_close(arrays[f"{run}|{name}"], arrays[f"1 device|{name}"], TOLERANCE, f"{run} {name}")
 
 
+@pytest.mark.slow
 def test_steps_compiled_with_xla_agree():
     optimizer = OptimizerSettings(G=CAUTIOUS, D=CAUTIOUS, ema_kimg=1)
     plain, compiled = (
