@@ -44,10 +44,7 @@ class FrechetInceptionDistance(AgainstReals):
     def score(self, bench: "Bench") -> Score:
         selection = self.select(bench)
         reference = FrechetReference(bench.real_moments(selection))
-        parts: list[Moments] = []
-        for start, features in bench.generated_features(self.num_images):
-            parts = parts or [Moments(features.shape[1]) for _ in range(NUM_PARTS)]
-            add_to_parts(parts, start, features, self.num_images)
+        parts = generated_parts(bench, self.num_images)
         everything = sum(parts[1:], start=parts[0])
         without = [reference.distance(everything - part) for part in parts]
         protocol = {**self.shared_protocol(bench, selection), "num_distinct_reals": selection.num_distinct, "covariance": "unbiased"}
@@ -78,10 +75,7 @@ class ExtrapolatedFrechetDistance(AgainstReals):
     def score(self, bench: "Bench") -> Score:
         selection = self.select(bench)
         reference = FrechetReference(bench.real_moments(selection))
-        parts: list[Moments] = []
-        for start, features in bench.generated_features(self.num_images):
-            parts = parts or [Moments(features.shape[1]) for _ in range(NUM_PARTS)]
-            add_to_parts(parts, start, features, self.num_images)
+        parts = generated_parts(bench, self.num_images)
         protocol = {
             **self.shared_protocol(bench, selection), "num_distinct_reals": selection.num_distinct, "covariance": "unbiased",
             "extrapolation": "tenths",
@@ -116,10 +110,14 @@ def size_notes(num_images: int) -> tuple[str, ...]:
     )
 
 
-def add_to_parts(parts: list[Moments], start: int, features: np.ndarray, total: int) -> None:
-    """Adds features [n, D] of the images from number `start` on to equal, consecutive parts of `total` images."""
-    bounds = [total * part // len(parts) for part in range(len(parts) + 1)]
-    for part, first, end in zip(parts, bounds, bounds[1:], strict=False):
-        rows = features[max(first - start, 0) : max(end - start, 0)]
-        if len(rows):
-            part.add(rows)
+def generated_parts(bench: "Bench", total: int) -> list[Moments]:
+    """Moments of the features of `total` generated images, in `NUM_PARTS` equal, consecutive parts."""
+    bounds = [total * part // NUM_PARTS for part in range(NUM_PARTS + 1)]
+    parts: list[Moments] = []
+    for start, features in bench.generated_features(total):
+        parts = parts or [Moments(features.shape[1]) for _ in range(NUM_PARTS)]
+        for part, first, end in zip(parts, bounds, bounds[1:], strict=False):
+            rows = features[max(first - start, 0) : max(end - start, 0)]
+            if len(rows):
+                part.add(rows)
+    return parts
