@@ -150,3 +150,19 @@ def test_help_does_not_wait_for_tensorflow(program):
     done = subprocess.run([sys.executable, "-c", code, program], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert program in done.stdout
+
+
+def test_every_file_of_code_that_the_documents_name_exists():
+    files = [
+        f"/{path.relative_to(ROOT).as_posix()}"
+        for name in (LIBRARY, "metrics", "benchmarks", "tests")
+        for path in (ROOT / name).rglob("*.py")
+    ]
+    files += [f"/{path.name}" for path in ROOT.glob("*.py")]
+    named = {
+        (page.name, name)
+        for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+        for name in re.findall(r"`([\w/.-]+\.py)`", page.read_text(encoding="utf-8"))
+    }
+    assert len(named) > 20
+    assert [entry for entry in sorted(named) if not any(file.endswith(f"/{entry[1]}") for file in files)] == []
