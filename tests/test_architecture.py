@@ -1,4 +1,4 @@
-"""The map of the house holds: floors, no cycles, no arrows from the library to the programs, and quick starts."""
+"""The rules of docs/architecture.md: floors, no cycles, no imports of the programs by the library, and a quick start."""
 
 import ast
 import re
@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 LIBRARY = "stylegan_tf"
 PROGRAMS = ["config", "train", "dataset_tool", "generate"]
-UPSTAIRS = {*PROGRAMS, "metrics", "benchmarks", "tests"}
+OUTSIDE_LIBRARY = {*PROGRAMS, "metrics", "benchmarks", "tests"}
 
 
 def module_name(path):
@@ -59,26 +59,26 @@ def imports():
 
 @cache
 def floors():
-    """Floor of every room in the table of docs/architecture.md, by dotted name without `stylegan_tf.`."""
-    rooms = {}
+    """Floor of every module in the table of docs/architecture.md, by dotted name without `stylegan_tf.`."""
+    entries = {}
     for floor, cells in re.findall(r"^\| (\d) \| (.*) \|$", (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8"), re.M):
-        for room in re.findall(r"`([^`]+)`", cells):
-            rooms.update({name.removesuffix(".py").rstrip("/").replace("/", "."): int(floor) for name in room.split()})
-    return rooms
+        for entry in re.findall(r"`([^`]+)`", cells):
+            entries.update({name.removesuffix(".py").rstrip("/").replace("/", "."): int(floor) for name in entry.split()})
+    return entries
 
 
 def floor_of(module):
-    """Floor of the most precise room that a module lies in; None where the table has none."""
+    """Floor of the most precise entry that contains a module; None where the table has none."""
     name = module.removeprefix(f"{LIBRARY}.")
-    rooms = [room for room in floors() if name == room or name.startswith(room + ".")]
-    return floors()[max(rooms, key=len)] if rooms else None
+    entries = [entry for entry in floors() if name == entry or name.startswith(entry + ".")]
+    return floors()[max(entries, key=len)] if entries else None
 
 
 def test_every_module_has_a_floor():
     assert [module for module in sources() if module != LIBRARY and floor_of(module) is None] == []
 
 
-def room_of(module):
+def entry_of(module):
     """Innermost folder of the table that a module lies in, such as `data.records`; "" for the files that stand alone."""
     parts = module.removeprefix(f"{LIBRARY}.").split(".")
     folders = [".".join(parts[:length]) for length in range(len(parts), 0, -1)]
@@ -88,8 +88,8 @@ def room_of(module):
 
 def may_import(module, target):
     """A lower floor; or the same one, but never another folder on it."""
-    rooms = {room_of(module), room_of(target)} - {""}
-    return floor_of(target) < floor_of(module) or (floor_of(target) == floor_of(module) and len(rooms) <= 1)
+    entries = {entry_of(module), entry_of(target)} - {""}
+    return floor_of(target) < floor_of(module) or (floor_of(target) == floor_of(module) and len(entries) <= 1)
 
 
 def test_imports_run_to_a_lower_floor_or_stay_within_a_room():
@@ -122,7 +122,7 @@ def test_the_library_never_looks_upstairs():
     for module, path in sources().items():
         if module.split(".")[0] == LIBRARY:
             names = imported_names(ast.parse(path.read_text(encoding="utf-8")), module, path.name == "__init__.py")
-            assert {name.split(".")[0] for name in names} & UPSTAIRS == set(), module
+            assert {name.split(".")[0] for name in names} & OUTSIDE_LIBRARY == set(), module
 
 
 def test_no_module_is_a_box_of_odds_and_ends():

@@ -199,7 +199,7 @@ def test_damage_during_training_is_reported_with_file_and_record(run, capsys, tm
 
 
 def test_a_resumed_run_computes_scores(run, capsys, monkeypatch):
-    """A run that was pre-empted is resumed by a script that knows no more than --resume latest."""
+    """A run that was pre-empted is resumed by a script that only calls --resume latest."""
     from metrics import during_training, evaluate
     from stylegan_tf.training.best import SnapshotScores
 

@@ -69,7 +69,7 @@ def test_impossible_options_are_named(name, value):
         read_options(Generator, options)
 
 
-def test_options_in_other_types_of_the_same_meaning_are_read():  # JSON knows no tuples, and some programs write 8.0 for 8
+def test_options_in_other_types_of_the_same_meaning_are_read():  # JSON has no tuples, and some programs write 8.0 for 8
     options = flat_options(small_generator())
     assert read_options(Generator, options | {"resolution": 8.0, "blur_filter": [1, 2, 1], "fmap_base": np.float64(16)}) == read_options(
         Generator, options
