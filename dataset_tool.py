@@ -160,13 +160,12 @@ def _add_inspectors(command: Callable) -> None:
 
 def _build(open_source: "Callable[[], Source]", args: argparse.Namespace, **more) -> None:
     """Builds a dataset; checks options and target first, because opening a large source can take minutes."""
-    from stylegan_tf.data.intake.build import build_dataset, keep_freed_memory
+    from stylegan_tf.data.intake.build import build_dataset
     from stylegan_tf.data.records.target import ready_target
 
     options = prepare_options(args, **more)
     sources = [value for name in _SOURCES if (value := getattr(args, name, None))]
     ready_target(args.tfrecord_dir, args.overwrite, sources=sources)
-    keep_freed_memory()
     with open_source() as source:
         build_dataset(source, args.tfrecord_dir, options, made_by={"command": args.command_line}, sources=sources)
 

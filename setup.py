@@ -17,8 +17,6 @@ setup(
         "scipy>=1.13",
         "pillow>=10.4",
         "opencv-python-headless>=4.11",
-        "isal>=1.7",  # deflates PNGs; these three have wheels wherever TensorFlow has (docs/experiments.md has what they save)
-        "zlib-ng>=1.0",  # inflates PNGs, and accepts what zlib accepts
         "google-crc32c>=1.6",  # checksums of records
         "tensorboard>=2.20",
         "rich>=13",

@@ -1,7 +1,5 @@
 """The build of a dataset from a source of images: first pass, estimate of size and time, records, report."""
 
-import contextlib
-import ctypes
 import errno
 import functools
 import os
@@ -27,8 +25,6 @@ from stylegan_tf.progress_bar import Progress, format_sec
 
 _NUM_SAMPLES = 12  # images that size and time are estimated from
 _MAX_LISTED = 10  # unusable images listed by name
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # parameters of glibc's mallopt, from malloc.h
-_KEPT_BYTES = 256 << 20
 
 
 def build_dataset(
@@ -64,17 +60,6 @@ def build_dataset(
     say(f"Labels: {report.labels}.")
     say(f"{report.num_written} images in {target_dir}; report on every file: {Path(target_dir) / 'report.html'}")
     return report
-
-
-def keep_freed_memory() -> None:
-    """Makes the C library keep freed memory for arrays of up to 256 MB; does nothing without glibc.
-
-    Otherwise every batch gets new pages from the system, which zeroes them: a tenth of the time of a dataset build.
-    """
-    with contextlib.suppress(OSError, AttributeError):
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(_TRIM_THRESHOLD, _KEPT_BYTES)
-        mallopt(_MMAP_THRESHOLD, _KEPT_BYTES)
 
 
 class _ChannelsChangedError(Exception):

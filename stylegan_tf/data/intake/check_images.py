@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from stylegan_tf.data.intake.crop import Crop
-from stylegan_tf.data.intake.decode import ALPHA, COLOUR, GREY, Decoded, decode_image_file, shape_from_header, verify_image_file
+from stylegan_tf.data.intake.decode import ALPHA, COLOUR, GREY, Decoded, decode_image_file, shape_from_header
 from stylegan_tf.data.intake.dedupe import Fingerprint, find_duplicates, fingerprint
 from stylegan_tf.data.intake.labels import Labels
 from stylegan_tf.data.intake.pillow_files import MAX_PIXELS
@@ -142,15 +142,7 @@ def drop_duplicates(checked: CheckedImages, source: Source, *, max_distance: int
 
 
 def _facts(content: bytes | np.ndarray, name: str, crop: Crop | None, with_prints: bool, max_pixels: int) -> Facts:
-    if not isinstance(content, bytes):
-        decoded = from_array(content)
-    elif crop is None and not with_prints:
-        known = verify_image_file(content, max_pixels)
-        if not isinstance(known, Decoded):
-            return _facts_of_shape(known)
-        decoded = known
-    else:
-        decoded = decode_image_file(content, max_pixels)
+    decoded = decode_image_file(content, max_pixels) if isinstance(content, bytes) else from_array(content)
     if crop:
         decoded = crop(decoded, name)
     return Facts(decoded.size, decoded.kind, decoded.notes, fingerprint(decoded.pixels) if with_prints else None)

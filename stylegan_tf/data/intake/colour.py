@@ -38,11 +38,6 @@ def to_srgb(picture: "Picture", profile: bytes | None) -> tuple["Picture", list[
     return ImageCms.applyTransform(picture, transform), [CONVERTED]
 
 
-def is_srgb(profile: bytes) -> bool:
-    """Whether this profile of an RGB picture is sRGB, up to the rounding of its tables."""
-    return _transform(profile, "RGB", threading.get_ident()) == "same"
-
-
 def standard_mode(picture: "Picture") -> tuple["Picture", list[str]]:
     """The picture in mode L, RGB or RGBA, and notes on conversions for the report."""
     mode = picture.mode

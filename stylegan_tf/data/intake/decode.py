@@ -1,22 +1,28 @@
 """Image files of any format to uint8 arrays: verified, turned upright, in sRGB."""
 
+import struct
 import threading
+import zlib
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from stylegan_tf.data.intake.colour import standard_mode, to_srgb
-from stylegan_tf.data.intake.pillow_files import MAX_PIXELS, check_size, open_picture, png_decoding_bytes
-from stylegan_tf.data.intake.plain_png import inflate_plain_png, plain_png_shape
+from stylegan_tf.data.intake.pillow_files import MAX_PIXELS, open_picture
 from stylegan_tf.data.intake.samples import check_samples, stored_samples
-from stylegan_tf.data.records.png import stored_png
+from stylegan_tf.data.records.png import png_chunks
 from stylegan_tf.data.sources.base import UnusableImage
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
 _LARGE_PIXELS = 16 << 20  # larger images are decoded one at a time: memory stays below a gigabyte with any number of workers
+_INFLATED_BYTES = 1 << 20  # at once
 _KEPT_SIDE = 2048  # images more than twice as large are reduced while decoding, to no less than this
+
+# Chunks that can change how pixels are shown (EXIF may be in text); finding out takes Pillow as long as decoding.
+_PNG_NOT_PLAIN = frozenset({b"tRNS", b"iCCP", b"eXIf", b"acTL", b"tEXt", b"zTXt", b"iTXt"})
+_PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of a pixel, by colour type
 
 _large_image_lock = threading.Lock()
 
@@ -49,82 +55,11 @@ def decode_image_file(data: bytes, max_pixels: int = MAX_PIXELS) -> Decoded:
     """
     if not data:
         raise UnusableImage("empty file")
-    shape = plain_png_shape(data)
-    if not shape or shape[0] * shape[1] > _LARGE_PIXELS // 4:  # decoding with OpenCV needs four times the memory of the image
-        return _decode_with_pillow(data, max_pixels)
-    _check_shape(shape, max_pixels)
-    return _decode_plain_png(data, shape)
-
-
-def verify_image_file(data: bytes, max_pixels: int = MAX_PIXELS) -> Decoded | tuple[int, int, int]:
-    """Verifies a file by reading all of it, without decoding it if that can be avoided.
-
-    Returns:
-        The shape (H, W, C) of a valid plain PNG without alpha, or the result of `decode_image_file` for any other file.
-    """
-    shape = plain_png_shape(data)
-    if not shape or shape[2] == 4 or shape[0] * shape[1] > _LARGE_PIXELS:
-        return decode_image_file(data, max_pixels)
-    _check_shape(shape, max_pixels)
-    inflate_plain_png(data, shape)
-    return shape
-
-
-def shape_from_header(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[int, int, int] | None:
-    """(height, width, channels) of a plain PNG or JPEG, grey or colour, from its header: what decoding it will give.
-
-    Does not verify the rest of the file.
-
-    Returns:
-        None for every other file: those whose kind depends on their pixels, and those that need a note in the report.
-
-    Raises:
-        UnusableImage: larger than `max_pixels` allows.
-    """
-    shape = plain_png_shape(data)
-    if shape:
-        _check_shape(shape, max_pixels)
-    else:
-        shape = _plain_jpeg_shape(data, max_pixels)
-    return shape if shape and shape[2] != 4 else None
-
-
-def _plain_jpeg_shape(data: bytes, max_pixels: int) -> tuple[int, int, int] | None:
-    """The same for a JPEG that is not CMYK and has neither rotation nor colour profile."""
-    if data[:2] != b"\xff\xd8":
-        return None
-    try:
-        picture = open_picture(data, max_pixels)
-    except UnusableImage:
-        raise
-    except Exception:  # a damaged header can raise anything; decoding will report what is wrong
-        return None
-    is_plain = picture.format == "JPEG" and picture.mode in ("L", "RGB") and not picture.info.get("icc_profile")
-    return (picture.height, picture.width, len(picture.mode)) if is_plain and _orientation(picture) == 1 else None
-
-
-def _check_shape(shape: tuple[int, int, int], max_pixels: int) -> None:
-    check_size(shape[1], shape[0], png_decoding_bytes(shape[2]), max_pixels)
-
-
-def _decode_plain_png(data: bytes, shape: tuple[int, int, int]) -> Decoded:
-    """Inflates with zlib-ng, which is twice as fast as the zlib of OpenCV, and lets OpenCV undo the row filters."""
-    import cv2
-
-    stored = stored_png(inflate_plain_png(data, shape), shape)
-    image = cv2.imdecode(np.frombuffer(stored, np.uint8), cv2.IMREAD_COLOR_RGB if shape[2] == 3 else cv2.IMREAD_UNCHANGED)
-    if image is None or image.dtype != np.uint8:
-        raise UnusableImage("corrupt", "PNG cannot be decoded")
-    if shape[2] == 4:
-        image = cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA)
-    image = image.reshape(shape)
-    return Decoded(image, _kind(image), shape[:2], (), True)
-
-
-def _decode_with_pillow(data: bytes, max_pixels: int) -> Decoded:
     try:
         picture = open_picture(data, max_pixels)
         check_samples(picture, data)
+        if picture.format == "PNG":
+            _check_png(data)
         if picture.width * picture.height > _LARGE_PIXELS:
             with _large_image_lock:
                 return _read(picture, data)
@@ -135,6 +70,60 @@ def _decode_with_pillow(data: bytes, max_pixels: int) -> Decoded:
         text = str(error) or type(error).__name__
         is_cut = isinstance(error, EOFError) or "truncated" in text.lower() or "unexpected end" in text.lower()
         raise UnusableImage("truncated" if is_cut else "corrupt", text[:120]) from error
+
+
+def shape_from_header(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[int, int, int] | None:
+    """(height, width, channels) of a PNG or JPEG of 8 bits, grey or colour, from its header: what decoding it will give.
+
+    Does not verify the rest of the file.
+
+    Returns:
+        None for every other file: those whose kind depends on their pixels, and those that need a note in the report.
+
+    Raises:
+        UnusableImage: larger than `max_pixels` allows.
+    """
+    is_png = data.startswith(b"\x89PNG")
+    if not is_png and not data.startswith(b"\xff\xd8"):
+        return None
+    if is_png and (data[24:25] != b"\x08" or any(kind in _PNG_NOT_PLAIN for kind, _, _ in png_chunks(data))):
+        return None
+    try:
+        picture = open_picture(data, max_pixels)
+    except UnusableImage:
+        raise
+    except Exception:  # a damaged header can raise anything; decoding will report what is wrong
+        return None
+    is_plain = picture.mode in ("L", "RGB") and not picture.info.get("icc_profile") and (is_png or _orientation(picture) == 1)
+    return (picture.height, picture.width, len(picture.mode)) if is_plain else None
+
+
+def _check_png(data: bytes) -> None:
+    """Refuses a PNG that is cut, or has a wrong checksum or number of rows: Pillow accepts some of these."""
+    kind, deflated = b"", []
+    for kind, start, stop in png_chunks(data):
+        if stop + 4 > len(data):
+            raise UnusableImage("truncated", f"the file ends inside a {kind.decode('latin1')} chunk")
+        if zlib.crc32(data[start - 4 : stop]) != struct.unpack_from(">I", data, stop)[0]:
+            raise UnusableImage("corrupt", f"wrong checksum of a {kind.decode('latin1')} chunk")
+        if kind == b"IDAT":
+            deflated.append(data[start:stop])
+    if kind != b"IEND":
+        raise UnusableImage("truncated", "the file ends before its last chunk")
+    width, height, depth, colour_type, _, _, is_interlaced = struct.unpack_from(">IIBBBBB", data, 16)
+    expected = height * (1 + (width * depth * _PNG_SAMPLES[colour_type] + 7) // 8)
+    if not is_interlaced and _inflated_size(deflated, expected) != expected:
+        raise UnusableImage("corrupt", f"image data of another size than the header states ({expected} bytes)")
+
+
+def _inflated_size(deflated: list[bytes], limit: int) -> int:
+    """Bytes that a zlib stream in parts inflates to, counted in steps without keeping them, until there are more than `limit`."""
+    inflate, size = zlib.decompressobj(), 0
+    for part in deflated:
+        while part and size <= limit:
+            size += len(inflate.decompress(part, _INFLATED_BYTES))
+            part = inflate.unconsumed_tail
+    return size
 
 
 def _read(picture: "Picture", data: bytes) -> Decoded:
@@ -169,7 +158,7 @@ def _read(picture: "Picture", data: bytes) -> Decoded:
         size = size[::-1] if turn >= 5 else size
     pixels = np.asarray(picture)
     pixels = pixels[:, :, None] if pixels.ndim == 2 else pixels
-    is_plain = not notes and picture.size == size and mode in ("L", "RGB")
+    is_plain = not notes and picture.size == size and mode in ("L", "RGB", "RGBA")
     return Decoded(pixels, _kind(pixels), size[::-1], tuple(notes), is_plain)
 
 

@@ -72,11 +72,6 @@ def check_size(width: int, height: int, bytes_per_pixel: int, max_pixels: int) -
         )
 
 
-def png_decoding_bytes(channels: int) -> int:
-    """Bytes per pixel that decoding a PNG of 8 bits takes."""
-    return 1 if channels == 1 else 4 if channels == 3 else 8
-
-
 def _decoding_bytes(picture: "Picture", data: bytes) -> int:
     """Bytes per pixel that decoding takes at its peak, by format and mode."""
     kept = _MODE_BYTES.get(picture.mode, _OTHER_MODE_BYTES)

@@ -148,8 +148,6 @@ def read_images(dataset: Dataset, indices: Sequence[int], resolution: int | None
     outside = indices[(indices < 0) | (indices >= level.num_images)]
     if len(outside):
         raise UserError(f"{dataset.path} has images 0 to {level.num_images - 1}. Received: {outside[0]}")
-    if level.encoding == "raw":
-        return level.read_raw(indices)
     images = np.empty((len(indices), level.resolution, level.resolution, level.channels), np.uint8)
     with ThreadPoolExecutor(_NUM_THREADS) as pool:
         for place, image in enumerate(pool.map(level.read_image, indices.tolist())):

@@ -1,23 +1,14 @@
 """All records of one resolution, in one file or several shards: images by number, decoded or as stored."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from stylegan_tf.data.records.codecs import ENCODINGS, check_header, decode_image, interleave
+from stylegan_tf.data.records.codecs import ENCODINGS, check_header, decode_image
 from stylegan_tf.data.records.record_file import RecordFile
-from stylegan_tf.data.records.tfrecords import (
-    COPY_AGAIN,
-    FRAME_BYTES,
-    HEADER_BYTES,
-    Example,
-    example_pattern,
-    parse_example,
-    raw_layouts,
-    read_varint,
-)
+from stylegan_tf.data.records.tfrecords import COPY_AGAIN, Example, example_pattern, parse_example, read_varint
 from stylegan_tf.errors import UserError
 
 
@@ -64,12 +55,12 @@ class Level:
         return f"{self.files[index % len(self.files)].path}: record {index // len(self.files)}"
 
     def read_image(self, index: int) -> np.ndarray:
-        """One image, uint8 [R, R, C]; its checksum is not verified.
+        """One image, uint8 [R, R, C]; its checksum is verified when it is read for the first time.
 
         Raises:
             UserError: damaged; names the file and the record.
         """
-        data = self.read_data(index)
+        data = self.read_checked(np.array([index]))[0]
         try:
             return decode_image(data, self.encoding, self.shape)
         except ValueError as error:
@@ -95,25 +86,6 @@ class Level:
             file.check_payloads((indices[fresh] // len(self.files)).tolist(), [payloads[place] for place in fresh.tolist()])
         self._is_checked[indices] = True
         return [self._checked_data(payload, index) for payload, index in zip(payloads, indices.tolist(), strict=True)]
-
-    def read_raw(self, indices: np.ndarray) -> np.ndarray:
-        """Images of raw records: uint8 [N, R, R, C] for int64 [N]; checksums are verified when a record is read for the first time.
-
-        Raises:
-            UserError: damaged; names the file and the record.
-        """
-        images = np.empty((len(indices), self.resolution, self.resolution, self.channels), np.uint8)
-        shards = indices % len(self.files)
-        for shard, file in enumerate(self.files):
-            places = np.flatnonzero(shards == shard)
-            for chosen, pixels in self._raw_pixels(file, indices[places]) if len(places) else ():
-                if len(chosen) == len(images):
-                    interleave(pixels, images)
-                else:
-                    group = np.empty((len(chosen), *images.shape[1:]), np.uint8)
-                    interleave(pixels, group)
-                    images[places[chosen]] = group
-        return images
 
     def checksums(self) -> np.ndarray:
         """Masked CRCs stored in the records, in image order: uint32 [num_images]."""
@@ -152,26 +124,3 @@ class Level:
             return parse_example(payload)
         except ValueError as error:
             raise UserError(f"{self.where(index)} {error}. {COPY_AGAIN}") from error
-
-    def _raw_pixels(self, file: RecordFile, indices: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Pixels of images in one file, one record layout at a time: places among the indices, and uint8 [places, C * R * R]."""
-        rest = np.ones(len(indices), bool)
-        num_bytes = int(np.prod(self.shape))
-        layouts = [layout for layout in raw_layouts(self.shape) if sum(map(len, layout)) + num_bytes + FRAME_BYTES == file.frame_bytes]
-        if layouts:
-            rows = indices // len(self.files)
-            with file.read_same_size(rows) as frames:
-                fresh = ~self._is_checked[indices]
-                if fresh.any():
-                    file.check_frames(rows[fresh], frames if fresh.all() else frames[fresh])
-                    self._is_checked[indices] = True
-                for before, after in layouts:
-                    start = HEADER_BYTES + len(before)
-                    stop = start + num_bytes
-                    fits = rest & (frames[:, HEADER_BYTES:start] == before).all(axis=1)
-                    fits &= (frames[:, stop : stop + len(after)] == after).all(axis=1)
-                    if fits.any():
-                        yield np.flatnonzero(fits), (frames if fits.all() else frames[fits])[:, start:stop]
-                    rest &= ~fits
-        if rest.any():  # written by another program
-            yield np.flatnonzero(rest), np.stack([np.frombuffer(data, np.uint8) for data in self.read_checked(indices[rest])])

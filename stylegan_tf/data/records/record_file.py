@@ -1,10 +1,8 @@
 """One TFRecord file opened for random access: the offsets of its records, and their payloads by number."""
 
-import contextlib
 import os
 import struct
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +12,6 @@ from stylegan_tf.data.records.manifest import index_path
 from stylegan_tf.data.records.tfrecords import COPY_AGAIN, FOOTER_BYTES, FRAME_BYTES, HEADER_BYTES, masked_crc32c
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.files import atomic_path
-
-_CHECKED_BYTES = 4 << 20
-_BUFFERS_KEPT = 2  # the number of batches that are read at the same time
 
 
 class RecordFile:
@@ -40,9 +35,6 @@ class RecordFile:
         self.num_bytes = os.fstat(self._file.fileno()).st_size
         offsets = _load_index(index_path(self.path), self.num_bytes)
         self.offsets = scan_offsets(self.path) if offsets is None else offsets  # int64 [records + 1]
-        self._buffers: deque[np.ndarray] = deque(maxlen=_BUFFERS_KEPT)
-        sizes = np.diff(self.offsets)
-        self.frame_bytes = int(sizes[0]) if len(sizes) and (sizes == sizes[0]).all() else None  # None if sizes differ
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -62,41 +54,11 @@ class RecordFile:
             raise UserError(f"{self.path}: record {row} is damaged (its length does not match its offsets). {COPY_AGAIN}")
         return memoryview(frame)[HEADER_BYTES:-FOOTER_BYTES]
 
-    @contextlib.contextmanager
-    def read_same_size(self, rows: np.ndarray) -> Iterator[np.ndarray]:
-        """Framed records of `frame_bytes` each, their lengths verified: uint8 [rows, frame_bytes], valid inside the `with` block."""
-        descriptor = self._file.fileno()
-        try:  # reuses the buffer of an earlier batch: new memory costs more time than reading into it
-            frames = self._buffers.pop()
-        except IndexError:
-            frames = np.empty((0, 0), np.uint8)
-        if frames.shape != (len(rows), self.frame_bytes):
-            frames = np.empty((len(rows), self.frame_bytes), np.uint8)
-        for frame, row in zip(frames, rows.tolist(), strict=True):
-            if os.preadv(descriptor, [frame], row * self.frame_bytes) != self.frame_bytes:
-                raise UserError(f"{self.path} is truncated in record {row}. {COPY_AGAIN}")
-        expected = np.frombuffer(struct.pack("<Q", self.frame_bytes - FRAME_BYTES), np.uint8)
-        damaged = np.flatnonzero((frames[:, :8] != expected).any(axis=1))
-        if len(damaged):
-            raise UserError(f"{self.path}: record {rows[damaged[0]]} is damaged (its length is wrong). {COPY_AGAIN}")
-        yield frames
-        self._buffers.append(frames)
-
     def check_payloads(self, rows: Sequence[int], payloads: Sequence[memoryview]) -> None:
         """Compares payloads with the checksums in their records; raises UserError naming the first that differs."""
         for row, found in zip(rows, masked_crc32c(payloads).tolist(), strict=True):
             if found != self.read_checksum(row):
                 raise UserError(f"{self.path}: record {row} is damaged (its checksum is wrong). {COPY_AGAIN}")
-
-    def check_frames(self, rows: np.ndarray, frames: np.ndarray) -> None:
-        """The same as `check_payloads`, for framed records of one size, uint8 [rows, frame_bytes]; a few megabytes at a time."""
-        step = max(1, _CHECKED_BYTES // frames.shape[1])
-        for first in range(0, len(rows), step):
-            some = frames[first : first + step]
-            stated = np.ascontiguousarray(some[:, -FOOTER_BYTES:]).view("<u4")[:, 0]
-            damaged = np.flatnonzero(masked_crc32c(some[:, HEADER_BYTES:-FOOTER_BYTES]) != stated)
-            if len(damaged):
-                raise UserError(f"{self.path}: record {rows[first + damaged[0]]} is damaged (its checksum is wrong). {COPY_AGAIN}")
 
     def read_checksum(self, row: int) -> int:
         """Masked CRC of the payload, as stored in the record."""

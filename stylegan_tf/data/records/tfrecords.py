@@ -106,19 +106,6 @@ def example_pattern(shape: tuple[int, int, int], encoding: str) -> re.Pattern[by
     return re.compile(start + rb"\x12" + number + rb"\x0a" + number + rb"\x0a(" + number + rb")", re.DOTALL)
 
 
-@functools.lru_cache(maxsize=16)
-def raw_layouts(shape: tuple[int, int, int]) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The bytes before and after the pixels in a raw record: uint8 arrays.
-
-    In our records `shape` precedes `data`; the original's have either order.
-    """
-    num_bytes = int(np.prod(shape))
-    record = encode_example(Example(shape, bytes(num_bytes)))
-    before, head = record[: len(record) - num_bytes], _head(shape, "raw")
-    layouts = [(before, b""), (before.replace(head, b"", 1), head)]
-    return [(np.frombuffer(start, np.uint8), np.frombuffer(end, np.uint8)) for start, end in layouts]
-
-
 def read_varint(message: bytes | memoryview, position: int = 0) -> tuple[int, int]:
     """A variable-length integer of a protocol buffer, and the position after it."""
     value = 0

@@ -9,7 +9,7 @@ import pytest
 
 from stylegan_tf.data import DatasetWriter, open_dataset, read_images
 from stylegan_tf.data.records.inspection import check_records
-from stylegan_tf.data.records.tfrecords import Example, encode_example, frame, parse_example, raw_layouts
+from stylegan_tf.data.records.tfrecords import Example, encode_example, frame, parse_example
 from stylegan_tf.errors import MissingFileError, UserError
 
 GOLDEN = Path(__file__).resolve().parents[3].parent / "shared" / "golden" / "tfrecords"
@@ -109,7 +109,9 @@ def test_a_renamed_folder_can_be_opened(tmp_path):
 def test_records_in_layouts_of_other_programs_are_read(tmp_path):
     """Both orders of features in one file, and records with a third feature, of other sizes."""
     images = np.random.default_rng(0).integers(0, 256, (4, 3, 4, 4)).astype(np.uint8)
-    ours, other = ([part.tobytes() for part in layout] for layout in raw_layouts((3, 4, 4)))
+    record = encode_example(Example((3, 4, 4), bytes(48)))
+    start, head = record[:-48], record[2:20]  # `head`: the feature `shape`
+    ours, other = (start, b""), (start.replace(head, b"", 1), head)
     third = b"\x0a\x08\x0a\x01x\x12\x03\x1a\x01\x00"
     pieces = [layout[0] + image.tobytes() + layout[1] for layout, image in zip([ours, other, other, ours], images, strict=True)]
     (tmp_path / "two").mkdir()

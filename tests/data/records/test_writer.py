@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from stylegan_tf.data import DatasetWriter, open_dataset, read_images
-from stylegan_tf.data.records.codecs import decode_image, encode_images, interleave, mirror_images, strip_jpeg
+from stylegan_tf.data.records.codecs import decode_image, encode_images, strip_jpeg
 from stylegan_tf.data.records.encoding import estimate_bytes, pyramid
 from stylegan_tf.data.records.inspection import check_records
 from stylegan_tf.data.records.png import strip_png
@@ -347,14 +347,3 @@ def test_every_encoding_preserves_the_order_of_channels():
         decoded = decode_image(encode_one(red, encoding), encoding, (3, 8, 8)).astype(int)
         assert decoded[..., 0].min() > 240
         assert decoded[..., 1:].max() < 15
-
-
-@pytest.mark.parametrize("channels", [1, 3, 4])
-def test_interleaving_is_a_transpose(channels):
-    pixels = np.random.default_rng(0).integers(0, 256, (5, 10 + channels * 64)).astype(np.uint8)
-    images = np.empty((5, 8, 8, channels), np.uint8)
-    interleave(pixels[:, 10:], images)  # rows with a gap between them, as in records
-    np.testing.assert_array_equal(images, pixels[:, 10:].reshape(5, channels, 8, 8).transpose(0, 2, 3, 1))
-    flipped = images.copy()
-    mirror_images(flipped, np.array([True, False, True, False, False]))
-    np.testing.assert_array_equal(flipped, [images[0, :, ::-1], images[1], images[2, :, ::-1], *images[3:]])
