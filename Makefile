@@ -12,7 +12,7 @@ demo: $(VENV)/.ready
 	@$(BIN)/python train.py --preset demo --data $(DEMO_DATA)
 
 test: $(VENV)/.ready-for-tests lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 test-slow: $(VENV)/.ready-for-tests
 	$(BIN)/python -m pytest -m slow

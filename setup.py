@@ -23,6 +23,6 @@ setup(
     ],
     extras_require={
         "video": ["imageio-ffmpeg>=0.6"],
-        "test": ["pytest>=8", "ruff>=0.9", "scikit-learn>=1.5", "lmdb>=1.5", "imageio-ffmpeg>=0.6"],
+        "test": ["pytest>=8", "pytest-xdist>=3.6", "ruff>=0.9", "scikit-learn>=1.5", "lmdb>=1.5", "imageio-ffmpeg>=0.6"],
     },
 )
