@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stylegan_tf import command_line
+from stylegan_tf.command_line import spelled
 from stylegan_tf.data.intake.options import HelpFormatter, add_output, add_preparation, count, prepare_options, refuse_preparation, seed
 from stylegan_tf.display import say, visible_lines
 
@@ -29,9 +30,9 @@ EXAMPLES = """examples:
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     root = argparse.ArgumentParser(
-        prog="dataset_tool.py",
+        prog=spelled("dataset_tool.py"),
         description="Makes datasets from images, inspects, converts and extracts them.",
-        epilog=EXAMPLES,
+        epilog=spelled(EXAMPLES),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = root.add_subparsers(metavar="COMMAND", required=True)
@@ -373,7 +374,7 @@ def main(argv: Sequence[str]) -> int | None:
     for name in (*_SOURCES, *_OTHER_PATHS):
         if isinstance(getattr(args, name, None), str):
             setattr(args, name, os.path.expanduser(getattr(args, name)))  # the shell leaves the ~ in --labels=~/labels.csv
-    args.command_line = visible_lines(shlex.join(["dataset_tool.py", *argv]))
+    args.command_line = visible_lines(shlex.join([*spelled("dataset_tool.py").split(), *argv]))
     return args.run(args)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import config
 from stylegan_tf import command_line
+from stylegan_tf.command_line import spelled
 from stylegan_tf.display import say
 from stylegan_tf.inference.commands import export, figures, images, interpolate, project
 from stylegan_tf.loading import newest_run
@@ -41,9 +42,9 @@ COMMANDS: dict[str, tuple[str, Callable, Callable]] = {
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(
-        prog="generate.py",
-        description="Generates images with a trained generator: a snapshot of train.py, or an official StyleGAN pickle.",
-        epilog=EXAMPLES,
+        prog=spelled("generate.py"),
+        description=spelled("Generates images with a trained generator: a snapshot of train.py, or an official StyleGAN pickle."),
+        epilog=spelled(EXAMPLES),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import config
 from stylegan_tf import command_line, settings_text
+from stylegan_tf.command_line import spelled
 from stylegan_tf.display import say
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.loading import find_dataset
@@ -38,9 +39,9 @@ EXAMPLES = """examples:
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(
-        prog="train.py",
-        description="Trains a GAN on a dataset of dataset_tool.py.",
-        epilog=EXAMPLES,
+        prog=spelled("train.py"),
+        description=spelled("Trains a GAN on a dataset of dataset_tool.py."),
+        epilog=spelled(EXAMPLES),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
@@ -110,7 +111,9 @@ def start(settings: TrainingSettings, options: argparse.Namespace, source: Path 
     name = run_name(settings.model, dataset.name, devices.num_devices)
     folder = run_dirs.create(options.outdir, name) if devices.is_chief else run_dirs.scratch()
     on_snapshot = metrics_callback(settings, dataset, folder.path)
-    return launch.start(settings, folder, dataset, devices, command=sys.argv, source=source, on_snapshot=on_snapshot)
+    return launch.start(
+        settings, folder, dataset, devices, command=[*spelled("train.py").split(), *sys.argv[1:]], source=source, on_snapshot=on_snapshot
+    )
 
 
 def resume_run(path: Path, options: argparse.Namespace) -> int:

@@ -11,6 +11,7 @@ from metrics import registry
 from metrics.metric import Metric
 from metrics.options import CROPS, NOISE_MODES, PRECISIONS, RESIZES, Options
 from stylegan_tf import command_line, data
+from stylegan_tf.command_line import spelled
 from stylegan_tf.display import say
 from stylegan_tf.errors import UserError
 from stylegan_tf.loading import find_snapshot, read, snapshots_of
@@ -23,7 +24,7 @@ WAIT_SEC = 30.0  # between checks of a watched run for new snapshots
 _EXAMPLES = """examples:
   python -m metrics fid50k,ppl_wfull --network results/00003-stylegan-leaves-1gpu
   python -m metrics kid50k_full,pr50k3 --network results/00003-stylegan-leaves-1gpu --all
-  python metrics/frechet_inception_distance.py --network network-snapshot-000140.pkl --data datasets/leaves --num-images 5000
+  python -m metrics fid50k --network network-snapshot-000140.pkl --data datasets/leaves --num-images 5000
 """
 
 
@@ -48,14 +49,14 @@ def _main(arguments: Sequence[str], default: str | None, description: str) -> in
         return _fetch(options)
     names = parsed.names or default
     if not names or not parsed.network:
-        parser.error("name the metrics and a --network (python -m metrics fid50k --network RUN), or --fetch or --list")
+        parser.error(f"name the metrics and a --network ({spelled('python -m metrics fid50k')} --network RUN), or --fetch or --list")
     metrics = registry.parse_list(names, parsed.num_images)
     return _score(parsed, metrics, options)
 
 
 def _parser(default: str | None, description: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=None if default else "python -m metrics", description=description, epilog=_EXAMPLES,
+        prog=None if default else spelled("python -m metrics"), description=description, epilog=spelled(_EXAMPLES),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     add = parser.add_argument

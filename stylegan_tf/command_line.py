@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import select
 import sys
 import tempfile
@@ -13,6 +14,17 @@ from stylegan_tf.display import visible_lines
 from stylegan_tf.errors import UserError
 
 _OUTPUT_CLOSED = 128 + 13  # the shell's exit code of programs that SIGPIPE ended
+
+is_installed = False  # set by the command `stylegan-tf`
+_INSTALLED = {"dataset_tool.py": "stylegan-tf dataset", "train.py": "stylegan-tf train", "generate.py": "stylegan-tf generate",
+              "-m metrics": "stylegan-tf metrics"}  # fmt: skip
+
+
+def spelled(text: str) -> str:
+    """The text with commands as the user can type them: `python train.py` becomes `stylegan-tf train` in an installed package."""
+    if not is_installed:
+        return text
+    return re.sub(r"(?:python )?(?<![\w/])(dataset_tool\.py|train\.py|generate\.py|-m metrics)", lambda match: _INSTALLED[match[1]], text)
 
 
 def run(main: Callable[[Sequence[str]], int | None], argv: Sequence[str] | None = None) -> int:

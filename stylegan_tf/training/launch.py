@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stylegan_tf import loading, models
+from stylegan_tf.command_line import spelled
 from stylegan_tf.data import Dataset
 from stylegan_tf.errors import UserError
 from stylegan_tf.models.weights import assign_weights
@@ -126,7 +127,7 @@ def finish(run_dir: RunDir, stopped_by: str | None) -> int:
     if stopped_by is None:
         path = run_dir.path
         run_dir.log(f"Done. Pictures: {newest_picture(path)}. Curves and verdict: {path / 'report.html'}")
-        run_dir.log(f"Next: python generate.py images --network {path} --seeds 0-63 --grid --outdir out", is_kept=False)
+        run_dir.log(spelled(f"Next: python generate.py images --network {path} --seeds 0-63 --grid --outdir out"), is_kept=False)
     run_dir.close()
     return 0
 

@@ -13,6 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from stylegan_tf.command_line import spelled
 from stylegan_tf.display import visible_lines
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.files import write_text
@@ -76,7 +77,7 @@ class RunDir:
     @property
     def how_to_resume(self) -> str:
         """The command that resumes this run, for messages."""
-        return f"python train.py --resume {shlex.quote(str(self.path))}"
+        return spelled(f"python train.py --resume {shlex.quote(str(self.path))}")
 
     def close(self) -> None:
         """Releases the lock; a scratch folder is removed."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from stylegan_tf.command_line import spelled
 from stylegan_tf.data.feed.batches import BatchReader, ReadAhead
 from stylegan_tf.data.feed.order import Order, check_balance
 from stylegan_tf.data.records.dataset import Dataset
@@ -77,7 +78,7 @@ def pipeline_fault(message: str, path: str | Path) -> str:
     ours, others = _OUR_ERROR.search(message), _PYTHON_ERROR.findall(message)
     first_line = (message.strip().splitlines() or ["unknown"])[0]
     found = ours[1].strip() if ours else f"Cannot read the dataset {path} any more: {(others or [first_line])[-1].rstrip('.')}."
-    return f"{found} Check the whole dataset with `python dataset_tool.py check {shlex.quote(str(path))}`"
+    return f"{found} Check the whole dataset with `{spelled('python dataset_tool.py check')} {shlex.quote(str(path))}`"
 
 
 def one_hot_classes(dataset: Dataset) -> np.ndarray:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from stylegan_tf.array_files import read_npy
+from stylegan_tf.command_line import spelled
 from stylegan_tf.data.records.level import Level
 from stylegan_tf.data.records.manifest import (
     PARTIAL_SUFFIX,
@@ -108,7 +109,8 @@ def open_dataset(path: str | Path) -> Dataset:
     path = Path(path)
     if not path.is_dir():
         raise MissingFileError(
-            f"There is no dataset {path}. Make one: python dataset_tool.py create_from_images {shlex.quote(str(path))} IMAGE_FOLDER"
+            f"There is no dataset {path}. Make one: "
+            + spelled(f"python dataset_tool.py create_from_images {shlex.quote(str(path))} IMAGE_FOLDER")
         )
     if path.name.endswith(PARTIAL_SUFFIX):
         raise UserError(f"{path} is an unfinished dataset. Delete it, and make the dataset again.")
@@ -165,7 +167,8 @@ def _find_levels(path: Path) -> tuple[dict[int, list[Path]], str]:
     if not found:
         raise MissingFileError(
             f"{path} contains no record files (NAME-r02.tfrecords and so on). "
-            f"Make a dataset from the images in it: python dataset_tool.py create_from_images NEW_FOLDER {shlex.quote(str(path))}"
+            "Make a dataset from the images in it: "
+            + spelled(f"python dataset_tool.py create_from_images NEW_FOLDER {shlex.quote(str(path))}")
         )
     names = sorted({parsed.name for parsed in found})
     num_shards = sorted({parsed.num_shards for parsed in found})
