@@ -3,13 +3,16 @@
 from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 
+PROGRAMS = ("config", "dataset_tool", "train", "generate")
+
 
 class BuildPy(build_py):
-    """Leaves out this file, which lies beside the programs."""
+    """Copies the programs and presets of the checkout into stylegan_tf/programs/."""
 
     def find_package_modules(self, package: str, package_dir: str) -> list[tuple[str, str, str]]:
         """(package, module, file) of every module."""
-        return [entry for entry in super().find_package_modules(package, package_dir) if entry[1] != "setup"]
+        copied = PROGRAMS if package == "stylegan_tf.programs" else ()
+        return super().find_package_modules(package, package_dir) + [(package, name, f"{name}.py") for name in copied]
 
 
 setup(
@@ -18,9 +21,7 @@ setup(
     description="StyleGAN (Karras et al. 2019) for today's TensorFlow and Keras",
     license="Apache-2.0",
     python_requires=">=3.10,<3.14",
-    # The programs and presets lie beside this file; installed, they are in stylegan_tf/programs/.
-    packages=[*find_packages(include=["stylegan_tf", "stylegan_tf.*", "metrics", "metrics.*"]), "stylegan_tf.programs"],
-    package_dir={"stylegan_tf.programs": "."},
+    packages=find_packages(include=["stylegan_tf", "stylegan_tf.*", "metrics", "metrics.*"]),
     cmdclass={"build_py": BuildPy},
     package_data={"metrics.networks": ["*.json"]},
     entry_points={"console_scripts": ["stylegan-tf = stylegan_tf.__main__:main"]},

@@ -101,19 +101,14 @@ def start(settings: TrainingSettings, options: argparse.Namespace, source: Path 
     dataset, settings = checked(settings)
     if options.dry_run:
         return print_estimate(settings, dataset)
-    from stylegan_tf.training import devices as device_choice
-    from stylegan_tf.training import launch, settings_check
+    from stylegan_tf.training import launch
 
     check_metrics(settings, dataset)
     check_source(settings.transfer.init_from)
-    devices = device_choice.open_devices(settings.run)
-    settings_check.check_devices(settings, devices.num_devices)
-    name = run_name(settings.model, dataset.name, devices.num_devices)
-    folder = run_dirs.create(options.outdir, name) if devices.is_chief else run_dirs.scratch()
+    folder, devices = launch.open_run(settings, dataset, options.outdir)
     on_snapshot = metrics_callback(settings, dataset, folder.path)
-    return launch.start(
-        settings, folder, dataset, devices, command=[*spelled("train.py").split(), *sys.argv[1:]], source=source, on_snapshot=on_snapshot
-    )
+    command = [*spelled("train.py").split(), *sys.argv[1:]]
+    return launch.start(settings, folder, dataset, devices, command=command, source=source, on_snapshot=on_snapshot)
 
 
 def resume_run(path: Path, options: argparse.Namespace) -> int:
@@ -207,11 +202,6 @@ def metrics_callback(settings: TrainingSettings, dataset: "Dataset", folder: Pat
 
     budget_sec = None if run.metric_minutes is None else run.metric_minutes * 60
     return snapshot_scores(run.metrics, dataset.path, folder, num_images=run.metric_images, time_budget_sec=budget_sec)
-
-
-def run_name(model: str, dataset_name: str, num_devices: int) -> str:
-    """Name of a run folder without its number."""
-    return f"{model}-{dataset_name}-{num_devices}gpu"
 
 
 def print_estimate(settings: TrainingSettings, dataset: "Dataset") -> int:

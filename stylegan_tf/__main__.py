@@ -1,5 +1,6 @@
 """The command `stylegan-tf` of an installed package: runs a program of the checkout in any folder."""
 
+import importlib
 import importlib.util
 import runpy
 import sys
@@ -11,9 +12,14 @@ from stylegan_tf import command_line
 from stylegan_tf.display import say
 from stylegan_tf.errors import UserError
 
-# What `stylegan-tf NAME` runs: a file of the checkout, or a package.
-PROGRAMS = {"dataset": "dataset_tool.py", "train": "train.py", "generate": "generate.py", "metrics": "metrics"}
-CONFIG_NAMES = ("PRESETS", "preset", "DEFAULT_PRESET", "RESULTS_DIR")  # what the programs read from config.py
+# The module that `stylegan-tf NAME` runs.
+PROGRAMS = {
+    "dataset": "stylegan_tf.programs.dataset_tool",
+    "train": "stylegan_tf.programs.train",
+    "generate": "stylegan_tf.programs.generate",
+    "metrics": "metrics.__main__",
+}
+CONFIG_NAMES = ("PRESETS", "preset", "DEFAULT_PRESET", "RESULTS_DIR")  # what train.py and generate.py read from config.py
 
 HELP = """usage: stylegan-tf COMMAND ...
 
@@ -36,7 +42,7 @@ config.py, it is used instead; a line `from stylegan_tf.programs.config import *
 
 
 def main() -> int:
-    """Runs the program that the first argument names; never returns where the program ends the process itself."""
+    """Runs the program that the first argument names."""
     return command_line.run(_main)
 
 
@@ -48,43 +54,29 @@ def _main(argv: Sequence[str]) -> None:
     if name not in PROGRAMS:
         raise UserError(f"There is no command {name}. Commands: {', '.join(PROGRAMS)}.")
     command_line.is_installed = True
+    if name in ("train", "generate"):
+        sys.modules["config"] = _config(Path("config.py"))
     sys.argv = [f"stylegan-tf {name}", *arguments]
-    if name == "metrics":
-        runpy.run_module(PROGRAMS[name], run_name="__main__")
-        return
-    folder = programs_folder()
-    sys.path.append(str(folder))  # where the programs import `config` from
-    if name in ("train", "generate") and (path := Path("config.py")).exists():
-        _load_config(path)
-    runpy.run_path(str(folder / PROGRAMS[name]), run_name="__main__")
+    runpy.run_module(PROGRAMS[name], run_name="__main__")
 
 
-def programs_folder() -> Path:
-    """The folder of train.py and the other programs: in an installed package its folder `programs`, in a checkout the checkout."""
-    package = Path(__file__).parent
-    return package / "programs" if (package / "programs").is_dir() else package.parent
-
-
-def _load_config(path: Path) -> None:
-    """Runs the user's config.py as the module `config`.
+def _config(path: Path) -> ModuleType:
+    """The presets: a file of the user, or those of the package if there is none.
 
     Raises:
-        UserError: it does not define what the programs need.
+        UserError: the file does not define what the programs need.
     """
-    _run_module("stylegan_tf.programs.config", programs_folder() / "config.py")  # in a checkout it has another name
-    module = _run_module("config", path.absolute())
+    if not path.exists():
+        return importlib.import_module("stylegan_tf.programs.config")
+    spec = importlib.util.spec_from_file_location("config", path.absolute())
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
     missing = [name for name in CONFIG_NAMES if not hasattr(module, name)]
     if missing:
         raise UserError(
             f"{path.absolute()} does not define {', '.join(missing)}. Expected presets of stylegan-tf: begin the file with "
             "`from stylegan_tf.programs.config import *`. If it belongs to another program, use stylegan-tf in another folder."
         )
-
-
-def _run_module(name: str, path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, path)
-    sys.modules[name] = module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
     return module
 
 

@@ -1,5 +1,6 @@
 """The devices of a run: strategy, precision, determinism, memory, and decisions that several machines take together."""
 
+import contextlib
 import os
 import platform
 from collections.abc import Sequence
@@ -126,9 +127,10 @@ def _visible_gpus(num_gpus: int | None) -> list[tf.config.PhysicalDevice]:
         have = f"there are {len(gpus)}" if gpus else "there is none. Omit --gpus to train on the CPU"
         raise UserError(f"--gpus {num_gpus} is more than the number of visible GPUs: {have}.")
     gpus = gpus[: len(gpus) if num_gpus is None else num_gpus]
-    tf.config.set_visible_devices(gpus, "GPU")
-    for gpu in gpus:
-        tf.config.experimental.set_memory_growth(gpu, True)
+    with contextlib.suppress(RuntimeError):  # a process that has used its GPUs before, such as a notebook, keeps their settings
+        tf.config.set_visible_devices(gpus, "GPU")
+        for gpu in gpus:
+            tf.config.experimental.set_memory_growth(gpu, True)
     return gpus
 
 

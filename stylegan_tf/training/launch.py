@@ -1,10 +1,14 @@
-"""Starting and resuming a run: config.json, the first lines of the log, the first weights, then the training loop."""
+"""Starting and resuming a run, from a program or from Python: the first lines of its log, the first weights, then the training loop."""
 
+import dataclasses
+import os
 import shlex
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from stylegan_tf import data as datasets
 from stylegan_tf import loading, models
 from stylegan_tf.command_line import spelled
 from stylegan_tf.data import Dataset
@@ -12,14 +16,71 @@ from stylegan_tf.errors import UserError
 from stylegan_tf.models.weights import assign_weights
 from stylegan_tf.settings import TrainingSettings
 from stylegan_tf.snapshot_file import read_contents
-from stylegan_tf.training import config_file, loop, records, transfer
+from stylegan_tf.training import config_file, loop, records, settings_check, transfer
+from stylegan_tf.training import devices as device_choice
 from stylegan_tf.training import resume as resuming
+from stylegan_tf.training import run_dir as run_dirs
 from stylegan_tf.training.best import SnapshotScores
 from stylegan_tf.training.devices import Devices
-from stylegan_tf.training.outputs import Outputs
+from stylegan_tf.training.outputs import OnTick, Outputs
 from stylegan_tf.training.resume import State
 from stylegan_tf.training.run import Run, identity_of
 from stylegan_tf.training.run_dir import ABORT_NAME, CONFIG_NAME, RunDir
+
+
+def train(
+    settings: TrainingSettings,
+    *,
+    data: str | os.PathLike | None = None,
+    outdir: str | os.PathLike = "results",
+    on_tick: OnTick | None = None,
+    on_snapshot: SnapshotScores | None = None,
+) -> Path:
+    """Trains from Python, as `train.py` does from the command line: `stylegan_tf.training.train`.
+
+    Ctrl-C, or interrupting the kernel of a notebook, ends the run at the next iteration, with a saved state. The process itself is
+    never ended.
+
+    Args:
+        settings: of the run, such as `demo()` of `stylegan_tf.programs.config`.
+        data: dataset folder; None: `settings.data.path`.
+        outdir: folder of the run folders.
+        on_tick: called at the end of every tick with its record (a line of stats.jsonl: "tick", "nimg", "Loss/G", ...) and the
+            networks, which later iterations change; returns True to end the run. Must not change weights.
+        on_snapshot: computes the scores of every snapshot, such as `metrics.during_training.snapshot_scores(...)`.
+
+    Returns:
+        The run folder. `stylegan_tf.load` reads its newest snapshot; `train.py --resume` continues a run that was stopped.
+
+    Raises:
+        UserError: settings that cannot work, no such dataset, divergence, a full disk, or a call outside of the main thread.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        raise UserError("train() handles signals, so it must be called in the main thread of the process.")
+    if data is not None:
+        settings = dataclasses.replace(settings, data=dataclasses.replace(settings.data, path=os.fspath(data)))
+    settings_check.check(settings)
+    dataset = datasets.open_dataset(settings.data.path)
+    settings = settings_check.check(settings, dataset)
+    run_dir, devices = open_run(settings, dataset, outdir)
+    try:
+        start(settings, run_dir, dataset, devices, command=["stylegan_tf.training.train"], on_snapshot=on_snapshot, on_tick=on_tick,
+              may_exit=False)  # fmt: skip
+    finally:
+        run_dir.close()  # an interrupted cell of a notebook keeps its objects
+    return run_dir.path
+
+
+def open_run(settings: TrainingSettings, dataset: Dataset, outdir: str | os.PathLike) -> tuple[RunDir, Devices]:
+    """The devices of a new run, and its folder `outdir/00003-MODEL-DATASET-1gpu`.
+
+    Raises:
+        UserError: the settings do not fit the devices, or the folder cannot be made.
+    """
+    devices = device_choice.open_devices(settings.run)
+    settings_check.check_devices(settings, devices.num_devices)
+    name = f"{settings.model}-{dataset.name}-{devices.num_devices}gpu"
+    return (run_dirs.create(outdir, name) if devices.is_chief else run_dirs.scratch()), devices
 
 
 def start(
@@ -31,6 +92,8 @@ def start(
     command: Sequence[str] = (),
     source: Path | None = None,
     on_snapshot: SnapshotScores | None = None,
+    on_tick: OnTick | None = None,
+    may_exit: bool = True,
 ) -> int:
     """Starts a new run in an empty folder.
 
@@ -39,7 +102,8 @@ def start(
         run_dir, dataset, devices: results of `run_dir.create`, `data.open_dataset` and `devices.open_devices`.
         command: the command line, for config.json.
         source: snapshot from which networks, kimg and schedule are taken; optimizers are initialised.
-        on_snapshot: see `Outputs`.
+        on_snapshot, on_tick: see `Outputs`.
+        may_exit: see `StopRequest`.
 
     Returns:
         Exit code.
@@ -52,7 +116,7 @@ def start(
     except UserError:
         run_dir.discard()
         raise
-    return finish(run_dir, loop.train(run, run_dir, Outputs(run, run_dir, on_snapshot)))
+    return finish(run_dir, loop.train(run, run_dir, Outputs(run, run_dir, on_snapshot, on_tick), may_exit=may_exit))
 
 
 def resume(

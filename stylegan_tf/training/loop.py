@@ -15,7 +15,7 @@ from stylegan_tf.training.states import States
 from stylegan_tf.training.stopping import StopRequest
 
 
-def train(run: Run, run_dir: RunDir, outputs: Outputs, is_resumed: bool = False) -> str | None:
+def train(run: Run, run_dir: RunDir, outputs: Outputs, is_resumed: bool = False, may_exit: bool = True) -> str | None:
     """Trains until the run is complete, or until a signal, abort.txt or control.json stops it.
 
     Args:
@@ -23,6 +23,7 @@ def train(run: Run, run_dir: RunDir, outputs: Outputs, is_resumed: bool = False)
         run_dir: its folder.
         outputs: writes its files at the end of a tick; closed at the end.
         is_resumed: whether the run has a training state already.
+        may_exit: see `StopRequest`.
 
     Returns:
         What stopped the run early, None if it is complete.
@@ -34,7 +35,9 @@ def train(run: Run, run_dir: RunDir, outputs: Outputs, is_resumed: bool = False)
     states = States(run, run_dir, workers)
     messages = None if workers.is_single else Messages(workers.is_chief)
     how_to_resume = run_dir.how_to_resume
-    stop = StopRequest(run_dir.log, run_dir.abort_requested, how_to_resume=how_to_resume, messages=messages, on_exit=run_dir.close)
+    stop = StopRequest(
+        run_dir.log, run_dir.abort_requested, how_to_resume=how_to_resume, messages=messages, on_exit=run_dir.close, may_exit=may_exit
+    )
     with stop, contextlib.closing(outputs):
         try:
             if not is_resumed or not run.devices.is_chief:
@@ -116,7 +119,7 @@ class _Loop:
         """What stops the run now, None if nothing does; the same decision on all workers."""
         if "stop" in self.run.control.commands:
             return "control.json"  # all workers have read it
-        reason = self.stop.reason or self.run_dir.abort_requested()
+        reason = self.stop.reason or self.outputs.stopped_by or self.run_dir.abort_requested()
         return (reason or "another worker") if self.workers.any(reason is not None, self.run.is_at_update) else None
 
     def _end_early(self, reason: str) -> None:

@@ -2,6 +2,7 @@
 
 import functools
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,9 @@ from stylegan_tf.training.tensorboard import EventWriter
 
 INTERVAL = ("/low", "/high")  # ends of a score's interval: shown in TensorBoard and log.txt, not in stats.jsonl and the report
 
+# Called with the record and the networks of a tick that has ended; True ends the run.
+OnTick = Callable[[Record, snapshot.Networks], bool | None]
+
 
 class Outputs:
     """Writes the files of a run.
@@ -31,14 +35,20 @@ class Outputs:
         run: the run.
         run_dir: its folder.
         on_snapshot: computes the scores of each network snapshot, None for no scores.
+        on_tick: called at the end of a tick, on the chief.
+
+    Attributes:
+        stopped_by: "on_tick" once it returned True.
     """
 
-    def __init__(self, run: Run, run_dir: RunDir, on_snapshot: SnapshotScores | None = None):
+    stopped_by: str | None = None
+
+    def __init__(self, run: Run, run_dir: RunDir, on_snapshot: SnapshotScores | None = None, on_tick: OnTick | None = None):
         settings, dataset = run.settings, run.dataset
         self.settings = settings
         self.run_dir = run_dir
         self.dataset = dataset
-        self.on_snapshot = on_snapshot
+        self.on_snapshot, self.on_tick = on_snapshot, on_tick
         self.best = self._best_snapshot()
         self.events = EventWriter(run_dir.path)
         self.pictures = PictureGrids(
@@ -96,6 +106,8 @@ class Outputs:
             run.check_weights()
             self.write_snapshot(run.snapshot(), is_short, run.is_done)
         self.write_report()
+        if self.on_tick is not None and self.on_tick(dict(record), run.snapshot()):
+            self.stopped_by = "on_tick"
 
     def _is_snapshot_due(self, run: Run) -> bool:
         tick = run.meter.tick + 1  # the one that ends now

@@ -78,6 +78,7 @@ class StopRequest:
         how_to_resume: command that resumes the run, for the message.
         messages: between several workers, None for a single one.
         on_exit: called immediately before the process is ended.
+        may_exit: False where the process has other work, such as a notebook: it is never ended, and a running step is waited for.
     """
 
     reason: str | None = None
@@ -90,12 +91,14 @@ class StopRequest:
         how_to_resume: str = "python train.py --resume latest",
         messages: Messages | None = None,
         on_exit: Callable[[], None] = lambda: None,
+        may_exit: bool = True,
     ):
         self._log = log
         self._requested_by = requested_by
         self._how_to_resume = how_to_resume
         self._messages = messages
         self._on_exit = on_exit
+        self._may_exit = may_exit
         self._step_sec = STEP_SEC if step_sec is None else step_sec
         self._is_finished = threading.Event()
         self._is_requested = threading.Event()
@@ -153,6 +156,8 @@ class StopRequest:
             if self._messages is not None:
                 self._messages.request_stop(reason)
         while reason and not self._is_finished.wait(0.1):
+            if not self._may_exit:
+                continue
             elapsed = time.monotonic() - start
             if self._messages is not None and not self._messages.is_chief:
                 self._end_with_chief(reason, elapsed)

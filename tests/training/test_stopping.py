@@ -115,6 +115,18 @@ with stopping.StopRequest(say, lambda: "abort.txt") as stop, stop.idle(lambda: s
     assert printed[1].startswith("Stopped by abort.txt")
 
 
+def test_a_process_with_other_work_is_not_ended():
+    printed = run("""
+with stopping.StopRequest(say, step_sec=0.1, may_exit=False) as stop, stop.idle(lambda: say("saved")):
+    os.kill(os.getpid(), signal.SIGTERM)
+    work(0.6)
+    os.kill(os.getpid(), signal.SIGINT)
+    say(stop.reason)
+say("continues")
+""")
+    assert printed == ["SIGINT", "continues"]
+
+
 def test_a_state_that_cannot_be_written_is_reported():
     printed = run("""
 with stopping.StopRequest(say, lambda: "abort.txt") as stop, stop.idle(lambda: 1 / 0):
