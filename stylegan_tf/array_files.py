@@ -1,6 +1,5 @@
 """Reads .npy and .npz files from elsewhere: plain numbers only, sizes checked before memory is allocated."""
 
-import io
 import math
 import os
 import re
@@ -39,11 +38,6 @@ def read_npy(path: str | os.PathLike, *, max_bytes: int = MAX_BYTES, is_mapped: 
     path = Path(path)
     with _opened(path) as file:
         return _guarded(path, lambda: _read_array(file, os.fstat(file.fileno()).st_size, max_bytes, path if is_mapped else None))
-
-
-def read_npy_bytes(content: bytes, where: str, *, max_bytes: int = MAX_BYTES) -> np.ndarray:
-    """As `read_npy`, from bytes in memory; `where` is their name in messages."""
-    return _guarded(where, lambda: _read_array(io.BytesIO(content), len(content), max_bytes, None))
 
 
 def read_npz(path: str | os.PathLike, names: Collection[str] | None = None, *, max_bytes: int = MAX_BYTES) -> dict[str, np.ndarray]:
