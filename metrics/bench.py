@@ -1,4 +1,4 @@
-"""The bench of a metric: one network, one dataset, their features, and the protocol of both."""
+"""The bench of a metric: one network or set of images, the real images, their features, and the protocol of both."""
 
 import functools
 from collections.abc import Callable, Iterable, Iterator
@@ -11,12 +11,13 @@ from metrics.features.inception import RESIZE_PROTOCOLS
 from metrics.features.moments import Moments
 from metrics.features.rounding import ROUNDING
 from metrics.features.store import CHUNK, FeatureStore, cached_moments, key_of
-from metrics.generated import Worker, make_workers, network_digest, run_in_order
+from metrics.generated import Worker, devices, make_workers, network_digest, run_in_order
+from metrics.image_sets import ImageBatches, ImageSet, ScoredImages, notes, real_protocol
 from metrics.networks import weights
 from metrics.options import Json, Options
 from metrics.real_images import RealSelection
 from metrics.sources import check_fit, open_held_out
-from stylegan_tf import data
+from stylegan_tf.models.base import Generator
 from stylegan_tf.progress_bar import track
 from stylegan_tf.snapshot import Networks
 
@@ -24,23 +25,42 @@ Task = Callable[[Worker, int, int], np.ndarray]  # (worker, chunk, count) -> [co
 
 
 class Bench:
-    """One generator and one dataset to score it against.
+    """One generator, or one set of images, and the real images to score it against.
 
     Args:
-        networks: `G_ema`, `lod`, `dataset` of a snapshot (see docs/architecture.md).
-        dataset: real images, from `data.open_dataset`.
+        scored: a snapshot's networks, of which `G_ema` is scored (see docs/architecture.md), or images from elsewhere.
+        dataset: real images, from `data.open_dataset` or `image_sets.open_image_set`.
         options: of the protocol.
+
+    Attributes:
+        resolution, channels, label_size: of the images that are scored.
     """
 
-    def __init__(self, networks: Networks, dataset: data.Dataset, options: Options):
-        self.G, self.dataset, self.options = networks.G_ema, dataset, options
+    def __init__(self, scored: Networks | ScoredImages, dataset: ImageSet, options: Options):
+        self.scored, self.dataset, self.options = scored, dataset, options
         self.cache = weights.cache_folder() / "metrics"
-        self.lod = float(networks.lod)
-        self.is_mirrored = bool(networks.dataset.get("mirror")) if options.mirror is None else options.mirror
-        check_fit(self.G, dataset)
+        if isinstance(scored, ScoredImages):
+            sizes, self.lod, was_mirrored = scored, 0.0, False
+        else:
+            sizes, self.lod, was_mirrored = scored.G_ema, float(scored.lod), bool(scored.dataset.get("mirror"))
+            check_fit(sizes, dataset)
+        self.resolution, self.channels, self.label_size = sizes.resolution, sizes.channels, sizes.label_size
+        self.is_mirrored = was_mirrored if options.mirror is None else options.mirror
         self._stores: list[FeatureStore] = []  # of generated images
         self._for_moments: list[FeatureStore] = []  # of real images, made here only for moments, which are cached themselves
         self._needed: set[Path] = set()  # folders of real features that a metric reads one by one
+
+    @property
+    def networks(self) -> Networks:
+        """The snapshot; a metric that uses it has a `Need` for it."""
+        if isinstance(self.scored, ScoredImages):
+            raise ValueError("Images are scored here, there is no network.")
+        return self.scored
+
+    @property
+    def G(self) -> Generator:  # noqa: N802 - its name everywhere
+        """The generator that is scored."""
+        return self.networks.G_ema
 
     @functools.cached_property
     def digest(self) -> str:
@@ -58,23 +78,37 @@ class Bench:
         return weights.logits_name(self.logits_kernel)
 
     @functools.cached_property
-    def held_out(self) -> data.Dataset | None:
+    def held_out(self) -> ImageSet | None:
         """The dataset that was kept out of training, None where none was named."""
         return open_held_out(self.options.held_out, self.dataset) if self.options.held_out else None
 
     @functools.cached_property
     def workers(self) -> list[Worker]:
         """One for every device."""
-        return make_workers(self.G, self.dataset.labels if self.G.label_size else None, lod=self.lod, options=self.options)
+        if isinstance(self.scored, ScoredImages):
+            return [Worker(ImageBatches(self.scored, self.options, device), self.options) for device in devices()]
+        return make_workers(self.G, self.dataset.labels if self.label_size else None, lod=self.lod, options=self.options)
+
+    @property
+    def num_available(self) -> float:
+        """Images that can be scored; a generator has no limit."""
+        return self.scored.images.num_images if isinstance(self.scored, ScoredImages) else float("inf")
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on what was done to the images before they were compared."""
+        return notes(self.scored, self.dataset) if isinstance(self.scored, ScoredImages) else ()
 
     def common_protocol(self) -> dict[str, Json]:
         """The part of the protocol that all scores share."""
         options = self.options
+        if isinstance(self.scored, ScoredImages):
+            return self.scored.protocol | {"seed": options.seed} | real_protocol(self.dataset, self.resolution)
         return {
-            "network": self.digest, "lod": self.lod, "resolution": self.G.resolution, "seed": options.seed,
+            "network": self.digest, "lod": self.lod, "resolution": self.resolution, "seed": options.seed,
             "truncation_psi": options.truncation_psi, "truncation_cutoff": options.truncation_cutoff,
-            "noise": options.noise_mode, "batch": options.batch_size_for(self.G.resolution),
-            "labels": "as in the data" if self.G.label_size else "none",
+            "noise": options.noise_mode, "batch": options.batch_size_for(self.resolution),
+            "labels": "as in the data" if self.label_size else "none",
         }  # fmt: skip
 
     def feature_protocol(self) -> dict[str, Json]:
@@ -110,36 +144,36 @@ class Bench:
 
         return cached_moments(self.cache, self._real_protocol(selection, self.dataset), make)
 
-    def real_features(self, selection: RealSelection, of: data.Dataset | None = None) -> Iterator[tuple[int, np.ndarray]]:
+    def real_features(self, selection: RealSelection, of: ImageSet | None = None) -> Iterator[tuple[int, np.ndarray]]:
         """Yields (first row of the selection, float32 features [n, 2048]); kept for later evaluations.
 
         Args:
             selection: of images.
-            of: a dataset other than the one that is scored against.
+            of: real images other than those that are scored against.
         """
         store = self._real_store(selection, of or self.dataset)
         self._needed.add(store.folder)
         yield from self._real_features(store, selection, of or self.dataset, "reals" if of is None else "held-out reals")
 
     def _real_features(
-        self, store: FeatureStore, selection: RealSelection, dataset: data.Dataset, label: str
+        self, store: FeatureStore, selection: RealSelection, dataset: ImageSet, label: str
     ) -> Iterator[tuple[int, np.ndarray]]:
         def task(worker: Worker, chunk: int, count: int) -> np.ndarray:
             rows = slice(chunk * CHUNK, chunk * CHUNK + count)
-            return worker.features(real_images.read(dataset, selection, rows, self.G.resolution))
+            return worker.features(real_images.read(dataset, selection, rows, self.resolution, self.channels))
 
         yield from self._stored(store, len(selection.indices), task, label)
 
-    def _real_store(self, selection: RealSelection, dataset: data.Dataset) -> FeatureStore:
+    def _real_store(self, selection: RealSelection, dataset: ImageSet) -> FeatureStore:
         return FeatureStore(self.cache / f"reals-{key_of(self._real_protocol(selection, dataset))}")
 
     def all_real_features(self, selection: RealSelection) -> np.ndarray:
         """float32 [n, 2048], one row for each row of the selection."""
         return _collected(self.real_features(selection), len(selection.indices))
 
-    def _real_protocol(self, selection: RealSelection, dataset: data.Dataset) -> dict[str, Json]:
+    def _real_protocol(self, selection: RealSelection, dataset: ImageSet) -> dict[str, Json]:
         return {
-            "dataset": dataset.digest, "resolution": self.G.resolution, "selection": selection.digest, **self.feature_protocol(),
+            "dataset": dataset.digest, "resolution": self.resolution, "selection": selection.digest, **self.feature_protocol(),
         }  # fmt: skip
 
     def stored_chunks(self, kind: str, protocol: dict[str, Json], num: int, task: Task, label: str) -> Iterator[tuple[int, np.ndarray]]:
@@ -147,7 +181,7 @@ class Bench:
         yield from self._stored(self._store(kind, self.common_protocol() | protocol), num, task, label)
 
     def _store(self, kind: str, protocol: dict[str, Json]) -> FeatureStore:
-        labels_of = {"labels_of": self.dataset.digest} if self.G.label_size else {}
+        labels_of = {"labels_of": self.dataset.digest} if self.label_size else {}
         store = FeatureStore(self.cache / f"{kind}-{key_of(protocol | labels_of)}")
         self._stores.append(store)
         return store

@@ -11,8 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from metrics.features.store import key_of
+from metrics.image_sets import ImageSet, read_images
 from metrics.sources import check_classes, check_labels, classifier_digest, is_attributes
-from stylegan_tf import data
 from stylegan_tf.array_files import read_npz
 from stylegan_tf.errors import UserError
 from stylegan_tf.files import atomic_path
@@ -64,18 +64,19 @@ def _model_logits(model: keras.Model, images: np.ndarray | tf.Tensor, side: int)
     return model(tf.nn.avg_pool2d(images, factor, factor, "VALID") if factor > 1 else images, training=False)
 
 
-def trained_classifier(dataset: data.Dataset, *, seed: int, cache: Path) -> Classifier:
+def trained_classifier(bench: "Bench") -> Classifier:
     """A classifier of the dataset's labels: from the cache, or trained (about a minute a thousand steps on two cores).
 
     Raises:
         UserError: a dataset without labels, or with a single class.
     """
+    dataset, seed = bench.dataset, bench.options.seed
     check_labels(dataset)
-    side = min(dataset.resolution, MAX_SIDE)
+    side = max(side for side in range(1, min(bench.resolution, MAX_SIDE) + 1) if bench.resolution % side == 0)
     is_one_hot = not is_attributes(dataset)
     protocol = {"dataset": dataset.digest, "side": side, "steps": _STEPS, "seed": seed}
-    path = cache / f"classifier-{key_of(protocol)}.npz"
-    model = _build(side, dataset.channels, dataset.label_size)
+    path = bench.cache / f"classifier-{key_of(protocol)}.npz"
+    model = _build(side, bench.channels, dataset.label_size)
     try:
         names = [f"w{index}" for index in range(len(model.weights))]
         arrays = read_npz(path, ["accuracy", *names])
@@ -121,11 +122,12 @@ def _build(side: int, channels: int, outputs: int) -> keras.Model:
     return keras.Sequential(layers)
 
 
-def _train(model: keras.Model, dataset: data.Dataset, side: int, is_one_hot: bool, seed: int) -> float:
+def _train(model: keras.Model, dataset: ImageSet, side: int, is_one_hot: bool, seed: int) -> float:
     """Trains on nine images in ten and returns the accuracy on the tenth."""
     rng = np.random.default_rng([seed, 0xC1A5])
     order = rng.permutation(dataset.num_images)[:_MAX_READ]
-    images = np.concatenate([data.read_images(dataset, part, side) for part in np.array_split(order, 1 + len(order) // 1000)])
+    parts = np.array_split(order, 1 + len(order) // 1000)
+    images = np.concatenate([read_images(dataset, part, side, model.input_shape[-1]) for part in parts])
     labels = np.asarray(dataset.labels)[order]
     num_held_out = max(1, len(order) // _HELD_OUT)
     optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(_LEARNING_RATE, _STEPS))
@@ -150,11 +152,11 @@ def _train(model: keras.Model, dataset: data.Dataset, side: int, is_one_hot: boo
     return float(np.mean((outputs > 0) == (expected > 0.5)))
 
 
-def class_logits(bench: "Bench", num_images: int) -> tuple[np.ndarray, str]:
-    """Logits [num_images, classes] of the classifier trained on the dataset's labels, and its name."""
+def class_logits(bench: "Bench", num_images: int) -> tuple[np.ndarray, Classifier]:
+    """Logits [num_images, classes] of the classifier trained on the dataset's labels, and that classifier."""
     check_classes(bench.dataset)
-    classifier = trained_classifier(bench.dataset, seed=bench.options.seed, cache=bench.cache)
-    return _outputs(bench, classifier.logits, _key(bench, classifier), num_images), classifier.origin
+    classifier = trained_classifier(bench)
+    return _outputs(bench, classifier.logits, _key(bench, classifier), num_images), classifier
 
 
 def attribute_logits(bench: "Bench", num_images: int) -> tuple[np.ndarray, str]:
@@ -163,7 +165,7 @@ def attribute_logits(bench: "Bench", num_images: int) -> tuple[np.ndarray, str]:
         origins = [f"{Path(path).name}/{classifier_digest(path)}" for path in bench.options.classifier]
         found = [_of_users_file(bench, path, origin, num_images) for path, origin in zip(bench.options.classifier, origins, strict=True)]
         return np.concatenate(found, axis=1), ", ".join(origins)
-    classifier = trained_classifier(bench.dataset, seed=bench.options.seed, cache=bench.cache)
+    classifier = trained_classifier(bench)
     outputs = _outputs(bench, classifier.logits, _key(bench, classifier), num_images)
     return (_each_against_the_rest(outputs) if classifier.is_one_hot else outputs), classifier.origin
 
@@ -185,7 +187,7 @@ def _outputs(bench: "Bench", logits: Logits, key: dict[str, str], num_images: in
 
 def _of_users_file(bench: "Bench", path: str, origin: str, num_images: int) -> np.ndarray:
     """Attributes by a Keras model: images [N, S, S, C] in [-1, 1] to one logit an attribute (two or more: classes)."""
-    model, side = users_model(path, bench.G.resolution, bench.G.channels)
+    model, side = users_model(path, bench.resolution, bench.channels)
     outputs = _outputs(bench, lambda images: _model_logits(model, images, side), {"classifier": origin}, num_images)
     if not np.all(np.isfinite(outputs)):
         raise UserError(f"{path} gives logits that are not finite.")

@@ -1,4 +1,4 @@
-"""Scores one network: everything is checked first, then each score is computed and written."""
+"""Scores one network or set of images: everything is checked first, then each score is computed and written."""
 
 import contextlib
 import dataclasses
@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 import stylegan_tf
 from metrics import report, sources
 from metrics.features.store import key_of
+from metrics.image_sets import ImageSet, ScoredImages, open_image_set
 from metrics.metric import Metric, Need
 from metrics.networks import weights
 from metrics.options import Options
 from metrics.result import Result
-from stylegan_tf import data, models
+from stylegan_tf import models
 from stylegan_tf.errors import UserError
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from stylegan_tf.snapshot import Networks
 
 
-def prepare(metrics: Iterable[Metric], options: Options, dataset: data.Dataset | None = None) -> None:
+def prepare(metrics: Iterable[Metric], options: Options, dataset: ImageSet | None = None) -> None:
     """Checks that everything the metrics need is available, before any slow work; without TensorFlow.
 
     Args:
@@ -71,23 +72,38 @@ def check_styles(metrics: Iterable[Metric], options: Options, model: str) -> Non
         raise UserError(f"--trunc and --noise need {Need.STYLES.value}. The model {model} has none.")
 
 
+def check_images_suffice(metrics: Iterable[Metric], options: Options) -> None:
+    """Checks that metrics and options can be applied to images without a network.
+
+    Raises:
+        UserError: names the metric.
+    """
+    for metric in metrics:
+        for need in metric.needs & {Need.STYLES, Need.DISCRIMINATOR}:
+            raise UserError(f"{metric.name} needs {need.value}: it cannot be computed from images alone.")
+    if not options.is_plain:
+        raise UserError("--trunc and --noise are choices of a generator: they do not apply to --images.")
+
+
 def evaluate(
-    networks: "Networks",
+    scored: "Networks | ScoredImages",
     metrics: Iterable[Metric],
     options: Options,
     *,
     dataset_path: str | Path | None = None,
+    dataset: ImageSet | None = None,
     folder: Path | None = None,
     to_tensorboard: bool = True,
     again: bool = False,
     on_result: Callable[[Result], None] = lambda _: None,
 ) -> list[Result]:
-    """Scores one snapshot and writes each result as soon as it is computed.
+    """Scores one snapshot, or images from elsewhere, and writes each result as soon as it is computed.
 
     Args:
-        networks: from `stylegan_tf.load`.
+        scored: networks from `stylegan_tf.load`, or images from `image_sets.choose`.
         metrics: from `registry.parse_list`.
         dataset_path: real images; None: what the networks were trained on.
+        dataset: the same, opened already.
         folder: where results are written, None: nowhere. A score in it with the same request is not computed again.
         to_tensorboard: see `report.write`.
         again: compute existing scores again.
@@ -96,9 +112,12 @@ def evaluate(
     from metrics.bench import Bench
 
     metrics = list(metrics)
-    check_styles(metrics, options, networks.model)
-    dataset = data.open_dataset(sources.find_dataset(networks.source, networks.dataset, dataset_path))
-    bench = Bench(networks, dataset, options)
+    if isinstance(scored, ScoredImages):
+        check_images_suffice(metrics, options)
+    else:
+        check_styles(metrics, options, scored.model)
+        dataset = dataset or open_image_set(sources.find_dataset(scored.source, scored.dataset, dataset_path))
+    bench = Bench(scored, dataset, options)
     for metric in metrics:
         metric.check_size(bench)
     results = []
@@ -107,7 +126,7 @@ def evaluate(
         found = None if again or folder is None else report.find(folder, metric.name, request)
         if found is None:
             with _whole_float32():
-                found = _score(bench, metric, networks, request, folder, to_tensorboard)
+                found = _score(bench, metric, request, folder, to_tensorboard)
         results.append(found)
         on_result(found)
     bench.clear()
@@ -128,7 +147,7 @@ def _whole_float32() -> Iterator[None]:
         precision.enable_tensor_float_32_execution(before)
 
 
-def _score(bench: "Bench", metric: Metric, networks: "Networks", request: str, folder: Path | None, to_tensorboard: bool) -> Result:
+def _score(bench: "Bench", metric: Metric, request: str, folder: Path | None, to_tensorboard: bool) -> Result:
     """Computes one score and writes it."""
     import tensorflow as tf
 
@@ -138,14 +157,15 @@ def _score(bench: "Bench", metric: Metric, networks: "Networks", request: str, f
     result = Result(
         metric=metric.name,
         values=score.values,
-        snapshot=Path(networks.source).stem or "network",
-        nimg=int(networks.nimg),
+        snapshot=Path(bench.scored.source).stem or "network",
+        nimg=int(bench.scored.nimg),
         protocol=bench.common_protocol() | score.protocol,
         dataset={"name": dataset.name, "digest": dataset.digest, "num_images": dataset.num_images},
         request=request,
         elapsed_sec=time.monotonic() - start,
         versions={"stylegan_tf": stylegan_tf.__version__, "tensorflow": tf.__version__},
-        notes=list(score.notes),
+        notes=[*score.notes, *bench.notes],
+        classes=score.classes,
     )
     if folder is not None:
         report.write(result, folder, score.picture, to_tensorboard=to_tensorboard)

@@ -16,6 +16,7 @@ import tensorflow as tf
 from metrics.features.inception import Inception
 from metrics.features.lpips import Lpips
 from metrics.features.store import CHUNK
+from metrics.image_sets import ImageBatches
 from metrics.networks import weights
 from metrics.options import Options
 from stylegan_tf.images import to_uint8_tensor
@@ -117,17 +118,19 @@ class Generated:
 
 
 class Worker:
-    """The generator and the metric networks on one device. Metric networks are made at first use and kept for the next evaluation.
+    """The generator or a set of images, and the metric networks, on one device.
+
+    Metric networks are made at first use and kept for the next evaluation.
 
     Args:
-        generated: images of the generator on the device.
+        generated: images of the generator, or of the set, on the device.
         options: resize, precision, and the files of the weights.
 
     Attributes:
         path_steps: compiled functions of path lengths, by space and crop.
     """
 
-    def __init__(self, generated: Generated, options: Options):
+    def __init__(self, generated: Generated | ImageBatches, options: Options):
         self.generated, self.options, self.device = generated, options, generated.device
         self.path_steps: dict[tuple[str, str], Callable[..., tf.Tensor]] = {}
 
@@ -170,13 +173,17 @@ def make_workers(G: Generator, data_labels: np.ndarray | None, *, lod: float, op
     The first uses the generator itself, the others copies of it. Scores are computed in float32: a generator of lower
     precision, as in training, is copied, too.
     """
-    devices = [device.name for device in tf.config.list_logical_devices("GPU")] or ["/CPU:0"]
-    workers = []
-    for device in devices:
-        is_usable = device == devices[0] and getattr(G, "compute_dtype", "float32") == "float32"
+    workers: list[Worker] = []
+    for device in devices():
+        is_usable = not workers and getattr(G, "compute_dtype", "float32") == "float32"
         generator = G if is_usable else _copy(G, device)
         workers.append(Worker(Generated(generator, data_labels, lod=lod, options=options, device=device), options))
     return workers
+
+
+def devices() -> list[str]:
+    """Names of all GPUs, or of the CPU."""
+    return [device.name for device in tf.config.list_logical_devices("GPU")] or ["/CPU:0"]
 
 
 def _copy(G: Generator, device: str) -> Generator:

@@ -65,7 +65,8 @@ class LabelInceptionScore(InceptionScore):
     def score(self, bench: "Bench") -> Score:
         from metrics.classifiers import class_logits
 
-        return self._score_of(*class_logits(bench, self.num_images), {})
+        logits, classifier = class_logits(bench, self.num_images)
+        return self._score_of(logits, classifier.origin, {})
 
     def request(self, bench: "Bench") -> dict[str, Json]:
         return {}

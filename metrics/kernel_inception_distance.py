@@ -32,7 +32,7 @@ class KernelInceptionDistance(AgainstReals):
     """
 
     stem = "kid"
-    aliases: ClassVar = {"kid": "kid50k_full"}
+    aliases: ClassVar = {"kid": "kid_full"}
     examples = "kid50k_full, kid5k"
     summary = "Kernel Inception distance"
     protocol_summary = "cubic kernel, unbiased, over all pairs; as many real images as generated ones (a sample) at most; _full: all"

@@ -60,7 +60,7 @@ class LinearSeparability(Metric):
         protocol = {"attributes": origin, "num_attributes": logits.shape[1], "num_fakes": self.num_images, "num_kept": num_kept}
         protocol |= self.request(bench)
         values = {f"{self.name}_{space}": separability(found, seed=bench.options.seed) for space, found in tables.items()}
-        return Score(values, protocol, notes=trivial_notes(tables["z"], is_conditional=bench.G.label_size > 0))
+        return Score(values, protocol, notes=trivial_notes(tables["z"], is_conditional=bench.label_size > 0))
 
     def request(self, bench: "Bench") -> dict[str, Json]:
         return {"cuts": "of the other half"}

@@ -32,6 +32,8 @@ class Need(enum.Enum):
     STYLES = "a generator with styles"
     LABELS = "labels or a classifier"
     CLASSES = "class labels"
+    CONDITIONAL = "images with the classes that were asked for"
+    DISCRIMINATOR = "a discriminator"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,12 +58,14 @@ class Score:
         protocol: choices of this metric alone; `Bench.common_protocol` has those that all metrics share.
         picture: uint8 [H, W, 3] to save beside the values, or None.
         notes: sentences on what the values do not say.
+        classes: a value for each class by name, of scores by class.
     """
 
     values: dict[str, Estimate]
     protocol: dict[str, Json]
     picture: np.ndarray | None = None
     notes: tuple[str, ...] = ()
+    classes: dict[str, float] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,6 +141,8 @@ class Metric(abc.ABC):
         """Raises UserError where the number of images says nothing about the network of a bench."""
         if self.num_images < self.least_images(bench):
             raise UserError(f"{self.name}: a network of this width needs --num-images {self.least_images(bench)} or more for this score.")
+        if self.num_images > bench.num_available:
+            raise UserError(f"{self.name} needs {self.num_images:,} images, {bench.scored.source} has {bench.num_available:,}.")
 
     def run_batch(self, worker: "Worker", count: int) -> None:
         """Does the slow part of the score for one batch of images, whose time gives the rate of the metric."""
@@ -161,12 +167,13 @@ class Metric(abc.ABC):
         return {}
 
     @classmethod
-    def parse(cls, name: str, num_images: int | None = None) -> "Metric | None":
+    def parse(cls, name: str, num_images: int | None = None, available: int | None = None) -> "Metric | None":
         """The metric of a name, None for the name of another metric.
 
         Args:
             name: such as "fid50k".
             num_images: replaces the number in the name.
+            available: images that there are; a name without a number means all of them against all real images.
 
         Raises:
             UserError: a number outside of the range, or impossible parameters.
@@ -177,7 +184,9 @@ class Metric(abc.ABC):
             return None
         parts = match.groupdict()
         number, is_full = parts.pop("number"), bool(parts.pop("full"))
-        if num_images is None:
+        if num_images is None and number is None and available is not None:
+            num_images, is_full = available, cls.has_full
+        elif num_images is None:
             num_images = _count(number) if number else cls.default_images
         if not cls.min_images <= num_images <= MAX_IMAGES:
             raise UserError(f"A score takes from {cls.min_images} to {MAX_IMAGES:,} images. Received: {num_images}")

@@ -19,11 +19,11 @@ from PIL import Image, ImageDraw, ImageFont
 from metrics import real_images
 from metrics.features.pairwise import NearestSearch
 from metrics.features.store import CHUNK
+from metrics.image_sets import read_images
 from metrics.intervals import Estimate, proportion
 from metrics.metric import Metric, Need, Score, Value
 from metrics.options import Json
 from metrics.real_images import RealSelection
-from stylegan_tf import data
 
 if TYPE_CHECKING:
     from metrics.bench import Bench, Task
@@ -85,7 +85,7 @@ class Memorisation(Metric):
             values[f"{self.name}_{kind}"] = nearness(fake_search.distances[:, 0], other_search.distances[:, 0], seed=bench.options.seed)
         shares = {"copies": copies["features"] | copies["pixels"], **{f"copies_{kind}": found for kind, found in copies.items()}}
         values |= {f"{self.name}_{part}": proportion(found, ", held-out images fixed") for part, found in shares.items()}
-        side = min(PIXEL_SIDE, bench.G.resolution)
+        side = min(PIXEL_SIDE, bench.resolution)
         protocol = {
             **bench.feature_protocol(), "num_fakes": self.num_images, "num_held_out": len(unseen.features),
             "held_out": unseen.origin, "num_reals": bench.dataset.num_images, "mirrored_reals": bench.is_mirrored,
@@ -132,12 +132,15 @@ class ImageSet:
 
 
 def small_pixels(images: np.ndarray) -> np.ndarray:
-    """uint8 [N, R, R, C] to block means [N, S * S * C] in [0, 1], S at most 32."""
-    count, side, _, channels = images.shape
+    """uint8 [N, R, R, C] to means of areas [N, S * S * C] in [0, 1], S at most 32."""
+    count, side, _, _ = images.shape
     small = min(side, PIXEL_SIDE)
-    factor = side // small
-    blocks = images.reshape(count, small, factor, small, factor, channels).astype(np.float32)
-    return blocks.mean(axis=(2, 4)).reshape(count, -1) / 255
+    edges = np.arange(small + 1) * (side / small)
+    pixels = np.arange(side)
+    # The share of each pixel in each area: not blocks of whole pixels for sides that 32 does not divide.
+    shares = np.clip(np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels), 0, 1) * (small / side)  # [S, R]
+    means = np.einsum("sr,nrqc,tq->nstc", shares.astype(np.float32), images.astype(np.float32), shares.astype(np.float32), optimize=True)
+    return means.reshape(count, -1) / 255
 
 
 def generated_set(bench: "Bench", num_images: int) -> ImageSet:
@@ -157,7 +160,7 @@ def generated_set(bench: "Bench", num_images: int) -> ImageSet:
     flipped = None
     if not bench.is_mirrored:
         rows = stored("flipped", bench.feature_protocol(), flipped_task, "fakes, mirrored")
-        flipped = ImageSet(rows, flip_pixels(pixels, bench.G.channels), None, "generated")
+        flipped = ImageSet(rows, flip_pixels(pixels, bench.channels), None, "generated")
     return ImageSet(features, pixels, None, "generated", flipped)
 
 
@@ -178,11 +181,11 @@ def unseen_set(bench: "Bench", num_images: int) -> ImageSet:
         own_numbers, origin = chosen, "leave one out"  # their features are part of those of the training set
         features = np.concatenate([rows[np.isin(numbers, chosen)] for numbers, rows in training_set(bench, "features", is_mirrored=False)])
     parts = [chosen[start : start + CHUNK] for start in range(0, len(chosen), CHUNK)]
-    pixels = np.concatenate([small_pixels(data.read_images(dataset, part, bench.G.resolution)) for part in parts])
+    pixels = np.concatenate([small_pixels(read_images(dataset, part, bench.resolution, bench.channels)) for part in parts])
     flipped = None
     if not bench.is_mirrored:
         mirrored = features_once(bench, chosen, is_mirrored=True)
-        flipped = ImageSet(mirrored, flip_pixels(pixels, bench.G.channels), own_numbers, origin)
+        flipped = ImageSet(mirrored, flip_pixels(pixels, bench.channels), own_numbers, origin)
     return ImageSet(features, pixels, own_numbers, origin, flipped)
 
 
@@ -209,7 +212,8 @@ def training_set(bench: "Bench", kind: str, *, is_mirrored: bool) -> Iterator[tu
         chunks = bench.real_features(selection)
     else:
         rows = [slice(start, min(start + CHUNK, count)) for start in range(0, count, CHUNK)]
-        chunks = ((part.start, small_pixels(real_images.read(bench.dataset, selection, part, bench.G.resolution))) for part in rows)
+        read = (real_images.read(bench.dataset, selection, part, bench.resolution, bench.channels) for part in rows)
+        chunks = ((part.start, small_pixels(images)) for part, images in zip(rows, read, strict=True))
     for start, batch in chunks:
         yield np.arange(start, start + len(batch)), batch
 
@@ -229,7 +233,7 @@ def figure(bench: "Bench", nearest: dict[str, NearestSearch], num_rows: int) -> 
         canvas.paste(_picture(_generated_image(bench, int(row))), (0, y))
         for name in ("pixels", "features"):
             numbers = [int(number) for number in nearest[name].numbers[row] if number >= 0]
-            for column, image in enumerate(data.read_images(bench.dataset, numbers, bench.G.resolution)):
+            for column, image in enumerate(read_images(bench.dataset, numbers, bench.resolution, bench.channels)):
                 canvas.paste(_picture(image), (starts[name] + side * column, y))
     return np.asarray(canvas)
 

@@ -25,6 +25,7 @@ _EXAMPLES = """examples:
   python -m metrics fid50k,ppl_wfull --network results/00003-stylegan-leaves-1gpu
   python -m metrics kid50k_full,pr50k3 --network results/00003-stylegan-leaves-1gpu --all
   python -m metrics fid50k --network network-snapshot-000140.pkl --data datasets/leaves --num-images 5000
+  python -m metrics fid,kid --images PICTURES --data datasets/leaves
 """
 
 
@@ -48,8 +49,13 @@ def _main(arguments: Sequence[str], default: str | None, description: str) -> in
     if parsed.fetch:
         return _fetch(options)
     names = parsed.names or default
-    if not names or not parsed.network:
-        parser.error(f"name the metrics and a --network ({spelled('python -m metrics fid50k')} --network RUN), or --fetch or --list")
+    if not names or not (parsed.network or parsed.images):
+        example = spelled("python -m metrics fid50k")
+        parser.error(f"name the metrics and a --network ({example} --network RUN) or --images, or --fetch or --list")
+    if parsed.images:
+        return _score_images(parsed, names, options)
+    if parsed.resolution is not None:
+        raise UserError("--resolution goes with --images. A network is scored at its own resolution.")
     metrics = registry.parse_list(names, parsed.num_images)
     return _score(parsed, metrics, options)
 
@@ -62,12 +68,23 @@ def _parser(default: str | None, description: str) -> argparse.ArgumentParser:
     add = parser.add_argument
     add("names", nargs="?", default=default, help="metrics, separated by commas; --list shows them" + (f" ({default})" if default else ""))
     add("--network", metavar="PATH", help="a snapshot (.pkl), ours or official, or a run folder: its latest snapshot")
+    add("--images", metavar="PATH", help="score images in place of a network: a folder, zip or tar of pictures, or a dataset")
     add("--all", action="store_true", help="every snapshot of the run folder; those scored before are not scored again")
     add("--watch", action="store_true", help="as --all, then wait for new snapshots until the final one or the end of training")
-    add("--data", metavar="PATH", help="dataset of real images (default: what the network was trained on)")
+    add(
+        "--data",
+        metavar="PATH",
+        help="real images: a dataset, folder, zip or tar (default: what the network was trained on)",
+    )
     add("--num-images", type=int, metavar="N", help="images (pairs for ppl) instead of the number in the names")
-    add("--outdir", metavar="PATH", help="folder of the results (default: that of the snapshot)")
+    add("--outdir", metavar="PATH", help="folder of the results (default: that of the snapshot; with --images none are written)")
     add("--again", action="store_true", help="repeat scores that exist")
+    add(
+        "--resolution",
+        type=int,
+        metavar="N",
+        help="with --images: side in pixels at which both sets are compared (default: the smaller one's)",
+    )
     protocol = parser.add_argument_group("protocol")
     add = protocol.add_argument
     add("--seed", type=int, default=0, help="of latents, labels, noise and resampling (0)")
@@ -78,7 +95,7 @@ def _parser(default: str | None, description: str) -> argparse.ArgumentParser:
     add("--precision", choices=PRECISIONS, default="float32", help="of Inception; bfloat16 is for hardware that has it (float32)")
     add("--mirror", action=argparse.BooleanOptionalAction, help="mirror real images at random (default: as in training)")
     add("--crop", choices=CROPS, default="none", help="crop before path lengths (none; face: the original's for FFHQ and CelebA-HQ)")
-    add("--held-out", metavar="PATH", help="dataset kept out of training, for memorisation")
+    add("--held-out", metavar="PATH", help="dataset or pictures kept out of training, for memorisation")
     add("--classifier", action="append", default=[], metavar="FILE", help="Keras attribute classifier for ls (may be repeated)")
     weights = parser.add_argument_group("metric networks")
     weights.add_argument("--inception", metavar="FILE", help="local file of the Inception of 2015-12-05")
@@ -142,6 +159,31 @@ def _score(parsed: argparse.Namespace, metrics: list[Metric], options: Options) 
         raise UserError(f"{network} holds no network snapshot (network-snapshot-*.pkl).")
     if not is_single:
         say("\n".join(f"wrote {path}" for path in written))
+    return 0
+
+
+def _score_images(parsed: argparse.Namespace, names: str, options: Options) -> int:
+    """Scores images from elsewhere against a dataset or other images."""
+    if parsed.network or parsed.all or parsed.watch:
+        raise UserError("--images scores pictures in place of a network. Leave out --network, --all and --watch.")
+    if not parsed.data:
+        raise UserError("--images needs the real images, too: --data DATASET_OR_FOLDER")
+    from metrics import evaluate, image_sets, report
+
+    images = image_sets.open_image_set(parsed.images)
+    metrics = registry.parse_list(names, parsed.num_images, images.num_images)
+    evaluate.check_images_suffice(metrics, options)
+    reals = image_sets.open_image_set(parsed.data)
+    scored = image_sets.choose(images, reals, parsed.resolution)
+    evaluate.prepare(metrics, options, reals)
+    command_line.import_tensorflow()
+    folder = Path(parsed.outdir) if parsed.outdir else None
+    evaluate.evaluate(
+        scored, metrics, options, dataset=reals, folder=folder, to_tensorboard=False, again=parsed.again,
+        on_result=lambda result: say(result.text()),
+    )  # fmt: skip
+    if folder:
+        report.write_overview(folder)
     return 0
 
 

@@ -5,10 +5,10 @@ import hashlib
 
 import numpy as np
 
+from metrics.image_sets import ImageSet, read_images
 from metrics.options import Json
-from stylegan_tf import data
 
-_MIRROR, _SAMPLE = 4, 6  # streams of random numbers; metrics/generated.py has 1 to 3, path lengths 5
+_MIRROR, _SAMPLE = 4, 6  # streams of random numbers; metrics/generated.py has 1 to 3, path lengths 5, image_sets.py 7
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,9 +67,9 @@ def select(num_in_dataset: int, num_images: int | None, *, is_mirrored: bool, se
     return RealSelection(keys // 2, keys % 2 == 1, counts, min(total, num_in_dataset), is_sampled)
 
 
-def read(dataset: data.Dataset, selection: RealSelection, rows: slice, resolution: int) -> np.ndarray:
+def read(dataset: ImageSet, selection: RealSelection, rows: slice, resolution: int, channels: int) -> np.ndarray:
     """uint8 [n, R, R, C] of some rows of a selection."""
-    images = data.read_images(dataset, selection.indices[rows], resolution)
+    images = read_images(dataset, selection.indices[rows], resolution, channels)
     mirrored = selection.is_mirrored[rows]
     images[mirrored] = images[mirrored, :, ::-1]
     return images

@@ -18,6 +18,9 @@ METRICS = (
     "metrics.perceptual_path_length:PerceptualPathLength",
     "metrics.linear_separability:LinearSeparability",
     "metrics.nearest_neighbours:Memorisation",
+    "metrics.class_scores:ClassFrechetDistance",
+    "metrics.class_scores:ClassAccuracy",
+    "metrics.discriminator_scores:DiscriminatorScores",
 )
 
 
@@ -32,27 +35,28 @@ def _class_at(place: str) -> type[Metric]:
     return getattr(importlib.import_module(module), name)
 
 
-def parse(name: str, num_images: int | None = None) -> Metric:
+def parse(name: str, num_images: int | None = None, available: int | None = None) -> Metric:
     """The metric of a name.
 
     Args:
         name: such as "fid50k".
         num_images: replaces the number in the name, and becomes part of it.
+        available: see `Metric.parse`.
 
     Raises:
         UserError: unknown; the message lists all metrics.
     """
     for kind in classes():
-        metric = kind.parse(name, num_images)
+        metric = kind.parse(name, num_images, available)
         if metric is not None:
             return metric
     known = "\n".join(f"  {kind.examples}: {kind.summary}" for kind in classes())
     raise UserError(f"There is no metric {name!r}. There are (with any number, such as fid500 or fid10k):\n{known}")
 
 
-def parse_list(names: str, num_images: int | None = None) -> list[Metric]:
+def parse_list(names: str, num_images: int | None = None, available: int | None = None) -> list[Metric]:
     """Metrics of a comma-separated list, each once."""
-    metrics = [parse(name.strip(), num_images) for name in names.split(",") if name.strip()]
+    metrics = [parse(name.strip(), num_images, available) for name in names.split(",") if name.strip()]
     if not metrics:
         raise UserError("No metric named. Example: fid50k,ppl_wfull")
     return list({metric.name: metric for metric in metrics}.values())

@@ -1,19 +1,15 @@
 """Where results go: a text and a JSON file a metric, TensorBoard, a table and a curve over the snapshots of a run."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
-from metrics import registry
+from metrics import figures, registry
 from metrics.result import Result
 from stylegan_tf.files import atomic_path, write_text
 from stylegan_tf.images import save_png
-
-_WIDTH, _HEIGHT = 960, 540  # of a curve
-_LEFT, _RIGHT, _TOP, _BOTTOM = 90, 30, 60, 70
-_INK, _GRID, _LINE, _BEST = (40, 40, 40), (222, 222, 222), (31, 90, 160), (200, 60, 30)
 
 
 def write(result: Result, folder: Path, picture: np.ndarray | None = None, *, to_tensorboard: bool = True) -> None:
@@ -127,8 +123,8 @@ def _columns(results: list[Result]) -> dict[str, list[Result]]:
 
 
 def _comparable(result: Result) -> tuple:
-    """Protocol and data without the network itself; scores are comparable where this is equal."""
-    rest = sorted((name, str(value)) for name, value in result.protocol.items() if name not in ("network", "lod"))
+    """Protocol and data without the network or the images themselves; scores are comparable where this is equal."""
+    rest = sorted((name, str(value)) for name, value in result.protocol.items() if name not in ("network", "lod", "images", "available"))
     return str(rest), result.dataset["digest"]
 
 
@@ -156,53 +152,11 @@ def draw_curve(name: str, results: Sequence[Result], best: Result | None) -> Ima
         results: two or more, in order of training.
         best: the one to mark, or None.
     """
-    kimg = np.array([result.nimg / 1000 for result in results])
     estimates = [result.values[name] for result in results]
-    values = np.array([estimate.value for estimate in estimates])
-    lows = np.array([estimate.value if estimate.low is None else estimate.low for estimate in estimates])
-    highs = np.array([estimate.value if estimate.high is None else estimate.high for estimate in estimates])
-    image = Image.new("RGB", (_WIDTH, _HEIGHT), "white")
-    draw = ImageDraw.Draw(image)
-    x_of = _axis(draw, kimg.min(), kimg.max(), is_vertical=False)
-    y_of = _axis(draw, lows.min(), highs.max(), is_vertical=True)
-    points = list(zip(map(x_of, kimg), map(y_of, values), strict=True))
-    for (x, _), low, high in zip(points, lows, highs, strict=True):
-        draw.line([(x, y_of(low)), (x, y_of(high))], _LINE, 2)
-        for end in (low, high):
-            draw.line([(x - 5, y_of(end)), (x + 5, y_of(end))], _LINE, 2)
-    draw.line(points, _LINE, 3, joint="curve")
-    for (x, y), result in zip(points, results, strict=True):
-        size, colour = (8, _BEST) if result is best else (5, _LINE)
-        draw.ellipse([x - size, y - size, x + size, y + size], colour)
+    intervals = [(e.value, e.value) if e.low is None else (e.low, e.high) for e in estimates]
     mark = f"   best {best.values[name].value:.4g} at {best.nimg / 1000:.1f} kimg ({best.snapshot})" if best else ""
-    draw.text((_LEFT, 20), name + mark, _INK, ImageFont.load_default(20))
-    draw.text((_WIDTH - _RIGHT, _HEIGHT - 12), "kimg; bars: 95 % intervals", _INK, ImageFont.load_default(15), anchor="rs")
-    return image
-
-
-def _axis(draw: ImageDraw.ImageDraw, low: float, high: float, *, is_vertical: bool) -> Callable[[float], float]:
-    """Draws grid lines with numbers, and returns the function from value to pixel."""
-    reach = (high - low) or max(abs(high), 1.0)
-    low, high = low - 0.05 * reach, high + 0.05 * reach
-    start, end = (_HEIGHT - _BOTTOM, _TOP) if is_vertical else (_LEFT, _WIDTH - _RIGHT)
-
-    def pixel(value: float) -> float:
-        return start + (end - start) * (value - low) / (high - low)
-
-    font = ImageFont.load_default(15)
-    step = _round_step((high - low) / 6)
-    for value in np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step:
-        place, label = pixel(value), f"{value:.6g}"
-        if is_vertical:
-            draw.line([(_LEFT, place), (_WIDTH - _RIGHT, place)], _GRID)
-            draw.text((_LEFT - 10, place), label, _INK, font, anchor="rm")
-        else:
-            draw.line([(place, _TOP), (place, _HEIGHT - _BOTTOM)], _GRID)
-            draw.text((place, _HEIGHT - _BOTTOM + 10), label, _INK, font, anchor="ma")
-    return pixel
-
-
-def _round_step(step: float) -> float:
-    """The smallest of 1, 2, 5, 10, 20, ... that is not below a step."""
-    power = 10.0 ** np.floor(np.log10(step))
-    return float(next(factor * power for factor in (1, 2, 5, 10) if factor * power >= step))
+    places = [place for place, result in enumerate(results) if result is best]
+    return figures.curve(
+        name + mark, [result.nimg / 1000 for result in results], [e.value for e in estimates], intervals,
+        marked=places[0] if places else None, note="kimg; bars: 95 % intervals",
+    )  # fmt: skip

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from metrics.intervals import LEVEL, Estimate
 from metrics.options import Json
+from stylegan_tf.display import visible
 from stylegan_tf.progress_bar import format_sec
 
 
@@ -25,6 +26,7 @@ class Result:
         elapsed_sec: duration.
         versions: of the library and of TensorFlow, empty for results of earlier versions.
         notes: sentences on what the values do not say.
+        classes: the main value for each class by name, of scores by class.
     """
 
     metric: str
@@ -37,6 +39,7 @@ class Result:
     elapsed_sec: float
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
     notes: Sequence[str] = ()
+    classes: dict[str, float] = dataclasses.field(default_factory=dict)
 
     def text(self) -> str:
         """The original's line, with intervals, protocol and dataset behind it."""
@@ -44,8 +47,11 @@ class Result:
         protocol = " ".join(f"{name}={_short(value)}" for name, value in self.protocol.items())
         dataset = f"data={self.dataset['name']}/{self.dataset['digest']}"
         versions = "".join(f" {name}={version}" for name, version in self.versions.items())
+        classes = (
+            "  | by class: " + ", ".join(f"{visible(name)} {value:.4g}" for name, value in self.classes.items()) if self.classes else ""
+        )
         notes = "".join(f"  | note: {note}" for note in self.notes)
-        return f"{self.snapshot:<32}time {format_sec(self.elapsed_sec):<12} {values}  | {protocol} {dataset}{versions}{notes}"
+        return f"{self.snapshot:<32}time {format_sec(self.elapsed_sec):<12} {values}  | {protocol} {dataset}{versions}{classes}{notes}"
 
     def json(self) -> str:
         """One line; values are numbers as they are, not rounded."""

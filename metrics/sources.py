@@ -6,6 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
+from metrics.image_sets import ImageSet, open_image_set
 from stylegan_tf import data
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.loading import find_dataset
@@ -20,8 +21,8 @@ class Sizes(Protocol):
     label_size: int
 
 
-def open_dataset_of(contents: SnapshotContents, dataset_path: str | os.PathLike | None) -> data.Dataset:
-    """Opens the dataset that a snapshot is scored against, and checks that the two match.
+def open_dataset_of(contents: SnapshotContents, dataset_path: str | os.PathLike | None) -> ImageSet:
+    """Opens the real images that a snapshot is scored against, and checks that the two match.
 
     Args:
         contents: a snapshot, ours or official.
@@ -30,18 +31,20 @@ def open_dataset_of(contents: SnapshotContents, dataset_path: str | os.PathLike 
     Raises:
         UserError: not a snapshot, no dataset, or the two do not match.
     """
-    dataset = data.open_dataset(find_dataset(contents.source, contents.dataset, dataset_path))
+    dataset = open_image_set(find_dataset(contents.source, contents.dataset, dataset_path))
     check_fit(contents.shape, dataset)
     return dataset
 
 
-def check_fit(network: Sizes, dataset: data.Dataset) -> None:
+def check_fit(network: Sizes, dataset: ImageSet) -> None:
     """Refuses a dataset that a network cannot be scored against.
 
     Args:
         network: a generator, or the shape of one.
         dataset: real images.
     """
+    if isinstance(dataset, data.PictureSet):
+        return  # pictures are brought to the size of the network
     if dataset.channels != network.channels:
         raise UserError(f"{dataset.path} has {dataset.channels} channels, the network generates {network.channels}.")
     if network.label_size and dataset.label_size != network.label_size:
@@ -49,25 +52,25 @@ def check_fit(network: Sizes, dataset: data.Dataset) -> None:
     dataset.level(network.resolution)
 
 
-def open_held_out(path: str | os.PathLike, dataset: data.Dataset | None) -> data.Dataset:
-    """The dataset that was kept out of training, which must differ from `dataset` (None: not known yet)."""
-    held_out = data.open_dataset(path)
+def open_held_out(path: str | os.PathLike, dataset: ImageSet | None) -> ImageSet:
+    """The real images that were kept out of training, which must differ from `dataset` (None: not known yet)."""
+    held_out = open_image_set(path)
     if dataset is None:
         return held_out
     if held_out.digest == dataset.digest:
         raise UserError(f"{held_out.path} is the training set itself. Held-out images must be others.")
-    if held_out.channels != dataset.channels:
+    if isinstance(held_out, data.Dataset) and isinstance(dataset, data.Dataset) and held_out.channels != dataset.channels:
         raise UserError(f"{held_out.path} has {held_out.channels} channels, {dataset.path} has {dataset.channels}.")
     return held_out
 
 
-def is_attributes(dataset: data.Dataset) -> bool:
+def is_attributes(dataset: ImageSet) -> bool:
     """Whether labels are several yes-or-no attributes rather than one class of many."""
     labels = np.asarray(dataset.labels[:10_000])
     return dataset.label_size > 0 and not np.array_equal(labels.sum(axis=1), np.ones(len(labels)))
 
 
-def check_labels(dataset: data.Dataset) -> None:
+def check_labels(dataset: ImageSet) -> None:
     """Raises UserError for a dataset without labels, or with a single class."""
     if dataset.label_size < 2 and not is_attributes(dataset):
         raise UserError(
@@ -76,7 +79,7 @@ def check_labels(dataset: data.Dataset) -> None:
         )
 
 
-def check_classes(dataset: data.Dataset) -> None:
+def check_classes(dataset: ImageSet) -> None:
     """Raises UserError for a dataset whose labels are not classes, two or more."""
     check_labels(dataset)
     if is_attributes(dataset):
@@ -84,13 +87,18 @@ def check_classes(dataset: data.Dataset) -> None:
 
 
 def classifier_digest(path: str | os.PathLike) -> str:
-    """SHA-256 of the file of an attribute classifier, 24 hexadecimal digits: another file under the same path is another network.
+    """`file_digest` of an attribute classifier.
 
     Raises:
         MissingFileError: no such file.
     """
     if not os.path.isfile(path):
         raise MissingFileError(f"{path} does not exist. Expected a Keras model (.keras) as attribute classifier.")
+    return file_digest(path)
+
+
+def file_digest(path: str | os.PathLike) -> str:
+    """SHA-256 of a file, 24 hexadecimal digits: another file under the same path is another network."""
     digest = hashlib.sha256()
     with open(path, "rb") as file:
         while block := file.read(1 << 20):

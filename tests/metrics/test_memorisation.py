@@ -42,7 +42,7 @@ class Bench:
 
     def __init__(self, images, dataset, *, is_mirrored):
         self.images, self.dataset, self.is_mirrored = images, dataset, is_mirrored
-        self.G = SimpleNamespace(resolution=images.shape[1], channels=3)
+        self.resolution, self.channels = images.shape[1], 3
 
     def feature_protocol(self):
         return {}
@@ -56,7 +56,7 @@ class Bench:
         return [(0, task(worker, 0, num_images))]
 
     def real_features(self, selection, of=None):
-        images = data.read_images(of or self.dataset, selection.indices, self.G.resolution)
+        images = data.read_images(of or self.dataset, selection.indices, self.resolution)
         yield 0, amplitudes(images[:, :, ::-1] if selection.is_mirrored[0] else images)
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import shutil
 import threading
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -29,10 +30,11 @@ def bench_of(networks, **options):
 
 def test_classifier_learns_the_labels_and_is_kept(snapshot_networks, few_steps, tmp_path, monkeypatch):
     dataset = data.open_dataset(snapshot_networks.dataset["path"])
-    trained = classifiers.trained_classifier(dataset, seed=0, cache=tmp_path)
+    bench = SimpleNamespace(dataset=dataset, options=Options(), cache=tmp_path, resolution=8, channels=3)
+    trained = classifiers.trained_classifier(bench)
     assert trained.accuracy == 1  # dark and light images
     monkeypatch.setattr(classifiers, "_train", lambda *_: pytest.fail("trained again"))
-    again = classifiers.trained_classifier(dataset, seed=0, cache=tmp_path)
+    again = classifiers.trained_classifier(bench)
     images = data.read_images(dataset, range(6))
     np.testing.assert_allclose(trained.logits(images), again.logits(images), rtol=1e-5)
     np.testing.assert_array_equal(np.argmax(again.logits(images), 1), [0, 1, 0, 1, 0, 1])

@@ -1,0 +1,143 @@
+"""Scores by class of conditional models: FID of each class, and the share of images recognised as the class that was asked for."""
+
+import os
+import sys
+
+if __name__ == "__main__":  # run by its path: the checkout must be importable, not this folder
+    sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    from metrics.program import run_metric
+
+    sys.exit(run_metric("accuracy10k_labels", __doc__))
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from metrics.features.moments import frechet_distance, moments_of
+from metrics.features.store import CHUNK
+from metrics.frechet_inception_distance import size_notes
+from metrics.image_sets import ScoredImages
+from metrics.intervals import Estimate, proportion
+from metrics.metric import AgainstReals, Metric, Need, Score, Value
+from metrics.sources import check_classes
+from stylegan_tf.errors import UserError
+
+if TYPE_CHECKING:
+    from metrics.bench import Bench
+
+_LEAST_PER_CLASS = 2  # images with a covariance
+
+
+class ClassFrechetDistance(AgainstReals):
+    """FID between the generated images asked for as a class and the real images of that class: the mean over the classes and the worst.
+
+    Each class has only its part of the images, so that the values are far above the FID of all images together.
+    """
+
+    stem = "fid"
+    suffix_pattern = "_classes"
+    default_images = 10_000
+    examples = "fid10k_classes, fid10k_classes_full"
+    summary = "Fréchet Inception distance within each class, for conditional models"
+    protocol_summary = "mean over the classes and the worst; labels as frequent as in the data; real images as for kid"
+    needs = frozenset({Need.FEATURES, Need.REALS, Need.CLASSES, Need.CONDITIONAL})
+    values = (Value(), Value("worst"))
+
+    @property
+    def suffix(self) -> str:
+        return "_classes"
+
+    def check_size(self, bench: "Bench") -> None:
+        super().check_size(bench)
+        check_asked_classes(bench)
+
+    def score(self, bench: "Bench") -> Score:
+        selection = self.select(bench)
+        reals, fakes = bench.all_real_features(selection), bench.all_generated_features(self.num_images)
+        real_classes = np.asarray(bench.dataset.labels)[selection.indices].argmax(axis=1)
+        fake_classes = asked_classes(bench, self.num_images)
+        found, left_out = {}, []
+        for number, name in enumerate(class_names(bench)):
+            parts = fakes[fake_classes == number], reals[real_classes == number]
+            if min(map(len, parts)) < _LEAST_PER_CLASS:
+                left_out.append(name)
+            else:
+                found[name] = frechet_distance(*(moments_of([part]) for part in parts))
+        if not found:
+            raise UserError(f"{self.name}: no class has two generated and two real images. Use more images: --num-images N")
+        values = {self.name: Estimate(float(np.mean(list(found.values())))), f"{self.name}_worst": Estimate(max(found.values()))}
+        least = min(int((fake_classes == number).sum()) for number in range(bench.dataset.label_size))
+        notes = (*size_notes(least), *([f"left out, fewer than two images: {', '.join(left_out)}"] if left_out else []))
+        protocol = {**self.shared_protocol(bench, selection), "covariance": "unbiased"}
+        return Score(values, protocol, notes=notes, classes=found)
+
+
+class ClassAccuracy(Metric):
+    """The share of images that a classifier recognises as the class that was asked for; the classifier's own accuracy beside it.
+
+    The classifier is trained on the labels of the dataset, as for `is50k_labels`. Class by class, it shows what a conditional
+    model confuses or never generates.
+    """
+
+    stem = "accuracy"
+    suffix_pattern = "_labels"
+    default_images = 10_000
+    examples = "accuracy10k_labels"
+    summary = "share of images recognised as the class that was asked for"
+    protocol_summary = "by a classifier trained on the labels; its own accuracy on images that it was not trained on beside the value"
+    needs = frozenset({Need.CLASSES, Need.CONDITIONAL})
+    values = (Value(lower_is_better=False), Value("classifier", lower_is_better=None))
+
+    @property
+    def suffix(self) -> str:
+        return "_labels"
+
+    def check_size(self, bench: "Bench") -> None:
+        super().check_size(bench)
+        check_asked_classes(bench)
+
+    def score(self, bench: "Bench") -> Score:
+        from metrics.classifiers import class_logits
+
+        logits, classifier = class_logits(bench, self.num_images)
+        values, classes = accuracy_by_class(self.name, logits, bench)
+        values[f"{self.name}_classifier"] = Estimate(classifier.accuracy)
+        return Score(values, {"classifier": classifier.origin, "num_fakes": self.num_images}, classes=classes)
+
+
+def accuracy_by_class(name: str, logits: np.ndarray, bench: "Bench") -> tuple[dict[str, Estimate], dict[str, float]]:
+    """The share of logits [N, classes] whose maximum is the class that was asked for, and that share by class."""
+    asked = asked_classes(bench, len(logits))
+    is_right = logits.argmax(axis=1) == asked
+    classes = {of: float(is_right[asked == number].mean()) for number, of in enumerate(class_names(bench)) if (asked == number).any()}
+    return {name: proportion(is_right)}, classes
+
+
+def asked_classes(bench: "Bench", num_images: int) -> np.ndarray:
+    """int [num_images], the class that each image was asked for."""
+    generated = bench.workers[0].generated
+    labels = [generated.labels(chunk) for chunk in range(-(-num_images // CHUNK))]
+    return np.concatenate(labels).argmax(axis=1)[:num_images]
+
+
+def class_names(bench: "Bench") -> list[str]:
+    """Names of the classes, or their numbers."""
+    return list(bench.dataset.class_names) or [str(number) for number in range(bench.dataset.label_size)]
+
+
+def check_asked_classes(bench: "Bench") -> None:
+    """Refuses images that no class was asked for, and pictures in folders of other classes than the data's.
+
+    Raises:
+        UserError: says what is missing.
+    """
+    check_classes(bench.dataset)
+    if not bench.label_size:
+        what = "pictures in one folder a class (0/, 1/, ...)" if isinstance(bench.scored, ScoredImages) else "a model trained with labels"
+        raise UserError(f"{bench.scored.source}: no class was asked for. A score by class needs {what}.")
+    if isinstance(bench.scored, ScoredImages):
+        names, known = list(bench.scored.images.class_names), class_names(bench)
+        if names != known:
+            raise UserError(
+                f"The classes of {bench.scored.source} are {', '.join(names)}; those of {bench.dataset.path}: {', '.join(known)}."
+            )

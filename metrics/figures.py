@@ -1,0 +1,137 @@
+"""Figures of scores as pictures: curves with intervals, histograms, clouds of points, tables of two variables."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+_WIDTH, _HEIGHT = 960, 540
+_LEFT, _RIGHT, _TOP, _BOTTOM = 90, 30, 60, 70
+_INK, _GRID, _BEST = (40, 40, 40), (222, 222, 222), (200, 60, 30)
+COLOURS = ((31, 90, 160), (200, 60, 30), (40, 130, 60), (130, 60, 160), (160, 110, 10))
+_BINS = 40
+
+
+class Axes:
+    """An empty chart with a title, grid lines and numbers; `x` and `y` are functions from value to pixel.
+
+    Args:
+        title: above the chart.
+        x_range, y_range: smallest and largest value; a margin of a twentieth is added.
+        note: below the chart, on the right.
+    """
+
+    def __init__(self, title: str, x_range: tuple[float, float], y_range: tuple[float, float], note: str = ""):
+        self.image = Image.new("RGB", (_WIDTH, _HEIGHT), "white")
+        self.draw = ImageDraw.Draw(self.image)
+        self._x, self._y = _widened(x_range), _widened(y_range)
+        self._grid(self._x, is_vertical=False)
+        self._grid(self._y, is_vertical=True)
+        self.draw.text((_LEFT, 20), title, _INK, ImageFont.load_default(20))
+        self.draw.text((_WIDTH - _RIGHT, _HEIGHT - 12), note, _INK, ImageFont.load_default(15), anchor="rs")
+
+    def x(self, value: float) -> float:
+        """Pixel column of a value."""
+        return _LEFT + (_WIDTH - _RIGHT - _LEFT) * (value - self._x[0]) / (self._x[1] - self._x[0])
+
+    def y(self, value: float) -> float:
+        """Pixel row of a value."""
+        return _HEIGHT - _BOTTOM + (_TOP - _HEIGHT + _BOTTOM) * (value - self._y[0]) / (self._y[1] - self._y[0])
+
+    def legend(self, names: Sequence[str]) -> None:
+        """Names in the colours of their series, at the top right."""
+        font = ImageFont.load_default(15)
+        for row, name in enumerate(names):
+            place = (_WIDTH - _RIGHT - 8, _TOP + 6 + 20 * row)
+            self.draw.text(place, name, COLOURS[row % len(COLOURS)], font, anchor="ra")
+
+    def _grid(self, reach: tuple[float, float], *, is_vertical: bool) -> None:
+        font = ImageFont.load_default(15)
+        step = _round_step((reach[1] - reach[0]) / 6)
+        for value in np.arange(np.ceil(reach[0] / step), np.floor(reach[1] / step) + 1) * step:
+            label = f"{value:.6g}"
+            if is_vertical:
+                self.draw.line([(_LEFT, self.y(value)), (_WIDTH - _RIGHT, self.y(value))], _GRID)
+                self.draw.text((_LEFT - 10, self.y(value)), label, _INK, font, anchor="rm")
+            else:
+                self.draw.line([(self.x(value), _TOP), (self.x(value), _HEIGHT - _BOTTOM)], _GRID)
+                self.draw.text((self.x(value), _HEIGHT - _BOTTOM + 10), label, _INK, font, anchor="ma")
+
+
+def curve(
+    title: str, x: Sequence[float], values: Sequence[float], intervals: Sequence[tuple[float, float]], *, marked: int | None, note: str = ""
+) -> Image.Image:
+    """Values with intervals over x, in order of x; `marked` is the place of the value to mark, or None."""
+    lows, highs = zip(*intervals, strict=True)
+    axes = Axes(title, (min(x), max(x)), (min(lows), max(highs)), note)
+    draw, colour = axes.draw, COLOURS[0]
+    points = [(axes.x(at), axes.y(value)) for at, value in zip(x, values, strict=True)]
+    for (column, _), low, high in zip(points, lows, highs, strict=True):
+        draw.line([(column, axes.y(low)), (column, axes.y(high))], colour, 2)
+        for end in (low, high):
+            draw.line([(column - 5, axes.y(end)), (column + 5, axes.y(end))], colour, 2)
+    draw.line(points, colour, 3, joint="curve")
+    for place, (column, row) in enumerate(points):
+        size, fill = (8, _BEST) if place == marked else (5, colour)
+        draw.ellipse([column - size, row - size, column + size, row + size], fill)
+    return axes.image
+
+
+def curves(title: str, series: Mapping[str, Sequence[tuple[float, float]]], note: str = "") -> Image.Image:
+    """A line for each series of points (x, y)."""
+    points = np.array([point for line in series.values() for point in line], np.float64)
+    axes = Axes(title, (points[:, 0].min(), points[:, 0].max()), (points[:, 1].min(), points[:, 1].max()), note)
+    for number, line in enumerate(series.values()):
+        colour, places = COLOURS[number % len(COLOURS)], [(axes.x(x), axes.y(y)) for x, y in line]
+        axes.draw.line(places, colour, 3, joint="curve")
+        for column, row in places:
+            axes.draw.ellipse([column - 4, row - 4, column + 4, row + 4], colour)
+    axes.legend(list(series))
+    return axes.image
+
+
+def histogram(title: str, series: Mapping[str, np.ndarray], note: str = "", reach: tuple[float, float] | None = None) -> Image.Image:
+    """Shares of the values [N] of each series in equal bins, as steps.
+
+    Args:
+        reach: first and last edge; None for those of the values without their outermost thousandths.
+    """
+    values = np.concatenate(list(series.values()))
+    low, high = reach or np.quantile(values, [0.001, 0.999])
+    edges = np.linspace(low, max(high, low + 1e-6), _BINS + 1)
+    shares = {name: np.histogram(np.clip(of, edges[0], edges[-1]), edges)[0] / len(of) for name, of in series.items()}
+    axes = Axes(title, (edges[0], edges[-1]), (0.0, max(share.max() for share in shares.values())), note)
+    for number, share in enumerate(shares.values()):
+        steps = [(axes.x(edge), axes.y(height)) for place, height in enumerate(share) for edge in edges[place : place + 2]]
+        axes.draw.line([(axes.x(edges[0]), axes.y(0)), *steps, (axes.x(edges[-1]), axes.y(0))], COLOURS[number % len(COLOURS)], 3)
+    axes.legend([f"{name} ({len(of):,})" for name, of in series.items()])
+    return axes.image
+
+
+def cloud(title: str, series: Mapping[str, np.ndarray], note: str = "") -> Image.Image:
+    """The points [N, 2] of each series."""
+    points = np.concatenate(list(series.values()))
+    axes = Axes(title, (points[:, 0].min(), points[:, 0].max()), (points[:, 1].min(), points[:, 1].max()), note)
+    for number, of in enumerate(series.values()):
+        for x, y in of:
+            column, row = axes.x(x), axes.y(y)
+            axes.draw.ellipse([column - 3, row - 3, column + 3, row + 3], outline=COLOURS[number % len(COLOURS)])
+    axes.legend([f"{name} ({len(of):,})" for name, of in series.items()])
+    return axes.image
+
+
+def stacked(*images: Image.Image) -> np.ndarray:
+    """uint8 [H, W, 3] of figures one above the other."""
+    return np.concatenate([np.asarray(image) for image in images])
+
+
+def _widened(reach: tuple[float, float]) -> tuple[float, float]:
+    """A range with a margin; one of a single value becomes as wide as the value."""
+    size = (reach[1] - reach[0]) or max(abs(reach[1]), 1.0)
+    return reach[0] - 0.05 * size, reach[1] + 0.05 * size
+
+
+def _round_step(step: float) -> float:
+    """The smallest of 1, 2, 5, 10, 20, ... that is not below a step."""
+    power = 10.0 ** np.floor(np.log10(step))
+    return float(next(factor * power for factor in (1, 2, 5, 10) if factor * power >= step))
