@@ -64,32 +64,63 @@ def _model_logits(model: keras.Model, images: np.ndarray | tf.Tensor, side: int)
     return model(tf.nn.avg_pool2d(images, factor, factor, "VALID") if factor > 1 else images, training=False)
 
 
-def trained_classifier(bench: "Bench") -> Classifier:
+def trained_classifier(dataset: ImageSet, *, resolution: int, channels: int, seed: int, cache: Path) -> Classifier:
     """A classifier of the dataset's labels: from the cache, or trained (about a minute a thousand steps on two cores).
+
+    Args:
+        dataset: images with labels.
+        resolution, channels: of the images that it will classify.
+        seed: of the training.
+        cache: folder for classifiers.
 
     Raises:
         UserError: a dataset without labels, or with a single class.
     """
-    dataset, seed = bench.dataset, bench.options.seed
     check_labels(dataset)
-    side = max(side for side in range(1, min(bench.resolution, MAX_SIDE) + 1) if bench.resolution % side == 0)
+    side = side_of(resolution)
     is_one_hot = not is_attributes(dataset)
     protocol = {"dataset": dataset.digest, "side": side, "steps": _STEPS, "seed": seed}
-    path = bench.cache / f"classifier-{key_of(protocol)}.npz"
-    model = _build(side, bench.channels, dataset.label_size)
+    path = cache / f"classifier-{key_of(protocol)}.npz"
+    model = _build(side, channels, dataset.label_size)
     try:
         names = [f"w{index}" for index in range(len(model.weights))]
         arrays = read_npz(path, ["accuracy", *names])
         model.set_weights([arrays[name] for name in names])
         accuracy = float(arrays["accuracy"])
     except (ValueError, TypeError):  # missing, damaged, or of another shape: train again
-        accuracy = _train(model, dataset, side, is_one_hot, seed)
+        rng = np.random.default_rng([seed, 0xC1A5])
+        order = rng.permutation(dataset.num_images)[:_MAX_READ]
+        parts = np.array_split(order, 1 + len(order) // 1000)
+        images = np.concatenate([read_images(dataset, part, side, channels) for part in parts])
+        accuracy = _train(model, images, np.asarray(dataset.labels)[order], is_one_hot, rng)
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(path) as temporary:
             np.savez(temporary, accuracy=accuracy, **{f"w{index}": array for index, array in enumerate(model.get_weights())})
     check_accuracy(accuracy, np.asarray(dataset.labels), is_one_hot, dataset.name)
     origin = f"classifier trained on the labels of {dataset.name} ({100 * accuracy:.1f} % correct)"
     return Classifier(model, side, is_one_hot, accuracy, origin)
+
+
+def side_of(resolution: int) -> int:
+    """The side that images are reduced to by means of whole blocks of pixels."""
+    return max(side for side in range(1, min(resolution, MAX_SIDE) + 1) if resolution % side == 0)
+
+
+def classifier_of_pictures(positive: np.ndarray, negative: np.ndarray, *, seed: int) -> Classifier:
+    """A classifier of two kinds of pictures, uint8 [N, S, S, C] each, S at most `MAX_SIDE`; its one logit is that of the first kind.
+
+    Raises:
+        UserError: it is hardly better than chance.
+    """
+    rng = np.random.default_rng([seed, 0xC1A5])
+    images = np.concatenate([positive, negative])
+    labels = (np.arange(len(images)) < len(positive)).astype(np.float32)[:, None]
+    order = rng.permutation(len(images))
+    model = _build(images.shape[1], images.shape[3], 1)
+    accuracy = _train(model, images[order], labels[order], False, rng)
+    check_accuracy(accuracy, labels, False, "the two kinds of pictures")
+    origin = f"classifier trained on {len(images)} pictures ({100 * accuracy:.1f} % correct)"
+    return Classifier(model, images.shape[1], False, accuracy, origin)
 
 
 def check_accuracy(accuracy: float, labels: np.ndarray, is_one_hot: bool, name: str) -> None:
@@ -122,14 +153,10 @@ def _build(side: int, channels: int, outputs: int) -> keras.Model:
     return keras.Sequential(layers)
 
 
-def _train(model: keras.Model, dataset: ImageSet, side: int, is_one_hot: bool, seed: int) -> float:
-    """Trains on nine images in ten and returns the accuracy on the tenth."""
-    rng = np.random.default_rng([seed, 0xC1A5])
-    order = rng.permutation(dataset.num_images)[:_MAX_READ]
-    parts = np.array_split(order, 1 + len(order) // 1000)
-    images = np.concatenate([read_images(dataset, part, side, model.input_shape[-1]) for part in parts])
-    labels = np.asarray(dataset.labels)[order]
-    num_held_out = max(1, len(order) // _HELD_OUT)
+def _train(model: keras.Model, images: np.ndarray, labels: np.ndarray, is_one_hot: bool, rng: np.random.Generator) -> float:
+    """Trains on nine images in ten and returns the accuracy on the tenth; images are in random order."""
+    side = images.shape[1]
+    num_held_out = max(1, len(images) // _HELD_OUT)
     optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(_LEARNING_RATE, _STEPS))
     optimizer.build(model.trainable_variables)
     losses = tf.nn.softmax_cross_entropy_with_logits if is_one_hot else tf.nn.sigmoid_cross_entropy_with_logits
@@ -141,7 +168,7 @@ def _train(model: keras.Model, dataset: ImageSet, side: int, is_one_hot: bool, s
         optimizer.apply_gradients(zip(tape.gradient(loss, model.trainable_variables), model.trainable_variables, strict=True))
 
     for _ in track(range(_STEPS), _STEPS, "classifier: steps", unit="steps"):
-        chosen = rng.integers(num_held_out, len(order), min(_BATCH, len(order)))
+        chosen = rng.integers(num_held_out, len(images), min(_BATCH, len(images)))
         batch = images[chosen]
         step(np.where(rng.random((len(batch), 1, 1, 1)) < 0.5, batch, batch[:, :, ::-1]), labels[chosen])
     starts = range(0, num_held_out, 256)
@@ -155,7 +182,7 @@ def _train(model: keras.Model, dataset: ImageSet, side: int, is_one_hot: bool, s
 def class_logits(bench: "Bench", num_images: int) -> tuple[np.ndarray, Classifier]:
     """Logits [num_images, classes] of the classifier trained on the dataset's labels, and that classifier."""
     check_classes(bench.dataset)
-    classifier = trained_classifier(bench)
+    classifier = _of_labels(bench)
     return _outputs(bench, classifier.logits, _key(bench, classifier), num_images), classifier
 
 
@@ -165,9 +192,14 @@ def attribute_logits(bench: "Bench", num_images: int) -> tuple[np.ndarray, str]:
         origins = [f"{Path(path).name}/{classifier_digest(path)}" for path in bench.options.classifier]
         found = [_of_users_file(bench, path, origin, num_images) for path, origin in zip(bench.options.classifier, origins, strict=True)]
         return np.concatenate(found, axis=1), ", ".join(origins)
-    classifier = trained_classifier(bench)
+    classifier = _of_labels(bench)
     outputs = _outputs(bench, classifier.logits, _key(bench, classifier), num_images)
     return (_each_against_the_rest(outputs) if classifier.is_one_hot else outputs), classifier.origin
+
+
+def _of_labels(bench: "Bench") -> Classifier:
+    options = {"resolution": bench.resolution, "channels": bench.channels, "seed": bench.options.seed, "cache": bench.cache}
+    return trained_classifier(bench.dataset, **options)
 
 
 def _key(bench: "Bench", classifier: Classifier) -> dict[str, str]:

@@ -18,6 +18,7 @@ from metrics.features.store import CHUNK
 from metrics.intervals import Estimate
 from metrics.metric import Metric, Need, Score, Value
 from metrics.options import Json
+from stylegan_tf.inference.directions.boundary import decide, fit
 
 if TYPE_CHECKING:
     from metrics.bench import Bench
@@ -137,32 +138,3 @@ def separability(tables: list[np.ndarray], *, seed: int) -> Estimate:
         entropies += [conditional_entropy(draw.reshape(2, 2)) for draw in draws]
     low, high = np.quantile(2**entropies, [0.025, 0.975])
     return Estimate(float(value), float(low), float(high), f"bootstrap of the kept images, {_RESAMPLES:,} draws, cuts held fixed")
-
-
-def fit(points: np.ndarray, is_positive: np.ndarray) -> np.ndarray:
-    """Weights [D + 1] of a linear support vector machine, the last one the offset, as scikit-learn's LinearSVC fits them.
-
-    Minimises |w|^2 / 2 + sum(max(0, 1 - y w.x)^2), the offset counted as the weight of a constant 1.
-
-    Args:
-        points: [N, D].
-        is_positive: bool [N].
-    """
-    import scipy.optimize  # slow to import
-
-    points = np.asarray(points, np.float32)
-    signs = np.where(is_positive, 1.0, -1.0)
-
-    def objective(weights: np.ndarray):
-        margins = np.maximum(1 - signs * decide(points, weights), 0)
-        slopes = (-2 * signs * margins).astype(np.float32)
-        gradient = weights + np.append(slopes @ points, slopes.sum(dtype=np.float64))
-        return weights @ weights / 2 + margins @ margins, gradient
-
-    found = scipy.optimize.minimize(objective, np.zeros(points.shape[1] + 1), jac=True, method="L-BFGS-B", options={"maxiter": 1000})
-    return found.x
-
-
-def decide(points: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Signed decisions [N], positive for the positive class."""
-    return (np.asarray(points, np.float32) @ weights[:-1].astype(np.float32)).astype(np.float64) + weights[-1]

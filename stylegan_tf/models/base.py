@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from stylegan_tf import settings_text
 from stylegan_tf.errors import UserError
+from stylegan_tf.layers.scaled import EqualizedDense
 from stylegan_tf.losses import LeCam
 from stylegan_tf.models.weights import resized
 from stylegan_tf.resolution import Lod, check_resolution
@@ -150,6 +151,10 @@ class StyleGenerator(Generator):
         psis = tf.where(is_truncated, tf.cast(psi, tf.float32), 1.0)[None, :, None]
         w_avg = tf.convert_to_tensor(self.w_avg)
         return w_avg + (ws - w_avg) * psis
+
+    def style_layers(self) -> list[tuple[int, EqualizedDense]]:
+        """The affine layers from w to styles: (layer whose w it takes, dense layer), in order; empty where w enters without styles."""
+        return self.synthesis.style_layers()
 
     def mix_styles(self, w, w_mix, cutoff):
         """Styles for the layers: w [N, w_dim] below layer `cutoff`, w_mix [N, w_dim] from it on, as ws [N, num_ws, w_dim].

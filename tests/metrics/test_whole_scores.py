@@ -3,7 +3,6 @@
 import dataclasses
 import shutil
 import threading
-from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -30,11 +29,11 @@ def bench_of(networks, **options):
 
 def test_classifier_learns_the_labels_and_is_kept(snapshot_networks, few_steps, tmp_path, monkeypatch):
     dataset = data.open_dataset(snapshot_networks.dataset["path"])
-    bench = SimpleNamespace(dataset=dataset, options=Options(), cache=tmp_path, resolution=8, channels=3)
-    trained = classifiers.trained_classifier(bench)
+    options = {"resolution": 8, "channels": 3, "seed": 0, "cache": tmp_path}
+    trained = classifiers.trained_classifier(dataset, **options)
     assert trained.accuracy == 1  # dark and light images
     monkeypatch.setattr(classifiers, "_train", lambda *_: pytest.fail("trained again"))
-    again = classifiers.trained_classifier(bench)
+    again = classifiers.trained_classifier(dataset, **options)
     images = data.read_images(dataset, range(6))
     np.testing.assert_allclose(trained.logits(images), again.logits(images), rtol=1e-5)
     np.testing.assert_array_equal(np.argmax(again.logits(images), 1), [0, 1, 0, 1, 0, 1])

@@ -9,6 +9,7 @@ import numpy as np
 from stylegan_tf.errors import UserError
 from stylegan_tf.images import enlarged, make_grid
 from stylegan_tf.inference import interpolation, latents, video
+from stylegan_tf.inference.commands.edits import add_edit_options, read_edits
 from stylegan_tf.inference.commands.options import add_network_options, add_truncation_options, check_beside_w, parse_grid, parse_seeds
 from stylegan_tf.inference.commands.session import (
     Session,
@@ -20,6 +21,8 @@ from stylegan_tf.inference.commands.session import (
     require_styles,
     require_styles_for_options,
 )
+from stylegan_tf.inference.directions.direction import Edit, apply_edits, style_offsets
+from stylegan_tf.inference.directions.file import check_styles
 from stylegan_tf.progress_bar import track
 from stylegan_tf.snapshot_file import SnapshotContents
 
@@ -33,6 +36,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_network_options(parser)
     add_truncation_options(parser)
     add = parser.add_argument
+    add_edit_options(parser)
     add("--seeds", metavar="LIST", help=f"key points of the path (default: {SEEDS})")
     add("--w", nargs="+", metavar="FILE", help="key points from the w of .npy or .npz files instead: neither mapped nor truncated")
     add("--output", default="walk.mp4", metavar="FILE", help=".mp4 (needs imageio-ffmpeg), .gif or .webp (default: %(default)s)")
@@ -59,15 +63,21 @@ def run(args: argparse.Namespace, report: Callable[[str], None]) -> None:
     require_styles_for_options(args, contents)
     for path, array in zip(args.w or (), given, strict=True):
         check_latents(array, path, contents, "w")
+    if args.directions is not None or args.apply:
+        require_styles(contents, "--directions")
+    edits = read_edits(args, contents)
     space = _space(args, contents)
     method = args.method or ("slerp" if space == "z" else "spline")
     video.check_video_path(args.output)
 
     session = open_session(args, contents)
     ws = np.concatenate([session.broadcast_ws(array) for array in given]) if given else None
-    path = _Path(session, np.array(seeds).reshape(columns * rows, -1), given=ws, space=space)
+    path = _Path(session, np.array(seeds).reshape(columns * rows, -1), given=ws, space=space, edits=edits)
     frames = (enlarged(make_grid(cells, columns), session.sampler.resolution) for cells in path.frames(args, method))
-    count = video.write_video(args.output, track(frames, total=num_frames, label="Generating", unit="frames"), fps=args.fps)
+    if isinstance(session, StyleSession):
+        check_styles([edit.direction for edit in edits], args.directions, session.G)
+    with style_offsets(session.G, edits):
+        count = video.write_video(args.output, track(frames, total=num_frames, label="Generating", unit="frames"), fps=args.fps)
     report(f"{args.output}: {count} frames, {count / args.fps:.1f} s, {method} in {space}")
 
 
@@ -104,10 +114,11 @@ class _Path:
         seeds: [cells, keys]; with `given`, numbers of its rows.
         given: [N, num_ws, w_dim] of files, None for seeds.
         space: "z" or "w", of the interpolation between seeds.
+        edits: applied to the w of every frame.
     """
 
-    def __init__(self, session: Session, seeds: np.ndarray, *, given: np.ndarray | None, space: str):
-        self.session, self.num_cells, self.is_given, self.space = session, len(seeds), given is not None, space
+    def __init__(self, session: Session, seeds: np.ndarray, *, given: np.ndarray | None, space: str, edits: list[Edit]):
+        self.session, self.num_cells, self.is_given, self.space, self.edits = session, len(seeds), given is not None, space, edits
         self.labels = session.labels([int(first) for first in seeds[:, 0]])  # one class for all of a path
         if given is not None:
             self.keys = given[seeds.T]  # [keys, cells, num_ws, w_dim]
@@ -133,7 +144,7 @@ class _Path:
         labels = None if self.labels is None else np.tile(self.labels, [len(points) // self.num_cells, 1])
         if not isinstance(session, StyleSession):
             return session.sampler.batches(points, labels, noise_seeds)
-        if self.is_given:
-            return session.sampler.batches(points, noise_seeds)
-        ws = session.broadcast_ws(points) if self.space == "w" else session.sampler.ws(points, labels)
-        return session.sampler.batches(session.truncated(ws), noise_seeds)
+        if not self.is_given:
+            ws = session.broadcast_ws(points) if self.space == "w" else session.sampler.ws(points, labels)
+            points = session.truncated(ws)
+        return session.sampler.batches(apply_edits(points, self.edits), noise_seeds)

@@ -108,6 +108,11 @@ class SynthesisNetwork(keras.Model):
                                            initializer=keras.initializers.RandomNormal(stddev=1.0))  # fmt: skip
                 self.noise_maps.append(variable)
 
+    def style_layers(self):
+        """See `StyleGenerator.style_layers`."""
+        layers = [layer for block in self.blocks for layer in (block.layer0, block.layer1)]
+        return [(index, layer.style) for index, layer in enumerate(layers)] if self.settings.use_styles else []
+
     def call(self, ws, noise_mode="random", lod=0.0, noise_seed=None):
         """Generates images at a level of detail; only the layers in use are run.
 

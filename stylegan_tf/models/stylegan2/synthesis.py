@@ -102,6 +102,14 @@ class SynthesisNetwork(keras.Model):
             for layer, side in enumerate(self.noise_sides)
         ]
 
+    def style_layers(self):
+        """See `StyleGenerator.style_layers`; ToRGB has styles of its own."""
+        found = []
+        for block in self.blocks:
+            first = found[-1][0] if found else 0  # ToRGB below and the first convolution share a w
+            found += [(first + offset, layer.style) for offset, layer in enumerate((*block.convs, block.to_rgb))]
+        return found
+
     def call(self, ws, noise_mode="random", lod=0.0, noise_seed=None):
         """Generates images.
 

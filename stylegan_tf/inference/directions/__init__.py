@@ -1,0 +1,1 @@
+"""Directions in latent space: how they are found, scored, kept in a file and applied to w."""
