@@ -10,12 +10,13 @@ import config
 from stylegan_tf import command_line
 from stylegan_tf.command_line import spelled
 from stylegan_tf.display import say
-from stylegan_tf.inference.commands import export, figures, images, interpolate, project
+from stylegan_tf.inference.commands import directions, explore, export, figures, images, interpolate, project
 from stylegan_tf.loading import newest_run
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from stylegan_tf.inference.directions.scores import MeasureRequest, Measures
     from stylegan_tf.inference.projection import Distance
 
 EXAMPLES = """examples:
@@ -34,6 +35,8 @@ COMMANDS: dict[str, tuple[str, Callable, Callable]] = {
     "noise": ("the effect of noise (figures 4 and 5)", figures.add_noise_options, figures.run_noise),
     "interpolate": ("a video of an interpolation through latent space: mp4, gif, webp", interpolate.add_options, interpolate.run),
     "project": ("the w of a given image", project.add_options, project.run),
+    "directions": ("directions in latent space: find and score them, edit images with them", directions.add_options, directions.run),
+    "explore": ("a page in the browser to turn the knobs of a network", explore.add_options, explore.run),
     "figures": ("all figures of the paper", figures.add_figures_options, figures.run_figures),
     "export": ("a SavedModel or a Keras file for use elsewhere", export.add_options, export.run),
 }
@@ -64,6 +67,8 @@ def main(argv: Sequence[str]) -> None:
     run = COMMANDS[options.command][2]
     if options.command == "project":
         run = partial(run, make_distance=make_distance)
+    if options.command == "directions":
+        run = partial(run, prepare_measures=prepare_measures)
     run(options, say)
 
 
@@ -77,6 +82,13 @@ def make_distance(name: str, weights_path: str | None) -> "Callable[[], Distance
     from metrics.networks import weights
 
     return partial(lpips_distance, weights.load_lpips(weights_path))
+
+
+def prepare_measures(request: "MeasureRequest") -> "Callable[[], Measures]":
+    """What `directions find` scores directions with; see `metrics.of_directions.prepare`."""
+    from metrics.of_directions import prepare
+
+    return prepare(request)
 
 
 def pixel_distance() -> "Distance":

@@ -23,7 +23,7 @@ setup(
     python_requires=">=3.10,<3.14",
     packages=find_packages(include=["stylegan_tf", "stylegan_tf.*", "metrics", "metrics.*"]),
     cmdclass={"build_py": BuildPy},
-    package_data={"metrics.networks": ["*.json"]},
+    package_data={"metrics.networks": ["*.json"], "stylegan_tf.inference.explorer": ["page/*"]},
     entry_points={"console_scripts": ["stylegan-tf = stylegan_tf.__main__:main"]},
     install_requires=[
         "tensorflow>=2.20,<2.22",

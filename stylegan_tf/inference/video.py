@@ -1,5 +1,6 @@
 """Videos: frames to .mp4, .gif or .webp, whole or not at all."""
 
+import importlib.util
 import itertools
 import os
 from collections.abc import Iterable, Iterator
@@ -47,6 +48,11 @@ def write_video(path: str | os.PathLike, frames: Iterable[np.ndarray], *, fps: f
         if path.suffix.lower() == ".mp4":
             return _write_mp4(temporary, iter(frames), fps, quality)
         return _write_pillow(temporary, iter(frames), fps, path.suffix.lower())
+
+
+def can_write_mp4() -> bool:
+    """Whether the package that writes .mp4 is installed."""
+    return importlib.util.find_spec("imageio_ffmpeg") is not None
 
 
 def on_white(frame: np.ndarray) -> np.ndarray:

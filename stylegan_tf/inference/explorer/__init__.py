@@ -1,0 +1,1 @@
+"""The explorer: one page in a browser, and the server behind it."""
