@@ -10,12 +10,12 @@ PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
 def parse(
-    description: str, *, resolution: int, fmap_max: int, batch: int, is_training: bool = False
+    description: str, *, resolution: int, fmap_max: int, batch: int, fmap_base: int = 8192, is_training: bool = False
 ) -> tuple[Workload, argparse.Namespace]:
     """The workload asked for, and the other options."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--resolution", type=int, default=resolution)
-    parser.add_argument("--fmap-base", type=int, default=8192)
+    parser.add_argument("--fmap-base", type=int, default=fmap_base)
     parser.add_argument("--fmap-max", type=int, default=fmap_max)
     parser.add_argument("--batch", type=int, default=batch)
     parser.add_argument("--precision", choices=PRECISIONS, default="float32")

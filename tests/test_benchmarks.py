@@ -57,6 +57,7 @@ NETWORK = {"images_per_sec", "images_per_sec_min", "images_per_sec_max", "share_
         ("train_step --resolution 8 --fmap-max 8 --batch 4 --repeats 1 --profile", NETWORK),
         ("train_step --resolution 8 --fmap-max 8 --batch 4 --repeats 1 --precision mixed_bfloat16", NETWORK),
         ("inference --resolution 16 --fmap-max 8 --repeats 1", NETWORK),
+        ("explorer --resolution 16 --fmap-max 8 --repeats 1", {"images_per_sec", "network_ms", "network_ms_max", "peak_rss_gb"}),
         (
             "pipeline --resolution 16 --num-images 8 --batch-size 4 --repeats 1",
             {"write_png", "write_raw", "raw", "png", "jpeg", "peak_rss_gb"},

@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from stylegan_tf.command_line import check_output
+from stylegan_tf.command_line import check_output, spelled
 from stylegan_tf.errors import UserError
 from stylegan_tf.images import enlarged, labelled_grid, make_grid, save_png
 from stylegan_tf.inference import latents, video
@@ -48,7 +48,7 @@ _EXAMPLES = """examples:
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Options of the three commands."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = f"{_EXAMPLES}\n{parser.epilog}"
+    parser.epilog = f"{spelled(_EXAMPLES)}\n{parser.epilog}"
     commands = parser.add_subparsers(dest="action", required=True, metavar="find|show|edit")
     for name, (what, add) in _ACTIONS.items():
         add(commands.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}."))

@@ -222,7 +222,7 @@ class _Finder:
 
     def _photographs(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
         sides = []
-        for paths, option in self._sides(".npz files of `generate.py project`"):
+        for paths, option in self._sides(".npz files of the command project"):
             arrays = [latents.load_latents(path, "w") for path in paths]
             for path, array in zip(paths, arrays, strict=True):
                 check_latents(array, path, self.contents, "w")

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Sequence
 
+from stylegan_tf.command_line import spelled
 from stylegan_tf.inference.explorer.view import View
 
 W_FILE, Z_FILE = "w.npz", "z.npz"  # names under which the page saves latents
@@ -75,4 +76,4 @@ def _label(numbers: Sequence[float], has_classes: bool) -> list[str]:
 
 
 def _line(*parts: str) -> str:
-    return shlex.join(["python", "generate.py", *parts])
+    return f"{spelled('python generate.py')} {shlex.join(parts)}"
