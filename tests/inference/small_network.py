@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from stylegan_tf.models.stylegan2.generator import StyleGAN2Generator
 from tests import flat_networks as networks
 
 OPTIONS = {"resolution": 8, "z_dim": 4, "w_dim": 5, "mapping_fmaps": 6, "mapping_layers": 2, "fmap_base": 16, "fmap_max": 4}
@@ -20,3 +21,13 @@ def small_generator(seed=0, **options):
 def small_discriminator(**options):
     kept = {name: OPTIONS[name] for name in ("resolution", "fmap_base", "fmap_max")}
     return networks.Discriminator(**kept | options)
+
+
+def small_stylegan2():
+    """A StyleGAN2 of the same sizes, every weight from N(0, 1)."""
+    settings = StyleGAN2Generator.settings_type(z_dim=4, w_dim=5, mapping_layers=2, fmap_base=32, fmap_max=4)
+    G = StyleGAN2Generator(settings, resolution=8)
+    rng = np.random.default_rng(0)
+    for variable in networks.named_weights(G).values():
+        variable.assign(rng.normal(0, 1, variable.shape))
+    return G

@@ -11,19 +11,8 @@ from stylegan_tf.inference.directions import find
 from stylegan_tf.inference.directions.direction import Direction, Edit, apply_edits, parse_edit, style_offsets
 from stylegan_tf.inference.directions.file import check_styles, load_directions, save_directions
 from stylegan_tf.inference.directions.scores import ImageClassifier, Measures, Scorer, ranked
-from stylegan_tf.models.stylegan2.generator import StyleGAN2Generator
 from stylegan_tf.models.weights import named_weights
-from tests.inference.small_network import small_generator
-
-
-def small_stylegan2():
-    settings = StyleGAN2Generator.settings_type(z_dim=4, w_dim=5, mapping_layers=2, fmap_base=32, fmap_max=4)
-    G = StyleGAN2Generator(settings, resolution=8)
-    rng = np.random.default_rng(0)
-    for variable in named_weights(G).values():
-        variable.assign(rng.normal(0, 1, variable.shape))
-    return G
-
+from tests.inference.small_network import small_generator, small_stylegan2
 
 GENERATORS = {"stylegan": small_generator, "stylegan2": small_stylegan2}
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stylegan_tf import snapshot
+from stylegan_tf import models, snapshot
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.inference.directions.direction import Direction
 from stylegan_tf.inference.directions.file import save_directions
@@ -25,6 +25,7 @@ from stylegan_tf.inference.explorer.server import MAX_BODY_BYTES, PAGE_FILES, Ex
 from stylegan_tf.inference.explorer.view import Limits, parse_latent, parse_view
 from stylegan_tf.inference.explorer.worker import Superseded, Worker
 from tests import tiny_model
+from tests.inference.small_network import small_stylegan2
 from tests.legacy.official_files import official_bytes
 from tests.test_generate import run, save
 
@@ -78,22 +79,23 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def served(folder):
-    """Networks: 0 unconditional, 1 conditional and grey, 2 half-grown, 3 official."""
-    run_dir = folder / "run"
-    run_dir.mkdir()
+    """Networks: 0 unconditional, 1 conditional and grey, 2 half-grown, 3 official, 4 StyleGAN2."""
     paths = [
         save(folder / "plain.pkl"),
         save(folder / "classes.pkl", label_size=3, channels=1, dataset={"class_names": ["hat", "dress", "shirt"]}),
         save(folder / "half.pkl", lod=1.0),
     ]
     (folder / "official.pkl").write_bytes(official_bytes())
+    G = small_stylegan2()
+    D = models.find("stylegan2").Discriminator(models.network_settings("stylegan2")[1](fmap_base=32, fmap_max=4), resolution=8)
+    snapshot.save_networks(folder / "stylegan2.pkl", snapshot.Networks(G, D, G, model="stylegan2"))
     rng = np.random.default_rng(0)
     directions = [
         Direction("pca0", np.tile(rng.normal(size=5), (4, 1)).astype(np.float32), (0, 1, 2, 3), "pca"),
         Direction("style1.0", (np.arange(32) == 9).astype(np.float32), (1,), "channels"),
     ]
     save_directions(folder / "directions.npz", directions, [-1, 1])
-    server = Served([*paths, folder / "official.pkl"], folder / "directions.npz")
+    server = Served([*paths, folder / "official.pkl", folder / "stylegan2.pkl"], folder / "directions.npz")
     yield server
     server.close()
 
@@ -212,11 +214,12 @@ def test_only_networks_of_the_command_line_can_be_opened(served, request_):
 
 
 def test_what_the_page_shows_about_networks(served):
-    info = [served.ok("open", number) for number in range(4)]
-    assert [about["num_ws"] for about in info] == [4, 4, 4, info[3]["num_ws"]]
+    info = [served.ok("open", number) for number in range(5)]
+    assert [info[number]["num_ws"] for number in (0, 1, 2, 4)] == [4] * 4
     assert info[1]["class_names"] == ["hat", "dress", "shirt"]
     assert (info[2]["lod"], info[2]["max_lod"]) == (1.0, 1)
     assert [found["name"] for found in info[0]["directions"]] == ["pca0", "style1.0"]
+    assert [found["name"] for found in info[4]["directions"]] == ["pca0"]  # of styles: those of another network
     assert served.image(view(latent=[[5, 1]]), 3).shape[2] == 3
 
 
@@ -242,6 +245,8 @@ def pixels(path):
         (2, {"lod": 0}),
         (2, {"lod": 0.5}),
         (3, {}),
+        (4, {"noise": "none"}),
+        (4, {"edits": [{"name": "pca0", "strength": -2}]}),
     ],
 )
 def test_the_command_of_an_image_gives_that_image(served, tmp_path, monkeypatch, network, change):

@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from stylegan_tf import snapshot
 from stylegan_tf.inference.directions.direction import Direction
 from stylegan_tf.inference.directions.file import save_directions
+from stylegan_tf.models.weights import named_weights
 from tests.browser import CHROMIUM, Browser
-from tests.test_generate import run, save
+from tests.inference.small_network import small_discriminator, small_generator
+from tests.test_generate import run
 
 pytestmark = [
     pytest.mark.slow,  # a browser and processes with TensorFlow: a minute
@@ -42,7 +45,11 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("browser")
     (folder / "run").mkdir()
     for number, name in enumerate(("network-snapshot-000001.pkl", "network-final.pkl")):
-        save(folder / "run" / name, label_size=3, seed=number, dataset={"class_names": ["hat", "dress", "shirt"]})
+        G = small_generator(label_size=3, seed=number)
+        embedding = named_weights(G)["mapping/label_embedding"]
+        embedding.assign(embedding / 60)  # of the size of z: images of one class must differ
+        networks = snapshot.Networks(G, small_discriminator(label_size=3), G, nimg=1000, dataset={"class_names": ["hat", "dress", "shirt"]})
+        snapshot.save_networks(folder / "run" / name, networks)
     save_directions(
         folder / "d.npz", [Direction("pca0", np.ones((4, 5), np.float32), (0, 1, 2, 3), "pca", {"lpips_per_step": 0.1})], [-1, 1]
     )
