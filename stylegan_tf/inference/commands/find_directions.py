@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from stylegan_tf.data import Dataset, open_dataset, read_picture
-from stylegan_tf.errors import MissingFileError, UserError
+from stylegan_tf.data import Dataset, PictureSet, open_dataset
+from stylegan_tf.display import say
+from stylegan_tf.errors import UserError
 from stylegan_tf.images import save_png
 from stylegan_tf.inference import latents
 from stylegan_tf.inference.commands.options import (
@@ -20,7 +21,6 @@ from stylegan_tf.inference.commands.options import (
     parse_numbers,
     parse_seeds,
 )
-from stylegan_tf.inference.commands.project import central_square
 from stylegan_tf.inference.commands.session import StyleSession, check_latents, find_lod, read_network, require_styles
 from stylegan_tf.inference.directions.direction import Direction, Edit
 from stylegan_tf.inference.directions.file import save_directions
@@ -33,7 +33,7 @@ from stylegan_tf.snapshot_file import SnapshotContents
 
 METHODS = ("sefa", "pca", "classes", "pictures", "photographs", "channels")
 STEPS = "-3,-1.5,0,1.5,3"
-MAX_PICTURES = 5000  # of either kind
+MIN_PICTURES, MAX_PICTURES = 10, 5000  # of either kind
 _MAX_CLASSES = 20  # without --target
 _NUM_W = 10_000  # for standard deviations and components of w
 _EFFECT_IMAGES = 16  # over which the effect of style channels is averaged
@@ -49,7 +49,7 @@ def add_find_options(parser: argparse.ArgumentParser) -> None:
     add("--count", type=int, default=8, metavar="N", help="directions of sefa, pca and channels, each (default: %(default)s)")
     add("--data", metavar="DATASET", help="dataset with the labels of `classes` (default: what the network was trained on)")
     add("--target", nargs="+", metavar="CLASS", help=f"classes for `classes` and `channels` (default: the first {_MAX_CLASSES})")
-    add("--positive", nargs="+", metavar="PATH", help="a folder of pictures; for `photographs`, .npz files of `project`")
+    add("--positive", nargs="+", metavar="PATH", help="a folder or archive of pictures; for `photographs`, .npz files of `project`")
     add("--negative", nargs="+", metavar="PATH", help="the same for the other side of the boundary")
     add("--name", default="positive", help="name of the direction of `pictures` and `photographs` (default: %(default)s)")
     add("--num-images", type=int, default=2000, metavar="N", help="images generated for a boundary (default: %(default)s)")
@@ -218,7 +218,7 @@ class _Finder:
         return chosen
 
     def _pictures(self) -> tuple[np.ndarray, np.ndarray]:
-        return tuple(self._folder(side, option) for side, option in self._sides("one folder of pictures", is_single=True))
+        return tuple(self._folder(side, option) for side, option in self._sides("one folder or archive of pictures", is_single=True))
 
     def _photographs(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
         sides = []
@@ -239,16 +239,13 @@ class _Finder:
         return sides
 
     def _folder(self, paths: list[str], option: str) -> np.ndarray:
-        """uint8 [N, side, side, C]: the central squares of the pictures in a folder."""
-        folder = Path(paths[0])
-        if not folder.is_dir():
-            raise MissingFileError(f"{option} {folder} is not a folder of pictures.")
-        files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
-        if not 10 <= len(files) <= MAX_PICTURES:
-            raise UserError(f"{option} {folder} must hold 10 to {MAX_PICTURES} pictures. Found: {len(files)}")
-        channels = self.contents.shape.channels
-        pictures = track(files, label=f"Reading {folder.name}", unit="pictures")
-        return np.stack([central_square(read_picture(path, channels=channels), self.side) for path in pictures])
+        """uint8 [N, side, side, C]: the central squares of the pictures in a folder or archive."""
+        pictures = PictureSet(paths[0])
+        for note in pictures.notes:
+            say(f"Note: {note}.")
+        if not MIN_PICTURES <= pictures.num_images <= MAX_PICTURES:
+            raise UserError(f"{option} {paths[0]} must hold {MIN_PICTURES} to {MAX_PICTURES} pictures. Found: {pictures.num_images}")
+        return pictures.read(range(pictures.num_images), self.side, self.contents.shape.channels)
 
 
 def parse_steps(text: str) -> list[float]:
