@@ -24,7 +24,9 @@ from stylegan_tf.settings import (
 )
 
 RESULTS_DIR = "results"  # run folders are made here
-DEFAULT_PRESET = "leaves64"
+CPU_RESOLUTION, GPU_RESOLUTION = 64, 256  # largest that is chosen for photographs: larger ones need days
+PHOTOGRAPH_RESOLUTION = {"demo": 32, "leaves64": 64}  # the same with a preset whose networks are made for it
+FEW_IMAGES = 5000  # fewer are memorised without augmentation
 
 # The paper's tables. The first one is for 8 GPUs: presets keep it as the global minibatch on any number of devices.
 PAPER_MINIBATCH = {
@@ -226,6 +228,51 @@ def _stylegan2(
         data=DataSettings(path="datasets/images", resolution=resolution),
         run=RunSettings(network_snapshot_ticks=50),
     )
+
+
+def automatic(
+    resolution: int, num_images: int, *, num_gpus: int, wanted_resolution: int | None = None
+) -> tuple[TrainingSettings, dict[str, str]]:
+    """The settings of a run without a preset, and the reason for each choice.
+
+    Args:
+        resolution: of the dataset.
+        num_images: in it.
+        num_gpus: 0 for the CPU.
+        wanted_resolution: of the run, where the user has chosen it.
+
+    Returns:
+        The settings, and sentences by what they are about.
+    """
+    side = wanted_resolution or min(resolution, GPU_RESOLUTION if num_gpus else CPU_RESOLUTION)
+    size, few = f"{side}x{side}", num_images < FEW_IMAGES
+    reasons = {"resolution": f"{size}, that of the dataset"}
+    if wanted_resolution:
+        reasons["resolution"] = f"{size}, as requested"
+    elif side < resolution:
+        where = "a GPU in some days" if num_gpus else "a CPU in hours"
+        reasons["resolution"] = (
+            f"{size} of the dataset's {resolution}x{resolution}: what {where} can learn (--set data.resolution={resolution})"
+        )
+    if num_gpus:
+        settings = stylegan2_auto(side, num_gpus)
+        total_kimg = 5000 if few else 25000
+        reasons["model"] = "stylegan2, the quality of a larger network is worth its time on a GPU"
+        reasons["augmentation"] = "ada, adapts itself: weak where there are enough images"
+    else:
+        settings = demo() if side <= 32 else leaves64()
+        total_kimg = 60 if side <= 32 else settings.schedule.total_kimg
+        total_kimg = max(total_kimg, settings.schedule.total_kimg)
+        reasons["model"] = "stylegan with at most 64 feature maps, which a CPU computes in hours"
+        reasons["augmentation"] = "none, there are enough images for a run of this length"
+        if few:
+            settings = replace(settings, augment=AugmentSettings(kind="diffaugment"))
+            reasons["augmentation"] = f"diffaugment: fewer than {FEW_IMAGES:,} images would be memorised, and ada is slow on a CPU"
+    reasons["length"] = f"{total_kimg:g} kimg: every image is shown {total_kimg * 1000 / num_images:,.0f} times (--total-kimg changes it)"
+    schedule = replace(settings.schedule, total_kimg=total_kimg, if_too_short="rescale")
+    if settings.grows:
+        schedule = replace(schedule, start_resolution=min(schedule.start_resolution, side))
+    return replace(settings, name="auto", data=DataSettings(resolution=side), schedule=schedule), reasons
 
 
 PRESETS: dict[str, Callable[[], TrainingSettings]] = {

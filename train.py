@@ -21,6 +21,7 @@ from stylegan_tf.command_line import spelled
 from stylegan_tf.display import say
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.loading import find_dataset
+from stylegan_tf.resolution import MAX_RESOLUTION
 from stylegan_tf.settings import TrainingSettings
 from stylegan_tf.training import config_file, stopping
 from stylegan_tf.training import run_dir as run_dirs
@@ -28,8 +29,10 @@ from stylegan_tf.training import run_dir as run_dirs
 if TYPE_CHECKING:
     from stylegan_tf.data import Dataset
     from stylegan_tf.training.best import SnapshotScores
+    from stylegan_tf.training.devices import Devices
 
 EXAMPLES = """examples:
+  python train.py --data photos/cats
   python train.py --preset demo --data datasets/leaves32
   python train.py --preset leaves64 --data datasets/apple --mirror --metrics fid50k --metric-images 5000
   python train.py --resume latest --total-kimg 500
@@ -40,13 +43,14 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(
         prog=spelled("train.py"),
-        description=spelled("Trains a GAN on a dataset of dataset_tool.py."),
+        description=spelled("Trains a GAN on a folder or archive of photographs, or on a dataset of dataset_tool.py."),
         epilog=spelled(EXAMPLES),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--preset", choices=list(config.PRESETS), help=f"settings to start from, see config.py (default: {config.DEFAULT_PRESET})")
-    add("--data", metavar="DIR", help="dataset folder (default: the preset's)")
+    add("--preset", choices=list(config.PRESETS), help="settings to start from, see config.py (default: chosen for data and machine)")
+    add("--data", metavar="PATH", help="a dataset, or photographs: a folder, zip or tar (default: the preset's dataset)")
+    add("--conditional", action="store_true", help="train with the labels of the dataset, so that a class can be generated on request")
     add("--outdir", metavar="DIR", default=config.RESULTS_DIR, help="folder of the run folders (default: %(default)s)")
     add("--total-kimg", type=float, metavar="KIMG", help="length of the run in thousands of real images (default: the preset's)")
     add("--seed", type=int, metavar="N", help="seed of weights, latents and data order (default: the preset's, 0)")
@@ -63,7 +67,8 @@ def parser() -> argparse.ArgumentParser:
     add("--resume", metavar="RUN", help="resume 'latest', a run folder or its number; or start a new run from a snapshot file")
     add("--init-from", metavar="PKL", help="initialise with the weights of another network, of any resolution (default: random weights)")
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="change one setting, such as schedule.fade_kimg=60; repeatable")
-    add("--dry-run", action="store_true", help="print the configuration, and estimates of memory and time; do not train")
+    add("--dry-run", action="store_true", help="print estimates of memory and time; do not train")
+    add("--verbose", action="store_true", help="with --dry-run: print every setting, too")
     return parser
 
 
@@ -71,6 +76,7 @@ def overridden(settings: TrainingSettings, options: argparse.Namespace) -> Train
     """The settings, changed by the options of the command line."""
     flags = {
         "data.path": options.data,
+        "data.conditional": "true" if options.conditional else None,
         "schedule.total_kimg": options.total_kimg,
         "run.seed": options.seed,
         "data.mirror": options.mirror,
@@ -87,24 +93,85 @@ def overridden(settings: TrainingSettings, options: argparse.Namespace) -> Train
 def main(argv: Sequence[str]) -> int:
     """Starts or resumes what the command line describes."""
     options = parser().parse_args(argv)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its errors reach us as exceptions
     if options.resume is not None:
         path = run_dirs.find(options.outdir, options.resume)
         if path.is_dir():
             return resume_run(path, options)
         return start_from_snapshot(path, options)
-    return start(overridden(config.preset(options.preset or config.DEFAULT_PRESET), options), options)
+    if options.preset is None and options.data is None:
+        raise UserError("Name what to train on: --data PATH, a dataset or photographs. A --preset has a dataset of its own.")
+    settings = overridden(config.preset(options.preset), options) if options.preset else None
+    prepare_data(options, settings)
+    if settings is None:
+        settings = overridden(chosen_settings(options), options)
+    elif options.data is not None:
+        settings = dataclasses.replace(settings, data=dataclasses.replace(settings.data, path=options.data))
+    return start(settings, options)
+
+
+def prepare_data(options: argparse.Namespace, settings: TrainingSettings | None) -> None:
+    """Replaces photographs in `--data` by the dataset of them, which is built if there is none.
+
+    Args:
+        options: of the command line.
+        settings: of its preset, None for settings that are yet to be chosen.
+    """
+    from stylegan_tf.data.intake import photographs
+
+    if options.data is None or not photographs.are_photographs(options.data):
+        return  # no such path, either: `open_dataset` has the message
+    if settings is not None:
+        from stylegan_tf.training import settings_check
+
+        settings_check.check(settings)  # before the work of a build
+    requested = settings.data.resolution if settings else requested_resolution(options)
+    largest = config.PHOTOGRAPH_RESOLUTION.get(options.preset, MAX_RESOLUTION) if settings else largest_resolution()
+    options.data = str(photographs.dataset_of(options.data, max_resolution=largest, resolution=requested))
+
+
+def requested_resolution(options: argparse.Namespace) -> int | None:
+    """The resolution of `--set data.resolution=...`, None without it."""
+    assignments = [assignment for assignment in options.set if assignment.partition("=")[0].strip() == "data.resolution"]
+    return settings_text.override(TrainingSettings(""), assignments).data.resolution
+
+
+def largest_resolution() -> int:
+    """The largest resolution that is chosen on this machine."""
+    return config.GPU_RESOLUTION if count_gpus() else config.CPU_RESOLUTION
+
+
+def count_gpus() -> int:
+    """Number of visible GPUs."""
+    command_line.import_tensorflow()
+    import tensorflow as tf
+
+    return len(tf.config.list_physical_devices("GPU"))
+
+
+def chosen_settings(options: argparse.Namespace) -> TrainingSettings:
+    """Settings for the dataset and this machine; says what was chosen and why."""
+    from stylegan_tf import data
+
+    dataset = data.open_dataset(options.data)
+    num_gpus = count_gpus() if options.gpus is None else options.gpus
+    settings, reasons = config.automatic(
+        dataset.resolution, dataset.num_images, num_gpus=num_gpus, wanted_resolution=requested_resolution(options)
+    )
+    say("Settings chosen for these images and this machine (--preset NAME takes others):")
+    say("\n".join(f"  {name:<13} {reason}" for name, reason in reasons.items()))
+    return settings
 
 
 def start(settings: TrainingSettings, options: argparse.Namespace, source: Path | None = None) -> int:
     """Starts a new run in a new folder; with `source`, from the weights, kimg and schedule of a snapshot."""
     dataset, settings = checked(settings)
-    if options.dry_run:
-        return print_estimate(settings, dataset)
     from stylegan_tf.training import launch
 
     check_metrics(settings, dataset)
     check_source(settings.transfer.init_from)
+    if options.dry_run:
+        return print_estimate(settings, dataset, launch.open_devices(settings), options)
     folder, devices = launch.open_run(settings, dataset, options.outdir)
     on_snapshot = metrics_callback(settings, dataset, folder.path)
     command = [*spelled("train.py").split(), *sys.argv[1:]]
@@ -122,12 +189,12 @@ def resume_run(path: Path, options: argparse.Namespace) -> int:
     settings, report = resume.merged(saved, requested)
     settings = with_found_data(settings, saved, path / run_dirs.STATE_NAME)
     dataset, settings = checked(settings)
-    if options.dry_run:
-        say("\n".join(report))
-        return print_estimate(settings, dataset)
     check_metrics(settings, dataset)
     devices = device_choice.open_devices(settings.run)
     settings_check.check_devices(settings, devices.num_devices)
+    if options.dry_run:
+        say("\n".join(report))
+        return print_estimate(settings, dataset, devices, options)
     folder = run_dirs.RunDir(path) if devices.is_chief else run_dirs.scratch()
     state = state_file.read(path / run_dirs.STATE_NAME)
     on_snapshot = metrics_callback(settings, dataset, path)
@@ -204,12 +271,13 @@ def metrics_callback(settings: TrainingSettings, dataset: "Dataset", folder: Pat
     return snapshot_scores(run.metrics, dataset.path, folder, num_images=run.metric_images, time_budget_sec=budget_sec)
 
 
-def print_estimate(settings: TrainingSettings, dataset: "Dataset") -> int:
-    """Prints the configuration of a run, and estimates of its memory and time."""
+def print_estimate(settings: TrainingSettings, dataset: "Dataset", devices: "Devices", options: argparse.Namespace) -> int:
+    """Prints estimates of memory and time of a run, and with --verbose its configuration."""
     from stylegan_tf.training import estimate
 
-    say(json.dumps(settings_text.to_plain(settings), indent=2))
-    say(estimate.describe(settings, dataset))
+    say(estimate.describe(settings, dataset, devices, options.outdir))
+    if options.verbose:
+        say(json.dumps(settings_text.to_plain(settings), indent=2))
     return 0
 
 

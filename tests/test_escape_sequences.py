@@ -101,7 +101,7 @@ def test_train(run, tmp_path, tiny_dataset, network, capsys):  # noqa: F811
     options = ("--outdir", outdir, *run.new, "--data", folder)
     text = shown(capsys, train.main, *options)
     assert SHOWN in text
-    log = (outdir / "00000-stylegan-tiny-1gpu" / "log.txt").read_text()
+    log = (outdir / "00000-stylegan-tiny-cpu" / "log.txt").read_text()
     assert SHOWN in log
     assert EVIL not in log
     assert SHOWN in shown(capsys, train.main, *options, "--dry-run")

@@ -1,6 +1,7 @@
 """The command line of training. Steps are faked, everything around them is real."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -101,11 +102,11 @@ def test_a_run_is_resumed(run, capsys):
     code, printed, _ = run("--resume", "latest", "--total-kimg", "0.128", "--set", "G.fmap_max=8", "--set", "loss.gamma=3", capsys=capsys)
     assert code == 0
     assert "Resuming at kimg 0.1" in printed
-    snapshots = sorted(path.name for path in (run.results / "00000-stylegan-tiny-1gpu").glob("network-*.pkl"))
+    snapshots = sorted(path.name for path in (run.results / "00000-stylegan-tiny-cpu").glob("network-*.pkl"))
     assert snapshots == ["network-final.pkl", "network-snapshot-000000-nimg32.pkl", "network-snapshot-000000-nimg64.pkl"]
     assert "G.fmap_max: 4 in the run, 8 requested: not changed" in printed
     assert "in the run, 3.0 requested: changed from now on" in printed
-    folder = run.results / "00000-stylegan-tiny-1gpu"
+    folder = run.results / "00000-stylegan-tiny-cpu"
     assert [json.loads(line)["nimg"] for line in (folder / "stats.jsonl").read_text().splitlines()] == [32, 64, 96, 128]
     config = json.loads((folder / "config.json").read_text())
     assert config["settings"]["loss"]["gamma"] == 3.0
@@ -121,7 +122,7 @@ def test_a_run_is_resumed_from_another_working_folder(run, tmp_path, tiny_datase
     monkeypatch.chdir("elsewhere")
     code, printed, errors = run("--resume", "latest", "--total-kimg", "0.096", capsys=capsys)
     assert (code, "data.path" in printed) == (0, False), errors
-    snapshot = str(run.results / "00000-stylegan-tiny-1gpu" / "network-final.pkl")
+    snapshot = str(run.results / "00000-stylegan-tiny-cpu" / "network-final.pkl")
     assert run("--resume", snapshot, "--total-kimg", "0.128", capsys=capsys)[0] == 0
     shutil.move(tmp_path / "datasets", "moved")
     for resumed in (snapshot, "0"):
@@ -133,22 +134,22 @@ def test_a_run_is_resumed_from_another_working_folder(run, tmp_path, tiny_datase
 
 def test_a_snapshot_starts_a_new_run_at_its_kimg(run, capsys):
     run(*run.new, capsys=capsys)
-    snapshot = str(run.results / "00000-stylegan-tiny-1gpu" / "network-final.pkl")
+    snapshot = str(run.results / "00000-stylegan-tiny-cpu" / "network-final.pkl")
     code, _, errors = run("--resume", snapshot, capsys=capsys)
     assert code == 2
     assert "Try a larger --total-kimg" in errors
-    assert not (run.results / "00001-stylegan-tiny-1gpu").exists()
+    assert not (run.results / "00001-stylegan-tiny-cpu").exists()
     code, printed, _ = run("--resume", snapshot, "--total-kimg", "0.128", capsys=capsys)
     assert code == 0
     assert "kimg (0.1) and schedule are from" in printed
     assert "both optimizers are initialised" in printed
-    folder = run.results / "00001-stylegan-tiny-1gpu"
+    folder = run.results / "00001-stylegan-tiny-cpu"
     assert [json.loads(line)["nimg"] for line in (folder / "stats.jsonl").read_text().splitlines()] == [96, 128]
 
 
 def test_init_from_prints_what_was_taken(run, capsys):
     run(*run.new, capsys=capsys)
-    snapshot = str(run.results / "00000-stylegan-tiny-1gpu" / "network-final.pkl")
+    snapshot = str(run.results / "00000-stylegan-tiny-cpu" / "network-final.pkl")
     code, printed, _ = run(*run.new, "--init-from", snapshot, "--set", "G.mapping_layers=2", capsys=capsys)
     assert code == 0
     assert "G synthesis/8x8" in printed
@@ -159,21 +160,40 @@ def test_init_from_prints_what_was_taken(run, capsys):
 
 def test_a_refused_transfer_leaves_no_run_folder(run, capsys):
     run(*run.new, capsys=capsys)
-    snapshot = str(run.results / "00000-stylegan-tiny-1gpu" / "network-final.pkl")
+    snapshot = str(run.results / "00000-stylegan-tiny-cpu" / "network-final.pkl")
     few = ["--set", "G.mapping_layers=2", "--set", "transfer.min_share=1"]
     code, _, errors = run(*run.new, "--init-from", snapshot, *few, capsys=capsys)
     assert code == 2
     assert "of the weights of" in errors
-    assert [path.name for path in run.results.iterdir()] == ["00000-stylegan-tiny-1gpu"]
+    assert [path.name for path in run.results.iterdir()] == ["00000-stylegan-tiny-cpu"]
 
 
 def test_dry_run_trains_nothing(run, capsys):
     code, printed, _ = run(*run.new, "--dry-run", capsys=capsys)
     assert code == 0
-    assert '"fmap_max": 4' in printed
+    assert printed.startswith("devices  ")
     assert "parameters        G " in printed
-    assert "total             about" in printed
+    assert re.search(r"^time +\S+ to \S+, from 1 convolutions timed on this machine", printed, re.MULTILINE)
+    assert '"fmap_max"' not in printed
+    assert "more than a day" not in printed
     assert not run.results.exists()
+    code, printed, _ = run(*run.new, "--dry-run", "--verbose", "--set", "schedule.total_kimg=1e9", capsys=capsys)
+    assert "more than a day" in printed
+    assert printed.index("devices") < printed.index('"fmap_max": 4')  # the summary first
+
+
+def test_dry_run_refuses_impossible_devices_first(run, capsys):
+    code, printed, errors = run(*run.new, "--dry-run", "--gpus", "1", capsys=capsys)
+    assert (code, printed) == (2, "")
+    assert "there is none" in errors
+
+
+def test_dry_run_knows_earlier_runs(run, capsys):
+    assert run(*run.new, "--total-kimg", "0.128", capsys=capsys)[0] == 0
+    printed = run(*run.new, "--total-kimg", "64", "--dry-run", capsys=capsys)[1]
+    assert re.search(r"^time +\S.* to \S.*, from the 4 ticks of \S*00000-stylegan-tiny", printed, re.MULTILINE)
+    printed = run(*run.new, "--set", "G.fmap_max=8", "--dry-run", capsys=capsys)[1]
+    assert "convolutions timed" in printed
 
 
 def test_damage_during_training_is_reported_with_file_and_record(run, capsys, tmp_path, tiny_dataset):  # noqa: F811

@@ -14,10 +14,11 @@ from stylegan_tf.training.run_dir import CONFIG_NAME, RunDir, read_json
 
 @dataclass(frozen=True)
 class RunConfig:
-    """What is read from config.json: the settings of the run, and the command line with which it was started."""
+    """What is read from config.json: the settings of the run, the command line that started it, and its `Devices.description`."""
 
     settings: TrainingSettings
     command: tuple[str, ...]
+    devices: str
 
 
 def write(run_dir: RunDir, settings: TrainingSettings, *, dataset: dict[str, object], devices: str, command: Sequence[str]) -> None:
@@ -59,7 +60,7 @@ def read(folder: str | os.PathLike) -> RunConfig:
         command = content.get("command", [])
         if not isinstance(command, list) or not all(isinstance(word, str) for word in command):
             raise UserError("command must be a list of words.")
-        return RunConfig(models.read_settings(content["settings"]), tuple(command))
+        return RunConfig(models.read_settings(content["settings"]), tuple(command), str(content.get("devices", "")))
     except UserError as error:
         raise UserError(f"{path} is not valid: {error}") from error
     except (TypeError, ValueError, AttributeError, RecursionError) as error:

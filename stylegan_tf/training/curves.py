@@ -13,12 +13,13 @@ MAX_POINTS = 400
 Points = Sequence[tuple[float, float]]
 
 
-def line_chart(series: Mapping[str, Points], x_label: str = "kimg") -> str:
+def line_chart(series: Mapping[str, Points], x_label: str = "kimg", marks: Sequence[tuple[float, str]] = ()) -> str:
     """A chart with a line for each series.
 
     Args:
         series: points (x, y) by name; values that are not finite are gaps.
         x_label: unit of x.
+        marks: (x, text) of vertical lines; those outside the points are left out.
 
     Returns:
         An <svg> element, or a sentence if there are no points.
@@ -31,6 +32,11 @@ def line_chart(series: Mapping[str, Points], x_label: str = "kimg") -> str:
     legend = LEGEND_ROW * -(-len(series) // LEGEND_COLUMNS)  # above the lines
     parts = [f'<svg viewBox="0 {-legend} {WIDTH} {HEIGHT + legend}" role="img" aria-label="{html.escape(", ".join(series))}">']
     parts += _grid(x_range, y_range, x_label)
+    for x, text in marks:
+        if x_range[0] <= x <= x_range[1]:
+            at = f"{_x(x, x_range):.1f}"
+            parts.append(f'<line x1="{at}" x2="{at}" y1="{TOP}" y2="{HEIGHT - BOTTOM}" class="mark"/>')
+            parts.append(f'<text x="{at}" y="{TOP + 9}" dx="3" class="axis">{html.escape(text)}</text>')
     for index, (name, points) in enumerate(series.items()):
         colour = COLOURS[index % len(COLOURS)]
         parts += [

@@ -34,6 +34,11 @@ class Devices:
     is_chief: bool
     description: str
 
+    @property
+    def has_gpus(self) -> bool:
+        """Whether the replicas are on GPUs."""
+        return " GPU " in self.description
+
 
 class Workers:
     """Sums over the workers of a run, so that all of them take the same decisions.

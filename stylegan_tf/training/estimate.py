@@ -4,34 +4,51 @@ import functools
 import math
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import tensorflow as tf
 
-from stylegan_tf import models
+from stylegan_tf import models, settings_text
 from stylegan_tf.data import Dataset
+from stylegan_tf.errors import UserError
+from stylegan_tf.loading import runs
 from stylegan_tf.models.weights import weight_shapes
 from stylegan_tf.progress_bar import format_sec
 from stylegan_tf.settings import NetworkSettings, TrainingSettings
-from stylegan_tf.training.devices import open_devices
+from stylegan_tf.training import config_file, forecast, records
+from stylegan_tf.training.devices import Devices
+from stylegan_tf.training.forecast import Cost
 from stylegan_tf.training.schedule import TrainingSchedule
 
 # Cost of an iteration relative to a forward pass of G and D: a step of D with R1 and a step of G, forward and backward.
 # 276 GFLOP per image at 64x64 and full width, counted by hand, over 36.7 GFLOP forward.
 STEP_FACTOR = 7.5
-# Speed of a whole step relative to that of its largest convolution (2 cores: 0.76 images/s at 0.25 TFLOP/s).
+# Time of an iteration whatever its images: hundreds of small operations (demo: 2.0 of the 3.0 s per kimg at 8x8, minibatch 16).
+ITERATION_SEC = 0.032
+# Nominal speeds of a whole step, FLOP/s: the demo's on two CPU cores at every resolution, and about a tenth of an A100's peak.
+CPU_FLOPS, GPU_FLOPS = 0.12e12, 15e12
+# Speed of a whole step relative to that of its convolutions.
 EFFICIENCY = 0.8
 # Copies of the activations of an image in memory at the peak of a step of D with R1 (fitted to 3.6 GB at 64x64, batch 8).
 ACTIVATION_COPIES = 12
-BENCHMARK_SEC = 0.5
+BENCHMARK_SEC = 0.3  # for each resolution
+# A forecast from a few convolutions, and one from ticks of the same networks on the same devices, may be wrong by these factors.
+SPREAD_OF_BENCHMARK, SPREAD_OF_RUN = 1.6, 1.25
+NUM_RUNS_READ = 20  # newest runs among which one of the same networks is looked for
+LONG_SEC = 86400  # a run that takes longer is pointed to smaller presets
 
 
-def describe(settings: TrainingSettings, dataset: Dataset) -> str:
-    """Parameters, memory and time of a run on the devices of this machine, as text."""
-    devices = open_devices(settings.run)
+def describe(settings: TrainingSettings, dataset: Dataset, devices: Devices, outdir: str | Path) -> str:
+    """Parameters, memory and time of a run on the devices of this machine, as text.
+
+    Args:
+        settings, dataset, devices: of the run.
+        outdir: folder of earlier runs, whose speed is used if one of them had the same networks and devices.
+    """
     resolution = settings.data.resolution
     counts = count_weights(settings, dataset)
-    speed = measured_flops(settings, resolution, devices.policy) * EFFICIENCY * devices.num_devices
     schedule = TrainingSchedule(settings.schedule, resolution, devices.num_devices)
+    cost, basis, spread = _known_cost(settings, devices, outdir) or _benchmarked_cost(settings, schedule, devices)
     all_weights, moments = sum(counts.values()), 2 * (counts["G"] + counts["D"])
     lines = [
         f"devices           {devices.description}",
@@ -39,21 +56,101 @@ def describe(settings: TrainingSettings, dataset: Dataset) -> str:
         f"parameters        G {counts['G']:,}  D {counts['D']:,}",
         f"on disk           {4 * all_weights / 1e6:.0f} MB per snapshot, {4 * (all_weights + moments) / 1e6:.0f} MB per state",
     ]
-    total_sec = 0.0
     peak_gb = 0.0
-    for size, kimg in kimg_by_resolution(schedule, settings.schedule.total_kimg):
-        stage_sec = kimg * 1000 * STEP_FACTOR * forward_flops(settings, size) / speed
+    total_kimg = settings.schedule.total_kimg
+    parts = forecast.phases(schedule, 0.0, total_kimg)
+    for size in dict.fromkeys(part.resolution for part in parts):
+        kimg = sum(part.end_kimg - part.start_kimg for part in parts if part.resolution == size)
+        sec = sum((part.end_kimg - part.start_kimg) * cost(part.kind) for part in parts if part.resolution == size)
         minibatch, limit = schedule.minibatch_at(size)
-        part = min(-(-minibatch // devices.num_devices), limit or minibatch)
-        memory_gb = memory_bytes(settings, size, part, counts, devices.policy) / 1e9
-        lines.append(
-            f"{size:>4}x{size:<12} {kimg:g} kimg, minibatch {minibatch} ({part} at once on a device), "
-            f"about {memory_gb:.1f} GB per device, about {format_sec(stage_sec)}"
-        )
-        total_sec += stage_sec
+        part_size = min(-(-minibatch // devices.num_devices), limit or minibatch)
+        memory_gb = memory_bytes(settings, size, part_size, counts, devices.policy) / 1e9
         peak_gb = max(peak_gb, memory_gb)
-    lines.append(f"total             about {format_sec(total_sec)}, about {peak_gb:.1f} GB per device. Estimates, within a factor of 2.")
+        lines.append(
+            f"{f'{size}x{size}':<17} {kimg:g} kimg, minibatch {minibatch} ({part_size} at once on a device), "
+            f"about {memory_gb:.1f} GB per device, about {format_sec(sec)}"
+        )
+    total_sec = sum((part.end_kimg - part.start_kimg) * cost(part.kind) for part in parts)
+    total_sec += len(parts) * forecast.TRACE_SEC + forecast.count_ticks(schedule, 0.0, total_kimg) * forecast.TICK_SEC
+    lines.append(f"time              {format_sec(total_sec / spread)} to {format_sec(total_sec * spread)}, {basis}")
+    lines.append(f"memory            about {peak_gb:.1f} GB per device, within a factor of 2")
+    if total_sec > LONG_SEC:
+        lines.append(
+            "This takes more than a day. Shorter: --total-kimg, a lower --set data.resolution, narrower networks (--preset leaves64 "
+            "takes hours on 2 CPU cores, --preset demo minutes), or no --preset: the settings are then chosen for this machine."
+        )
     return "\n".join(lines)
+
+
+def expected_cost(settings: TrainingSettings, devices: Devices, outdir: str | Path) -> Cost:
+    """Seconds per kimg of each phase, as an earlier run in `outdir` measured them, or the nominal ones."""
+    known = _known_cost(settings, devices, outdir)
+    return known[0] if known else nominal_cost(settings, devices)
+
+
+def nominal_cost(settings: TrainingSettings, devices: Devices) -> Cost:
+    """Seconds per kimg of each phase of a run, up to the speed of the machine (see `forecast.Forecast`)."""
+    flops = GPU_FLOPS if devices.has_gpus else CPU_FLOPS
+    return _cost(settings, devices, lambda size: STEP_FACTOR * forward_flops(settings, size) / flops)
+
+
+def _cost(settings: TrainingSettings, devices: Devices, image_sec: Callable[[int], float]) -> Cost:
+    """The cost of phases from the time that one image takes on one device, by resolution."""
+    schedule = TrainingSchedule(settings.schedule, settings.data.resolution, devices.num_devices)
+
+    @functools.cache
+    def cost(kind: tuple[int, bool]) -> float:
+        size, is_fading = kind
+        minibatch, limit = schedule.minibatch_at(size)
+        on_device = -(-minibatch // devices.num_devices)
+        rounds = -(-on_device // min(on_device, limit or on_device))
+        sec = rounds * ITERATION_SEC + on_device * image_sec(size)
+        return 1000 * sec / minibatch * (forecast.FADING_COST if is_fading else 1.0)
+
+    return cost
+
+
+def _known_cost(settings: TrainingSettings, devices: Devices, outdir: str | Path) -> tuple[Cost, str, float] | None:
+    """The cost that the newest run of the same networks on the same devices measured, what it rests on, and its spread."""
+    for path in list(reversed(runs(outdir)))[:NUM_RUNS_READ]:
+        try:
+            found = config_file.read(path)
+        except UserError:
+            continue
+        ticks = [record for record in records.read(path) if "tick" in record]
+        if len(ticks) < 3 or found.devices != devices.description or _cost_settings(found.settings) != _cost_settings(settings):
+            continue
+        schedule = TrainingSchedule(found.settings.schedule, found.settings.data.resolution, devices.num_devices)
+        cost = forecast.measured_cost(schedule, ticks, nominal_cost(settings, devices))
+        return cost, f"from the {len(ticks)} ticks of {path}", SPREAD_OF_RUN
+    return None
+
+
+def _cost_settings(settings: TrainingSettings) -> dict[str, object]:
+    """What the time of an iteration depends on."""
+    plain = settings_text.to_plain(settings)
+    schedule, loss = plain["schedule"], plain["loss"]
+    names = ("minibatch_base", "minibatch_by_resolution", "max_minibatch_per_device", "max_minibatch_per_device_by_resolution")
+    return {
+        **{name: plain[name] for name in ("model", "G", "D", "augment")},
+        **{name: schedule[name] for name in names},
+        **{name: loss[name] for name in ("regulariser", "lazy_interval", "D_steps")},
+        "resolution": settings.data.resolution,
+    }
+
+
+def _benchmarked_cost(settings: TrainingSettings, schedule: TrainingSchedule, devices: Devices) -> tuple[Cost, str, float]:
+    """The cost from the speed of the run's convolutions on this machine, what it rests on, and its spread."""
+    sizes = [2**i for i in range(2, settings.data.resolution.bit_length())]
+    speeds = {size: measured_flops(settings, size, devices.policy) * EFFICIENCY for size in sizes[1:]}
+    speeds[4] = speeds.get(8, CPU_FLOPS)
+
+    def image_sec(resolution: int) -> float:
+        costs = _flops_by_side(settings, resolution)
+        return STEP_FACTOR * sum(flops / speeds[side] for side, flops in costs.items())
+
+    basis = f"from {len(speeds) - 1} convolutions timed on this machine; earlier runs of these networks would make it more certain"
+    return _cost(settings, devices, image_sec), basis, SPREAD_OF_BENCHMARK
 
 
 def count_weights(settings: TrainingSettings, dataset: Dataset) -> dict[str, int]:
@@ -68,35 +165,22 @@ def count_weights(settings: TrainingSettings, dataset: Dataset) -> dict[str, int
     return {"G": count_G, "D": count_D, "G_ema": count_G}
 
 
-def kimg_by_resolution(schedule: TrainingSchedule, total_kimg: float) -> list[tuple[int, float]]:
-    """The resolutions of a run and the kimg of each, fading in included."""
-    resolution = schedule.settings.start_resolution
-    spent = []
-    left = total_kimg
-    fade_kimg = 0.0
-    while resolution < schedule.resolution:
-        steady_kimg, next_fade_kimg = schedule.durations(resolution)
-        spent.append((resolution, min(fade_kimg + steady_kimg, left)))
-        left -= spent[-1][1]
-        fade_kimg = next_fade_kimg
-        resolution *= 2
-    return [(size, kimg) for size, kimg in [*spent, (resolution, left)] if kimg > 0]
-
-
 def forward_flops(settings: TrainingSettings, resolution: int) -> float:
     """Floating-point operations of a forward pass of G and D for one image, without the mapping and 1x1 convolutions."""
-    return 2.0 * sum(_multiplications(_feature_maps(settings, network), resolution) for network in (settings.G, settings.D))
+    return sum(_flops_by_side(settings, resolution).values())
 
 
-def _multiplications(feature_maps: Callable[[int], int], resolution: int) -> float:
-    total = 16.0 * 9 * feature_maps(4) ** 2
-    size = 8
-    while size <= resolution:
-        fine, coarse = feature_maps(size), feature_maps(size // 2)
-        # One 3x3 convolution at this size, and one that changes the size (fused: 16 taps at the smaller side).
-        total += size**2 * 9.0 * fine * fine + (size // 2) ** 2 * 16.0 * fine * coarse
-        size *= 2
-    return total
+def _flops_by_side(settings: TrainingSettings, resolution: int) -> dict[int, float]:
+    """The same by the side of the feature maps."""
+    flops = dict.fromkeys((2**i for i in range(2, resolution.bit_length())), 0.0)
+    for network in (settings.G, settings.D):
+        feature_maps = _feature_maps(settings, network)
+        flops[4] += 2.0 * 16 * 9 * feature_maps(4) ** 2
+        for size in list(flops)[1:]:
+            fine, coarse = feature_maps(size), feature_maps(size // 2)
+            # One 3x3 convolution at this size, and one that changes the size (fused: 16 taps at the smaller side).
+            flops[size] += 2.0 * (size**2 * 9.0 * fine * fine + (size // 2) ** 2 * 16.0 * fine * coarse)
+    return flops
 
 
 def memory_bytes(settings: TrainingSettings, resolution: int, part: int, counts: dict[str, int], policy: str) -> float:
@@ -121,7 +205,10 @@ def memory_bytes(settings: TrainingSettings, resolution: int, part: int, counts:
 
 
 def measured_flops(settings: TrainingSettings, resolution: int, policy: str) -> float:
-    """Floating-point operations per second of this device in a convolution of the run, measured for half a second."""
+    """Floating-point operations per second of this device in a convolution of the run: the fastest of those in 0.3 s.
+
+    The fastest, because other programs only ever slow a convolution down.
+    """
     width = _feature_maps(settings, settings.D)(resolution)
     dtype = {"mixed_bfloat16": tf.bfloat16, "mixed_float16": tf.float16}.get(policy, tf.float32)
     batch = max(1, min(8, 2**22 // (resolution**2 * width)))
@@ -129,11 +216,12 @@ def measured_flops(settings: TrainingSettings, resolution: int, policy: str) -> 
     kernel = tf.zeros([3, 3, width, width], dtype)
     convolve = tf.function(lambda x: tf.reduce_sum(tf.nn.conv2d(x, kernel, 1, "SAME")), autograph=False)
     float(convolve(images))
-    start, runs = time.perf_counter(), 0
-    while time.perf_counter() - start < BENCHMARK_SEC:
+    end, fastest = time.perf_counter() + BENCHMARK_SEC, math.inf
+    while fastest == math.inf or time.perf_counter() < end:
+        start = time.perf_counter()
         float(convolve(images))
-        runs += 1
-    return 2.0 * 9 * resolution**2 * width**2 * batch * runs / (time.perf_counter() - start)
+        fastest = min(fastest, time.perf_counter() - start)
+    return 2.0 * 9 * resolution**2 * width**2 * batch / fastest
 
 
 def _feature_maps(settings: TrainingSettings, network: NetworkSettings) -> Callable[[int], int]:

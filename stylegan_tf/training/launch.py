@@ -12,6 +12,7 @@ from stylegan_tf import data as datasets
 from stylegan_tf import loading, models
 from stylegan_tf.command_line import spelled
 from stylegan_tf.data import Dataset
+from stylegan_tf.data.records.manifest import are_classes
 from stylegan_tf.errors import UserError
 from stylegan_tf.models.weights import assign_weights
 from stylegan_tf.settings import TrainingSettings
@@ -26,6 +27,8 @@ from stylegan_tf.training.outputs import OnTick, Outputs
 from stylegan_tf.training.resume import State
 from stylegan_tf.training.run import Run, identity_of
 from stylegan_tf.training.run_dir import ABORT_NAME, CONFIG_NAME, RunDir
+
+FEW_IMAGES = 1000  # below this, D memorises them in runs of some hours
 
 
 def train(
@@ -72,15 +75,21 @@ def train(
 
 
 def open_run(settings: TrainingSettings, dataset: Dataset, outdir: str | os.PathLike) -> tuple[RunDir, Devices]:
-    """The devices of a new run, and its folder `outdir/00003-MODEL-DATASET-1gpu`.
+    """The devices of a new run, and its folder `outdir/00003-MODEL-DATASET-1gpu` (or -cpu).
 
     Raises:
         UserError: the settings do not fit the devices, or the folder cannot be made.
     """
+    devices = open_devices(settings)
+    name = f"{settings.model}-{dataset.name}-{f'{devices.num_devices}gpu' if devices.has_gpus else 'cpu'}"
+    return (run_dirs.create(outdir, name) if devices.is_chief else run_dirs.scratch()), devices
+
+
+def open_devices(settings: TrainingSettings) -> Devices:
+    """The devices of a run. Raises UserError if the settings do not fit them."""
     devices = device_choice.open_devices(settings.run)
     settings_check.check_devices(settings, devices.num_devices)
-    name = f"{settings.model}-{dataset.name}-{devices.num_devices}gpu"
-    return (run_dirs.create(outdir, name) if devices.is_chief else run_dirs.scratch()), devices
+    return devices
 
 
 def start(
@@ -191,7 +200,8 @@ def finish(run_dir: RunDir, stopped_by: str | None) -> int:
     if stopped_by is None:
         path = run_dir.path
         run_dir.log(f"Done. Pictures: {newest_picture(path)}. Curves and verdict: {path / 'report.html'}")
-        run_dir.log(spelled(f"Next: python generate.py images --network {path} --seeds 0-63 --grid --outdir out"), is_kept=False)
+        network = shlex.quote(str(path))
+        run_dir.log(spelled(f"Next: python generate.py images --network {network} --seeds 0-63 --grid --outdir out"), is_kept=False)
     run_dir.close()
     return 0
 
@@ -207,14 +217,32 @@ def write_config(run_dir: RunDir, settings: TrainingSettings, dataset: Dataset, 
 
 
 def describe(settings: TrainingSettings, dataset: Dataset, devices: Devices) -> str:
-    """Networks, data and devices of a run, in three lines."""
+    """Networks, data and devices of a run, a line each, and what is worth knowing of the data."""
     schedule = settings.schedule
     resolution = settings.data.resolution
     labels = f", {dataset.label_size} classes" if settings.data.conditional else ""
     growth = f"growing from {schedule.start_resolution}x{schedule.start_resolution}"
     growth = "no growth" if schedule.start_resolution == resolution else growth
+    hints = [hint for hint in (_unused_labels(settings, dataset), _few_images(settings, dataset)) if hint]
+    return "\n".join([
+        f"Preset {settings.name}: {resolution}x{resolution}x{dataset.channels}, {growth}, {schedule.total_kimg:g} kimg",
+        f"Data {dataset.path}: {dataset.num_images} images{labels}{', mirrored' if settings.data.mirror else ''}",
+        f"Devices {devices.description}",
+        *hints,
+    ])  # fmt: skip
+
+
+def _unused_labels(settings: TrainingSettings, dataset: Dataset) -> str | None:
+    if settings.data.conditional or not dataset.label_size:
+        return None
+    what = f"{dataset.label_size} classes" if are_classes(dataset.labels) else f"Labels of {dataset.label_size} numbers"
+    return f"{what} found and not used; --conditional trains with them, so that generate.py can draw one on request."
+
+
+def _few_images(settings: TrainingSettings, dataset: Dataset) -> str | None:
+    if dataset.num_images >= FEW_IMAGES or settings.augment.kind != "none":
+        return None
     return (
-        f"Preset {settings.name}: {resolution}x{resolution}x{dataset.channels}, {growth}, {schedule.total_kimg:g} kimg\n"
-        f"Data {dataset.path}: {dataset.num_images} images{labels}{', mirrored' if settings.data.mirror else ''}\n"
-        f"Devices {devices.description}"
+        f"{dataset.num_images} images are few: D may memorise them. More images, --set augment.kind=ada or diffaugment, and --mirror "
+        "help (docs/small_datasets.md)."
     )

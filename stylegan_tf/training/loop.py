@@ -4,6 +4,7 @@ import contextlib
 from contextlib import AbstractContextManager
 
 from stylegan_tf.errors import UserError
+from stylegan_tf.progress_bar import format_sec
 from stylegan_tf.training import faults
 from stylegan_tf.training.cluster import Messages
 from stylegan_tf.training.devices import Workers
@@ -60,7 +61,7 @@ class _Loop:
     def __init__(self, run: Run, run_dir: RunDir, outputs: Outputs, states: States, workers: Workers, stop: StopRequest):
         self.run, self.run_dir, self.outputs = run, run_dir, outputs
         self.states, self.workers, self.stop = states, workers, stop
-        self.live = LiveLine()
+        self.live = LiveLine(outputs.forecast.left_sec)
 
     def run_to_end(self) -> str | None:
         run = self.run
@@ -102,7 +103,13 @@ class _Loop:
                 self.states.write()
 
     def _while_tracing(self) -> AbstractContextManager:
-        """A context for tracing, in which another thread may write the state before the traced iterations."""
+        """Says that a trace begins. Returns a context for it, in which another thread may write the state of before."""
+        self.live.clear()
+        run, size = self.run, self.run.stage.resolution
+        if run.devices.is_chief:
+            forecast = self.outputs.forecast
+            sec = forecast.trace_sec + forecast.cost((size, run.stage.lod % 1 > 0)) * run.stage.minibatch / 1000
+            self.run_dir.log(f"Preparing {size}x{size} (about {format_sec(sec)})", is_kept=False)
         return self.stop.idle(self.states.writer(is_copied=True))
 
     def _finish_tick(self) -> None:

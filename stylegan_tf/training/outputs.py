@@ -1,20 +1,22 @@
 """What a run writes at the end of a tick: statistics, picture grids, network snapshots and their scores."""
 
 import functools
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from stylegan_tf import data, snapshot
+from stylegan_tf import data, settings_text, snapshot
 from stylegan_tf.augmentation import in_training
 from stylegan_tf.images import save_png
 from stylegan_tf.models.weights import weight_arrays
 from stylegan_tf.progress_bar import format_sec
-from stylegan_tf.training import progress, records, report
+from stylegan_tf.training import estimate, progress, records, report
 from stylegan_tf.training.best import BestSnapshot, SnapshotScores
 from stylegan_tf.training.devices import peak_gpu_memory_gb
+from stylegan_tf.training.forecast import Forecast
 from stylegan_tf.training.pictures import PictureGrids
 from stylegan_tf.training.records import Record
 from stylegan_tf.training.run import Run
@@ -51,6 +53,7 @@ class Outputs:
         self.on_snapshot, self.on_tick = on_snapshot, on_tick
         self.best = self._best_snapshot()
         self.events = EventWriter(run_dir.path)
+        self.forecast = self._forecast(run)
         self.pictures = PictureGrids(
             settings.run,
             resolution=settings.data.resolution,
@@ -63,10 +66,21 @@ class Outputs:
         """Closes the event file."""
         self.events.close()
 
-    def reopen(self) -> None:
-        """Opens a new event file, after the old ones were cut."""
+    def reopen(self, nimg: int) -> None:
+        """Opens a new event file, after the old ones were cut at an image count."""
         self.events = EventWriter(self.run_dir.path)
+        self.forecast.kimg = nimg / 1000
         self.best = self._best_snapshot()
+
+    def _forecast(self, run: Run) -> Forecast:
+        """The forecast of the time that is left, with the ticks in stats.jsonl."""
+        cost = estimate.expected_cost(self.settings, run.devices, self.run_dir.path.parent)
+        forecast = Forecast(run.schedule, self.settings.schedule.total_kimg, cost)
+        for record in records.read(self.run_dir):
+            if "tick" in record:
+                forecast.add(record)
+        forecast.kimg = run.nimg / 1000
+        return forecast
 
     def _best_snapshot(self) -> BestSnapshot:
         """The best snapshot in the run folder by `run.best_metric`."""
@@ -76,7 +90,8 @@ class Outputs:
     def write_report(self) -> None:
         """Writes report.html. A failure is logged and does not end training."""
         try:
-            report.write(self.run_dir, self.settings, self.on_snapshot.best_value if self.on_snapshot else None)
+            best_value = self.on_snapshot.best_value if self.on_snapshot else None
+            report.write(self.run_dir, self.settings, best_value, num_images=self.dataset.num_images)
         except Exception as error:
             self.run_dir.log(f"report.html could not be written ({type(error).__name__}: {error}). Training continues.")
 
@@ -99,6 +114,8 @@ class Outputs:
         is_short = stage.tick_kimg < 1 or run.nimg // 1000 == run.meter.start_nimg // 1000
         memory = {"gpumem_gb": peak_gpu_memory_gb(), "hostmem_gb": progress.host_memory_gb()}
         record = run.meter.finish_tick(run.nimg, stage, memory)
+        self.forecast.add(record)
+        record["eta_sec"] = self.forecast.left_sec() or 0.0
         if record["tick"] % self.settings.run.image_snapshot_ticks == 0 or run.is_done:
             record |= self.write_fakes(run.snapshot(), is_short)
         self.write_tick(record)
@@ -115,7 +132,8 @@ class Outputs:
 
     def write_tick(self, record: Record) -> None:
         """Logs the two lines of a tick and writes its numbers."""
-        self.run_dir.log(f"{progress.tick_line(record)}\n{progress.detail_line(record)}")
+        shown = progress.short_line(record, self.settings.schedule.total_kimg)
+        self.run_dir.log(f"{progress.tick_line(record)}\n{progress.detail_line(record)}", shown=shown)
         records.append(self.run_dir, record)
         self.events.scalars(progress.tags(record), record["nimg"])
 
@@ -127,6 +145,7 @@ class Outputs:
     def write_first(self, networks: snapshot.Networks) -> None:
         """Writes the grids of fakes, of reals as D sees them where they are augmented, and then of reals, before training."""
         self.write_fakes(networks)
+        self.events.text("Settings", json.dumps(settings_text.to_plain(self.settings), indent=2), networks.nimg)
 
         def read(indices):
             return self._read(indices, self.settings.data.resolution)
@@ -134,12 +153,16 @@ class Outputs:
         if augmentation := in_training.make(self.settings):
             examples = functools.partial(augmentation.examples, seed=self.settings.run.seed)
             save_png(self.run_dir / "augmented.png", self.pictures.augmented(read, examples))
-        save_png(self.run_dir / "reals.png", self.pictures.reals(read))
+        reals = self.pictures.reals(read)
+        self.events.picture("Pictures/reals", reals, networks.nimg)
+        save_png(self.run_dir / "reals.png", reals)
 
     def write_fakes(self, networks: snapshot.Networks, is_short: bool = False) -> dict[str, float]:
         """Writes the grid of fakes. Returns their diversity."""
         pictures = self.pictures.draw(networks.G_ema, networks.lod)
-        save_png(self.run_dir / numbered("fakes", networks.nimg, ".png", is_short), self.pictures.fakes(pictures))
+        grid = self.pictures.fakes(pictures)
+        save_png(self.run_dir / numbered("fakes", networks.nimg, ".png", is_short), grid)
+        self.events.picture("Pictures/fakes", grid, networks.nimg)
         return {"Pictures/diversity": self.pictures.diversity(pictures, self._read)}
 
     def write_snapshot(self, networks: snapshot.Networks, is_short: bool, is_last: bool) -> None:

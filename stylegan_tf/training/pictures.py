@@ -11,6 +11,12 @@ from stylegan_tf.resolution import Lod, split_lod
 from stylegan_tf.settings import RunSettings
 
 BATCH_SIZE = 24  # images generated at once
+MIN_SHOWN_SIDE = 64  # pixels: smaller images are enlarged in the grids, or they could not be judged on today's screens
+
+
+def shown_side(resolution: int) -> int:
+    """Side of a picture in the grids, a multiple of the resolution."""
+    return max(resolution, MIN_SHOWN_SIDE)
 
 
 class PictureGrids:
@@ -43,7 +49,7 @@ class PictureGrids:
 
     def reals(self, read_images: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         """Grid of reals, uint8 [H, W, C]. `read_images(indices)` returns uint8 [n, R, R, C] at full resolution."""
-        return images.make_grid(read_images(np.sort(self.indices) if self.labels is None else self.indices), self.columns)
+        return self._grid(read_images(np.sort(self.indices) if self.labels is None else self.indices), self.columns)
 
     def augmented(self, read_images: Callable[[np.ndarray], np.ndarray], augment: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         """Grid of reals as D sees them, uint8 [H, W, C]: a row of images for each strength of the augmentation.
@@ -53,14 +59,19 @@ class PictureGrids:
             augment: float32 [n, R, R, C] in [-1, 1] to [rows * n, R, R, C].
         """
         reals = read_images(np.sort(self.indices[: self.columns]))
-        return images.make_grid(images.to_uint8(augment(images.to_float(reals))), len(reals))
+        return self._grid(images.to_uint8(augment(images.to_float(reals))), len(reals))
 
     def fakes(self, pictures: np.ndarray) -> np.ndarray:
-        """Grid of the pictures that `draw` returned, at full resolution, uint8 [H, W, C]."""
-        return images.make_grid(images.upscale(pictures, self.resolution // pictures.shape[1]), self.columns)
+        """Grid of the pictures that `draw` returned, uint8 [H, W, C], of the same size at every level of detail."""
+        return self._grid(pictures, self.columns)
+
+    def _grid(self, pictures: np.ndarray, columns: int) -> np.ndarray:
+        return images.make_grid(images.upscale(pictures, shown_side(self.resolution) // pictures.shape[1]), columns)
 
     def diversity(self, pictures: np.ndarray, read_images: Callable[[np.ndarray, int], np.ndarray]) -> float:
         """Diversity of fakes: the mean standard deviation of their pixels, divided by that of as many reals at the same resolution.
+
+        With labels, within each class: a generator that makes one image a class has collapsed, however the classes differ.
 
         Args:
             pictures: returned by `draw`.
@@ -68,8 +79,13 @@ class PictureGrids:
         """
         size = pictures.shape[1]
         if size not in self._real_spread:
-            self._real_spread[size] = _spread(read_images(np.sort(self.indices), size))
-        return _spread(pictures) / max(self._real_spread[size], 1e-9)
+            self._real_spread[size] = self._spread(read_images(self.indices, size))
+        return self._spread(pictures) / max(self._real_spread[size], 1e-9)
+
+    def _spread(self, pictures: np.ndarray) -> float:
+        """Standard deviation over the pictures of a class, averaged over classes and pixels."""
+        classes = np.zeros(len(pictures)) if self.labels is None else self.labels.argmax(axis=1)
+        return float(np.mean([pictures[classes == kind].astype(np.float32).std(axis=0).mean() for kind in np.unique(classes)]))
 
     def draw(self, G_ema: Generator, lod: float) -> np.ndarray:
         """Generates the fakes, without truncation and with fixed noise.
@@ -92,11 +108,6 @@ class PictureGrids:
             labels = None if self.labels is None else tf.constant(self.labels[chosen])
             drawn.append(images.to_uint8(self._draw[floor, fade is None](tf.constant(self.z[chosen]), labels, fade).numpy()))
         return np.concatenate(drawn)[: len(self.z)]
-
-
-def _spread(pictures: np.ndarray) -> float:
-    """Standard deviation over the pictures, averaged over the pixels."""
-    return float(pictures.astype(np.float32).std(axis=0).mean())
 
 
 def _one_class_a_row(labels: np.ndarray, columns: int, rows: int, random: np.random.RandomState) -> np.ndarray:

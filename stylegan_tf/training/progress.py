@@ -1,8 +1,10 @@
 """Progress of a run: sums between two ticks, the lines of a tick as text and for TensorBoard, and the line inside a tick."""
 
 import os
+import shutil
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 from stylegan_tf.progress_bar import format_sec
@@ -42,12 +44,9 @@ class TickMeter:
     They can be saved in the middle of a tick (`state`, `load_state`): a run that was interrupted prints the same losses as one
     that was not.
 
-    Args:
-        total_kimg: length of the run, for the remaining time.
     """
 
-    def __init__(self, total_kimg: float):
-        self.total_kimg = total_kimg
+    def __init__(self):
         self.tick = 0
         self.start_nimg = 0
         self.total_sec = 0.0
@@ -97,7 +96,6 @@ class TickMeter:
             "maintenance_sec": self.maintenance_sec,
             **self._part_sec,
             "other_sec": max(self._tick_sec - sum(self._part_sec.values()), 0.0),  # mainly tracing new stages
-            "eta_sec": max(self.total_kimg - nimg / 1000, 0.0) * sec_per_kimg,
             **memory,
             "G_lrate": stage.G_lrate,
             "D_lrate": stage.D_lrate,
@@ -142,9 +140,14 @@ class TickMeter:
 
 
 class LiveLine:
-    """One line about the progress inside a tick that overwrites itself on a terminal; nothing is printed into a pipe or file."""
+    """One line about the progress inside a tick that overwrites itself on a terminal; nothing is printed into a pipe or file.
 
-    def __init__(self):
+    Args:
+        left_sec: kimg to the seconds that are left, None if not known yet.
+    """
+
+    def __init__(self, left_sec: Callable[[float], float | None]):
+        self._left_sec = left_sec
         self._is_terminal = sys.stderr.isatty()
         self._start: tuple[float, int] | None = None
         self._is_shown = False
@@ -158,17 +161,19 @@ class LiveLine:
             self._start = (now, nimg)
             return
         speed = (nimg - self._start[1]) / max(now - self._start[0], 1e-9)
-        left = format_sec((total_kimg * 1000 - nimg) / max(speed, 1e-9))
+        left_sec = self._left_sec(nimg / 1000)
+        left = "" if left_sec is None else f"  {format_sec(left_sec)} left"
         size = f"{stage.resolution}x{stage.resolution}"
-        text = f"kimg {nimg / 1000:.2f} of {total_kimg:g}  {size}  {speed:.1f} images/s  {left} left at this speed"
-        self._write(f"\r{text[:100]:<100}")
+        text = f"kimg {nimg / 1000:.2f} of {total_kimg:g}  {size}  {speed:.1f} images/s{left}"
+        width = shutil.get_terminal_size().columns - 1  # a full last column would begin a new line
+        self._write(f"\r{text[:width]:<{width}}")
         self._is_shown = True
 
     def clear(self) -> None:
         """Erases the line, so that other lines can be printed."""
         self._start = None
         if self._is_shown:
-            self._write("\r" + " " * 100 + "\r")
+            self._write("\r" + " " * (shutil.get_terminal_size().columns - 1) + "\r")
             self._is_shown = False
 
     def _write(self, text: str) -> None:
@@ -176,6 +181,16 @@ class LiveLine:
             print(text, end="", file=sys.stderr, flush=True)
         except OSError:  # the terminal was closed
             self._is_terminal = False
+
+
+def short_line(record: dict[str, Any], total_kimg: float) -> str:
+    """A tick for the terminal, in at most 80 columns; `tick_line` and `detail_line` are for the log."""
+    losses = [record.get(f"Loss/{name}") for name in ("G", "D")]
+    shown = " ".join(f"{name} {'-' if loss is None else format(loss, '.3g')}" for name, loss in zip("GD", losses, strict=True))
+    size = f"{record['resolution']}x{record['resolution']}"
+    left = f"{format_sec(record['eta_sec'])} left"
+    line = f"tick {record['tick']:<4d} kimg {record['kimg']:.1f} of {total_kimg:g}  {size}  {record['images_per_sec']:.3g} images/s"
+    return f"{line}  loss {shown}  {left}".rstrip()[:80]
 
 
 def tick_line(record: dict[str, Any]) -> str:
@@ -205,7 +220,7 @@ def detail_line(record: dict[str, Any]) -> str:
         f"{record['images_per_sec']:.1f} images/s",
         f"memory {record['hostmem_gb']:.1f} GB",
         f"other {record['other_sec']:.1f}",
-        f"{format_sec(record['eta_sec'])} left",
+        *([f"{format_sec(record['eta_sec'])} left"] if "eta_sec" in record else []),
     ]
     return "           " + "   ".join(parts)
 

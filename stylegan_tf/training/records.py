@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from stylegan_tf.errors import UserError
 from stylegan_tf.training.run_dir import FINAL_NAME, RunDir, read_bounded, renamed_final
@@ -31,11 +32,11 @@ def json_line(record: Record) -> str:
     return json.dumps(plain)
 
 
-def read(run_dir: RunDir, report: Callable[[str], None] = lambda text: None) -> list[Record]:
+def read(run_dir: RunDir | Path, report: Callable[[str], None] = lambda text: None) -> list[Record]:
     """All valid records. An incomplete last line is ignored.
 
     Args:
-        run_dir: the run.
+        run_dir: the run, or its folder.
         report: called with one line of text for each of the first lines that are not valid.
     """
     path = run_dir / FILE_NAME

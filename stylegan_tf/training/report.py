@@ -1,62 +1,81 @@
-"""report.html of a run: verdict, curves, pictures and settings in one file without links, rewritten at every tick."""
+"""report.html of a run: verdict, pictures, curves and settings in one file without links, rewritten at every tick."""
 
-import base64
-import functools
 import html
-import io
 import json
 import re
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Sequence
 from pathlib import Path
-
-from PIL import Image
+from typing import NamedTuple
 
 from stylegan_tf import settings_text
 from stylegan_tf.files import write_text
-from stylegan_tf.images import grid_shape
 from stylegan_tf.progress_bar import format_sec
 from stylegan_tf.settings import TrainingSettings
-from stylegan_tf.training import records
+from stylegan_tf.training import filmstrip, records
 from stylegan_tf.training import verdict as verdicts
 from stylegan_tf.training.best import BestValue
-from stylegan_tf.training.curves import line_chart, thinned
+from stylegan_tf.training.curves import line_chart
 from stylegan_tf.training.records import Record
-from stylegan_tf.training.run_dir import RunDir, nimg_of
+from stylegan_tf.training.run_dir import RunDir
 
-CHARTS = {
-    "Logits": ("Loss/scores/real", "Loss/scores/fake"),
-    "Mean signs of the logits (1 and -1: D is always right; 0: D cannot distinguish)": ("Loss/signs/real", "Loss/signs/fake"),
-    "Learning rates": ("G_lrate", "D_lrate"),
-    "Diversity of the fakes (1: as the reals)": ("Pictures/diversity",),
-    "Level of detail": ("lod",),
-    "Images per second": ("images_per_sec",),
-    "Seconds of a tick, and of maintenance before it": ("data_sec", "D_sec", "G_sec", "other_sec", "maintenance_sec"),
-    "Memory, GB": ("hostmem_gb", "gpumem_gb"),
-}
-NUM_FRAMES, NUM_TILES, TILE_SIDE = 12, 10, 64  # filmstrip: image counts, latents, pixels
+
+class Chart(NamedTuple):
+    """Statistics that are drawn together: a pattern of their names, and what the curves mean."""
+
+    title: str
+    names: str
+    meaning: str
+
+
+CHARTS = (
+    Chart("Losses", r"Loss/[^/]+", "One network's gain is the other's loss. They show balance, not the quality of the images."),
+    Chart("Logits", r"Loss/scores/.*", "What D says: above 0 real, below 0 generated. Curves that move far apart mean that D wins."),
+    Chart("Signs of the logits", r"Loss/signs/.*", "1 and -1: D is always right. 0: D guesses. Typical are 0.2 to 0.9 and -0.2 to -0.9."),
+    Chart("Norms of the gradients", r"Gradients/\w+_norm", "How strongly a step pulls at each network. Sudden peaks precede divergence."),
+    Chart("Diversity of the fakes", "Pictures/diversity", "1: the pixels of the fakes vary as those of the reals. Below 0.25: collapse."),
+    Chart("Strength of the augmentation", "Running/augment_p", "Chance of each transform. It rises while D is too sure of the reals."),
+    Chart("Learning rates", "[GD]_lrate", "Size of a step of each network."),
+    Chart("Level of detail", "lod", "0 is the full resolution; each step of 1 halves the side. Fractions: the next resolution fades in."),
+    Chart("Images per second", "images_per_sec", "Speed of training. It falls when the resolution doubles."),
+    Chart("Seconds of a tick", "(data|D|G|other|maintenance)_sec", "Waiting for data, steps of D and of G, building graphs, files."),
+    Chart("Memory, GB", "(host|gpu)mem_gb", "Main memory of the process, and the peak of the GPUs."),
+)
+OTHER = "A value that the model keeps while it is trained."
 
 STYLE = """
-body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 980px; padding: 0 1rem; color: #1c1917; background: #fafaf9 }
-h1 { font-size: 1.4rem; margin-bottom: .2rem } h2 { font-size: 1.05rem; margin-top: 2rem }
+body { font: 15px/1.45 system-ui, sans-serif; margin: 0 auto; max-width: 1100px; padding: 1rem; color: #1c1917; background: #fafaf9 }
+h1 { font-size: 1.4rem; margin-bottom: .2rem; overflow-wrap: anywhere } h2 { font-size: 1.05rem; margin-top: 2rem }
 .verdict { border-left: 5px solid #0b66c3; background: #fff; padding: .7rem 1rem; margin: 1rem 0 }
-.collapsing { border-color: #b91c1c } .overfitting { border-color: #c2410c }
-.plateau { border-color: #a16207 } .improving { border-color: #15803d }
-.rule, .none, .axis, small { color: #57534e }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(420px, 1fr)); gap: 1rem }
+.bad { border-color: #b91c1c } .warning { border-color: #a16207 } .good { border-color: #15803d }
+.rule, .none, .axis, small, .meaning { color: #57534e } .meaning { font-size: .85rem; margin: .2rem 0 0 }
+.charts, .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 400px), 1fr)); gap: 1rem }
 figure { margin: 0; background: #fff; padding: .5rem } figcaption { font-weight: 600; font-size: .9rem }
-svg { width: 100%; height: auto; font-size: 11px } .grid { stroke: #e7e5e4 } .axis { fill: #57534e }
-table { border-collapse: collapse; background: #fff } td, th { padding: .2rem .7rem; text-align: left; border-bottom: 1px solid #e7e5e4 }
-.strip img { display: block; margin-bottom: 2px; max-width: 100% } .strip td { vertical-align: middle; border: 0; padding: 1px 8px }
+svg, .pair img, .strip img { display: block; width: 100%; height: auto } svg { font-size: 11px }
+.pair img, .strip img { image-rendering: pixelated } .strip figure { padding: 0 0 .3rem; background: none }
+.strip figcaption { font-weight: 400; font-size: .8rem; color: #57534e } .grid { stroke: #e7e5e4 } .axis { fill: #57534e }
+.mark { stroke: #a8a29e; stroke-dasharray: 3 3 }
 pre { background: #fff; padding: .7rem; overflow: auto; font-size: 12px }
 """
+COLOURS = {
+    "G has collapsed": "bad", "unstable": "bad", "D is far ahead": "bad",
+    "memorising": "warning", "past its best": "warning", "plateau": "warning", "improving": "good", "finished": "good",
+}  # fmt: skip
 
 
-def write(run_dir: RunDir, settings: TrainingSettings, best_value: Callable[[str], BestValue | None] | None = None) -> None:
+def write(
+    run_dir: RunDir,
+    settings: TrainingSettings,
+    best_value: Callable[[str], BestValue | None] | None = None,
+    *,
+    num_images: int | None = None,
+) -> None:
     """Writes report.html from stats.jsonl and the picture grids of the run folder.
 
     Args:
         run_dir, settings: of the run.
         best_value: the score of a name (see `best.SnapshotScores`); None if the run computes no scores.
+        num_images: of the dataset, None if not known.
     """
     found = records.read(run_dir)
     ticks = [record for record in found if "tick" in record]
@@ -64,36 +83,43 @@ def write(run_dir: RunDir, settings: TrainingSettings, best_value: Callable[[str
     score = _score_to_compare(scored, settings.run.best_metric, best_value) if best_value else None
     tag = f"Metrics/{score.name}" if score else ""
     values = [(record["nimg"] / 1000, record[tag]) for record in scored if record.get(tag) is not None]
+    verdict = verdicts.assess(ticks, score, values, total_kimg=settings.schedule.total_kimg, num_images=num_images)
     sections = [
         _head(run_dir, ticks, settings),
-        _verdict(verdicts.assess(ticks, score, values)),
+        _verdict(verdict),
         _best_line(run_dir, score, scored),
-        "<h2>The same latents over time</h2>" + _filmstrip(run_dir.path, settings),
+        "<h2>Pictures</h2>" + filmstrip.pair(run_dir.path, settings),
+        "<h2>The same latents over time</h2>" + filmstrip.strip(run_dir.path, settings),
         "<h2>Curves</h2><div class='charts'>" + "".join(_charts(ticks, scored)) + "</div>",
+        "<h2>Commands</h2>" + _commands(run_dir, settings),
         "<h2>Configuration</h2><details><summary>all settings</summary><pre>"
         + html.escape(json.dumps(settings_text.to_plain(settings), indent=2))
         + "</pre></details>",
     ]
-    title = html.escape(run_dir.path.name)
-    page = f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{title}</title><style>{STYLE}</style>{''.join(sections)}</html>\n"
-    write_text(run_dir / "report.html", page)
+    head = (
+        "<meta charset='utf-8'><meta name='viewport' content='width=device-width, initial-scale=1'>"
+        f"<title>{html.escape(run_dir.path.name)}</title><style>{STYLE}</style>"
+    )
+    write_text(run_dir / "report.html", f"<!doctype html><html lang='en'>{head}{''.join(sections)}</html>\n")
 
 
 def _head(run_dir: RunDir, ticks: list[Record], settings: TrainingSettings) -> str:
     if not ticks:
         return f"<h1>{html.escape(run_dir.path.name)}</h1>"
     last, total_kimg = ticks[-1], settings.schedule.total_kimg
+    left = f", about {format_sec(last['eta_sec'])} left" if last["eta_sec"] else ""
     return (
         f"<h1>{html.escape(run_dir.path.name)}</h1><small>tick {last['tick']}, kimg {last['kimg']:.1f} of {total_kimg:g}, "
         f"{last['resolution']}x{last['resolution']} (lod {last['lod']:.2f}), {format_sec(last['total_sec'])} so far, "
-        f"{last['images_per_sec']:.1f} images/s, about {format_sec(last['eta_sec'])} left</small>"
+        f"{last['images_per_sec']:.1f} images/s{left}</small>"
     )
 
 
 def _verdict(verdict: verdicts.Verdict) -> str:
+    word = verdict.word[0].upper() + verdict.word[1:]
     return (
-        f"<div class='verdict {verdict.word}'><b>{verdict.word.capitalize()}.</b> {html.escape(verdict.sentence)}"
-        f"<br><span class='rule'>Rule: {html.escape(verdict.rule)}.</span></div>"
+        f"<div class='verdict {COLOURS.get(verdict.word, '')}'><b>{word}.</b> {html.escape(verdict.meaning)}"
+        f"<br>What to do: {html.escape(verdict.advice)}<br><span class='rule'>Rule: {html.escape(verdict.rule)}.</span></div>"
     )
 
 
@@ -130,50 +156,51 @@ def _score_of(record: Record, metric: str) -> str:
 
 
 def _charts(ticks: list[Record], scored: list[Record]) -> list[str]:
-    names = dict.fromkeys(name for tick in ticks for name in tick)
+    """The curves that have points; those of statistics that are always 0 (the memory of no GPU) are left out."""
+    names = dict.fromkeys(name for tick in ticks for name, value in tick.items() if value)
+    known = [
+        *CHARTS,
+        *(Chart(name, re.escape(name), OTHER) for name in names if name.startswith("Running/") and name != "Running/augment_p"),
+    ]
     charts = []
-    for title, chosen in {
-        "Losses": [name for name in names if re.fullmatch(r"Loss/[^/]+", name)],
-        "Norms of the gradients": [name for name in names if re.fullmatch(r"Gradients/\w+_norm", name)],
-        **CHARTS,
-        **{name: [name] for name in names if name.startswith("Running/")},
-    }.items():
+    for chart in known:
+        chosen = [name for name in names if re.fullmatch(chart.names, name)]
         series = {name.removeprefix("Loss/"): [(tick["kimg"], tick.get(name)) for tick in ticks] for name in chosen}
-        charts.append(_figure(title, line_chart(series)))
-    metrics = dict.fromkeys(name for record in scored for name in record if name.startswith("Metrics/"))
-    for name in metrics:
+        if series:
+            charts.append(_figure(chart.title, chart.meaning, line_chart(series, marks=_growth(ticks))))
+    for name in dict.fromkeys(
+        name for record in scored for name, value in record.items() if name.startswith("Metrics/") and value is not None
+    ):
         points = [(record["nimg"] / 1000, record.get(name)) for record in scored]
-        charts.append(_figure(name, line_chart({name.removeprefix("Metrics/"): points})))
+        metric = name.removeprefix("Metrics/")
+        meaning = "A score of the snapshots. `python -m metrics --list` says what each one measures, and which direction is better."
+        charts.append(_figure(metric, meaning, line_chart({metric: points}, marks=_growth(ticks))))
     return charts
 
 
-def _figure(title: str, drawing: str) -> str:
-    return f"<figure><figcaption>{html.escape(title)}</figcaption>{drawing}</figure>"
+def _growth(ticks: Sequence[Record]) -> list[tuple[float, str]]:
+    """The image counts in kimg at which a resolution begins, with its name."""
+    starts: dict[float, float] = {}
+    for tick in ticks:
+        starts.setdefault(tick["resolution"], tick["kimg"])
+    return [(kimg, f"{side:g}x{side:g}") for side, kimg in list(starts.items())[1:]]
 
 
-def _filmstrip(folder: Path, settings: TrainingSettings) -> str:
-    """A row of tiles for each of a dozen picture grids, evenly chosen."""
-    grids = sorted(folder.glob("fakes*.png"), key=lambda path: (nimg_of(path) or 0, path.name))
-    columns = settings.run.grid_columns or grid_shape(settings.data.resolution, settings.run.grid_size)[0]
-    rows = []
-    for path in thinned(grids, NUM_FRAMES):
-        strip = _strip(path, path.stat().st_mtime_ns, settings.data.resolution, min(columns, NUM_TILES))
-        label = f"{(nimg_of(path) or 0) / 1000:g} kimg"
-        rows.append(f"<tr><td><small>{label}</small></td><td><img alt='fakes at {label}' src='data:image/png;base64,{strip}'></td></tr>")
-    return f"<table class='strip'>{''.join(rows)}</table>" if rows else "<p class='none'>nothing yet</p>"
+def _figure(title: str, meaning: str, drawing: str) -> str:
+    return f"<figure><figcaption>{html.escape(title)}</figcaption>{drawing}<p class='meaning'>{html.escape(meaning)}</p></figure>"
 
 
-@functools.lru_cache(maxsize=64)
-def _strip(path: Path, _modified: int, resolution: int, tiles: int) -> str:
-    """Some tiles of a grid, from all of its rows, as base64 of a PNG."""
-    sampling = Image.Resampling.BOX if resolution > TILE_SIDE else Image.Resampling.NEAREST
-    with Image.open(path) as grid:
-        row = Image.new(grid.mode, (tiles * TILE_SIDE, TILE_SIDE))
-        num_rows = grid.height // resolution
-        for tile in range(tiles):
-            left, top = tile * resolution, tile * num_rows // tiles * resolution  # rows may be classes: tiles of each of them
-            picture = grid.crop((left, top, left + resolution, top + resolution)).resize((TILE_SIDE, TILE_SIDE), sampling)
-            row.paste(picture, (tile * TILE_SIDE, 0))
-        file = io.BytesIO()
-        row.save(file, format="PNG", optimize=True)
-    return base64.b64encode(file.getvalue()).decode("ascii")
+def _commands(run_dir: RunDir, settings: TrainingSettings) -> str:
+    run = shlex.quote(str(run_dir.path))
+    lines = [
+        "# images of the newest snapshot, figures of the paper",
+        f"python generate.py images --network {run} --seeds 0-63 --grid --outdir out",
+        *([f"python generate.py figures --network {run} --outdir figures"] if settings.has_styles else []),
+        "# a score of the newest snapshot",
+        f"python -m metrics fid5k --network {run}",
+        "# continue the run, for longer than planned",
+        f"{run_dir.how_to_resume} --total-kimg {settings.schedule.total_kimg * 2:g}",
+        "# all curves and picture grids in TensorBoard (pip install tensorboard)",
+        f"tensorboard --logdir {shlex.quote(str(Path(run_dir.path).parent))}",
+    ]
+    return f"<pre>{html.escape(chr(10).join(lines))}</pre>"

@@ -47,7 +47,7 @@ class Run:
         self.schedule = TrainingSchedule(settings.schedule, settings.data.resolution, devices.num_devices, loss=settings.loss)
         self.networks = fresh_networks(settings, dataset, devices)
         self.trainer = make_trainer(self.networks, settings, dataset, devices)
-        self.meter = TickMeter(settings.schedule.total_kimg)
+        self.meter = TickMeter()
         self.control = Control()
         self.position = Position()
         self._pending: list[dict[str, tf.Tensor]] = []  # statistics of the iterations since the last update of the schedule

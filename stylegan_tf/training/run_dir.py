@@ -97,11 +97,17 @@ class RunDir:
                 if path.exists():  # not a broken link, which is replaced
                     _check_regular(path, path.stat())
 
-    def log(self, text: str, is_kept: bool = True) -> None:
-        """Prints text, and appends it to log.txt unless `is_kept` is false; it may contain names and messages from files."""
+    def log(self, text: str, is_kept: bool = True, shown: str | None = None) -> None:
+        """Prints text, and appends it to log.txt unless `is_kept` is false; it may contain names and messages from files.
+
+        Args:
+            text: one or more lines.
+            is_kept: whether log.txt gets them.
+            shown: printed in their place.
+        """
         text = visible_lines(text)
         try:
-            print(text, flush=True)
+            print(text if shown is None else visible_lines(shown), flush=True)
         except BrokenPipeError:
             raise
         except OSError:  # the terminal was closed; log.txt is still written

@@ -58,7 +58,7 @@ class States:
         state, count = state_file.read(self._run_dir.state_path), run.position.num_rollbacks + 1
         outputs.close()
         resume.drop_newer(self._run_dir, state)
-        outputs.reopen()
+        outputs.reopen(state["position"]["nimg"])
         resume.restore(run, state, self._run_dir)
         run.position.num_rollbacks = count
         run.reseed()

@@ -11,9 +11,11 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow.core.util.event_pb2 import Event
 
+MAX_PICTURE_WIDTH = 1600  # pixels
+
 
 class EventWriter:
-    """Writes scalars, histograms and graphs; the step is the number of real images shown.
+    """Writes scalars, pictures, texts, histograms and graphs; the step is the number of real images shown.
 
     Args:
         folder: where a new event file is created.
@@ -27,6 +29,19 @@ class EventWriter:
         with self._writer.as_default():
             for tag, value in values.items():
                 tf.summary.scalar(tag, value, step=nimg)
+        self._writer.flush()
+
+    def picture(self, tag: str, image: np.ndarray, nimg: int) -> None:
+        """Writes an image, uint8 [H, W, C]; one wider than 1,600 pixels is made smaller, or the file would grow by MBs a tick."""
+        step = -(-image.shape[1] // MAX_PICTURE_WIDTH)
+        with self._writer.as_default():
+            tf.summary.image(tag, image[None, ::step, ::step], step=nimg)
+        self._writer.flush()
+
+    def text(self, tag: str, text: str, nimg: int) -> None:
+        """Writes a text, shown with a fixed width."""
+        with self._writer.as_default():
+            tf.summary.text(tag, "\n".join(f"    {line}" for line in text.splitlines()), step=nimg)
         self._writer.flush()
 
     def histograms(self, values: Mapping[str, np.ndarray], nimg: int) -> None:

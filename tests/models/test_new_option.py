@@ -64,7 +64,7 @@ def test_a_run_saves_and_keeps_it(run, tmp_path):
     code, _, errors = run("--preset", "gain", "--set", "G.image_gain=2")
     assert code == 0, errors
     (folder,) = tmp_path.iterdir()
-    assert folder.name == "00000-image_gain-tiny-1gpu"
+    assert folder.name == "00000-image_gain-tiny-cpu"
     assert json.loads((folder / "config.json").read_text())["settings"]["G"]["image_gain"] == 2
     assert stylegan_tf.load(folder).G_ema.settings.image_gain == 2
     code, printed, errors = run("--resume", "latest", "--set", "G.image_gain=3", "--total-kimg", "0.16")

@@ -40,6 +40,6 @@ def test_real_steps_of_a_killed_run_are_those_of_one_that_was_not(tmp_path, tiny
     for process in (last, whole):
         _, errors = process.communicate()
         assert process.returncode == 0, errors
-    paths = [tmp_path / name / "00000-stylegan-tiny-1gpu" for name in ("whole", "cut")]
+    paths = [tmp_path / name / "00000-stylegan-tiny-cpu" for name in ("whole", "cut")]
     assert_same_run(*paths)
     assert state_file.read(paths[1] / "training-state.pkl")["position"]["nimg"] == 256

@@ -5,15 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from stylegan_tf.models.stylegan.settings import DiscriminatorSettings, GeneratorSettings, Settings
-from stylegan_tf.settings import DataSettings, ScheduleSettings
+from stylegan_tf.settings import DataSettings
 from stylegan_tf.training import estimate
-from stylegan_tf.training.schedule import TrainingSchedule
-
-
-def test_kimg_by_resolution_adds_up_and_counts_fading_in():
-    schedule = TrainingSchedule(ScheduleSettings(steady_kimg=600, fade_kimg=400), 32)
-    assert estimate.kimg_by_resolution(schedule, 25000) == [(8, 600), (16, 1000), (32, 23400)]
-    assert estimate.kimg_by_resolution(schedule, 700) == [(8, 600), (16, 100)]
 
 
 def test_flops_of_the_full_network_are_those_counted_by_hand():

@@ -69,10 +69,10 @@ def test_divergence_in_float16_ends_the_run(tiny_settings, start_run, monkeypatc
 
 
 def test_a_tick_has_means_over_the_steps_that_have_a_value():
-    meter = progress.TickMeter(total_kimg=1)
+    meter = progress.TickMeter()
     meter.add({"Loss/D": 1.0, "Loss/G": 1.0})
     meter.add({"Loss/G": 3.0})
-    again = progress.TickMeter(total_kimg=1)
+    again = progress.TickMeter()
     again.load_state(meter.state())
     for each in (meter, again):
         record = each.finish_tick(10, STAGE, MEMORY)
@@ -80,5 +80,5 @@ def test_a_tick_has_means_over_the_steps_that_have_a_value():
 
 
 def test_a_tick_without_a_loss_shows_a_dash():
-    record = progress.TickMeter(10).finish_tick(1000, STAGE, MEMORY) | {"Loss/G": 0.5}
+    record = progress.TickMeter().finish_tick(1000, STAGE, MEMORY) | {"Loss/G": 0.5}
     assert "loss G D 0.500 -   penalty -" in progress.detail_line(record)

@@ -68,7 +68,7 @@ def test_killed_runs_equal_one_that_was_not(tmp_path, tiny_dataset):
     _, errors = whole.communicate()
     assert whole.returncode == 0, errors
     assert num_killed > 0
-    paths = [tmp_path / name / "00000-stylegan-tiny-1gpu" for name in ("whole", "cut")]
+    paths = [tmp_path / name / "00000-stylegan-tiny-cpu" for name in ("whole", "cut")]
     assert len(lines(paths[0] / "stats.jsonl")) == 3000 // 32 + 1
     assert_same_run(*paths)
     assert not list(paths[1].glob(".*partial*"))
@@ -202,5 +202,5 @@ def test_sigterm_in_long_work_loses_nothing(tmp_path, tiny_dataset, where):
     assert last.returncode == 0, errors
     assert "Resuming at kimg 0.1" in printed
     whole.communicate()
-    paths = [tmp_path / name / "00000-stylegan-tiny-1gpu" for name in ("whole", "cut")]
+    paths = [tmp_path / name / "00000-stylegan-tiny-cpu" for name in ("whole", "cut")]
     assert_same_run(*paths)

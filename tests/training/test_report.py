@@ -1,4 +1,4 @@
-"""The report, its charts and its verdict."""
+"""The report of a run and its charts."""
 
 import json
 import re
@@ -12,7 +12,6 @@ from stylegan_tf.settings import DataSettings, RunSettings, TrainingSettings
 from stylegan_tf.training import report, run_dir
 from stylegan_tf.training.best import BestSnapshot, BestValue
 from stylegan_tf.training.curves import line_chart, thinned, ticks
-from stylegan_tf.training.verdict import assess
 
 
 def best_value(name):
@@ -31,38 +30,6 @@ def ticks_of(count, **values):
 
 
 FID = BestValue("fid5k", lower_is_better=True)
-FALLING = [(k, 100.0 - 5 * k) for k in range(1, 10)]
-
-
-@pytest.mark.parametrize(
-    ("records", "metric", "scores", "word"),
-    [
-        (ticks_of(1), None, [], "starting"),
-        (ticks_of(9, lod=1.5), None, [], "growing"),
-        (ticks_of(9), None, [], "improving"),
-        (ticks_of(9), FID, FALLING, "improving"),
-        (ticks_of(9), FID, FALLING[:4] + [(k, 79.9) for k in range(5, 11)], "plateau"),
-        (ticks_of(9), FID, [*FALLING, (10, 70.0), (11, 72.0), (12, 75.0)], "overfitting"),
-        (ticks_of(9), BestValue("kid5k", True), [(1, 0.01), (2, -0.0001), (3, 0.00001), (4, -0.00009), (5, -0.0001)], "improving"),
-        (ticks_of(9), BestValue("is5k", False), [(1, 2.0), (2, 3.0), (3, 4.0)], "improving"),
-        (ticks_of(9), BestValue("is5k", False), [(1, 2.0), (2, 4.0), (3, 3.0), (4, 3.0), (5, 3.0)], "overfitting"),
-        (ticks_of(9, Pictures__diversity=0.05), FID, FALLING, "collapsing"),
-        (ticks_of(9, Loss__signs__real=0.99), None, [], "overfitting"),
-    ],
-)
-def test_verdict(records, metric, scores, word):
-    assert assess(records, metric, scores).word == word
-
-
-def test_a_discriminator_that_is_always_right_is_a_collapse():
-    early = ticks_of(5, Loss__G=2.0)
-    late = [tick(n, Loss__G=9.0, Loss__signs__real=1.0, Loss__signs__fake=-1.0) for n in range(6, 11)]
-    assert assess([*early, *late], None, []).word == "collapsing"
-    assert assess([*early, *[record | {"Loss/G": 2.1} for record in late]], None, []).word != "collapsing"
-
-
-def test_verdict_without_some_numbers():
-    assert assess(ticks_of(9, Loss__G=None, Loss__signs__real=None, Pictures__diversity=None), None, []).word == "improving"
 
 
 @pytest.mark.parametrize(
@@ -83,6 +50,13 @@ def test_chart_is_well_formed_and_has_gaps():
     assert "nothing yet" in line_chart({"a": []})
 
 
+def test_marks_are_drawn_where_they_are_within_the_points():
+    root = ElementTree.fromstring(line_chart({"a": [(0, 1.0), (10, 2.0)]}, marks=[(5, "16x16"), (50, "32x32")]))
+    assert [text.text for text in root.findall("text") if "x" in (text.text or "")] == ["16x16"]
+    (mark,) = [line for line in root.findall("line") if line.get("class") == "mark"]
+    assert mark.get("x1") == mark.get("x2")
+
+
 def test_thinned_keeps_the_ends():
     points = [(i, i) for i in range(1000)]
     assert len(thinned(points, 10)) == 10
@@ -95,16 +69,29 @@ SETTINGS = TrainingSettings("x", data=DataSettings(resolution=8), run=RunSetting
 
 def test_report_is_one_file(tmp_path):
     folder = run_dir.create(tmp_path, "sgan-<leaves>-1gpu")
-    records = [*ticks_of(9), {"nimg": 8000, "snapshot": "network-snapshot-000008.pkl", "Metrics/fid5k": 33.25}]
+    records = [
+        *ticks_of(4, resolution=4),
+        *ticks_of(9)[4:],
+        {"nimg": 8000, "snapshot": "network-snapshot-000008.pkl", "Metrics/fid5k": 33.25},
+    ]
     (folder / "stats.jsonl").write_text("\n".join(map(json.dumps, records)) + '\n{"tick": 10, "ni')
     for nimg in (0, 8000):
-        save_png(folder / f"fakes{nimg // 1000:06d}.png", np.full((16, 24, 3), nimg // 100, np.uint8))
+        save_png(folder / f"fakes{nimg // 1000:06d}.png", np.full((128, 192, 3), nimg // 100, np.uint8))
+    save_png(folder / "reals.png", np.zeros((16, 24, 3), np.uint8))  # an earlier version's grid was not enlarged
     (folder / "network-snapshot-000008.pkl").touch()
     report.write(folder, SETTINGS, best_value)
     page = (folder / "report.html").read_text()
     assert "network-snapshot-000008.pkl</b>, fid5k 33.25" in page
     assert "sgan-&lt;leaves&gt;-1gpu" in page
-    assert page.count("data:image/png;base64,") == 2
+    assert page.count("data:image/png;base64,") == 4  # reals, the newest fakes, two rows of the strip
+    assert "<figcaption>Photographs</figcaption>" in page
+    assert "<figcaption>Generated, kimg 8</figcaption>" in page
+    assert "width=device-width" in page
+    assert page.count("<svg") == page.count("class='meaning'")  # a sentence for every curve
+    assert "8x8</text>" in page  # growth
+    assert "GB" in page
+    assert "gpumem_gb" not in page.split("<h2>Configuration")[0]  # always 0: no empty curve
+    assert "python generate.py images --network" in page
     assert not re.search(r"(src|href)=['\"](?!data:)", page)
 
 

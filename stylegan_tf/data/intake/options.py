@@ -27,6 +27,7 @@ class PrepareOptions:
 
     Attributes:
         resolution: side in pixels; None for the largest power of two that nearly all images reach.
+        max_resolution: the largest that is chosen where `resolution` is None; None for no such limit.
         fit: see `fit.fit_image`.
         wide_height: see `fit.fit_image`.
         channels: 1, 3 or 4; None for the channels of the majority of the images.
@@ -49,6 +50,7 @@ class PrepareOptions:
     """
 
     resolution: int | None = None
+    max_resolution: int | None = None
     fit: str = "center-crop"
     wide_height: int | None = None
     channels: int | None = None

@@ -185,7 +185,7 @@ def _choose_resolution(sides: np.ndarray, options: PrepareOptions) -> int:
     if not len(usable):
         raise UserError(f"All images are too small: the largest has a side of {sides.max()} pixels, at least {MIN_RESOLUTION} are needed.")
     reached = int(np.sort(usable)[int((1 - _REACHED_BY) * len(usable))])
-    return 1 << min(max(reached, MIN_RESOLUTION), MAX_RESOLUTION).bit_length() - 1
+    return 1 << min(max(reached, MIN_RESOLUTION), options.max_resolution or MAX_RESOLUTION).bit_length() - 1
 
 
 def _drop_unfit(checked: CheckedImages, resolution: int, options: PrepareOptions) -> None:

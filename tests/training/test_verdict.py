@@ -1,0 +1,95 @@
+"""The verdict on runs: recorded ones of each kind, and the scores of invented ones."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from stylegan_tf.training.best import BestValue
+from stylegan_tf.training.verdict import assess
+
+RECORDED = Path(__file__).parent / "recorded_runs"  # stats.jsonl of small runs on drawn leaves, less digits and columns
+
+
+def verdicts(name, total_kimg, num_images=4000):
+    """The word at each tick of a recorded run."""
+    ticks, scores, metric, words = [], [], None, []
+    for line in (RECORDED / f"{name}.jsonl").read_text().splitlines():
+        record = json.loads(line)
+        if "snapshot" in record:
+            metric = metric or BestValue(next(key for key in record if key.startswith("Metrics/")).removeprefix("Metrics/"), True)
+            scores.append((record["nimg"] / 1000, record[f"Metrics/{metric.name}"]))
+        else:
+            ticks.append(record)
+            words.append(assess(ticks, metric, scores, total_kimg=total_kimg, num_images=num_images).word)
+    return words
+
+
+def test_a_healthy_run_is_not_judged_before_there_is_evidence():
+    # The demo: growing to kimg 20, at full resolution to 30. Its early ticks have G's loss rising and signs of 0.95.
+    assert verdicts("demo", total_kimg=30) == ["too early to tell"] * 13 + ["improving", "finished"]
+
+
+def test_a_discriminator_far_ahead():  # D_lrate 0.01, gamma 0.02: logits +5 and -13 were "Improving. Losses and logits are in balance"
+    assert verdicts("d_far_ahead", total_kimg=24) == ["too early to tell"] * 4 + ["D is far ahead"] * 20
+
+
+def test_an_unstable_run():  # learning rates of 0.05, gamma 0
+    words = verdicts("unstable", total_kimg=24)
+    assert words[12:17] == ["unstable"] * 5  # after a loss of 40 in tick 13
+    assert words[22:] == ["unstable"] * 2
+    assert not {"improving", "finished"} & set(words)  # G's loss fell for a while because D guessed
+
+
+def test_the_logits_of_the_report_that_asked_for_this():
+    sample = {"Loss/G": 6.4, "Loss/signs/real": 0.96, "Loss/signs/fake": -0.97, "Loss/scores/real": 3.5, "Loss/scores/fake": -6.3}
+    assert assess(ticks_of(9, **sample), None, []).word == "D is far ahead"
+
+
+def tick(number, **values):
+    plain = {"tick": number, "nimg": number * 1000, "kimg": float(number), "lod": 0.0, "Pictures/diversity": 0.9}
+    return plain | {"Loss/G": 1.0, "Loss/D": 1.0, "Loss/signs/real": 0.3, "Loss/signs/fake": -0.3} | values
+
+
+def ticks_of(count, **values):
+    return [tick(number, **values) for number in range(1, count + 1)]
+
+
+FID = BestValue("fid5k", lower_is_better=True)
+FALLING = [(k, 100.0 - 5 * k) for k in range(1, 10)]
+KID = [(1, 0.01), (2, -0.0001), (3, 0.00001), (4, -0.00009), (5, -0.0001)]
+
+
+@pytest.mark.parametrize(
+    ("records", "metric", "scores", "word"),
+    [
+        (ticks_of(2), None, [], "too early to tell"),
+        (ticks_of(9, lod=1.5), None, [], "too early to tell"),
+        (ticks_of(9), None, [], "too early to tell"),  # balanced losses are no evidence
+        (ticks_of(9), FID, FALLING[:2], "too early to tell"),
+        (ticks_of(9), FID, FALLING, "improving"),
+        (ticks_of(9), FID, FALLING[:4] + [(k, 79.9) for k in range(5, 11)], "plateau"),
+        (ticks_of(9), FID, [*FALLING, (10, 70.0), (11, 72.0), (12, 75.0)], "past its best"),
+        (ticks_of(9), BestValue("kid5k", True), KID, "improving"),
+        (ticks_of(9), BestValue("is5k", False), [(1, 2.0), (2, 3.0), (3, 4.0)], "improving"),
+        (ticks_of(9), BestValue("is5k", False), [(1, 2.0), (2, 4.0), (3, 3.0), (4, 3.0), (5, 3.0)], "past its best"),
+        (ticks_of(9, **{"Pictures/diversity": 0.05}), FID, FALLING, "G has collapsed"),
+        (ticks_of(9, **{"Loss/G": None, "Loss/signs/real": None, "Pictures/diversity": None}), None, [], "too early to tell"),
+    ],
+)
+def test_verdict(records, metric, scores, word):
+    assert assess(records, metric, scores).word == word
+
+
+def test_memorising_needs_many_epochs():
+    sure = ticks_of(9, **{"Loss/signs/real": 0.99})
+    assert assess(sure, None, [], num_images=100).word == "memorising"
+    assert assess(sure, None, [], num_images=10_000).word == "too early to tell"
+    worse = [*FALLING, (10, 70.0), (11, 72.0), (12, 75.0)]
+    assert assess(ticks_of(9, **{"Loss/signs/real": 0.7}), FID, worse, num_images=100).word == "memorising"
+
+
+def test_a_finished_run_says_whether_more_training_would_help():
+    assert "Continue" in assess(ticks_of(9), FID, FALLING, total_kimg=9).advice
+    assert "unlikely" in assess(ticks_of(9), FID, FALLING[:4] + [(k, 79.9) for k in range(5, 11)], total_kimg=9).advice
+    assert assess(ticks_of(9), None, [], total_kimg=9).word == "finished"
