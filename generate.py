@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from stylegan_tf.inference.projection import Distance
 
 EXAMPLES = """examples:
-  python generate.py images --network results/00000-stylegan-leaves32-1gpu --seeds 0-63 --grid
+  python generate.py images --network latest --seeds 0-63 --grid
   python generate.py style-mixing --network network-final.pkl --rows 85,100,75 --cols 55,821,1789 --styles 0-3 4-7
   python generate.py interpolate --network network-final.pkl --seeds 0-7 --output walk.webp
 
@@ -61,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str]) -> None:
     """Runs the command line."""
     options = parser().parse_args(argv)
-    if options.network is None:
+    if options.network in (None, "latest"):
         options.network = str(newest_run(config.RESULTS_DIR))
         say(f"--network {options.network}")
     run = COMMANDS[options.command][2]

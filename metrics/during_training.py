@@ -2,12 +2,12 @@
 
 import dataclasses
 import json
-import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from metrics import evaluate, registry, report
+from metrics.evaluate import images_per_sec
 from metrics.metric import Metric, Need
 from metrics.options import Options
 from stylegan_tf import data
@@ -100,13 +100,3 @@ def fitting(metrics: Sequence[Metric], bench: "Bench", budget_sec: float) -> lis
         affordable = [size for size in SIZES if size <= share * rates[kind]] or [SIZES[0]]
         sizes.append(min(metric.num_images, max(affordable[-1], metric.least_images(bench))))
     return sizes
-
-
-def images_per_sec(bench: "Bench", metric: Metric) -> float:
-    """Rate of the slow part of a metric over one batch, without the compilation."""
-    worker = bench.workers[0]
-    count = worker.generated.batch_size
-    metric.run_batch(worker, count)
-    start = time.monotonic()
-    metric.run_batch(worker, count)
-    return count * len(bench.workers) / (time.monotonic() - start)

@@ -16,11 +16,16 @@ from metrics.networks import weights
 from metrics.options import Options
 from metrics.result import Result
 from stylegan_tf import models
+from stylegan_tf.command_line import print_to_stderr
 from stylegan_tf.errors import UserError
+from stylegan_tf.progress_bar import format_sec
 
 if TYPE_CHECKING:
     from metrics.bench import Bench
     from stylegan_tf.snapshot import Networks
+
+
+TIMED_FROM = 1000  # images; fewer take less than a minute or two even on two CPU cores
 
 
 def prepare(metrics: Iterable[Metric], options: Options, dataset: ImageSet | None = None) -> None:
@@ -126,6 +131,7 @@ def evaluate(
         found = None if again or folder is None else report.find(folder, metric.name, request)
         if found is None:
             with _whole_float32():
+                print_to_stderr(cost_of(bench, metric))
                 found = _score(bench, metric, request, folder, to_tensorboard)
         results.append(found)
         on_result(found)
@@ -145,6 +151,27 @@ def _whole_float32() -> Iterator[None]:
         yield
     finally:
         precision.enable_tensor_float_32_execution(before)
+
+
+def cost_of(bench: "Bench", metric: Metric) -> str:
+    """How many images a score needs, and how long that takes here: a batch is timed, unless they are few."""
+    passes = metric.num_passes(bench)
+    total = sum(passes.values())
+    parts = ", ".join(f"{count:,} {kind}" for kind, count in passes.items())
+    text = f"{metric.name}: {total:,} images to compute ({parts}), fewer where their features are stored"
+    if total < TIMED_FROM:
+        return text
+    return f"{text}: about {format_sec(total / images_per_sec(bench, metric))} on this machine"
+
+
+def images_per_sec(bench: "Bench", metric: Metric) -> float:
+    """Rate of the slow part of a metric over one batch, without the compilation."""
+    worker = bench.workers[0]
+    count = worker.generated.batch_size
+    metric.run_batch(worker, count)
+    start = time.monotonic()
+    metric.run_batch(worker, count)
+    return count * len(bench.workers) / (time.monotonic() - start)
 
 
 def _score(bench: "Bench", metric: Metric, request: str, folder: Path | None, to_tensorboard: bool) -> Result:

@@ -39,6 +39,7 @@ class FrechetInceptionDistance(AgainstReals):
     repeats_reals = True
     examples = "fid50k, fid50k_full, fid5k"
     summary = "Fréchet Inception distance"
+    scale = "below 50 the images resemble the photographs, above 200 they do not yet"
     protocol_summary = "as many real images as generated ones (a sample, or a smaller dataset repeated); _full: each real image once"
 
     def score(self, bench: "Bench") -> Score:
@@ -66,6 +67,7 @@ class ExtrapolatedFrechetDistance(AgainstReals):
     repeats_reals = True
     examples = "fid50k_inf, fid50k_inf_full"
     summary = "Fréchet Inception distance extrapolated to infinitely many generated images"
+    scale = "as fid, without the part that comes from the number of images"
     protocol_summary = "a line through the distances of tenths of the generated images over 1/number; real images as for fid"
 
     @property

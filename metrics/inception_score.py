@@ -32,6 +32,7 @@ class InceptionScore(Metric):
     stem = "is"
     examples = "is50k"
     summary = "Inception Score"
+    scale = "1 for images of one kind only, at most 1000; it does not look at the real images"
     protocol_summary = "mean over ten parts; needs a file of Inception that has the logits"
     needs = frozenset({Need.FEATURES, Need.LOGITS})
     values = (Value(lower_is_better=False),)
@@ -55,6 +56,7 @@ class LabelInceptionScore(InceptionScore):
     suffix_pattern = "_labels"
     examples = "is50k_labels"
     summary = "Inception Score by the dataset's own classes"
+    scale = "from 1 (one class, or no class recognisable) to the number of classes"
     protocol_summary = "mean over ten parts; a classifier is trained on the labels, and the result gives its accuracy"
     needs = frozenset({Need.CLASSES})
 

@@ -43,6 +43,7 @@ class LinearSeparability(Metric):
     is_default_named = False
     examples = "ls"
     summary = "linear separability in z and w"
+    scale = "1 where a plane separates every attribute in the latent space"
     protocol_summary = "attributes: the classes of the dataset, or Keras classifiers (--classifier)"
     needs = frozenset({Need.STYLES, Need.LABELS})
     values = (Value("z"), Value("w"))

@@ -89,6 +89,7 @@ class Metric(abc.ABC):
         min_images: least number of images.
         aliases: other spellings of a name.
         examples, summary, protocol_summary: for lists and messages.
+        scale: what its values mean, for a line beneath a score.
         needs: what must be available.
         values: the numbers that it gives, the main one first.
     """
@@ -105,6 +106,7 @@ class Metric(abc.ABC):
     aliases: ClassVar[dict[str, str]] = {}
     examples: ClassVar[str]
     summary: ClassVar[str]
+    scale: ClassVar[str] = ""
     protocol_summary: ClassVar[str]
     needs: ClassVar[frozenset[Need]]
     values: ClassVar[tuple[Value, ...]] = (Value(),)
@@ -143,6 +145,16 @@ class Metric(abc.ABC):
             raise UserError(f"{self.name}: a network of this width needs --num-images {self.least_images(bench)} or more for this score.")
         if self.num_images > bench.num_available:
             raise UserError(f"{self.name} needs {self.num_images:,} images, {bench.scored.source} has {bench.num_available:,}.")
+
+    def num_passes(self, bench: "Bench") -> dict[str, int]:
+        """Images that pass through the networks of the metric, by kind; features that are stored already need none."""
+        return {"generated": self.num_images * (2 if Need.LPIPS in self.needs else 1)}
+
+    def meaning(self) -> str:
+        """What the values mean and with what they may be compared, in one line."""
+        directions = {value.lower_is_better for value in self.values}
+        direction = {frozenset([True]): "lower is better", frozenset([False]): "higher is better"}.get(frozenset(directions))
+        return "; ".join(filter(None, [direction, self.scale, f"compare only {self.name} with {self.name}"]))
 
     def run_batch(self, worker: "Worker", count: int) -> None:
         """Does the slow part of the score for one batch of images, whose time gives the rate of the metric."""
@@ -238,6 +250,9 @@ class AgainstReals(Metric):
     def least_reals(self) -> int:
         """Least number of different real images."""
         return 2
+
+    def num_passes(self, bench: "Bench") -> dict[str, int]:
+        return {**super().num_passes(bench), "real": len(self.select(bench).indices)}
 
     def check_size(self, bench: "Bench") -> None:
         super().check_size(bench)

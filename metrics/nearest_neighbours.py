@@ -56,6 +56,7 @@ class Memorisation(Metric):
     aliases: ClassVar = {"nn": "memorisation"}
     examples = "memorisation, nn"
     summary = "nearest training images, as a figure and as a test"
+    scale = "look at the figure: generated images that equal a training image were memorised"
     protocol_summary = "distances by features and by pixels, against held-out images or training images left out one at a time"
     needs = frozenset({Need.FEATURES, Need.REALS})
     # Copies have the highest values, and networks far from the data the lowest.

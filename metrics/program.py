@@ -14,7 +14,7 @@ from stylegan_tf import command_line, data
 from stylegan_tf.command_line import spelled
 from stylegan_tf.display import say
 from stylegan_tf.errors import UserError
-from stylegan_tf.loading import find_snapshot, read, snapshots_of
+from stylegan_tf.loading import find_snapshot, named_network, read, snapshots_of
 from stylegan_tf.training.run_dir import FINAL_NAME
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -22,8 +22,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 WAIT_SEC = 30.0  # between checks of a watched run for new snapshots
 
 _EXAMPLES = """examples:
-  python -m metrics fid50k,ppl_wfull --network results/00003-stylegan-leaves-1gpu
-  python -m metrics kid50k_full,pr50k3 --network results/00003-stylegan-leaves-1gpu --all
+  python -m metrics fid50k,ppl_wfull --network latest
+  python -m metrics kid50k_full,pr50k3 --network latest --all
   python -m metrics fid50k --network network-snapshot-000140.pkl --data datasets/leaves --num-images 5000
   python -m metrics fid,kid --images PICTURES --data datasets/leaves
 """
@@ -67,7 +67,11 @@ def _parser(default: str | None, description: str) -> argparse.ArgumentParser:
     )  # fmt: skip
     add = parser.add_argument
     add("names", nargs="?", default=default, help="metrics, separated by commas; --list shows them" + (f" ({default})" if default else ""))
-    add("--network", metavar="PATH", help="a snapshot (.pkl), ours or official, or a run folder: its latest snapshot")
+    add(
+        "--network",
+        metavar="PATH",
+        help="a snapshot (.pkl), ours or official, a run folder (its latest snapshot), or latest (the newest run)",
+    )
     add("--images", metavar="PATH", help="score images in place of a network: a folder, zip or tar of pictures, or a dataset")
     add("--all", action="store_true", help="every snapshot of the run folder; those scored before are not scored again")
     add("--watch", action="store_true", help="as --all, then wait for new snapshots until the final one or the end of training")
@@ -124,7 +128,7 @@ def _fetch(options: Options) -> int:
 
 def _score(parsed: argparse.Namespace, metrics: list[Metric], options: Options) -> int:
     """Scores one snapshot, or those of a run."""
-    network = Path(parsed.network)
+    network = named_network(parsed.network)
     if not network.exists():
         raise UserError(f"{network}: no such file or run folder. Expected a snapshot (.pkl) or a run folder.")
     if (parsed.all or parsed.watch) and not network.is_dir():
@@ -152,7 +156,7 @@ def _score(parsed: argparse.Namespace, metrics: list[Metric], options: Options) 
         folder = Path(parsed.outdir) if parsed.outdir else path.parent
         evaluate.evaluate(
             networks, metrics, options, dataset_path=parsed.data, folder=folder, again=parsed.again,
-            on_result=lambda result: say(result.text()),
+            on_result=lambda result: say(result.shown(registry.parse(result.metric).meaning())),
         )  # fmt: skip
         written = report.write_overview(folder)
     if not written:

@@ -97,6 +97,15 @@ def runs(outdir: str | os.PathLike) -> list[Path]:
     return sorted(found, key=lambda path: path.name)
 
 
+def named_network(name: str, outdir: str | os.PathLike = "results") -> Path:
+    """The path of a `--network` argument: `name` itself, or for "latest" the newest run folder in `outdir` that holds a snapshot.
+
+    Raises:
+        MissingFileError: "latest", and there is none.
+    """
+    return newest_run(outdir) if name == "latest" else Path(name)
+
+
 def newest_run(outdir: str | os.PathLike) -> Path:
     """The newest run folder in `outdir` that holds a snapshot.
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -56,6 +57,15 @@ def test_float32_is_not_rounded_to_tf32(snapshot_networks, monkeypatch):
     scored(snapshot_networks, "kid40")
     assert seen == [False]
     assert is_cut() == before
+
+
+def test_long_scores_say_how_long_they_take(monkeypatch):
+    bench = SimpleNamespace()
+    metric = SimpleNamespace(name="kid500_full", num_passes=lambda _: {"generated": 500, "real": 4000})
+    monkeypatch.setattr(evaluate, "images_per_sec", lambda *_: 10.0)
+    text = evaluate.cost_of(bench, metric)
+    assert text.startswith("kid500_full: 4,500 images to compute (500 generated, 4,000 real)")
+    assert text.endswith("about 7m 30s on this machine")
 
 
 def test_each_result_is_a_line_of_text_a_line_of_json_and_a_point(snapshot_networks, tmp_path):
@@ -192,8 +202,11 @@ def test_command_line_scores_every_snapshot_and_marks_the_best(snapshot_networks
         networks.G_ema.w_avg.assign(np.full(8, kimg))
         save_networks(run / f"network-snapshot-{kimg:06d}.pkl", networks)
     assert program.run_all(["fid50,kid50", "--network", str(run), "--all"]) == 0
-    printed = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in printed[:4]] == ["network-snapshot-000007"] * 2 + ["network-snapshot-000014"] * 2
+    shown = capsys.readouterr()
+    names = [line.split(":")[0] for line in shown.out.splitlines() if line.startswith("network-")]
+    assert names == ["network-snapshot-000007"] * 2 + ["network-snapshot-000014"] * 2
+    assert shown.out.count("compare only fid50 with fid50") == 2
+    assert shown.err.count("fid50: 100 images to compute (50 generated, 50 real), fewer where their features are stored") == 2
     table = (run / "metrics.md").read_text()
     assert table.count("**") == 4  # one best in each of two columns
     assert (run / "metric-curve-fid50.png").stat().st_size > 1000

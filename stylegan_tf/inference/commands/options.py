@@ -18,7 +18,11 @@ def add_network_options(parser: argparse.ArgumentParser, *, has_noise: bool = Tr
     """Options of every command: the network, and how it is run."""
     add = parser.add_argument
     parser.set_defaults(has_labels=has_classes)
-    add("--network", metavar="PKL", help="snapshot, run folder (its latest snapshot) or official pickle (default: the newest run)")
+    add(
+        "--network",
+        metavar="PKL",
+        help="snapshot, run folder (its latest snapshot), latest (the newest run) or official pickle (default: latest)",
+    )
     add(
         "--batch",
         type=int,
