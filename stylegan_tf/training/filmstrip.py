@@ -11,7 +11,6 @@ from PIL import Image
 from stylegan_tf.images import grid_shape
 from stylegan_tf.settings import TrainingSettings
 from stylegan_tf.training.curves import thinned
-from stylegan_tf.training.pictures import shown_side
 from stylegan_tf.training.run_dir import nimg_of
 
 NUM_FRAMES, NUM_TILES = 12, 12  # of the strip: image counts, latents
@@ -57,9 +56,8 @@ def _shape(path: Path, settings: TrainingSettings) -> tuple[int, int, int]:
     """Columns and rows of a grid, and the side of a picture in it; grids of earlier versions were not enlarged."""
     columns = settings.run.grid_columns or grid_shape(settings.data.resolution, settings.run.grid_size)[0]
     with Image.open(path) as grid:
-        side = shown_side(settings.data.resolution)
-        side = side if grid.width % side == 0 and grid.width // side <= columns else settings.data.resolution
-        return max(grid.width // side, 1), max(grid.height // side, 1), side
+        side = max(grid.width // columns, 1)
+        return columns, max(grid.height // side, 1), side
 
 
 def _image(alt: str, path: Path, chosen: Sequence[int], width: int, columns: int, side: int) -> str:

@@ -20,6 +20,7 @@ from stylegan_tf.data.sources.base import UnusableImage
 from stylegan_tf.display import visible
 from stylegan_tf.files import write_text
 
+_MAX_SIZES = 12
 _MAX_LISTED = 500  # skipped images in the HTML; the JSON lists all
 _NUM_PAIRS = 6  # images shown before and after cropping
 _PAIR_SIDE = 256  # pixels
@@ -69,13 +70,20 @@ class Report:
             class_counts=class_counts,
             remarks=[*plan.remarks, *([imbalance] if imbalance else [])],
             notes=dict(checked.notes.most_common()),
-            sizes={f"{width}x{height}": count for (width, height), count in sizes.most_common(30)},
+            sizes=_most_frequent(sizes),
             skipped_counts=dict(Counter(reason for _, reason, _ in skipped).most_common()),
             skipped=[{"name": visible(source.names[index]), "reason": reason, "message": message} for index, reason, message in skipped],
             other_files={"counts": source.other_files.counts, "examples": source.other_files.examples},
             options=dataclasses.asdict(prepared.options),
             seconds=round(seconds, 2),
         )
+
+
+def _most_frequent(sizes: Counter[tuple[int, int]]) -> dict[str, int]:
+    """Counts of the most frequent sizes, and of all others together."""
+    found = {f"{width}x{height}": count for (width, height), count in sizes.most_common(_MAX_SIZES)}
+    rest = sizes.total() - sum(found.values())
+    return {**found, f"{len(sizes) - _MAX_SIZES} other sizes": rest} if rest else found
 
 
 def write_report(report: Report, prepared: Prepared, dataset: Dataset) -> None:
@@ -104,6 +112,7 @@ def render_html(report: Report, sheet: np.ndarray, pairs: np.ndarray | None = No
     """One self-contained page."""
     facts = f"{report.num_written} images of {report.resolution}×{report.resolution}, {report.channels} channels, {report.encoding}"
     parts = [f"<h1>{_text(report.target)}</h1><p>{facts}, from {_text(report.source)} ({report.num_found} images found).</p>"]
+    parts.append(f"<p>{_text(_how(report))}</p>")
     parts += [f"<p class=note>{_text(remark)}</p>" for remark in report.remarks]
     parts.append(f"<img src='{_data_uri(sheet)}' alt='contact sheet'>")
     if pairs is not None:
@@ -121,14 +130,25 @@ def render_html(report: Report, sheet: np.ndarray, pairs: np.ndarray | None = No
         rows = "".join(f"<tr><td>{_text(row['name'])}<td>{_text(row['message'])}" for row in report.skipped[:_MAX_LISTED])
         more = len(report.skipped) - _MAX_LISTED
         parts.append(f"<h2>All skipped images</h2><table>{rows}</table>" + (f"<p>and {more} more in report.json</p>" if more > 0 else ""))
-    head = f"<meta charset=utf-8><title>{_text(report.target)}</title><style>{_STYLE}</style>"
+    viewport = "<meta name=viewport content='width=device-width, initial-scale=1'>"
+    head = f"<meta charset=utf-8>{viewport}<title>{_text(report.target)}</title><style>{_STYLE}</style>"
     return f"<!DOCTYPE html><html lang=en>{head}{''.join(parts)}</html>\n"
 
 
+def _how(report: Report) -> str:
+    """How images were made square and which were left out, in one sentence a setting."""
+    options = report.options
+    distance = f" (at most {options['dedupe_distance']} of 64 bits apart)" if options["dedupe"] == "near" else ""
+    sentences = [f"Fit: {options['fit']}.", f"Duplicates removed: {options['dedupe']}{distance}."]
+    if options["crop"] != "none":
+        sentences.append(f"Crop: {options['crop']}, margin {options['margin']:g}.")
+    return " ".join(sentences)
+
+
 _STYLE = (
-    "body{font:15px/1.5 system-ui,sans-serif;max-width:1240px;margin:2em auto;padding:0 1em;color:#222}img{max-width:100%}"
-    "table{border-collapse:collapse}td{padding:1px 14px 1px 0;vertical-align:top}td.n{text-align:right}"
-    "i{display:inline-block;height:.7em;background:#5b8c5a}.note{background:#fdf3d1;padding:.4em .8em}"
+    "body{font:15px/1.5 system-ui,sans-serif;max-width:1240px;margin:2em auto;padding:0 1em;color:#222;overflow-wrap:anywhere}"
+    "img{max-width:100%}table{border-collapse:collapse;width:100%}td{padding:1px 14px 1px 0;vertical-align:top}td.n{text-align:right}"
+    "td.b{width:50%}i{display:block;height:.7em;margin-top:.4em;background:#5b8c5a}.note{background:#fdf3d1;padding:.4em .8em}"
 )
 
 
@@ -140,7 +160,8 @@ def _bars(counts: dict[str, int]) -> str:
     """A table of counts, each with a bar."""
     largest = max(max(counts.values()), 1)
     rows = (
-        f"<tr><td>{_text(name)}<td class=n>{count}<td><i style='width:{300 * count / largest:.0f}px'></i>" for name, count in counts.items()
+        f"<tr><td>{_text(name)}<td class=n>{count}<td class=b><i style='width:{100 * count / largest:.0f}%'></i>"
+        for name, count in counts.items()
     )
     return f"<table>{''.join(rows)}</table>"
 
