@@ -14,7 +14,7 @@ SIZES = Counter({(100 + i, 200): 30 - i for i in range(30)})
 def test_sizes_are_summed_up():
     sizes = report._most_frequent(SIZES)
     assert len(sizes) == 13
-    assert list(sizes.items())[0] == ("100x200", 30)
+    assert next(iter(sizes.items())) == ("100x200", 30)
     assert sizes["18 other sizes"] == sum(range(1, 19))
     assert report._most_frequent(Counter({(8, 8): 2})) == {"8x8": 2}
 
