@@ -184,13 +184,20 @@ class LiveLine:
 
 
 def short_line(record: dict[str, Any], total_kimg: float) -> str:
-    """A tick for the terminal, in at most 80 columns; `tick_line` and `detail_line` are for the log."""
+    """A tick for the terminal, in at most 80 columns (losses of G and D); `tick_line` and `detail_line` are for the log."""
     losses = [record.get(f"Loss/{name}") for name in ("G", "D")]
-    shown = " ".join(f"{name} {'-' if loss is None else format(loss, '.3g')}" for name, loss in zip("GD", losses, strict=True))
-    size = f"{record['resolution']}x{record['resolution']}"
-    left = f"{format_sec(record['eta_sec'])} left"
-    line = f"tick {record['tick']:<4d} kimg {record['kimg']:.1f} of {total_kimg:g}  {size}  {record['images_per_sec']:.3g} images/s"
-    return f"{line}  loss {shown}  {left}".rstrip()[:80]
+    shown = " ".join(f"{name} {'-' if loss is None else _three_digits(loss)}" for name, loss in zip("GD", losses, strict=True))
+    left = format_sec(record["eta_sec"])
+    left = left.rpartition(" ")[0] if record["eta_sec"] >= 3600 else left  # 1h 05m, 2d 03h
+    size, speed = f"{record['resolution']}x{record['resolution']}", _three_digits(record["images_per_sec"])
+    return f"tick {record['tick']:<3d} kimg {record['kimg']:.1f}/{total_kimg:g}  {size}  {speed} img/s  {shown}  {left} left"
+
+
+def _three_digits(value: float) -> str:
+    """About three digits of a number of any size, without an exponent where that is short."""
+    if abs(value) >= 1e5:
+        return f"{value:.1e}"
+    return f"{value:.{2 if abs(value) < 10 else 1 if abs(value) < 100 else 0}f}"
 
 
 def tick_line(record: dict[str, Any]) -> str:

@@ -38,7 +38,7 @@ def test_a_tick_on_a_terminal_is_one_line_of_at_most_80_columns(kimg, total, siz
     record = {"tick": 1234, "kimg": kimg, "resolution": size, "images_per_sec": 1234.5, "eta_sec": eta, "Loss/G": -1.234e-5, "Loss/D": None}
     line = progress.short_line(record, total)
     assert len(line) <= 80
-    assert f"kimg {kimg} of {total}  {size}x{size}" in line
+    assert f"kimg {kimg}/{total}  {size}x{size}" in line
     assert line.endswith("left")
 
 
