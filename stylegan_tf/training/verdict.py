@@ -18,6 +18,7 @@ WRECKED = 5.0  # mean loss of D in a tick that only steps much too large reach (
 INFORMED = 0.4  # mean sign of the reals' logits below which D guesses, so that G's loss says nothing
 TREND = 0.05  # smallest relative fall of G's loss between two windows that counts as a trend
 MANY_EPOCHS = 30  # times that every image was shown, before D can have memorised it
+KNOWN = 0.7  # mean sign of the reals' logits above which it has (adaptive augmentation aims at 0.6)
 SMALL_GAIN = 0.02  # smallest relative improvement of the best score that counts
 WORSE = 0.10  # relative distance from the best score that three scores in a row must exceed
 NOISE = 1e-3  # and at least this distance: KID can be 0
@@ -106,13 +107,13 @@ def _discriminator_wins(ticks: Sequence[Record], epochs: float) -> Verdict | Non
             f"over {len(recent)} ticks: mean sign of the logits {real:+.2f} for reals (above {SURE}) and {fake:+.2f} for fakes "
             f"(below -{NOT_PASSING}), mean loss of G {loss:.1f} (above {FAR_AHEAD:g})",
         )
-    if real > SURE and epochs > MANY_EPOCHS:
+    if real > KNOWN and epochs > MANY_EPOCHS:
         return Verdict(
             "memorising",
             "D knows nearly all training images by heart, so it no longer guides G towards new ones.",
             "More images, data.mirror, or --set augment.kind=ada help. Compare the best snapshots by a score (--metrics).",
             f"each image was shown {epochs:.0f} times (more than {MANY_EPOCHS}), and the mean sign of the reals' logits is {real:+.2f} "
-            f"(above {SURE}) over {len(recent)} ticks",
+            f"(above {KNOWN}) over {len(recent)} ticks",
         )
     return None
 
@@ -130,7 +131,7 @@ def _scores_got_worse(
     if best_at >= len(values) - 3 or not all(metric.is_better(limit, value) for value in values[-3:]):
         return None
     sign = _mean(ticks[-WINDOW:], "Loss/signs/real")
-    is_memorising = epochs > MANY_EPOCHS and sign is not None and sign > 0.6
+    is_memorising = epochs > MANY_EPOCHS and sign is not None and sign > KNOWN
     return Verdict(
         "memorising" if is_memorising else "past its best",
         f"{metric.name} was best at kimg {scores[best_at][0]:.0f} and has become worse since.",
