@@ -19,7 +19,8 @@ PROGRAMS = {
     "generate": "stylegan_tf.programs.generate",
     "metrics": "metrics.__main__",
 }
-CONFIG_NAMES = ("PRESETS", "preset", "RESULTS_DIR", "CPU_RESOLUTION", "GPU_RESOLUTION", "PHOTOGRAPH_RESOLUTION", "automatic")  # what train.py and generate.py read from config.py
+# What train.py and generate.py read from config.py.
+CONFIG_NAMES = ("PRESETS", "preset", "RESULTS_DIR", "CPU_RESOLUTION", "GPU_RESOLUTION", "PHOTOGRAPH_RESOLUTION", "automatic")
 
 HELP = """usage: stylegan-tf COMMAND ...
 

@@ -69,12 +69,12 @@ def test_from_an_empty_folder_to_generated_images(stylegan_tf, tmp_path):
     settings = [f"--set={name}" for name in ("schedule.start_resolution=8", "schedule.tick_kimg=0.1", "G.fmap_max=4", "D.fmap_max=4")]
     for arguments, expected in [
         (["dataset", "create_leaves", "leaves", "--resolution", "8", "--num-images", "100"], "leaves"),
-        (["train", "--preset", "demo", "--data", "leaves", "--total-kimg", "0.2", *settings], "results/00000-stylegan-leaves-1gpu"),
+        (["train", "--preset", "demo", "--data", "leaves", "--total-kimg", "0.2", *settings], "results/00000-stylegan-leaves-cpu"),
         (["generate", "images", "--seeds", "0-1"], "out/seed0000-class4.png"),
         (["metrics", "--list"], "leaves"),
     ]:
         code, output = stylegan_tf(*arguments, cwd=tmp_path)
         assert code == 0, output
         assert (tmp_path / expected).exists()
-    log = (tmp_path / "results/00000-stylegan-leaves-1gpu/log.txt").read_text()
+    log = (tmp_path / "results/00000-stylegan-leaves-cpu/log.txt").read_text()
     assert log.startswith("stylegan-tf train --preset demo")

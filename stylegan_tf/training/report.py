@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stylegan_tf import settings_text
+from stylegan_tf.command_line import spelled
 from stylegan_tf.files import write_text
 from stylegan_tf.progress_bar import format_sec
 from stylegan_tf.settings import TrainingSettings
@@ -203,4 +204,4 @@ def _commands(run_dir: RunDir, settings: TrainingSettings) -> str:
         "# all curves and picture grids in TensorBoard (pip install tensorboard)",
         f"tensorboard --logdir {shlex.quote(str(Path(run_dir.path).parent))}",
     ]
-    return f"<pre>{html.escape(chr(10).join(lines))}</pre>"
+    return f"<pre>{html.escape(spelled(chr(10).join(lines)))}</pre>"

@@ -22,7 +22,7 @@ def test_every_tick_is_reported_with_its_networks(tiny_settings, tiny_dataset, t
     ticks = []
     settings = changed(tiny_settings, data={"path": "nowhere"})
     run = train(settings, data=tiny_dataset, outdir=tmp_path, on_tick=lambda record, nets: ticks.append((record, nets.nimg, nets.lod)))
-    assert run == tmp_path / "00000-stylegan-tiny-1gpu"
+    assert run == tmp_path / "00000-stylegan-tiny-cpu"
     assert [record for record, *_ in ticks] == [line for line in lines(run / "stats.jsonl") if "tick" in line]
     assert [nimg for _, nimg, _ in ticks] == [32, 64, 96, 128]
     assert ticks[-1][2] == 0
@@ -44,7 +44,7 @@ def test_an_error_of_the_callback_releases_the_run_folder(tiny_settings, tmp_pat
         train(tiny_settings, outdir=tmp_path, on_tick=fail)
     from stylegan_tf.training.run_dir import RunDir
 
-    RunDir(tmp_path / "00000-stylegan-tiny-1gpu").close()
+    RunDir(tmp_path / "00000-stylegan-tiny-cpu").close()
 
 
 def test_wrong_settings_are_refused_before_a_folder_is_made(tiny_settings, tmp_path):
