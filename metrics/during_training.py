@@ -11,6 +11,7 @@ from metrics.evaluate import images_per_sec
 from metrics.metric import Metric, Need
 from metrics.options import Options
 from stylegan_tf import data
+from stylegan_tf.command_line import print_to_stderr
 from stylegan_tf.files import write_text
 from stylegan_tf.training.best import SnapshotScores
 
@@ -53,13 +54,17 @@ def snapshot_scores(
     metrics = registry.parse_list(names, num_images)
     evaluate.prepare(metrics, options, data.open_dataset(dataset_path))
     folder = Path(run_dir)
+    announcements = [print_to_stderr]  # for the first snapshot: the others cost the same
 
     def compute(path: Path, networks: "Networks", nimg: int) -> dict[str, float]:
         networks = dataclasses.replace(networks, source=str(path), nimg=nimg)
         chosen = metrics
         if time_budget_sec is not None:
             chosen = sized(metrics, networks, dataset_path, options, time_budget_sec, folder)
-        results = evaluate.evaluate(networks, chosen, options, dataset_path=dataset_path, folder=folder, to_tensorboard=False)
+        results = evaluate.evaluate(
+            networks, chosen, options, dataset_path=dataset_path, folder=folder, to_tensorboard=False,
+            announce=announcements.pop() if announcements else None,
+        )  # fmt: skip
         report.write_overview(folder)
         return {name: value for result in results for name, value in report.points(result).items()}
 

@@ -16,7 +16,6 @@ from metrics.networks import weights
 from metrics.options import Options
 from metrics.result import Result
 from stylegan_tf import models
-from stylegan_tf.command_line import print_to_stderr
 from stylegan_tf.errors import UserError
 from stylegan_tf.progress_bar import format_sec
 
@@ -101,6 +100,7 @@ def evaluate(
     to_tensorboard: bool = True,
     again: bool = False,
     on_result: Callable[[Result], None] = lambda _: None,
+    announce: Callable[[str], None] | None = None,
 ) -> list[Result]:
     """Scores one snapshot, or images from elsewhere, and writes each result as soon as it is computed.
 
@@ -113,6 +113,7 @@ def evaluate(
         to_tensorboard: see `report.write`.
         again: compute existing scores again.
         on_result: called with every result, old or new.
+        announce: called before each score with what it will cost (see `cost_of`); None: costs are not measured.
     """
     from metrics.bench import Bench
 
@@ -131,7 +132,8 @@ def evaluate(
         found = None if again or folder is None else report.find(folder, metric.name, request)
         if found is None:
             with _whole_float32():
-                print_to_stderr(cost_of(bench, metric))
+                if announce is not None:
+                    announce(cost_of(bench, metric))
                 found = _score(bench, metric, request, folder, to_tensorboard)
         results.append(found)
         on_result(found)

@@ -156,7 +156,7 @@ def _score(parsed: argparse.Namespace, metrics: list[Metric], options: Options) 
         folder = Path(parsed.outdir) if parsed.outdir else path.parent
         evaluate.evaluate(
             networks, metrics, options, dataset_path=parsed.data, folder=folder, again=parsed.again,
-            on_result=lambda result: say(result.shown(registry.parse(result.metric).meaning())),
+            on_result=lambda result: say(result.shown(registry.parse(result.metric).meaning())), announce=command_line.print_to_stderr,
         )  # fmt: skip
         written = report.write_overview(folder)
     if not written:
