@@ -39,6 +39,7 @@ class ClassFrechetDistance(AgainstReals):
     default_images = 10_000
     examples = "fid10k_classes, fid10k_classes_full"
     summary = "Fréchet Inception distance within each class, for conditional models"
+    scale = "as fid, of the images of one class: far above the fid of all of them, because they are fewer"
     protocol_summary = "mean over the classes and the worst; labels as frequent as in the data; real images as for kid"
     needs = frozenset({Need.FEATURES, Need.REALS, Need.CLASSES, Need.CONDITIONAL})
     values = (Value(), Value("worst"))
@@ -84,6 +85,7 @@ class ClassAccuracy(Metric):
     default_images = 10_000
     examples = "accuracy10k_labels"
     summary = "share of images recognised as the class that was asked for"
+    scale = "1 where a classifier recognises every class in the generated images"
     protocol_summary = "by a classifier trained on the labels; its own accuracy on images that it was not trained on beside the value"
     needs = frozenset({Need.CLASSES, Need.CONDITIONAL})
     values = (Value(lower_is_better=False), Value("classifier", lower_is_better=None))

@@ -44,6 +44,7 @@ class DiscriminatorScores(Metric):
     aliases: ClassVar = {"d": "d_scores"}
     examples = "d_scores, d_scores5k"
     summary = "what the discriminator calls real: generated, training and held-out images (--held-out)"
+    scale = "training images far above held-out ones: the discriminator has memorised them"
     protocol_summary = "logits above 0, and the order of logits; the figure has their histograms"
     needs = frozenset({Need.DISCRIMINATOR, Need.REALS})
     # A D that calls half of the generated images real may be weak or fooled: neither end is better. A D that overfits is worse.

@@ -184,7 +184,7 @@ def _score_images(parsed: argparse.Namespace, names: str, options: Options) -> i
     folder = Path(parsed.outdir) if parsed.outdir else None
     evaluate.evaluate(
         scored, metrics, options, dataset=reals, folder=folder, to_tensorboard=False, again=parsed.again,
-        on_result=lambda result: say(result.text()),
+        on_result=lambda result: say(result.shown(registry.parse(result.metric).meaning())),
     )  # fmt: skip
     if folder:
         report.write_overview(folder)
