@@ -150,13 +150,14 @@ def _score(parsed: argparse.Namespace, metrics: list[Metric], options: Options) 
     from stylegan_tf.snapshot import make_networks
 
     written: list[Path] = []
+    meanings = {metric.name: metric.meaning() for metric in metrics}
     for path in watched_snapshots(network) if parsed.watch else paths:
         networks = make_networks(first if first is not None and Path(first.source) == path else read(path))
         first = None  # its arrays are in the networks now
         folder = Path(parsed.outdir) if parsed.outdir else path.parent
         evaluate.evaluate(
             networks, metrics, options, dataset_path=parsed.data, folder=folder, again=parsed.again,
-            on_result=lambda result: say(result.shown(registry.parse(result.metric).meaning())), announce=command_line.print_to_stderr,
+            on_result=lambda result: say(result.shown(meanings.get(result.metric, ""))), announce=command_line.print_to_stderr,
         )  # fmt: skip
         written = report.write_overview(folder)
     if not written:
@@ -182,9 +183,10 @@ def _score_images(parsed: argparse.Namespace, names: str, options: Options) -> i
     evaluate.prepare(metrics, options, reals)
     command_line.import_tensorflow()
     folder = Path(parsed.outdir) if parsed.outdir else None
+    meanings = {metric.name: metric.meaning() for metric in metrics}
     evaluate.evaluate(
         scored, metrics, options, dataset=reals, folder=folder, to_tensorboard=False, again=parsed.again,
-        on_result=lambda result: say(result.shown(registry.parse(result.metric).meaning())),
+        on_result=lambda result: say(result.shown(meanings.get(result.metric, ""))),
     )  # fmt: skip
     if folder:
         report.write_overview(folder)

@@ -57,7 +57,8 @@ class Result:
         """Lines for a terminal: values and time, what they mean, notes. The files of the metric have the protocol."""
         values = "  ".join(f"{name} {_number(estimate)}" for name, estimate in self.values.items())
         notes = "".join(f"\n  note: {note}" for note in self.notes)
-        return f"{self.snapshot}: {values}  ({format_sec(self.elapsed_sec)})\n  {meaning}{notes}"
+        below = f"\n  {meaning}" if meaning else ""
+        return f"{self.snapshot}: {values}  ({format_sec(self.elapsed_sec)}){below}{notes}"
 
     def json(self) -> str:
         """One line; values are numbers as they are, not rounded."""

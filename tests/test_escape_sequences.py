@@ -8,7 +8,7 @@ import pytest
 
 import generate
 import train
-from metrics import evaluate, program, report
+from metrics import evaluate, program, report, sources
 from metrics.intervals import Estimate
 from metrics.result import Result
 from stylegan_tf import command_line, safe_pickle, snapshot
@@ -72,14 +72,12 @@ def test_fields_of_snapshots(network, tmp_path, capsys, field):
 def test_metrics(network, tmp_path, monkeypatch, capsys):
     estimate = Estimate(1.0, None, None)
     result = Result(EVIL, {EVIL: estimate}, f"network{EVIL}", 7, {EVIL: EVIL}, {"name": EVIL, "digest": EVIL}, "key", 1.0)
-    monkeypatch.setattr(
-        program.data, "open_dataset", lambda path: SimpleNamespace(channels=3, label_size=2, level=lambda _: None, path=path)
-    )
+    monkeypatch.setattr(sources, "open_image_set", lambda path: SimpleNamespace(channels=3, label_size=2, level=lambda _: None, path=path))
     monkeypatch.setattr(evaluate, "prepare", lambda *_: None)
     monkeypatch.setattr(evaluate, "evaluate", lambda *_, on_result, **__: on_result(result))
     monkeypatch.setattr(report, "write_overview", lambda folder: [folder / "scores.md"])
     arguments = ("fid10", "--network", network, "--data", tmp_path)
-    assert f"data={SHOWN}/{SHOWN}" in shown(capsys, _scores, *arguments)
+    assert f"network{SHOWN}: {SHOWN} 1.0000" in shown(capsys, _scores, *arguments)
     run_folder = tmp_path / EVIL
     run_folder.mkdir()
     shutil.copy(network, run_folder / "network-snapshot-000001.pkl")
