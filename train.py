@@ -183,6 +183,7 @@ def resume_run(path: Path, options: argparse.Namespace) -> int:
     saved = config_file.read(path).settings
     base = config.preset(options.preset) if options.preset else saved
     requested = overridden(base, options)
+    command_line.import_tensorflow()  # silently; the imports below need it
     from stylegan_tf.training import devices as device_choice
     from stylegan_tf.training import launch, resume, settings_check, state_file
 

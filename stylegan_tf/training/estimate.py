@@ -31,7 +31,7 @@ CPU_FLOPS, GPU_FLOPS = 0.12e12, 15e12
 EFFICIENCY = 0.8
 # Copies of the activations of an image in memory at the peak of a step of D with R1 (fitted to 3.6 GB at 64x64, batch 8).
 ACTIVATION_COPIES = 12
-BENCHMARK_SEC = 0.3  # for each resolution
+BENCHMARK_SEC, MIN_REPEATS = 0.3, 10  # for each resolution
 # A forecast from a few convolutions, and one from ticks of the same networks on the same devices, may be wrong by these factors.
 SPREAD_OF_BENCHMARK, SPREAD_OF_RUN = 1.6, 1.25
 NUM_RUNS_READ = 20  # newest runs among which one of the same networks is looked for
@@ -205,9 +205,9 @@ def memory_bytes(settings: TrainingSettings, resolution: int, part: int, counts:
 
 
 def measured_flops(settings: TrainingSettings, resolution: int, policy: str) -> float:
-    """Floating-point operations per second of this device in a convolution of the run: the fastest of those in 0.3 s.
+    """Floating-point operations per second of this device in a convolution of the run: the fastest of those in 0.3 s or more.
 
-    The fastest, because other programs only ever slow a convolution down.
+    The fastest of ten or more, because other programs only ever slow a convolution down.
     """
     width = _feature_maps(settings, settings.D)(resolution)
     dtype = {"mixed_bfloat16": tf.bfloat16, "mixed_float16": tf.float16}.get(policy, tf.float32)
@@ -216,12 +216,12 @@ def measured_flops(settings: TrainingSettings, resolution: int, policy: str) -> 
     kernel = tf.zeros([3, 3, width, width], dtype)
     convolve = tf.function(lambda x: tf.reduce_sum(tf.nn.conv2d(x, kernel, 1, "SAME")), autograph=False)
     float(convolve(images))
-    end, fastest = time.perf_counter() + BENCHMARK_SEC, math.inf
-    while fastest == math.inf or time.perf_counter() < end:
+    end, times = time.perf_counter() + BENCHMARK_SEC, []
+    while len(times) < MIN_REPEATS or time.perf_counter() < end:
         start = time.perf_counter()
         float(convolve(images))
-        fastest = min(fastest, time.perf_counter() - start)
-    return 2.0 * 9 * resolution**2 * width**2 * batch / fastest
+        times.append(time.perf_counter() - start)
+    return 2.0 * 9 * resolution**2 * width**2 * batch / min(times)
 
 
 def _feature_maps(settings: TrainingSettings, network: NetworkSettings) -> Callable[[int], int]:

@@ -62,6 +62,7 @@ class _Loop:
         self.run, self.run_dir, self.outputs = run, run_dir, outputs
         self.states, self.workers, self.stop = states, workers, stop
         self.live = LiveLine(outputs.forecast.left_sec)
+        self.prepared: tuple[int, bool] | None = None  # resolution, and whether it fades in: of the last trace
 
     def run_to_end(self) -> str | None:
         run = self.run
@@ -106,9 +107,11 @@ class _Loop:
         """Says that a trace begins. Returns a context for it, in which another thread may write the state of before."""
         self.live.clear()
         run, size = self.run, self.run.stage.resolution
-        if run.devices.is_chief:
+        kind = (size, run.stage.lod % 1 > 0)
+        if run.devices.is_chief and kind != self.prepared:  # lazy penalties have a trace of their own, which follows at once
+            self.prepared = kind
             forecast = self.outputs.forecast
-            sec = forecast.trace_sec + forecast.cost((size, run.stage.lod % 1 > 0)) * run.stage.minibatch / 1000
+            sec = forecast.trace_sec + forecast.cost(kind) * run.stage.minibatch / 1000
             self.run_dir.log(f"Preparing {size}x{size} (about {format_sec(sec)})", is_kept=False)
         return self.stop.idle(self.states.writer(is_copied=True))
 
