@@ -8,8 +8,8 @@ import difflib
 from collections.abc import Callable
 from dataclasses import replace
 
+from stylegan_tf import study_presets
 from stylegan_tf.errors import UserError
-from stylegan_tf.models.dcgan import settings as dcgan_settings
 from stylegan_tf.models.stylegan import settings as stylegan_settings
 from stylegan_tf.models.stylegan2 import settings as stylegan2_settings
 from stylegan_tf.settings import (
@@ -90,6 +90,77 @@ def stylegan_256() -> TrainingSettings:
     return replace(stylegan(), name="stylegan-256", data=DataSettings(path="datasets/ffhq", resolution=256, mirror=True))
 
 
+def stylegan_f() -> TrainingSettings:
+    """Configuration F of the paper's table 1, as `stylegan`, with the minibatches for 1 GPU."""
+    return replace(stylegan_1gpu(), name="stylegan-f")
+
+
+def stylegan_e() -> TrainingSettings:
+    """Configuration E: F without style mixing."""
+    return _ablated("stylegan-e", stylegan_f(), style_mixing_prob=None)
+
+
+def stylegan_d() -> TrainingSettings:
+    """Configuration D: E without noise inputs."""
+    return _ablated("stylegan-d", stylegan_e(), use_noise=False)
+
+
+def stylegan_c() -> TrainingSettings:
+    """Configuration C: D with a dense layer on w in place of the constant input."""
+    return _ablated("stylegan-c", stylegan_d(), const_input=False)
+
+
+def stylegan_b() -> TrainingSettings:
+    """Configuration B: C without mapping network and styles, with pixel norm; no truncation."""
+    options = {"use_styles": False, "use_pixel_norm": True, "use_instance_norm": False, "mapping_layers": 0, "truncation_psi": None}
+    return _ablated("stylegan-b", stylegan_c(), **options)
+
+
+def stylegan_a() -> TrainingSettings:
+    """Configuration A, the progressive GAN (Karras et al. 2018): no blur, WGAN-GP, from 4x4, 12,000 kimg, G averaged an iteration."""
+    base = _ablated("stylegan-a", stylegan_b(), blur_filter=None)
+    return replace(
+        base,
+        D=replace(base.D, blur_filter=None),
+        loss=LossSettings(G="wgan", D="wgan_gp", regulariser=None, wgan_drift=0.001, gp_lambda=10),
+        optimizer=OptimizerSettings(ema_decay=0.999),
+        schedule=replace(base.schedule, total_kimg=12000, start_resolution=4, G_lrate_by_resolution={1024: 0.0015},
+                         D_lrate_by_resolution={1024: 0.0015}),
+    )  # fmt: skip
+
+
+def _ablated(name: str, base: TrainingSettings, **options) -> TrainingSettings:
+    """A preset with other options of G."""
+    return replace(base, name=name, G=replace(base.G, **options))
+
+
+def _flowers(mapping_layers: int) -> TrainingSettings:
+    """StyleGAN on flowers, 256x256, with a mapping network of so many layers; classes are drawn equally often, as they are not equal."""
+    base = stylegan_1gpu()
+    return replace(
+        base,
+        name=f"flowers-{mapping_layers}",
+        G=replace(base.G, mapping_layers=mapping_layers),
+        data=DataSettings(path="datasets/flowers", resolution=256, mirror=True, balance="uniform"),
+        run=RunSettings(),
+    )
+
+
+def flowers_4() -> TrainingSettings:
+    """Flowers with 4 mapping layers: what the code of the study of flowers has, although its text says 5."""
+    return _flowers(4)
+
+
+def flowers_5() -> TrainingSettings:
+    """Flowers with 5 mapping layers."""
+    return _flowers(5)
+
+
+def flowers_8() -> TrainingSettings:
+    """Flowers with StyleGAN's 8 mapping layers."""
+    return _flowers(8)
+
+
 def leaves64() -> TrainingSettings:
     """64x64 photographs on one CPU or one small GPU: a narrow network and a short growth, an hour or two on 2 cores."""
     # gamma: the original counts pixels of the full resolution, so that 10 at 64x64 weighs 0.6 at 16x16 and 0.16 at 8x8, where
@@ -141,27 +212,6 @@ def demo() -> TrainingSettings:
     )
 
 
-def dcgan() -> TrainingSettings:
-    """DCGAN as PyTorch's tutorial has it, 64x64: batches of 128, Adam 0.0002 with beta1 0.5, no average of G; 26 epochs of 15,100."""
-    adam = NetworkOptimizerSettings(beta1=0.5, beta2=0.999)
-    return dcgan_settings.Settings(
-        name="dcgan",
-        loss=LossSettings(regulariser=None),
-        optimizer=OptimizerSettings(G=adam, D=adam, ema_kimg=0),
-        schedule=ScheduleSettings(
-            total_kimg=393,
-            start_resolution=64,
-            minibatch_base=128,
-            G_lrate=0.0002,
-            D_lrate=0.0002,
-            tick_kimg=15.1,
-            tick_kimg_by_resolution={},
-        ),
-        data=DataSettings(path="datasets/corridor", resolution=64),
-        run=RunSettings(grid_columns=12, grid_rows=6, network_snapshot_ticks=4, state_ticks=1),
-    )
-
-
 def stylegan2_auto(resolution: int, num_gpus: int = 1) -> TrainingSettings:
     """The "auto" configuration of StyleGAN2-ADA for a resolution and a number of GPUs, with its adaptive augmentation.
 
@@ -180,6 +230,18 @@ def stylegan2_auto(resolution: int, num_gpus: int = 1) -> TrainingSettings:
 def stylegan2_auto64() -> TrainingSettings:
     """The "auto" configuration at 64x64 for one GPU; at other resolutions, call `stylegan2_auto`."""
     return replace(stylegan2_auto(64), name="stylegan2-auto")
+
+
+def scenes_stylegan2_ada() -> TrainingSettings:
+    """The same on scenes, 5,000 kimg, as in the study of scenes (48 hours on a T4)."""
+    base = stylegan2_auto64()
+    data, schedule = replace(base.data, path="datasets/corridor"), replace(base.schedule, total_kimg=5000)
+    return replace(base, name="scenes-stylegan2-ada", data=data, schedule=schedule)
+
+
+def scenes_stylegan2() -> TrainingSettings:
+    """The same without augmentation, which the study asks for."""
+    return replace(scenes_stylegan2_ada(), name="scenes-stylegan2", augment=AugmentSettings())
 
 
 def stylegan2_paper256() -> TrainingSettings:
@@ -291,7 +353,18 @@ PRESETS: dict[str, Callable[[], TrainingSettings]] = {
     "stylegan2-paper512": stylegan2_paper512,
     "stylegan2-paper1024": stylegan2_paper1024,
     "stylegan2-cifar": stylegan2_cifar,
-    "dcgan": dcgan,
+    "scenes-stylegan2-ada": scenes_stylegan2_ada,
+    "scenes-stylegan2": scenes_stylegan2,
+    "stylegan-a": stylegan_a,
+    "stylegan-b": stylegan_b,
+    "stylegan-c": stylegan_c,
+    "stylegan-d": stylegan_d,
+    "stylegan-e": stylegan_e,
+    "stylegan-f": stylegan_f,
+    "flowers-4": flowers_4,
+    "flowers-5": flowers_5,
+    "flowers-8": flowers_8,
+    **study_presets.PRESETS,
 }
 
 

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 import tensorflow as tf
 
-from stylegan_tf.settings import LossSettings
+from stylegan_tf.settings import LossSettings, Target
 
 Critic = Callable[[tf.Tensor], tf.Tensor]  # images [N, R, R, C] to logits [N, 1]
 
@@ -31,16 +31,24 @@ class Loss:
 class Logistic(Loss):
     """Cross-entropy of D as a classifier. G's loss is -log(sigmoid(fake)), or log(1 - sigmoid(fake)) where `is_saturating`.
 
+    Attributes:
+        is_saturating: see above.
+        real_target, fake_target: probability that D is trained towards, a number or float32 [N]; the ends of a range stand for such
+            an array until it is drawn. 0.9 for real images is one-sided label smoothing (Salimans et al. 2016, section 3.4). G's
+            loss does not depend on them.
+
     Source: Goodfellow et al. 2014.
     """
 
     is_saturating: bool = False
+    real_target: Target | tf.Tensor = 1.0
+    fake_target: Target | tf.Tensor = 0.0
 
     def on_reals(self, logits):
-        return tf.nn.softplus(-logits[:, 0])
+        return _cross_entropy(logits[:, 0], self.real_target)
 
     def on_fakes(self, logits):
-        return tf.nn.softplus(logits[:, 0])
+        return _cross_entropy(logits[:, 0], self.fake_target)
 
     def of_generator(self, logits):
         return -tf.nn.softplus(logits[:, 0]) if self.is_saturating else tf.nn.softplus(-logits[:, 0])
@@ -197,9 +205,9 @@ def loss_of_generator(settings: LossSettings) -> Loss:
 
 
 def loss_of_discriminator(settings: LossSettings) -> Loss:
-    """The loss that `settings.D` names, without its gradient penalty."""
+    """The loss that `settings.D` names, without its gradient penalty. `Part.own` has the targets that are drawn for each image."""
     losses = {
-        "logistic": Logistic(),
+        "logistic": Logistic(real_target=settings.real_target, fake_target=settings.fake_target),
         "wgan": Wasserstein(drift=settings.wgan_drift),
         "hinge": Hinge(),
         "least_squares": LeastSquares(),
@@ -218,6 +226,13 @@ def penalties(settings: LossSettings) -> list[Penalty]:
     if settings.D.endswith("_gp"):
         found.append(MixedGradientPenalty(weight=settings.gp_lambda, target=settings.gp_target))
     return found
+
+
+def _cross_entropy(logits: tf.Tensor, target: Target | tf.Tensor) -> tf.Tensor:
+    """-target * log(sigmoid(logits)) - (1 - target) * log(1 - sigmoid(logits)), float32 [N]."""
+    if isinstance(target, float) and target in (0.0, 1.0):
+        return tf.nn.softplus(logits if target == 0.0 else -logits)
+    return tf.nn.softplus(logits) - target * logits
 
 
 def _input_gradients(critic, images, loss_scale):

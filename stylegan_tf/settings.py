@@ -9,13 +9,14 @@ read is full / 2^floor(lod): a resolution that is being faded in counts already.
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
 
-from stylegan_tf.ranges import Count, CountOrZero, Decay, NotNegative, Positive, Range, Resolution, Seed, Share
+from stylegan_tf.ranges import Count, CountOrZero, Decay, Length, NotNegative, Number, Positive, Range, Resolution, Seed, Share
 
 # Tick length of the paper's runs, kimg by resolution.
 PAPER_TICK_KIMG = {4: 160.0, 8: 140.0, 16: 120.0, 32: 100.0, 64: 80.0, 128: 60.0, 256: 40.0, 512: 30.0, 1024: 20.0}
 
 GeneratorLoss = Literal["logistic_nonsaturating", "logistic_saturating", "wgan", "hinge", "least_squares"]
 DiscriminatorLoss = Literal["logistic", "wgan", "wgan_gp", "hinge", "hinge_gp", "least_squares"]
+Target = Share | Annotated[tuple[Share, ...], Length(2, 2)]
 AugmentPipe = Literal["blit", "geom", "color", "filter", "noise", "cutout", "bg", "bgc", "bgcf", "bgcfn", "bgcfnc"]
 
 
@@ -35,6 +36,11 @@ class LossSettings:
     gp_target: Positive = 1.0  # norm of the gradient that this penalty pulls to
     lecam_weight: NotNegative = 0.0  # pulls D's logits together, for few images (LeCam): 3e-7 to 1e-6 beside ada; 0 for none
     D_steps: Count = 1  # steps of D for one step of G, each with real images of its own: 5 in the WGAN papers
+    D_min_loss: Number | None = None  # D's step is left out where D's loss on its images is not above this; none: every step is taken
+    real_target: Target = 1.0  # D's target for real images (logistic): a number, or [least, most] of what is drawn for each image
+    fake_target: Target = 0.0  # D's target for generated images, likewise
+    clip: Positive | None = None  # D's weights are clipped to this distance from 0 (WGAN); none: not clipped
+    clip_when: Literal["before", "after"] = "after"  # clipping before or after each step of D
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,7 @@ class OptimizerSettings:
     reset_on_growth: bool = True  # fresh optimizers whenever floor(lod) or ceil(lod) changes
     ema_kimg: NotNegative = 10.0  # half-life of the average of G's weights, kimg; 0 for no average: G_ema is a copy of G
     ema_rampup: NotNegative | None = None  # the half-life is at most this share of the images shown so far; none for no such limit
+    ema_decay: Decay | None = None  # share of the average that an iteration keeps, whatever the minibatch; none: from ema_kimg
 
 
 @dataclass(frozen=True)
@@ -92,6 +99,8 @@ class ScheduleSettings:
     D_lrate: NotNegative = 0.001  # learning rate of D
     D_lrate_by_resolution: dict[Resolution, NotNegative] = field(default_factory=dict)
     lrate_rampup_kimg: NotNegative = 0.0  # both learning rates rise linearly from 0 over this many kimg
+    lrate_decay: Share = 1.0  # both learning rates are multiplied by this after every lrate_decay_kimg; 1 for constant rates
+    lrate_decay_kimg: Positive = 50.0  # kimg between two such multiplications
     tick_kimg: Positive = 160.0  # kimg between two tick lines
     tick_kimg_by_resolution: dict[Resolution, Positive] = field(default_factory=lambda: dict(PAPER_TICK_KIMG))
     iterations_per_update: Count = 4  # iterations (all steps of D and G once) between two updates of the schedule
@@ -199,6 +208,9 @@ class TrainingSettings:
         Raises:
             UserError: says what is wrong and what is possible.
         """
+
+    def check_images(self, channels: int, label_size: int) -> None:
+        """Refuses datasets with whose channels and labels the model's settings cannot work. Raises as `check_networks`."""
 
 
 # Settings of earlier versions: old name -> new names. Files are read with them; on the command line they are named in a message.

@@ -18,6 +18,8 @@ PACKAGES = {
     "stylegan": "stylegan_tf.models.stylegan",
     "stylegan2": "stylegan_tf.models.stylegan2",
     "dcgan": "stylegan_tf.models.dcgan",
+    "cgan": "stylegan_tf.models.cgan",
+    "resnet": "stylegan_tf.models.resnet",
 }
 
 

@@ -54,6 +54,13 @@ class Network(keras.Model):
         if self.label_size and labels is None:
             raise ValueError(f"This network is conditional: labels [N, {self.label_size}] are needed. Received: labels=None")
 
+    def check_images(self, images, *sides: int) -> None:
+        """Raises ValueError unless images are [N, S, S, channels], S the full resolution or one of `sides`."""
+        _, height, width, channels = images.shape
+        if height != width or height not in (self.resolution, *sides) or channels != self.channels:
+            expected = f"{self.resolution}, {self.resolution}, {self.channels}"
+            raise ValueError(f"Expected images [N, {expected}]. Received: {list(images.shape)}")
+
     def get_config(self):
         """Arguments of the constructor, as plain values."""
         return {**super().get_config(), **self.shape_config, "settings": settings_text.to_plain(self.settings)}

@@ -10,6 +10,8 @@ from stylegan_tf.models.base import Model
 from stylegan_tf.resolution import Lod
 from stylegan_tf.settings import TrainingSettings
 
+_TARGETS = {"real_target": 1001, "fake_target": 1002}  # setting to the purpose that its random numbers are seeded with
+
 
 class Inputs(NamedTuple):
     """Random inputs of one step for the global minibatch; fields as in `models.base.Part`."""
@@ -51,6 +53,11 @@ class RandomInputs:
         seeds = {purpose: tf.random.experimental.stateless_fold_in(seed, purpose) for purpose in (0, 4, 5, 6)}
         rows = tf.random.stateless_uniform([minibatch], seeds[4], 0, len(self.label_pool), tf.int32)
         own, shared = self.model.own_inputs(self.settings, seed, minibatch, lod)
+        for kind, purpose in _TARGETS.items():
+            ends = getattr(self.settings.loss, kind)
+            if isinstance(ends, tuple):  # drawn for each image
+                target_seed = tf.random.experimental.stateless_fold_in(seed, purpose)
+                own[kind] = tf.random.stateless_uniform([minibatch], target_seed, *ends)
         return Inputs(
             z=tf.random.stateless_normal([minibatch, self.z_dim], seeds[0]),
             labels=tf.gather(tf.constant(self.label_pool), rows),

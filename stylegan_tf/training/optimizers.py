@@ -41,15 +41,16 @@ class Optimizer:
         """Factor to multiply a loss by before its gradient is taken; `apply` divides it out."""
         return tf.pow(2.0, tf.convert_to_tensor(self.log2_scale)) if self.use_loss_scaling else 1.0
 
-    def apply(self, gradients: dict[str, tf.Tensor | None], lrate: tf.Tensor) -> tf.Tensor:
+    def apply(self, gradients: dict[str, tf.Tensor | None], lrate: tf.Tensor, *, takes_step: tf.Tensor | None = None) -> tf.Tensor:
         """One step. Call in replica context with gradients that are equal on all replicas.
 
         Args:
             gradients: name to gradient, or None for a variable that the loss does not depend on: its moments are not changed.
             lrate: learning rate.
+            takes_step: bool scalar; False leaves weights, moments and loss scale as they are. None: the step is taken.
 
         Returns:
-            Norm of all gradients together, float32; not finite where the step was skipped.
+            Norm of all gradients together, float32. Where it is not finite, the step was skipped.
         """
         gradients = {name: gradient for name, gradient in gradients.items() if gradient is not None}
         if self.use_loss_scaling:
@@ -63,7 +64,10 @@ class Optimizer:
             tf.raw_ops.AssignAddVariableOp(resource=self.step.handle, value=tf.constant(1, tf.int64))
             return self._change_scale(LOG2_SCALE_UP)
 
-        tf.cond(tf.math.is_finite(norm), update, lambda: self._change_scale(-LOG2_SCALE_DOWN))
+        def update_if_taken():
+            return tf.cond(takes_step, update, lambda: tf.constant(True))
+
+        tf.cond(tf.math.is_finite(norm), update if takes_step is None else update_if_taken, lambda: self._change_scale(-LOG2_SCALE_DOWN))
         return norm
 
     def update(self, gradients: dict[str, tf.Tensor], lrate: tf.Tensor) -> None:

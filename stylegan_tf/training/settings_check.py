@@ -27,6 +27,7 @@ def check(settings: TrainingSettings, dataset: Dataset | None = None) -> Trainin
         return settings
     settings = _with_resolution(settings, dataset)
     _check_labels(settings, dataset)
+    settings.check_images(dataset.channels, dataset.label_size)
     settings = _with_growth(settings)
     _check_minibatches(settings)
     if settings.transfer.start_lod:
@@ -63,6 +64,13 @@ def _check_loss(settings: TrainingSettings) -> None:
         "least_squares": ("least_squares",),
     }[family]
     _require(loss.G in possible, f"loss.G = {loss.G} cannot be combined with loss.D = {loss.D}. Try --set loss.G={possible[0]}.")
+    for name, plain in (("real_target", 1.0), ("fake_target", 0.0)):
+        target = getattr(loss, name)
+        _require(target == plain or loss.D == "logistic", f"loss.{name} belongs to loss.D = logistic. Received: loss.D = {loss.D}")
+        _require(
+            not isinstance(target, tuple) or target[0] < target[1],
+            f"loss.{name} must be a number, or the least and the most of a range. Received: {target}",
+        )
     _require(loss.D_steps == 1 or loss.lazy_interval == 1, "loss.lazy_interval above 1 cannot be combined with loss.D_steps above 1.")
 
 

@@ -162,6 +162,7 @@ class Trainer:
             self._traced[key] = self._make_function(*key)
         images, average = self.images_shown(stage.minibatch), self.settings.optimizer
         betas = [ema_beta(images, average.ema_kimg, nimg + images * i, average.ema_rampup) for i in range(num_iterations)]
+        betas = betas if average.ema_decay is None else [average.ema_decay] * num_iterations
         fade = split_lod(stage.lod).fade
         # As tensors: every new Python number would cause a new trace.
         numbers = [tf.constant(value, tf.float32) for value in (fade or 0.0, stage.G_lrate, stage.D_lrate, betas, stage.gamma)]
@@ -271,7 +272,10 @@ class Trainer:
         Returns:
             Statistics by name, on the host; the time at which the gradients were ready; their norm, on the device.
         """
-        optimizer = self.optimizers[phase.network]
+        optimizer, options = self.optimizers[phase.network], self.settings.loss
+        is_critic, takes_step = phase.network == "D" and phase.every == 1, None  # not a step of a regulariser
+        if is_critic and options.clip is not None and options.clip_when == "before":
+            self._clip_critic()
         replica_context = tf.distribute.get_replica_context()
         replica = tf.convert_to_tensor(replica_context.replica_id_in_sync_group)
         parts = [part_of_replica(split, inputs, reals, replica, index) for index in range(split.indices.shape[1])]
@@ -284,15 +288,28 @@ class Trainer:
         gradients, statistics, sums = sum_over_parts(compute, parts)
         names = [name for name, gradient in gradients.items() if gradient is not None]
         summed = replica_context.all_reduce(tf.distribute.ReduceOp.SUM, [[gradients[name] for name in names], statistics, sums])
-        norm = optimizer.apply(dict(zip(names, summed[0], strict=True)), numbers[phase.network])
+        if is_critic and options.D_min_loss is not None:
+            takes_step = summed[1][f"Loss/{phase.name}"] > options.D_min_loss
+        norm = optimizer.apply(dict(zip(names, summed[0], strict=True)), numbers[phase.network], takes_step=takes_step)
+        if is_critic and options.clip is not None and options.clip_when == "after":
+            with tf.control_dependencies([norm]):
+                self._clip_critic()
         if phase.after is not None:
             with tf.control_dependencies([norm]):
                 phase.after(AfterStep(summed[2], functools.partial(self._average_generator, numbers["beta"])))
         on_host = timing.on_host(norm)
         statistics = {**summed[1], f"Gradients/{phase.name}_norm": on_host}
+        if takes_step is not None:
+            statistics["TrainD/steps_taken"] = tf.cast(takes_step, tf.float32)
         if optimizer.use_loss_scaling:
             statistics[f"Train{phase.network}/log2_loss_scale"] = tf.identity(optimizer.log2_scale)
         return statistics, timing.now_after(on_host), norm
+
+    def _clip_critic(self) -> None:
+        """Clips the weights of D that are trained, gains and offsets of normalisations included (Arjovsky et al. 2017, algorithm 1)."""
+        limit = self.settings.loss.clip
+        for variable in self.optimizers["D"].variables.values():
+            assign_on_replica(variable, tf.clip_by_value(tf.convert_to_tensor(variable), -limit, limit))
 
     def _compiled(self, compute):
         """`compute` with XLA where the settings ask for it."""

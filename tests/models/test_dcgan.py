@@ -14,9 +14,9 @@ import config
 from stylegan_tf import models, settings_text
 from stylegan_tf.errors import UserError
 from stylegan_tf.models.dcgan.networks import DCGANDiscriminator, DCGANGenerator
-from stylegan_tf.models.dcgan.settings import DiscriminatorSettings, GeneratorSettings, Settings
+from stylegan_tf.models.dcgan.settings import DiscriminatorSettings, GeneratorSettings, GStepSettings, Settings
 from stylegan_tf.models.weights import named_weights, weight_shapes
-from stylegan_tf.settings import DataSettings, LossSettings, NetworkOptimizerSettings, OptimizerSettings, RunSettings
+from stylegan_tf.settings import AugmentSettings, DataSettings, LossSettings, NetworkOptimizerSettings, OptimizerSettings, RunSettings
 from stylegan_tf.training import resume
 from stylegan_tf.training.settings_check import check
 from stylegan_tf.training.step import Trainer
@@ -177,8 +177,12 @@ def test_several_steps_of_the_discriminator_show_images_of_their_own():
     ("changes", "message"),
     [
         ({"loss": LossSettings()}, "loss.regulariser must be none"),
-        ({"data": DataSettings(resolution=8, conditional=True)}, "has no labels"),
+        ({"loss": LossSettings(G="wgan", D="wgan_gp", regulariser=None)}, "D normalises over the batch, and a gradient penalty"),
         ({"data": DataSettings(resolution=4)}, "starts at 8x8"),
+        ({"G": GeneratorSettings(border=2)}, "the same border and side"),
+        ({"G": GeneratorSettings(border=2), "D": DiscriminatorSettings(border=2), "augment": AugmentSettings("ada")}, "another size"),
+        ({"G_step": GStepSettings(classifier="x.npz")}, "data.conditional must be true"),
+        ({"G_step": GStepSettings(classifier="x.npz"), "data": DataSettings(conditional=True)}, "x.npz does not exist. Make one"),
     ],
 )
 def test_what_a_dcgan_cannot_do_is_refused(changes, message):

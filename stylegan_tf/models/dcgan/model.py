@@ -1,23 +1,21 @@
-"""How a DCGAN is trained: one step of D, then one of G on the same latents; both networks normalise over the batch.
+"""How a DCGAN is trained: a step of D, then one of G, on the same latents in PyTorch's tutorial, on others in the code for digits."""
 
-As in PyTorch's tutorial, real and generated images are separate batches in D, and every pass of D in training moves its averages:
-those are a mix of real and generated statistics. G generates each batch once there; here it does so once more for its own step, and
-that pass leaves its moving averages unchanged.
-"""
+import tensorflow as tf
 
-import functools
-
-from stylegan_tf.layers.batch_norm import moving_statistics_kept
-from stylegan_tf.losses import loss_of_discriminator, loss_of_generator
-from stylegan_tf.models.adversarial import discriminator_terms, generator_terms
-from stylegan_tf.models.base import Model, Phase
-from stylegan_tf.models.dcgan.networks import DCGANDiscriminator, DCGANGenerator, num_features
+from stylegan_tf import lenet
+from stylegan_tf.models.adversarial import two_phases
+from stylegan_tf.models.base import Model
+from stylegan_tf.models.dcgan.networks import DCGANDiscriminator, DCGANGenerator
 
 
 class DCGAN(Model):
     """DCGAN's phases: [D, G].
 
-    Source: Radford et al. 2016; the steps of PyTorch's DCGAN tutorial.
+    As in PyTorch's tutorial, G's step has the latents of D's step (`G_step.reuse_fakes`). There G generates each batch once; here it
+    does so once more for its own step, and that pass leaves its moving averages unchanged. With other latents, every pass moves them.
+
+    Source: Radford et al. 2016; the steps of PyTorch's DCGAN tutorial, and of the public TensorFlow code for MNIST. That code draws
+    the labels of G's step from 0 to 8, so that its networks never generate a 9; here they are drawn from the dataset's labels.
     """
 
     name = "dcgan"
@@ -25,22 +23,24 @@ class DCGAN(Model):
     Discriminator = DCGANDiscriminator
 
     def phases(self, settings, G, D, running):
-        def sample(part, labels, context):
-            return G.sample(part.z, training=True), {}
+        step = settings.G_step
 
-        def sample_again(part, labels, context):
-            with moving_statistics_kept():
-                return G.sample(part.z, training=True), {}
+        def draw(part, labels):
+            return G(part.z, labels, training=True)
 
-        D_terms = functools.partial(discriminator_terms, sample=sample, loss=loss_of_discriminator(settings.loss), penalties=[])
-        G_terms = functools.partial(generator_terms, sample=sample_again, loss=loss_of_generator(settings.loss))
-        return [
-            Phase("D", "D", D_terms, times=settings.loss.D_steps, shows_reals=True),
-            Phase("G", "G", G_terms, inputs_of="D", after=lambda step: step.average_generator()),
-        ]
+        extra = None
+        if step.classifier is not None:
+            classifier = lenet.load(step.classifier)
+
+            def extra(images, labels):
+                logits = classifier(G.with_border(images))
+                losses = tf.nn.softmax_cross_entropy_with_logits(labels, logits)
+                return step.alpha * losses, {"Loss/classifier": losses}
+
+        return two_phases(settings, draw, reuse_fakes=step.reuse_fakes, extra=extra)
 
     def feature_maps(self, settings, side, resolution):
-        return num_features(settings.fmaps, side, resolution) if side < resolution else settings.fmaps
+        return settings.fmaps * resolution // (2 * side) if side < resolution else settings.fmaps
 
 
 MODEL = DCGAN()

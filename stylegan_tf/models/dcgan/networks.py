@@ -1,98 +1,87 @@
-"""The networks of DCGAN: strided 4x4 convolutions with batch normalisation, without biases.
+"""The networks of DCGAN and its conditional forms: strided convolutions with normalisations.
 
-At 64x64 and 64 feature maps the generator is 100 > 512 (4x4) > 256 > 128 > 64 > 3 (64x64), the discriminator its mirror image.
+By default, at 64x64 and 64 feature maps, the generator is 100 > 512 (4x4) > 256 > 128 > 64 > 3 (64x64), the discriminator its
+mirror image, with 4x4 kernels and without biases (PyTorch's tutorial). The networks for digits of 28x28 differ in settings:
 
-Source: Radford et al. 2016, section 3; layers and initial weights of PyTorch's DCGAN tutorial.
+    DCGAN, compact   G 100 > 512 (4x4) > 256 > 128 (16x16) > 1 (28x28, a 13x13 kernel)    D 1 > 128 (14x14) > 256 > 512 (4x4) > 1
+    CDCGAN           G 110 > 256 (7x7) > 128 (14x14) > 1 (28x28), kernels of 5x5          D 11 > 128 (14x14) > 256 (7x7) > 1
+
+Source: Radford et al. 2016, section 3; layers and initial weights of PyTorch's DCGAN tutorial, and of the public TensorFlow code
+for MNIST that the study of digits refers to (docs/config.md).
 """
 
 import keras
 import tensorflow as tf
 
-from stylegan_tf.layers.batch_norm import BatchNorm
-from stylegan_tf.layers.convolution import conv2d_down, conv2d_up, matmul
+from stylegan_tf.layers import borders
 from stylegan_tf.models.base import Generator, Network
+from stylegan_tf.models.dcgan.convolution import KEEPING_KERNEL, Convolution
 from stylegan_tf.models.dcgan.settings import DiscriminatorSettings, GeneratorSettings
 from stylegan_tf.resolution import check_lod_is_zero
-
-STDDEV = 0.02  # of fresh weights, and of the gains of batch normalisation around 1
-
-
-def num_features(fmaps: int, side: int, resolution: int) -> int:
-    """Feature maps at a side: `fmaps` at half of the resolution, twice as many at each smaller one."""
-    return fmaps * resolution // (2 * side)
-
-
-class Convolution(keras.layers.Layer):
-    """A 4x4 convolution without bias, with batch normalisation where asked for.
-
-    Args:
-        kind: "first" (transposed, 1x1 to 4x4), "up" (transposed, stride 2), "down" (stride 2) or "last" (4x4 to 1x1).
-        filters: feature maps out.
-        norm: (keep, epsilon) of batch normalisation, or None.
-    """
-
-    def __init__(self, kind, filters, norm=None, **kwargs):
-        super().__init__(autocast=False, **kwargs)
-        self.kind = kind
-        self.filters = filters
-        self.norm = BatchNorm(*norm, gain_stddev=STDDEV, dtype=self.dtype_policy, name="norm") if norm else None
-
-    def build(self, channels):
-        """Creates the weights for so many feature maps in: kernels [4, 4, in, out], or [4, 4, out, in] of transposed ones."""
-        pair = (self.filters, channels) if self.kind in ("first", "up") else (channels, self.filters)
-        self.kernel = self.add_weight(name="kernel", shape=(4, 4, *pair), initializer=keras.initializers.RandomNormal(0.0, STDDEV))
-        if self.norm:
-            self.norm.build((None, None, None, self.filters))
-
-    def call(self, x, training=False):
-        """[N, H, W, in] to [N, H', W', filters]; "first" takes [N, in], "last" gives [N, filters]."""
-        kernel, x = tf.cast(self.kernel, self.compute_dtype), tf.cast(x, self.compute_dtype)
-        if self.kind == "first":
-            columns = tf.reshape(kernel, [16 * self.filters, -1])
-            x = tf.reshape(matmul(x, tf.transpose(columns)), [-1, 4, 4, self.filters])
-        elif self.kind == "last":
-            x = matmul(tf.reshape(x, [-1, 16 * x.shape[-1]]), tf.reshape(kernel, [-1, self.filters]))
-        else:
-            x = conv2d_up(x, kernel) if self.kind == "up" else conv2d_down(x, kernel)
-        return self.norm(x, training=training) if self.norm else x
 
 
 @keras.saving.register_keras_serializable("stylegan_tf.dcgan", "Generator")
 class DCGANGenerator(Generator):
-    """Generates images [N, R, R, channels] in (-1, 1) from z [N, z_dim]. Arguments: see `Network`."""
+    """Generates images [N, R, R, channels] in (-1, 1) from z [N, z_dim] and, where conditional, labels. Arguments: see `Network`."""
 
     settings_type = GeneratorSettings
 
     def __init__(self, settings: GeneratorSettings | None = None, **kwargs):
         super().__init__(settings, **kwargs)
-        settings, resolution = self.settings, self.resolution
+        settings, side = self.settings, self.settings.inner_side(self.resolution)
         self.z_dim = settings.z_dim
-        norm, options = (settings.keep, settings.epsilon), {"dtype": self.dtype_policy}
-        self.first = Convolution("first", num_features(settings.fmaps, 4, resolution), norm, name="4x4", **options)
-        sides = [2**exponent for exponent in range(3, resolution.bit_length() - 1)]
-        self.ups = [
-            Convolution("up", num_features(settings.fmaps, side, resolution), norm, name=f"{side}x{side}", **options) for side in sides
-        ]
-        self.last = Convolution("up", self.channels, name=f"{resolution}x{resolution}", **options)
+        sides = settings.sides(self.resolution)
+        widths = [settings.fmaps << index for index in reversed(range(len(sides)))]
+        options = {"dtype": self.dtype_policy}
+        first = {"kind": "first", "side": sides[0], "kernel_size": sides[0], "is_normalised": True, **options}
+        self.branch = self.label_size > 0 and settings.labels == "branches"
+        self.firsts = [Convolution(settings, filters=widths[0] >> self.branch, name=f"{sides[0]}x{sides[0]}", **first)]
+        if self.branch:
+            self.firsts.append(Convolution(settings, filters=widths[0] >> 1, name=f"{sides[0]}x{sides[0]}_labels", **first))
+        self.hidden = keeping_convolutions(settings, sides[0], widths[0], options)
+        for size, width in zip(sides[1:], widths[1:], strict=True):
+            up = {"kind": "up", "side": size, "kernel_size": settings.kernel, "is_normalised": True, **options}
+            self.hidden.append(Convolution(settings, filters=width, name=f"{size}x{size}", **up))
+            self.hidden += keeping_convolutions(settings, size, width, options)
+        is_double = side == 2 * sides[-1]
+        last = {"kind": "up" if is_double else "grow", "kernel_size": settings.kernel if is_double else side - sides[-1] + 1}
+        self.last = Convolution(
+            settings, filters=self.channels, side=side, is_normalised=False, name=f"{side}x{side}", **last, **options
+        )  # fmt: skip
         self.build()
 
     def build(self, input_shape=None):
         """Creates the weights; the shapes follow from the settings."""
-        width = self.z_dim
-        for layer in (self.first, *self.ups, self.last):
+        if self.branch:
+            self.firsts[0].build(self.z_dim)
+            self.firsts[1].build(self.label_size)
+        else:
+            self.firsts[0].build(self.z_dim + self.label_size)
+        width = sum(layer.filters for layer in self.firsts)
+        for layer in (*self.hidden, self.last):
             layer.build(width)
             width = layer.filters
 
     def call(self, z, labels=None, training=False):
-        """z [N, z_dim] to float32 images [N, R, R, channels] in (-1, 1)."""
-        x = tf.nn.relu(self.first(z, training=training))
-        for layer in self.ups:
-            x = tf.nn.relu(layer(x, training=training))
+        """z [N, z_dim] and labels [N, label_size] to float32 images [N, S, S, channels] in (-1, 1), S the side inside of the network."""
+        self.check_labels(labels)
+        inputs = [z, labels] if self.label_size else [z]
+        inputs = inputs if self.branch else [tf.concat(inputs, axis=1)]
+        x = tf.concat([self._activated(layer(part, training=training)) for layer, part in zip(self.firsts, inputs, strict=True)], axis=-1)
+        for layer in self.hidden:
+            x = self._activated(layer(x, training=training))
         return tf.tanh(tf.cast(self.last(x), tf.float32))
 
     def sample(self, z, labels=None, *, lod=0.0, training=False, noise_seed=None):
         check_lod_is_zero(lod)
-        return self(z, training=training)
+        return self.with_border(self(z, labels, training=training))
+
+    def with_border(self, images: tf.Tensor) -> tf.Tensor:
+        """Images of `call` in the size of the dataset: [N, R, R, channels]."""
+        return borders.with_border(images, self.settings.border, self.resolution)
+
+    def _activated(self, x):
+        return tf.nn.leaky_relu(x, self.settings.slope) if self.settings.slope else tf.nn.relu(x)
 
 
 @keras.saving.register_keras_serializable("stylegan_tf.dcgan", "Discriminator")
@@ -103,26 +92,35 @@ class DCGANDiscriminator(Network):
 
     def __init__(self, settings: DiscriminatorSettings | None = None, **kwargs):
         super().__init__(settings, **kwargs)
-        settings, resolution = self.settings, self.resolution
-        norm, options = (settings.keep, settings.epsilon), {"dtype": self.dtype_policy}
-        sides = [2**exponent for exponent in range(resolution.bit_length() - 2, 1, -1)]
-        self.downs = [
-            Convolution(
-                "down",
-                num_features(settings.fmaps, side, resolution),
-                norm if side < sides[0] else None,  # no normalisation in the layer that sees the image
-                name=f"{side}x{side}",
-                **options,
-            )
-            for side in sides
-        ]
-        self.last = Convolution("last", 1, name="1x1", **options)
+        settings, sides = self.settings, self.settings.sides(self.resolution)
+        self.side = settings.inner_side(self.resolution)
+        options = {"dtype": self.dtype_policy}
+        down = {"kind": "down", "kernel_size": settings.kernel, **options}
+        # No normalisation in the layers that see the image.
+        first = {"side": sides[0], "is_normalised": False, **down}
+        self.branch = self.label_size > 0 and settings.labels == "branches"
+        self.firsts = [Convolution(settings, filters=settings.fmaps >> self.branch, name=f"{sides[0]}x{sides[0]}", **first)]
+        if self.branch:
+            self.firsts.append(Convolution(settings, filters=settings.fmaps >> 1, name=f"{sides[0]}x{sides[0]}_labels", **first))
+        self.hidden = keeping_convolutions(settings, sides[0], settings.fmaps, options)
+        for index, size in enumerate(sides[1:], start=1):
+            width = settings.fmaps << index
+            self.hidden.append(Convolution(settings, filters=width, side=size, is_normalised=True, name=f"{size}x{size}", **down))
+            self.hidden += keeping_convolutions(settings, size, width, options)
+        self.last = Convolution(
+            settings, kind="last", filters=1, side=sides[-1], kernel_size=sides[-1], is_normalised=False, name="1x1", **options
+        )
         self.build()
 
     def build(self, input_shape=None):
         """Creates the weights; the shapes follow from the settings."""
-        width = self.channels
-        for layer in (*self.downs, self.last):
+        if self.branch:
+            self.firsts[0].build(self.channels)
+            self.firsts[1].build(self.label_size)
+        else:
+            self.firsts[0].build(self.channels + self.label_size)
+        width = sum(layer.filters for layer in self.firsts)
+        for layer in (*self.hidden, self.last):
             layer.build(width)
             width = layer.filters
 
@@ -130,8 +128,8 @@ class DCGANDiscriminator(Network):
         """Classifies images.
 
         Args:
-            images: [N, R, R, channels] of the full resolution.
-            labels: not used.
+            images: [N, R, R, channels] of the full resolution, or [N, S, S, channels] as `DCGANGenerator.call` gives them.
+            labels: [N, label_size], None for an unconditional network.
             lod: 0.
             training: statistics of the batch instead of their moving averages.
 
@@ -139,13 +137,26 @@ class DCGANDiscriminator(Network):
             float32 logits [N, 1].
 
         Raises:
-            ValueError: images of another size or number of channels, or a lod other than 0.
+            ValueError: images of another size or number of channels, missing labels, or a lod other than 0.
         """
         check_lod_is_zero(lod)
-        if tuple(images.shape[1:]) != (self.resolution, self.resolution, self.channels):
-            expected = [self.resolution, self.resolution, self.channels]
-            raise ValueError(f"Expected images [N, {', '.join(map(str, expected))}]. Received: {list(images.shape)}")
-        x = images
-        for layer in self.downs:
-            x = tf.nn.leaky_relu(layer(x, training=training), self.settings.slope)
+        self.check_labels(labels)
+        self.check_images(images, self.side)
+        inputs = [images if images.shape[1] == self.side else borders.without_border(images, self.settings.border, self.side)]
+        if self.label_size:  # a constant plane for each entry of the label
+            planes = tf.cast(labels, inputs[0].dtype)[:, None, None]
+            inputs.append(tf.tile(planes, [1, self.side, self.side, 1]))
+        inputs = inputs if self.branch else [tf.concat(inputs, axis=-1)]
+        x = tf.concat([self._activated(layer(part, training=training)) for layer, part in zip(self.firsts, inputs, strict=True)], axis=-1)
+        for layer in self.hidden:
+            x = self._activated(layer(x, training=training))
         return tf.cast(self.last(x), tf.float32)
+
+    def _activated(self, x):
+        return tf.nn.leaky_relu(x, self.settings.slope)
+
+
+def keeping_convolutions(settings: GeneratorSettings | DiscriminatorSettings, side: int, filters: int, options: dict) -> list[Convolution]:
+    """The convolutions of a side that keep it: all but the first of `convs_per_side`."""
+    kept = {"kind": "same", "filters": filters, "side": side, "kernel_size": KEEPING_KERNEL, "is_normalised": True, **options}
+    return [Convolution(settings, name=f"{side}x{side}_conv{index}", **kept) for index in range(1, settings.convs_per_side)]

@@ -1,31 +1,77 @@
-"""Settings of DCGAN: what its two networks are made of, and the settings of a run that trains them."""
+"""Settings of DCGAN and its conditional forms: what the two networks are made of, and the settings of a run that trains them."""
 
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
+from stylegan_tf import lenet_file
 from stylegan_tf.errors import UserError
-from stylegan_tf.ranges import Count, Decay, Number, Positive, Range
+from stylegan_tf.ranges import Count, CountOrZero, Decay, NotNegative, Number, Positive, Range, Share
 from stylegan_tf.settings import NetworkSettings, TrainingSettings
+
+Kernel = Annotated[int, Range(2, 15)]
+Init = Literal["normal", "truncated", "glorot"]
 
 
 @dataclass(frozen=True)
-class GeneratorSettings(NetworkSettings):
+class DCGANSettings(NetworkSettings):
+    """What both networks of a DCGAN have."""
+
+    fmaps: Count = 64  # feature maps of the layers next to the image; they double with each halving of the side
+    kernel: Kernel = 4  # side of the kernels that change the side by 2
+    convs_per_side: Count = 1  # convolutions at each side; all after the first keep the side (kernel 5)
+    use_bias: bool = False  # biases of all convolutions
+    init: Init = "normal"  # weights N(0, 0.02) and gains N(1, 0.02), or weights cut off at two deviations, or Glorot's; gains of 1
+    labels: Literal["concat", "branches"] = "concat"  # labels join the input itself, or a convolution of it and one of their own
+    border: CountOrZero = 0  # rows of the images on each side that the network leaves out: 2 for digits of 28x28 in 32x32
+    side: Count | None = None  # side of the images inside of the network, resized bilinearly; none: that of the images without border
+    keep: Decay = 0.9  # share of the moving averages that a training step keeps in batch normalisation
+    epsilon: Positive = 1e-5  # added to the variance in normalisations
+
+    def inner_side(self, resolution: int) -> int:
+        """Side of the images inside of the network."""
+        return self.side or resolution - 2 * self.border
+
+
+@dataclass(frozen=True)
+class GeneratorSettings(DCGANSettings):
     """The generator."""
 
     z_dim: Count = 100  # features of a latent
-    fmaps: Count = 64  # feature maps at half of the full resolution; they double with each halving of the side
-    keep: Decay = 0.9  # share of the moving averages that a training step keeps in batch normalisation
-    epsilon: Positive = 1e-5  # added to the variance in batch normalisation
+    first_side: Kernel = 4  # side after the first layer
+    norm: Literal["batch", "none"] = "batch"  # normalisation of all layers but the last
+    slope: Share = 0.0  # of the leaky ReLU; 0 for ReLU
+
+    def sides(self, resolution: int) -> list[int]:
+        """Sides of the hidden layers; the last layer leads from the last of them to the image."""
+        sides = [self.first_side]
+        while 2 * sides[-1] < self.inner_side(resolution):
+            sides.append(2 * sides[-1])
+        return sides
 
 
 @dataclass(frozen=True)
-class DiscriminatorSettings(NetworkSettings):
+class DiscriminatorSettings(DCGANSettings):
     """The discriminator."""
 
-    fmaps: Count = 64  # as in the generator
+    last_side: Kernel = 4  # side from which the last layer leads to the logit, or the one below it where halving passes it
+    norm: Literal["batch", "layer", "layer_per_element", "none"] = "batch"  # of all layers but the first and the last
     slope: Annotated[Number, Range(0, 1)] = 0.2  # of the leaky ReLU
-    keep: Decay = 0.9  # as in the generator
-    epsilon: Positive = 1e-5  # as in the generator
+
+    def sides(self, resolution: int) -> list[int]:
+        """Sides of the hidden layers, from the image on."""
+        sides = [(self.inner_side(resolution) + 1) // 2]
+        while sides[-1] > self.last_side:
+            sides.append((sides[-1] + 1) // 2)
+        return sides
+
+
+@dataclass(frozen=True)
+class GStepSettings:
+    """The step of the generator."""
+
+    reuse_fakes: bool = True  # it has the latents of D's step, as in PyTorch's tutorial; off: latents of its own
+    classifier: str | None = None  # file of a LeNet (python -m stylegan_tf.lenet_training) whose loss for the labels is added
+    alpha: NotNegative = 1.0  # weight of the classifier's loss
 
 
 @dataclass(frozen=True)
@@ -35,20 +81,53 @@ class Settings(TrainingSettings):
     model: Literal["dcgan"] = "dcgan"  # fixed
     G: GeneratorSettings = field(default_factory=GeneratorSettings)
     D: DiscriminatorSettings = field(default_factory=DiscriminatorSettings)
+    G_step: GStepSettings = field(default_factory=GStepSettings)
 
     @property
     def needs_whole_minibatch(self):
-        return True
+        return "batch" in (self.G.norm, self.D.norm)
 
     def check_networks(self):
-        if self.data.conditional:
-            raise UserError("The model dcgan has no labels: data.conditional must be false.")
-        if self.data.resolution is not None and self.data.resolution < 8:
-            raise UserError(f"The model dcgan starts at 8x8. Received: data.resolution = {self.data.resolution}")
-        if self.loss.regulariser or self.loss.D.endswith("_gp"):
+        G, D, resolution = self.G, self.D, self.data.resolution
+        if (G.border, G.side) != (D.border, D.side):
+            raise UserError(f"G and D must have the same border and side. Received: {(G.border, G.side)} and {(D.border, D.side)}")
+        if resolution is not None and G.inner_side(resolution) <= max(G.first_side, D.last_side):
             raise UserError(
-                "The model dcgan normalises D over the batch, and a gradient penalty asks for the gradient of each image alone: "
-                "loss.regulariser must be none and loss.D without a penalty. Try --set loss.regulariser=none --set loss.D=logistic."
+                f"The model dcgan starts at {2 * G.first_side}x{2 * G.first_side}. Received: data.resolution = {resolution}, "
+                f"images of side {G.inner_side(resolution)} inside of the networks"
             )
+        self._check_penalties()
         if self.transfer.frozen_layers:
             raise UserError("The model dcgan cannot freeze layers: transfer.frozen_layers must be 0.")
+        if self.G_step.classifier is not None:
+            self._check_classifier(self.G_step.classifier)
+
+    def _check_penalties(self):
+        has_penalty = self.loss.regulariser or self.loss.D.endswith("_gp")
+        if has_penalty and self.D.norm == "batch":
+            raise UserError(
+                "D normalises over the batch, and a gradient penalty asks for the gradient of each image alone: loss.regulariser must "
+                "be none and loss.D without a penalty, or D.norm another one. Try --set loss.regulariser=none --set loss.D=logistic, "
+                "or --set D.norm=layer."
+            )
+        is_resized = self.G.border or self.G.side
+        if is_resized and (has_penalty or self.augment.kind != "none"):
+            raise UserError(
+                "With G.border or G.side, generated images have another size than the real ones before D: gradient penalties and "
+                "augmentation need both to be equal. Try --set loss.regulariser=none --set augment.kind=none."
+            )
+
+    def check_images(self, channels, label_size):
+        if self.G_step.classifier is not None and (channels, label_size) != (1, lenet_file.NUM_CLASSES):
+            raise UserError(
+                f"G_step.classifier recognises ten classes of grey images. The dataset has {channels} channels and labels of size "
+                f"{label_size}. Try --set G_step.classifier=none."
+            )
+
+    def _check_classifier(self, path: str):
+        if not self.data.conditional or self.data.resolution not in (None, lenet_file.SIDE):
+            raise UserError(
+                f"G_step.classifier recognises the labels of {lenet_file.SIDE}x{lenet_file.SIDE} images: data.conditional must be true. "
+                f"Received: data.conditional = {self.data.conditional}, data.resolution = {self.data.resolution}"
+            )
+        lenet_file.read(path)

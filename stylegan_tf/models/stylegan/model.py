@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from stylegan_tf.losses import loss_of_discriminator, loss_of_generator, penalties
 from stylegan_tf.models import style_mixing
-from stylegan_tf.models.adversarial import discriminator_terms, generator_terms
+from stylegan_tf.models.adversarial import discriminator_terms, generator_terms, lazy_penalties
 from stylegan_tf.models.base import Context, Model, Part, Phase
 from stylegan_tf.models.stylegan import transfer
 from stylegan_tf.models.stylegan.discriminator import Discriminator
@@ -29,7 +29,7 @@ class StyleGAN(Model):
 
     def phases(self, settings, G, D, running):
         all_penalties = penalties(settings.loss)
-        lazy = {penalty.name: penalty.every for penalty in all_penalties if getattr(penalty, "every", 1) > 1}
+        lazy = lazy_penalties(settings.loss)
 
         def sample(part: Part, labels: tf.Tensor, context: Context):
             ws, sums = style_mixing.ws_of_part(G, part, labels)
