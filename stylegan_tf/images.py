@@ -39,6 +39,12 @@ def to_uint8_tensor(images: "tf.Tensor") -> "tf.Tensor":
     return tf.cast(tf.clip_by_value(levels, 0.0, 255.0), tf.uint8)
 
 
+def psnr(first: np.ndarray, second: np.ndarray) -> float:
+    """Peak signal-to-noise ratio of two uint8 images of one shape in dB; infinite for equal images."""
+    error = np.mean((first.astype(np.float64) - second) ** 2)
+    return float("inf") if error == 0 else float(10 * np.log10(255**2 / error))
+
+
 def upscale(images: np.ndarray, factor: int) -> np.ndarray:
     """Repeats every pixel of [N, H, W, C] `factor` times in both directions."""
     return images.repeat(factor, axis=1).repeat(factor, axis=2) if factor > 1 else images

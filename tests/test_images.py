@@ -75,3 +75,13 @@ def test_to_uint8_in_a_graph_equals_that_of_arrays():
     tf = pytest.importorskip("tensorflow")
     values = np.concatenate([np.linspace(-1.2, 1.2, 5001), [np.nan, np.inf, -np.inf, 1e30]]).astype(np.float32)
     np.testing.assert_array_equal(tf.function(images.to_uint8_tensor)(values), images.to_uint8(values))
+
+
+def test_psnr():
+    first = np.zeros((2, 2, 3), np.uint8)
+    assert images.psnr(first, first) == float("inf")
+    assert images.psnr(first, first + 255) == 0
+    second = first.copy()
+    second[0, 0, 0] = 51  # a fifth of the range in one of 12 values
+    assert images.psnr(first, second) == pytest.approx(10 * np.log10(25 * 12))
+    assert images.psnr(first, second) == images.psnr(second, first)

@@ -1,4 +1,4 @@
-"""Projection: finds the w and the noise maps of a given image.
+"""Projection: finds the w, or one for every layer (w+), and the noise maps of a given image.
 
 Source: Karras et al. 2020, appendix D (StyleGAN2), on the StyleGAN of 2019.
 """
@@ -32,7 +32,8 @@ class ProjectionSettings:
     initial_w_noise: float = 0.05  # in standard deviations of w
     w_noise_share: float = 0.75  # of the steps, in which noise is added to w
     noise_weight: float = 1e5  # of the regularisation that keeps noise maps uncorrelated
-    per_layer: bool = False  # a w of its own for every layer: closer images, less editable
+    per_layer: bool = False  # w+: a w of its own for every layer: closer images, less editable
+    spread_weight: float = 0.02  # w+: of the penalty on the distance of the layers' w from their mean, in variances of w
     seed: int = 0
 
 
@@ -71,7 +72,7 @@ def project(
         One `ProjectionStep` for each step.
     """
     settings = settings or ProjectionSettings()
-    w_avg, w_std = _statistics_of_w(G, settings, labels)
+    w_avg, w_std = statistics_of_w(G, settings.w_samples, seed=settings.seed, labels=labels)
     start = np.tile(w_avg, [1, G.num_ws if settings.per_layer else 1, 1])
     w = keras.Variable(start, dtype="float32", name="w")  # [1, 1 or num_ws, w_dim]
     noises = [variable.value for variable in G.synthesis.noise_maps]
@@ -81,7 +82,7 @@ def project(
     optimizer = keras.optimizers.Adam(settings.learning_rate, beta_1=0.9, beta_2=0.999, epsilon=1e-8)
     variables = [w, *G.synthesis.noise_maps]
     optimizer.build(variables)
-    goal = _shrunk(tf.constant(target[None], tf.float32))
+    goal = shrunk(tf.constant(target[None], tf.float32))
     copies = 1 if settings.per_layer else G.num_ws
 
     @tf.function
@@ -90,8 +91,11 @@ def project(
             tape.watch([w.value, *noises])
             disturbed = w.value + tf.random.stateless_normal(w.shape, seed=seed) * w_noise
             images = G.synthesis(tf.tile(disturbed, [1, copies, 1]), noise_mode="const", lod=lod)
-            difference = tf.reduce_sum(distance(_shrunk(images), goal))
+            difference = tf.reduce_sum(distance(shrunk(images), goal))
             loss = difference + settings.noise_weight * _noise_correlation(noises)
+            if settings.per_layer:
+                spread = tf.reduce_sum(tf.math.reduce_variance(w.value, axis=1)) / w_std**2
+                loss += settings.spread_weight * spread
         optimizer.apply(tape.gradient(loss, [w.value, *noises]), variables)
         for noise in noises:
             mean, variance = tf.nn.moments(noise, axes=[0, 1])
@@ -119,9 +123,18 @@ def pixel_distance(first: tf.Tensor, second: tf.Tensor) -> tf.Tensor:
         first, second = (tf.nn.avg_pool2d(images, 2, 2, "VALID") for images in (first, second))
 
 
-def _statistics_of_w(G: StyleGenerator, settings: ProjectionSettings, labels: np.ndarray | None) -> tuple[np.ndarray, float]:
-    """Mean [w_dim] and standard deviation of w over many z: the root of the mean squared distance from the mean."""
-    z = np.random.RandomState(settings.seed).randn(settings.w_samples, G.z_dim).astype(np.float32)
+def statistics_of_w(
+    G: StyleGenerator, num_samples: int = 10_000, *, seed: int = 0, labels: np.ndarray | None = None
+) -> tuple[np.ndarray, float]:
+    """Mean [w_dim] and standard deviation of w over many z: the root of the mean squared distance from the mean.
+
+    Args:
+        G: the generator.
+        num_samples: number of z.
+        seed: of z.
+        labels: [n, label_size], used in turn; None for an unconditional network.
+    """
+    z = np.random.RandomState(seed).randn(num_samples, G.z_dim).astype(np.float32)
     parts = []
     for start in range(0, len(z), 1000):
         part = z[start : start + 1000]
@@ -132,7 +145,7 @@ def _statistics_of_w(G: StyleGenerator, settings: ProjectionSettings, labels: np
     return mean, float(np.sqrt(np.sum((w - mean) ** 2) / len(w)))
 
 
-def _shrunk(images: tf.Tensor) -> tf.Tensor:
+def shrunk(images: tf.Tensor) -> tf.Tensor:
     """Means of blocks of pixels: images of at most 256 a side."""
     factor = images.shape[1] // MAX_DISTANCE_SIDE
     return tf.nn.avg_pool2d(images, factor, factor, "VALID") if factor > 1 else images

@@ -18,6 +18,19 @@ def test_an_image_of_the_network_is_found_again():
     assert np.ptp(steps[-1].ws, axis=0).max() == 0  # one w for all layers
 
 
+def test_w_of_every_layer_finds_what_one_w_cannot_unless_the_layers_must_agree():
+    G = small_generator(use_noise=False)
+    ws = StyleSampler(G).ws(np.random.RandomState(3).randn(4, 4).astype(np.float32))
+    target = G.synthesis(np.stack([ws[layer, layer] for layer in range(4)])[None]).numpy()[0]  # another w in every layer
+
+    def found(**settings):
+        return list(project(G, target, pixel_distance, settings=ProjectionSettings(num_steps=200, w_samples=200, **settings)))[-1]
+
+    one, every, agreeing = found(), found(per_layer=True, spread_weight=0), found(per_layer=True, spread_weight=1e6)
+    assert every.distance < 0.5 * one.distance
+    assert np.std(agreeing.ws, axis=0).max() < 0.01 * np.std(every.ws, axis=0).max()
+
+
 def test_noise_stays_noise():
     G = small_generator()
     list(project(G, np.ones((8, 8, 3), np.float32), pixel_distance, settings=ProjectionSettings(num_steps=20, w_samples=50)))
