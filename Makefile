@@ -15,6 +15,7 @@ test: $(VENV)/.ready-for-tests lint
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 test-slow: $(VENV)/.ready-for-tests
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[notebook]"
 	$(BIN)/python -m pytest -m slow
 
 lint: $(VENV)/.ready-for-tests
