@@ -34,11 +34,11 @@ COMMANDS: dict[str, tuple[str, Callable, Callable]] = {
     "truncation": ("the effect of truncation (figure 8)", figures.add_truncation_figure_options, figures.run_truncation),
     "noise": ("the effect of noise (figures 4 and 5)", figures.add_noise_options, figures.run_noise),
     "interpolate": ("a video of an interpolation through latent space: mp4, gif, webp", interpolate.add_options, interpolate.run),
-    "project": ("the w of a given image", project.add_options, project.run),
+    "project": ("the w of photographs, and networks tuned to them", project.add_options, project.run),
     "directions": ("directions in latent space: find and score them, edit images with them", directions.add_options, directions.run),
     "explore": ("a page in the browser to turn the knobs of a network", explore.add_options, explore.run),
     "figures": ("all figures of the paper", figures.add_figures_options, figures.run_figures),
-    "export": ("a SavedModel or a Keras file for use elsewhere", export.add_options, export.run),
+    "export": ("the generator for other programs: SavedModel, ONNX, TensorFlow Lite, Keras, a page", export.add_options, export.run),
 }
 
 

@@ -23,7 +23,11 @@ setup(
     python_requires=">=3.10,<3.14",
     packages=find_packages(include=["stylegan_tf", "stylegan_tf.*", "metrics", "metrics.*"]),
     cmdclass={"build_py": BuildPy},
-    package_data={"metrics.networks": ["*.json"], "stylegan_tf.inference.explorer": ["page/*"]},
+    package_data={
+        "metrics.networks": ["*.json"],
+        "stylegan_tf.inference": ["web/*"],
+        "stylegan_tf.inference.explorer": ["page/*"],
+    },
     entry_points={"console_scripts": ["stylegan-tf = stylegan_tf.__main__:main"]},
     install_requires=[
         "tensorflow>=2.20,<2.22",
@@ -39,6 +43,8 @@ setup(
     ],
     extras_require={
         "video": ["imageio-ffmpeg>=0.6"],
-        "test": ["pytest>=8", "pytest-xdist>=3.6", "ruff>=0.9", "scikit-learn>=1.5", "lmdb>=1.5", "imageio-ffmpeg>=0.6"],
+        "onnx": ["onnx>=1.19", "onnxruntime>=1.22", "tf2onnx>=1.17"],
+        "notebook": ["nbclient>=0.10", "ipykernel>=6.29"],
+        "test": ["pytest>=8", "pytest-xdist>=3.6", "ruff>=0.9", "scikit-learn>=1.5", "lmdb>=1.5", "stylegan_tf[onnx,video]"],
     },
 )

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import stat
 import uuid
 from collections.abc import Iterator
@@ -31,6 +32,24 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
         if isinstance(error, OSError) and error.errno is not None and error.filename in (None, str(temporary)):
             error.filename = str(path)  # errors of writing name no file
         raise
+
+
+@contextlib.contextmanager
+def new_folder(path: str | os.PathLike) -> Iterator[Path]:
+    """Gives the name of a temporary folder beside `path`, to be made and filled; on success it is renamed, on failure removed.
+
+    Raises:
+        UserError: `path` exists.
+    """
+    path = Path(path)
+    if path.exists():
+        raise UserError(f"{path} exists already. Choose another folder or remove it.")
+    partial = path.with_name(f".{path.name}-{uuid.uuid4().hex[:8]}.partial")
+    try:
+        yield partial
+        partial.rename(path)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:

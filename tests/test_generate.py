@@ -1,7 +1,9 @@
 """generate.py from the command line: what each command writes, and what it refuses."""
 
+import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import dataset_tool
 import generate
-from stylegan_tf import command_line, safe_pickle, snapshot
+from stylegan_tf import command_line, data, safe_pickle, snapshot
 from stylegan_tf.images import to_uint8
+from stylegan_tf.inference import onnxruntime_web
 from stylegan_tf.inference.latents import classes_from_seeds, latents_from_seeds, one_hot
 from stylegan_tf.legacy import unpickler
 from tests import tiny_model
@@ -273,10 +277,42 @@ def test_project(network, tmp_path, capsys):
     run("project", "--network", network, "--target", tmp_path / "seed0007.png", "--distance", "pixels", "--steps", "5", "--video", "gif",
         "--outdir", tmp_path / "proj")  # fmt: skip
     assert names(tmp_path / "proj") == ["progress.gif", "progress.png", "projected.npz", "projected.png", "target.png"]
-    assert "after 5 steps" in capsys.readouterr().out
+    assert "seed0007: start -> w: squared difference " in capsys.readouterr().out
     run("images", "--network", network, "--w", tmp_path / "proj/projected.npz", "--outdir", tmp_path / "again")
     message = refused(capsys, "project", "--network", network, "--target", tmp_path / "seed0007.png", "--outdir", tmp_path / "proj")
     assert "LPIPS needs images of at least 16x16" in message
+
+
+def test_photographs_are_projected_and_a_network_is_tuned_to_each(network, tmp_path, capsys):
+    # As dataset_tool.py prepares them: upright, transparency before white, the central square.
+    rng, photos = np.random.RandomState(0), tmp_path / "photos"
+    photos.mkdir()
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90 degrees
+    Image.fromarray(rng.randint(0, 256, (24, 37, 3), np.uint8)).save(photos / "turned.jpg", exif=exif, quality=95)
+    Image.fromarray(rng.randint(0, 256, (19, 16, 4), np.uint8)).save(photos / "clear.png")
+    run("project", "--network", network, "--target", photos / "clear.png", photos / "turned.jpg", "--distance", "pixels", "--steps", "3",
+        "--method", "pti", "--tuning-steps", "20", "--video", "none", "--outdir", tmp_path / "proj")  # fmt: skip
+    lines = capsys.readouterr().out.splitlines()
+    dataset_tool.main(["create_from_images", str(tmp_path / "data"), str(photos), "--resolution", "8", "--channels", "3", "--shuffle", "0"])
+    records = data.read_images(data.open_dataset(tmp_path / "data"), [0, 1])
+    for name, record, line in zip(("clear", "turned"), records, lines, strict=True):
+        folder = tmp_path / "proj" / name
+        assert names(folder) == ["network-tuned.pkl", "progress.png", "projected.npz", "projected.png", "target.png"]
+        np.testing.assert_array_equal(np.asarray(Image.open(folder / "target.png")), record)
+        found, tuned = map(float, re.search(r"difference \S+ -> (\S+) -> (\S+),", line).groups())
+        assert line.startswith(f"{name}: start -> w -> tuned: ")
+        assert tuned < found
+        again = tmp_path / "again" / name
+        run("images", "--network", folder / "network-tuned.pkl", "--w", folder / "projected.npz", "--outdir", again)
+        np.testing.assert_array_equal(np.asarray(Image.open(next(again.iterdir()))), np.asarray(Image.open(folder / "projected.png")))
+
+
+def test_a_photograph_that_is_too_small_is_refused_as_in_a_dataset(network, tmp_path, capsys):
+    Image.new("RGB", (3, 9)).save(tmp_path / "small.png")
+    message = refused(capsys, "project", "--network", network, "--target", tmp_path / "small.png", "--outdir", tmp_path / "proj")
+    assert "small.png is too small: 3x9. The network has images of 8x8; half of that is needed." in message
+    assert not (tmp_path / "proj").exists()
 
 
 def test_a_plugged_in_distance_is_asked_for_by_name(network, tmp_path, monkeypatch):
@@ -311,6 +347,25 @@ def test_export(network, tmp_path, capsys):
     assert (tmp_path / "model/saved_model.pb").exists()
     run("export", "--network", network, "--format", "keras", "--output", tmp_path / "model")
     assert (tmp_path / "model.keras").exists()
+
+
+def test_export_for_other_programs(network, tmp_path, monkeypatch, capsys):
+    pytest.importorskip("tf2onnx", reason="needs the extra `onnx`")
+    run("export", "--network", network, "--format", "onnx", "--opset", "15", "--output", tmp_path / "onnx")
+    assert names(tmp_path / "onnx") == ["generator.onnx", "mapping.onnx", "synthesis.onnx"]
+    run("export", "--network", network, "--format", "tflite", "--output", tmp_path / "model")
+    assert (tmp_path / "model.tflite").exists()
+    assert "of TensorFlow; signatures latents, mapping, synthesis, w." in capsys.readouterr().out
+    monkeypatch.setattr(onnxruntime_web, "read_files", lambda archive: dict.fromkeys(onnxruntime_web.FILES, b""))
+    run("export", "--network", network, "--format", "web", "--output", tmp_path / "page")
+    assert f"Open {tmp_path / 'page/index.html'} in a browser" in capsys.readouterr().out
+
+
+def test_packages_that_are_missing_are_named(network, tmp_path, monkeypatch, capsys):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "tf2onnx" else find(name, *rest))
+    message = refused(capsys, "export", "--network", network, "--format", "onnx", "--output", tmp_path / "onnx")
+    assert 'needs the packages tf2onnx: pip install "stylegan_tf[onnx]"' in message
 
 
 @pytest.mark.parametrize(
@@ -360,6 +415,10 @@ def test_export(network, tmp_path, capsys):
         (["export", "--format", "keras", "--images", "uint8"], "for --format savedmodel"),
         (["export", "--format", "keras", "--lod", "1"], "--lod is for --format savedmodel"),  # had no effect
         (["export", "--format", "keras", "--noise", "random"], "--noise random is for --format savedmodel"),  # had no effect
+        (["export", "--format", "onnx", "--images", "uint8"], "--images uint8 is for --format savedmodel"),
+        (["export", "--format", "tflite", "--noise", "random"], "--noise random is for --format savedmodel"),
+        (["export", "--format", "web", "--batch-size", "2"], "--batch-size is for --format savedmodel"),
+        (["export", "--onnxruntime-web", "x.tgz"], "--onnxruntime-web is for --format web"),
         (["export", "--output", "."], "exists already"),
         (["export", "--output", "none/model"], "does not exist"),
     ],

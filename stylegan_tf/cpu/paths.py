@@ -4,15 +4,28 @@ A function in `layers/` is written as its paper has it; the decorator `replaced_
 With the environment variable STYLEGAN_TF_CPU_PATHS=off, nothing in this folder is used.
 """
 
+import contextlib
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import tensorflow as tf
 
 from stylegan_tf.errors import UserError
 
 VARIABLE = "STYLEGAN_TF_CPU_PATHS"
+_is_plain = False
+
+
+@contextlib.contextmanager
+def plain_operations() -> Iterator[None]:
+    """For graphs that are traced for other machines and programs: no fast path is used."""
+    global _is_plain
+    before, _is_plain = _is_plain, True
+    try:
+        yield
+    finally:
+        _is_plain = before
 
 
 def is_on(*, on_gpus: bool = False) -> bool:
@@ -27,7 +40,7 @@ def is_on(*, on_gpus: bool = False) -> bool:
     setting = os.environ.get(VARIABLE) or "on"
     if setting not in ("on", "off"):
         raise UserError(f"The environment variable {VARIABLE} must be on or off (default: on). Received: {setting!r}")
-    return setting == "on" and (on_gpus or not tf.config.list_logical_devices("GPU"))
+    return setting == "on" and not _is_plain and (on_gpus or not tf.config.list_logical_devices("GPU"))
 
 
 def replaced_by(fast: Callable, *, on_gpus: bool = False) -> Callable[[Callable], Callable]:

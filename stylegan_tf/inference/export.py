@@ -2,9 +2,7 @@
 
 import dataclasses
 import os
-import shutil
 import time
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from stylegan_tf.errors import UserError
-from stylegan_tf.files import atomic_path
+from stylegan_tf.files import atomic_path, new_folder
 from stylegan_tf.images import to_uint8_tensor
 from stylegan_tf.inference.graph_randn import randn
 from stylegan_tf.inference.latents import latents_from_seeds
@@ -20,6 +18,8 @@ from stylegan_tf.models.base import Generator, StyleGenerator
 from stylegan_tf.models.weights import assign_weights, weight_arrays
 
 OUTPUTS = ("float", "uint8")
+# A function of tensors to tensors by name, and the specifications of its inputs.
+Function = tuple[Callable[..., dict[str, tf.Tensor]], list[tf.TensorSpec]]
 
 
 class ExportedGenerator(tf.Module):
@@ -37,11 +37,11 @@ class ExportedGenerator(tf.Module):
 
     def signatures(self, batch_size: int | None) -> dict[str, Callable]:
         """Traced functions by the name of their signature; a `batch_size` of None is any."""
-        traced = {name: tf.function(call).get_concrete_function(*specs) for name, (call, specs) in self._functions(batch_size).items()}
+        traced = {name: tf.function(call).get_concrete_function(*specs) for name, (call, specs) in self.functions(batch_size).items()}
         return traced | {"serving_default": traced["latents"]}
 
-    def _functions(self, batch_size: int | None) -> dict[str, tuple[Callable, list[tf.TensorSpec]]]:
-        """Functions and the shapes of their inputs, by the name of their signature."""
+    def functions(self, batch_size: int | None) -> dict[str, Function]:
+        """Functions and the specifications of their inputs, by the name of their signature."""
         G = self.G
         z = tf.TensorSpec([batch_size, G.z_dim], tf.float32, "z")
         labels = [tf.TensorSpec([batch_size, G.label_size], tf.float32, "labels")] if G.label_size else []
@@ -73,8 +73,8 @@ class ExportedStyleGenerator(ExportedGenerator):
         super().__init__(G, **options)
         self.psi, self.cutoff, self.noise_mode = psi, G.num_ws if cutoff is None else cutoff, noise_mode
 
-    def _functions(self, batch_size):
-        G, inherited = self.G, super()._functions(batch_size)
+    def functions(self, batch_size):
+        G, inherited = self.G, super().functions(batch_size)
         w = tf.TensorSpec([batch_size, G.w_dim], tf.float32, "w")
         ws = tf.TensorSpec([batch_size, G.num_ws, G.w_dim], tf.float32, "ws")
         return inherited | {
@@ -104,19 +104,13 @@ def export_savedmodel(exported: ExportedGenerator, path: str | os.PathLike, *, b
     Raises:
         UserError: the folder exists, or cannot be written.
     """
-    path = Path(path)
-    if path.exists():
-        raise UserError(f"{path} exists already. Choose another folder or remove it.")
-    partial = path.with_name(f".{path.name}-{uuid.uuid4().hex[:8]}.partial")
     signatures = exported.signatures(batch_size)
     try:
-        tf.saved_model.save(exported, str(partial), signatures=signatures)
-        partial.rename(path)
+        with new_folder(path) as folder:
+            tf.saved_model.save(exported, str(folder), signatures=signatures)
     except tf.errors.OpError as error:  # how TensorFlow's writers report a full disk
         raise UserError(f"{path} cannot be written: {error.message.splitlines()[0]}") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return path
+    return Path(path)
 
 
 def export_keras(G: Generator, path: str | os.PathLike, **changes: float | int) -> Path:

@@ -1,34 +1,47 @@
-"""`generate.py export`: the generator as a SavedModel or a Keras file."""
+"""`generate.py export`: the generator as a file or folder for other programs."""
 
 import argparse
+import importlib.util
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from stylegan_tf.command_line import check_output
 from stylegan_tf.errors import UserError
+from stylegan_tf.inference import latents
 from stylegan_tf.inference.commands.options import add_network_options
 from stylegan_tf.inference.commands.session import StyleSession, open_session, read_network, require_styles, require_styles_for_options
+from stylegan_tf.snapshot_file import SnapshotContents
+
+if TYPE_CHECKING:
+    from stylegan_tf.inference.export import ExportedGenerator
+
+SUFFIXES = {"savedmodel": "", "keras": ".keras", "onnx": "", "tflite": ".tflite", "web": ""}  # of what each format writes
+MAX_WEB_LABELS = 200
+ONNX_PACKAGES = ("onnx", "onnxruntime", "tf2onnx")  # the extra `onnx`
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     add_network_options(parser, has_classes=False)
     add = parser.add_argument
-    add("--format", choices=("savedmodel", "keras"), default="savedmodel", help="what to write (default: %(default)s)")
-    add("--output", default="generator", metavar="PATH", help="folder or .keras file; must not exist (default: %(default)s)")
+    add("--format", choices=tuple(SUFFIXES), default="savedmodel", help="what to write (default: %(default)s); web: a page for browsers")
+    add("--output", default="generator", metavar="PATH", help="folder, .keras or .tflite file; must not exist (default: %(default)s)")
     add("--truncation", dest="trunc", type=float, metavar="PSI", help="truncation psi of the exported network (default: the network's own)")
     add("--trunc-cutoff", metavar="N", help="layers that are truncated, or 'all' (default: the network's own)")
-    add("--batch-size", type=int, metavar="N", help="fixed batch size (default: any)")
+    add("--batch-size", type=int, metavar="N", help="fixed batch size (default: any; 1 for tflite)")
     add("--images", choices=("float", "uint8"), default="float", help="range [-1, 1], not clipped, or [0, 255] (default: %(default)s)")
+    add("--opset", type=int, choices=(15, 18), default=18, help="version of the operations of onnx and web (default: %(default)s)")
+    add("--onnxruntime-web", metavar="TGZ", help="archive of the npm package for web (default: downloaded by npm)")
 
 
 def run(args: argparse.Namespace, report: Callable[[str], None]) -> None:
     """Runs the command."""
-    path = Path(args.output)
-    is_keras = args.format == "keras"
-    if is_keras:
-        path = path if path.suffix == ".keras" else path.with_name(path.name + ".keras")
-        _check_keras_options(args)
+    path, suffix = Path(args.output), SUFFIXES[args.format]
+    path = path if path.suffix == suffix or not suffix else path.with_name(path.name + suffix)
+    _check_options(args)
     if path.exists():
         raise UserError(f"{path} exists already. Choose another --output or remove it.")
     check_output(path)
@@ -38,14 +51,15 @@ def run(args: argparse.Namespace, report: Callable[[str], None]) -> None:
     if args.trunc is not None:
         require_styles(contents, "--truncation")
     require_styles_for_options(args, contents)
-    if is_keras and contents.lod > 0:  # called without a lod, it would run layers that were never trained
+    if args.format == "keras" and contents.lod > 0:  # called without a lod, it would run layers that were never trained
         raise UserError(f"{contents.source} is at lod {contents.lod:g}, which a Keras file does not contain. Use --format savedmodel.")
+    library = _onnxruntime_web(args) if args.format == "web" else {}
     session = open_session(args, contents)
     from stylegan_tf.inference import export
 
     G, has_styles = session.G, isinstance(session, StyleSession)
     psi, cutoff = session.truncation() if has_styles else (None, None)
-    if is_keras:
+    if args.format == "keras":
         export.export_keras(G, path, **_truncation_settings(session, psi, cutoff) if has_styles else {})
         report(f"{path}: {path.stat().st_size / 1e6:.1f} MB. Load it with keras.saving.load_model after `import {type(G).__module__}`.")
         return
@@ -54,22 +68,85 @@ def run(args: argparse.Namespace, report: Callable[[str], None]) -> None:
         exported = export.ExportedStyleGenerator(G, psi=psi, cutoff=cutoff, noise_mode=args.noise or "const", **options)
     else:
         exported = export.ExportedGenerator(G, **options)
-    export.export_savedmodel(exported, path, batch_size=args.batch_size)
-    size, speed = export.measure(path, z_dim=G.z_dim, label_size=G.label_size, batch_size=args.batch_size or 4)
-    names = "latents, seeds, mapping, synthesis, w" if has_styles else "latents, seeds"
-    report(f"{path}: {size / 1e6:.1f} MB, {speed:.1f} images/s on this machine; signatures {names}.")
+    if args.format == "onnx":
+        _write_onnx(exported, path, args, contents, report)
+    elif args.format == "tflite":
+        from stylegan_tf.inference.tflite_file import export_tflite
+
+        difference = export_tflite(exported, path, batch_size=args.batch_size or 1)
+        report(f"{path}: {path.stat().st_size / 1e6:.1f} MB, within {difference:.1g} of TensorFlow; signatures {_signatures(has_styles)}.")
+    elif args.format == "web":
+        from stylegan_tf.inference.web_folder import export_web
+
+        title = f"{contents.dataset.get('name') or 'Generator'}, {G.resolution}x{G.resolution}"
+        difference = export_web(exported, path, library, labels=_labels(contents), title=title, opset=args.opset)
+        report(
+            f"{path}: within {difference:.1g} of TensorFlow. Open {path / 'index.html'} in a browser, or put the folder on a web server."
+        )
+    else:
+        export.export_savedmodel(exported, path, batch_size=args.batch_size)
+        size, speed = export.measure(path, z_dim=G.z_dim, label_size=G.label_size, batch_size=args.batch_size or 4)
+        names = f"latents, seeds{_signatures(has_styles).removeprefix('latents')}"
+        report(f"{path}: {size / 1e6:.1f} MB, {speed:.1f} images/s on this machine; signatures {names}.")
+
+
+def _write_onnx(
+    exported: "ExportedGenerator", path: Path, args: argparse.Namespace, contents: SnapshotContents, report: Callable[[str], None]
+) -> None:
+    from stylegan_tf.files import new_folder
+    from stylegan_tf.inference.onnx_files import onnx_networks
+
+    about = {"resolution": exported.G.resolution, "lod": exported.lod, "class_names": list(contents.class_names)}
+    about["psi"] = getattr(exported, "psi", None)
+    written = onnx_networks(exported, opset=args.opset, batch_size=args.batch_size, about=about)
+    with new_folder(path) as folder:
+        folder.mkdir()
+        for name, (content, _) in written.items():
+            (folder / f"{name}.onnx").write_bytes(content)
+    for name, (content, difference) in written.items():
+        report(f"{path / name}.onnx: {len(content) / 1e6:.1f} MB, opset {args.opset}, within {difference:.1g} of TensorFlow")
+
+
+def _labels(contents: SnapshotContents) -> list[tuple[str, np.ndarray]]:
+    """What a visitor of the page can choose from: the classes, or labels of the data."""
+    if contents.label_examples is not None:
+        return [(",".join(f"{number:.4g}" for number in label[:8]), label) for label in contents.label_examples[:MAX_WEB_LABELS]]
+    size = contents.shape.label_size
+    names = contents.class_names if len(contents.class_names) == size else tuple(map(str, range(size)))
+    return list(zip(names, latents.one_hot(range(size), size), strict=True)) if size else []
+
+
+def _signatures(has_styles: bool) -> str:
+    return "latents, mapping, synthesis, w" if has_styles else "latents"
 
 
 def _truncation_settings(session: StyleSession, psi: float, cutoff: int | None) -> dict[str, float | int]:
     return {"truncation_psi": psi, "truncation_cutoff": session.G.num_ws if cutoff is None else cutoff}
 
 
-def _check_keras_options(args: argparse.Namespace) -> None:
-    """Raises UserError for options without effect on a Keras file."""
+def _onnxruntime_web(args: argparse.Namespace) -> dict[str, bytes]:
+    from stylegan_tf.inference.onnxruntime_web import read_files
+
+    return read_files(args.onnxruntime_web)
+
+
+def _check_options(args: argparse.Namespace) -> None:
+    """Raises UserError for options without effect on the format, and for missing packages."""
     given = {"--images uint8": args.images == "uint8", "--batch-size": args.batch_size is not None, "--lod": args.lod is not None}
     given[f"--noise {args.noise}"] = args.noise not in (None, "const")
-    if any(given.values()):
+    if args.format == "keras" and any(given.values()):
         refused = " and ".join(name for name, is_given in given.items() if is_given)
         raise UserError(
             f"A Keras file contains the network unchanged (lod and noise are arguments of its call): {refused} is for --format savedmodel."
         )
+    if args.format in ("onnx", "tflite", "web"):
+        given = {"--images uint8": args.images == "uint8", "--noise random": args.noise == "random"}
+        given |= {f"--precision {args.precision}": args.precision != "float32"}
+        given |= {"--batch-size": args.format == "web" and args.batch_size is not None}
+        if refused := " and ".join(name for name, is_given in given.items() if is_given):
+            raise UserError(f"--format {args.format} is compared with TensorFlow in float32: {refused} is for --format savedmodel.")
+    missing = [name for name in ONNX_PACKAGES if importlib.util.find_spec(name) is None]
+    if args.format in ("onnx", "web") and missing:
+        raise UserError(f'--format {args.format} needs the packages {", ".join(missing)}: pip install "stylegan_tf[onnx]"')
+    if args.onnxruntime_web is not None and args.format != "web":
+        raise UserError("--onnxruntime-web is for --format web.")

@@ -1,0 +1,53 @@
+"""Comparison of a converted generator with TensorFlow's: the same inputs, the same numbers to 1e-4."""
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from stylegan_tf.errors import UserError
+from stylegan_tf.inference.latents import latents_from_seeds
+from stylegan_tf.models.base import Generator
+
+MAX_DIFFERENCE = 1e-4  # images have values of about -1 to 1; different orders of summation give about 1e-6 to 1e-5
+
+
+def example_inputs(G: Generator, specs: list[tf.TensorSpec], batch_size: int) -> dict[str, np.ndarray]:
+    """Inputs by name for the comparison: z of the seeds 0, 1, ..., their ws, classes in turn, psi 0.7."""
+    z = latents_from_seeds(range(batch_size), G.z_dim)
+    labels = np.eye(G.label_size, dtype=np.float32)[np.arange(batch_size) % G.label_size] if G.label_size else None
+    values: dict[str, Callable[[], np.ndarray]] = {
+        "z": lambda: z,
+        "labels": lambda: labels,
+        "ws": lambda: G.mapping(z, labels).numpy(),
+        "w": lambda: G.mapping(z, labels).numpy()[:, 0],
+        "psi": lambda: np.float32(0.7),
+    }
+    return {spec.name: values[spec.name]() for spec in specs}
+
+
+def check_agreement(name: str, expected: np.ndarray, received: np.ndarray, program: str) -> float:
+    """Compares an output of TensorFlow with that of another program.
+
+    Args:
+        name: of the network, for the message.
+        expected: of TensorFlow.
+        received: of the other program.
+        program: its name.
+
+    Returns:
+        The largest absolute difference.
+
+    Raises:
+        UserError: it is above `MAX_DIFFERENCE`, or the shapes differ; the message has the numbers of both.
+    """
+    if expected.shape != received.shape:
+        raise UserError(f"{name} gives {list(received.shape)} in {program} and {list(expected.shape)} in TensorFlow. Nothing was written.")
+    difference = np.abs(np.asarray(expected, np.float64) - received)
+    worst = np.unravel_index(np.argmax(np.nan_to_num(difference, nan=np.inf)), difference.shape)
+    if not difference[worst] <= MAX_DIFFERENCE:
+        raise UserError(
+            f"{name} gives {received[worst]:.6g} in {program} and {expected[worst]:.6g} in TensorFlow at {list(map(int, worst))}: "
+            f"they differ by {difference[worst]:.2g}, at most {MAX_DIFFERENCE:g} is accepted. Nothing was written."
+        )
+    return float(difference[worst])
