@@ -9,7 +9,7 @@ from stylegan_tf.inference.tuning import TuningSettings, tune
 from stylegan_tf.models.weights import weight_arrays
 from tests.inference.small_network import small_generator
 
-STEPS = 60
+STEPS = 100
 
 
 def tuned(locality_weight, **options):
@@ -20,7 +20,7 @@ def tuned(locality_weight, **options):
     pivot = np.tile(statistics_of_w(G, 500, labels=labels)[0], [4, 1])
     near = pivot + 0.5 * (ws - pivot)
     before, target = G.synthesis(near[1:], noise_mode="const").numpy(), G.synthesis(ws[:1], noise_mode="const").numpy()[0]
-    settings = TuningSettings(num_steps=STEPS, learning_rate=0.01, locality_weight=locality_weight, locality_samples=4)
+    settings = TuningSettings(num_steps=STEPS, learning_rate=0.001, locality_weight=locality_weight, locality_samples=4)
     steps = list(tune(G, pivot, target, pixel_distance, settings=settings, labels=labels))
     return G, steps, np.abs(G.synthesis(near[1:], noise_mode="const").numpy() - before).mean()
 
@@ -38,8 +38,8 @@ def test_the_image_comes_close(free):
 
 
 def test_the_penalty_keeps_other_images(free):
-    _, steps, change = tuned(30.0)
-    assert change < 0.3 * free[2]
+    _, steps, change = tuned(3.0)
+    assert change < 0.4 * free[2]
     assert steps[0].change == pytest.approx(0, abs=1e-6)  # the same network still
     assert steps[-1].distance < steps[0].distance
 
