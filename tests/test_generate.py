@@ -283,6 +283,7 @@ def test_project(network, tmp_path, capsys):
     assert "LPIPS needs images of at least 16x16" in message
 
 
+@pytest.mark.slow  # four searches are traced
 def test_photographs_are_projected_and_a_network_is_tuned_to_each(network, tmp_path, capsys):
     # As dataset_tool.py prepares them: upright, transparency before white, the central square.
     rng, photos = np.random.RandomState(0), tmp_path / "photos"
@@ -349,6 +350,7 @@ def test_export(network, tmp_path, capsys):
     assert (tmp_path / "model.keras").exists()
 
 
+@pytest.mark.slow  # converts five networks
 def test_export_for_other_programs(network, tmp_path, monkeypatch, capsys):
     pytest.importorskip("tf2onnx", reason="needs the extra `onnx`")
     run("export", "--network", network, "--format", "onnx", "--opset", "15", "--output", tmp_path / "onnx")

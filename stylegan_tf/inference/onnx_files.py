@@ -16,7 +16,6 @@ from stylegan_tf.inference.export import ExportedGenerator, ExportedStyleGenerat
 if TYPE_CHECKING:
     import onnx
 
-OPSETS = (15, 18)
 _DYNAMIC = "N"  # name of the batch dimension
 
 
@@ -30,7 +29,7 @@ def onnx_networks(
         exported: the generator and its options; noise cannot be random. Its psi has no effect: psi is an input, because not every
             program (onnxruntime-web) supports inputs with a default.
         names: of "mapping", "synthesis" and "generator"; None for all that the generator has.
-        opset: one of `OPSETS`.
+        opset: version of the operations; 15 and 18 are tested.
         batch_size: fixed, or None for any.
         about: stored as metadata, each value as JSON.
 

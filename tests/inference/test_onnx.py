@@ -25,7 +25,7 @@ def compute(content, **inputs):
     return session.run(None, {name: np.asarray(value, np.float32) for name, value in inputs.items()})[0]
 
 
-@pytest.mark.parametrize("opset", onnx_files.OPSETS)
+@pytest.mark.parametrize("opset", [18, pytest.param(15, marks=pytest.mark.slow)])
 def test_networks_with_classes_noise_and_truncation(opset):
     G = small_generator(label_size=3)
     G.w_avg.assign(np.linspace(-1, 1, 5))
@@ -47,6 +47,7 @@ def test_networks_with_classes_noise_and_truncation(opset):
         np.testing.assert_allclose(compute(files["synthesis"], ws=ws), expected, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_stylegan2():
     settings = StyleGAN2Settings(z_dim=4, w_dim=5, mapping_layers=1, fmap_base=32, fmap_max=4)
     G = StyleGAN2Generator(settings, resolution=8)
@@ -66,6 +67,7 @@ def test_a_model_without_styles_and_a_fixed_batch():
         compute(written["generator"][0], z=z[:1])
 
 
+@pytest.mark.slow
 def test_half_grown():
     G = small_generator()
     written = onnx_files.onnx_networks(ExportedStyleGenerator(G, psi=1.0, lod=0.5), names=["synthesis"])

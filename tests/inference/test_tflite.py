@@ -1,6 +1,7 @@
 """A TensorFlow Lite file computes what the generator computes."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from stylegan_tf.inference.export import ExportedStyleGenerator
@@ -9,6 +10,7 @@ from stylegan_tf.inference.tflite_file import export_tflite
 from tests.inference.small_network import small_generator
 
 
+@pytest.mark.slow  # converts four networks
 def test_every_signature(tmp_path):
     G = small_generator(label_size=3)
     assert export_tflite(ExportedStyleGenerator(G, psi=0.6, cutoff=2), tmp_path / "model.tflite", batch_size=2) < 1e-4

@@ -51,6 +51,7 @@ def test_only_the_synthesis_network_changes(free):
     assert not any(name.endswith("kernel") for name in kept if name.startswith("synthesis/8x8"))
 
 
+@pytest.mark.slow
 def test_networks_with_classes_and_half_grown_ones():
     _, steps, _ = tuned(0.1, label_size=3)
     assert steps[-1].distance < steps[0].distance
