@@ -61,7 +61,7 @@ def _classifier(request: MeasureRequest) -> ImageClassifier:
     if request.pictures is not None:
         factor = request.side // side_of(request.side)
         trained = classifier_of_pictures(*(_reduced(kind, factor) for kind in request.pictures), seed=request.seed)
-        names = ["positive"]
+        names = [request.pictures_name]
     else:
         dataset = request.dataset
         cache: Path = weights.cache_folder() / "metrics"

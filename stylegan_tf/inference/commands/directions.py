@@ -134,9 +134,9 @@ def _run_edit(args: argparse.Namespace, report: Callable[[str], None]) -> None:
         raise UserError(f"A grid or a video shows at most {MAX_SHEET_IMAGES} images. Received: {len(seeds)}")
     if args.video and len(seeds) * args.frames > _MAX_VIDEO_IMAGES:
         raise UserError(f"The video would need {len(seeds) * args.frames:,} images; at most {_MAX_VIDEO_IMAGES:,} are made.")
-    if args.video:
-        video.check_video_path(args.video)
     outdir = make_outdir(args.outdir)
+    if args.video:  # which may be in that folder
+        video.check_video_path(args.video)
 
     session = StyleSession(args, contents)
     check_styles([edit.direction for edit in edits], args.directions, session.G)

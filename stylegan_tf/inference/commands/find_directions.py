@@ -118,8 +118,8 @@ class _Finder:
         """What is to be measured: the scores, and the classifier that a method needs."""
         args, needs = self.args, {"logits"} if self._needs_classifier else set()
         return MeasureRequest(
-            frozenset(self.scores | needs), self.side, self.dataset, self.pictures, args.lpips, args.inception, args.seed
-        )  # fmt: skip
+            frozenset(self.scores | needs), self.side, self.dataset, self.pictures, args.name, args.lpips, args.inception, args.seed
+        )
 
     def scored(self, measures: Measures) -> Measures:
         """The measures of `--scores`; a classifier may be there for a method alone."""

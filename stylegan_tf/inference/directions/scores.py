@@ -58,6 +58,7 @@ class MeasureRequest:
         side: of the generated images.
         dataset: what the network was trained on, None where it is not known.
         pictures: two kinds of pictures, uint8 [N, side, side, C] each, that a classifier is trained on instead of the dataset's labels.
+        pictures_name: name of the first kind.
         lpips, inception: files of weights, None for the downloaded ones.
         seed: of classifiers and samples.
     """
@@ -66,6 +67,7 @@ class MeasureRequest:
     side: int
     dataset: "Dataset | None" = None
     pictures: tuple[np.ndarray, np.ndarray] | None = None
+    pictures_name: str = "positive"
     lpips: str | None = None
     inception: str | None = None
     seed: int = 0
