@@ -125,6 +125,7 @@ def test_load_drag_change_undo_and_keys(browser, explorer):
     changed(page, lambda: click(page, "#mix"))
     changed(page, lambda: choose(page, "#class-mix label:nth-child(3) input", "0.9"))
     assert page.js("document.querySelector('#class').value") == "mix"
+    changed(page, lambda: click(page, "#mix"))  # off: all four layers were those of the other seed
     page.js("document.querySelector('#map').focus()")
     changed(page, lambda: page.key("ArrowRight", modifiers=8))
     assert page.js("document.querySelector('#seed').value") == "12346"

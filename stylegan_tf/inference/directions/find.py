@@ -139,11 +139,11 @@ def image_effects(G: "StyleGenerator", ws: np.ndarray, std: np.ndarray, *, lod: 
         seed: of the random projections.
     """
 
-    def projections(probe: int) -> Callable[[tf.Tensor], tf.Tensor]:
-        return lambda images: tf.reduce_sum(images * tf.random.stateless_normal(tf.shape(images), [seed, probe]))
+    def projected(images: tf.Tensor, probe: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_sum(images * tf.random.stateless_normal(tf.shape(images), tf.stack([seed, probe])))
 
-    squares = [_derivatives(G, ws, projections(probe), lod) ** 2 for probe in range(_PROBES)]
-    return std * np.sqrt(np.mean(squares, axis=0) / len(ws))
+    derivatives = _derivatives(G, ws, projected, lod)
+    return std * np.sqrt(np.mean([derivatives(probe) ** 2 for probe in range(_PROBES)], axis=0) / len(ws))
 
 
 def logit_effects(
@@ -157,22 +157,28 @@ def logit_effects(
         target: number of the class.
     """
 
-    def difference(images: tf.Tensor) -> tf.Tensor:
+    def difference(images: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
         values = logits(tf.clip_by_value(images * 127.5 + 127.5, 0.0, 255.0))
         others = (tf.reduce_sum(values, axis=1) - values[:, target]) / max(values.shape[1] - 1, 1)
         return tf.reduce_mean(values[:, target] - others)
 
-    return std * _derivatives(G, ws, difference, lod)
+    return std * _derivatives(G, ws, difference, lod)(0)
 
 
-def _derivatives(G: "StyleGenerator", ws: np.ndarray, function: Callable[[tf.Tensor], tf.Tensor], lod: float) -> np.ndarray:
-    """Derivatives [styles] of a function of the images by the offset of each style."""
+def _derivatives(
+    G: "StyleGenerator", ws: np.ndarray, function: Callable[[tf.Tensor, tf.Tensor], tf.Tensor], lod: float
+) -> Callable[[int], np.ndarray]:
+    """Number to derivatives [styles] of function(images, number) by the offset of each style."""
     biases = [dense.bias.value for _, dense in G.style_layers()]
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch(biases)
-        value = function(G.synthesis(ws, noise_mode="const", lod=lod))
-    gradients = tape.gradient(value, biases, unconnected_gradients="zero")
-    return np.concatenate([gradient.numpy() for gradient in gradients])
+
+    @tf.function
+    def gradients(number):
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(biases)
+            value = function(G.synthesis(ws, noise_mode="const", lod=lod), number)
+        return tape.gradient(value, biases, unconnected_gradients="zero")
+
+    return lambda number: np.concatenate([gradient.numpy() for gradient in gradients(tf.constant(number))])
 
 
 def _styles(dense, w: np.ndarray) -> np.ndarray:
