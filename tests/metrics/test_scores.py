@@ -224,7 +224,7 @@ def test_a_score_is_shown_with_its_meaning_and_its_notes_and_without_its_protoco
 def test_lists_give_the_cost():
     text = "\n".join(kind.description() for kind in registry.classes())
     assert text.count("cost: a generated image") == len(registry.METRICS)
-    assert text.count("one pass of Inception, shared") == 6
+    assert text.count("one pass of Inception, shared") == 7
 
 
 def test_results_keep_versions_and_notes_and_old_lines_are_read():
