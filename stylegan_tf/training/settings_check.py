@@ -128,12 +128,12 @@ def _check_minibatches(settings: TrainingSettings, num_devices: int = 1) -> None
     while resolution <= settings.data.resolution:
         minibatch, limit = on_devices.minibatch_at(resolution)
         size = f"{resolution}x{resolution}{devices}"
+        below = minibatch // max(group, 1) * group
         _require(minibatch >= 1, f"The minibatch at {size} must be at least 1. Received: {minibatch}")
         _require(
             group <= 1 or minibatch <= group or minibatch % group == 0,
             f"The minibatch of {minibatch} at {size} is not a multiple of D.mbstd_group_size = {group}. "
-            f"Possible: {minibatch // group * group} or {(minibatch // group + 1) * group} "
-            f"(--set schedule.minibatch_by_resolution.{resolution}={minibatch // group * group}), or another group size.",
+            f"Possible: {below} or {below + group} (--set schedule.minibatch_by_resolution.{resolution}={below}), or another group size.",
         )
         least = min(max(group, 1), minibatch)
         _require(

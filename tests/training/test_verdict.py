@@ -39,6 +39,12 @@ def test_few_images_are_memorised():  # 32 images, each shown 30 times after 1 k
     assert words == ["too early to tell"] * 4 + ["memorising"] * 36  # G's loss falls and diversity is 1: it makes the 32 images
 
 
+def test_scores_are_evidence():  # kid200 at every second tick, from 0.53 to 0.19
+    words = verdicts("scored", total_kimg=24)
+    assert words[:4] == ["too early to tell"] * 4
+    assert words[5:] == ["improving"] * 7
+
+
 def test_an_unstable_run():  # learning rates of 0.05, gamma 0
     words = verdicts("unstable", total_kimg=24)
     assert words[12:17] == ["unstable"] * 5  # after a loss of 40 in tick 13
