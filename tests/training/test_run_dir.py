@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from stylegan_tf.errors import MissingFileError, UserError
+from stylegan_tf.loading import named_network
 from stylegan_tf.training import run_dir as run_dirs
 
 ROOT = Path(__file__).parents[2]
@@ -62,3 +63,14 @@ def test_names_contain_the_image_count(nimg, is_short, name):
 
 def test_other_names_have_no_count():
     assert run_dirs.nimg_of("network-final.pkl") is None
+
+
+def test_latest_is_the_newest_run_with_a_snapshot(tmp_path):
+    for name, has_snapshot in (("00000-a-cpu", True), ("00001-b-cpu", True), ("00002-c-cpu", False)):
+        (tmp_path / name).mkdir()
+        if has_snapshot:
+            (tmp_path / name / "network-snapshot-000001.pkl").touch()
+    assert named_network("latest", tmp_path) == tmp_path / "00001-b-cpu"
+    assert str(named_network("some/run", tmp_path)) == "some/run"
+    with pytest.raises(MissingFileError):
+        named_network("latest", tmp_path / "none")
