@@ -34,7 +34,7 @@ ACTIVATION_COPIES = 12
 BENCHMARK_SEC, MIN_REPEATS = 0.3, 10  # for each resolution
 # A forecast from a few convolutions, and one from ticks of the same networks on the same devices, may be wrong by these factors.
 SPREAD_OF_BENCHMARK, SPREAD_OF_RUN = 1.6, 1.25
-NUM_RUNS_READ = 20  # newest runs among which one of the same networks is looked for
+NUM_RUNS_READ, MIN_TICKS = 20, 3  # newest runs among which one of the same networks is looked for, and its least ticks
 LONG_SEC = 86400  # a run that takes longer is pointed to smaller presets
 
 
@@ -117,8 +117,10 @@ def _known_cost(settings: TrainingSettings, devices: Devices, outdir: str | Path
             found = config_file.read(path)
         except UserError:
             continue
+        if found.devices != devices.description or _cost_settings(found.settings) != _cost_settings(settings):
+            continue
         ticks = [record for record in records.read(path) if "tick" in record]
-        if len(ticks) < 3 or found.devices != devices.description or _cost_settings(found.settings) != _cost_settings(settings):
+        if len(ticks) < MIN_TICKS:
             continue
         schedule = TrainingSchedule(found.settings.schedule, found.settings.data.resolution, devices.num_devices)
         cost = forecast.measured_cost(schedule, ticks, nominal_cost(settings, devices))
