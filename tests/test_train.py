@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import generate
 import train
 from stylegan_tf import command_line
 from tests.training.conftest import tiny_dataset  # noqa: F401  a fixture
@@ -194,6 +196,17 @@ def test_dry_run_knows_earlier_runs(run, capsys):
     assert re.search(r"^time +\S.* to \S.*, from the 4 ticks of \S*00000-stylegan-tiny", printed, re.MULTILINE)
     printed = run(*run.new, "--set", "G.fmap_max=8", "--dry-run", capsys=capsys)[1]
     assert "convolutions timed" in printed
+
+
+def test_the_next_command_works_as_pasted(run, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for number in range(2):  # whatever runs there are, and with a blank in the path
+        _, printed, _ = run(*run.new, "--outdir", "my results", capsys=capsys)
+        (command,) = [line.removeprefix("Next: ") for line in printed.splitlines() if line.startswith("Next: ")]
+        assert f"{number:05d}-stylegan-tiny-cpu" in command
+    program, *arguments = shlex.split(command)[1:]
+    assert (program, command_line.run(generate.main, arguments)) == ("generate.py", 0)
+    assert len(list(Path("out").glob("*.png"))) == 1
 
 
 def test_damage_during_training_is_reported_with_file_and_record(run, capsys, tmp_path, tiny_dataset):  # noqa: F811
