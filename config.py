@@ -314,21 +314,19 @@ def automatic(
     if wanted_resolution:
         reasons["resolution"] = f"{size}, as requested"
     elif side < resolution:
-        where = "a GPU in some days" if num_gpus else "a CPU in hours"
-        reasons["resolution"] = (
-            f"{size} of the dataset's {resolution}x{resolution}: what {where} can learn (--set data.resolution={resolution})"
-        )
+        time = "which a GPU learns in days" if num_gpus else "which a CPU learns in hours"
+        reasons["resolution"] = f"{size}, {time}; the dataset has {resolution}x{resolution} (--set data.resolution={resolution})"
     if num_gpus:
         settings = stylegan2_auto(side, num_gpus)
         total_kimg = 5000 if few else 25000
-        reasons["model"] = "stylegan2, the quality of a larger network is worth its time on a GPU"
-        reasons["augmentation"] = "ada, adapts itself: weak where there are enough images"
+        reasons["model"] = "stylegan2: on a GPU its larger networks are worth their time"
+        reasons["augmentation"] = "ada, which adapts itself: weak where there are enough images"
     else:
         settings = demo() if side <= 32 else leaves64()
         total_kimg = 60 if side <= 32 else settings.schedule.total_kimg
         total_kimg = max(total_kimg, settings.schedule.total_kimg)
         reasons["model"] = "stylegan with at most 64 feature maps, which a CPU computes in hours"
-        reasons["augmentation"] = "none, there are enough images for a run of this length"
+        reasons["augmentation"] = "none: there are enough images for a run of this length"
         if few:
             settings = replace(settings, augment=AugmentSettings(kind="diffaugment"))
             reasons["augmentation"] = f"diffaugment: fewer than {FEW_IMAGES:,} images would be memorised, and ada is slow on a CPU"
