@@ -30,6 +30,7 @@ def test_photographs_become_a_dataset_once(run, photographs, tmp_path, capsys): 
     code, printed, errors = run("--data", str(photographs), *SMALL, capsys=capsys)
     assert code == 0, errors
     assert "my photos: 12 images. Building a dataset in datasets/my_photos first; later runs use it again." in printed
+    assert "resolution 8 was chosen: all images reach it. Set it with --set data.resolution=N." in printed
     reasons = [line.split()[0] for line in printed.split("Settings chosen")[1].splitlines()[1:5]]
     assert reasons == ["resolution", "model", "augmentation", "length"]
     assert "2 classes found and not used; --conditional trains with them" in printed

@@ -155,7 +155,8 @@ def decide(checked: CheckedImages, options: PrepareOptions) -> Plan:
     if options.resolution is None:
         share = (sides >= resolution).mean()
         reach = "all images reach" if share == 1 else f"{share:.0%} of the images reach"
-        remarks.append(f"resolution {resolution} was chosen: {reach} it. Set it with --resolution.")
+        option = "--set data.resolution=N" if options.max_resolution else "--resolution"  # of train.py, of dataset_tool.py
+        remarks.append(f"resolution {resolution} was chosen: {reach} it. Set it with {option}.")
     _drop_unfit(checked, resolution, options)
     sides = used_side(checked.heights, checked.widths, options.fit)
     enlarged = int((sides < resolution).sum())
