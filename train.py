@@ -158,6 +158,8 @@ def chosen_settings(options: argparse.Namespace) -> TrainingSettings:
     settings, reasons = config.automatic(
         dataset.resolution, dataset.num_images, num_gpus=num_gpus, wanted_resolution=requested_resolution(options)
     )
+    if options.total_kimg is not None:
+        reasons["length"] = f"{options.total_kimg:g} kimg, as requested"
     say("Settings chosen for these images and this machine (--preset NAME takes others):")
     say("\n".join(f"  {name:<13} {reason}" for name, reason in reasons.items()))
     return settings
