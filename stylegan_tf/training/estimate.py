@@ -23,6 +23,7 @@ from stylegan_tf.training.schedule import TrainingSchedule
 # Cost of an iteration relative to a forward pass of G and D: a step of D with R1 and a step of G, forward and backward.
 # 276 GFLOP per image at 64x64 and full width, counted by hand, over 36.7 GFLOP forward.
 STEP_FACTOR = 7.5
+R1_FACTOR = 2.0  # its part of R1: the gradient by the images, and the derivatives of its square (counted likewise)
 # Time of an iteration whatever its images: hundreds of small operations (demo: 2.0 of the 3.0 s per kimg at 8x8, minibatch 16).
 ITERATION_SEC = 0.032
 # Nominal speeds of a whole step, FLOP/s: the demo's on two CPU cores at every resolution, and about a tenth of an A100's peak.
@@ -91,7 +92,7 @@ def expected_cost(settings: TrainingSettings, devices: Devices, outdir: str | Pa
 def nominal_cost(settings: TrainingSettings, devices: Devices) -> Cost:
     """Seconds per kimg of each phase of a run, up to the speed of the machine (see `forecast.Forecast`)."""
     flops = GPU_FLOPS if devices.has_gpus else CPU_FLOPS
-    return _cost(settings, devices, lambda size: STEP_FACTOR * forward_flops(settings, size) / flops)
+    return _cost(settings, devices, lambda size: step_factor(settings) * forward_flops(settings, size) / flops)
 
 
 def _cost(settings: TrainingSettings, devices: Devices, image_sec: Callable[[int], float]) -> Cost:
@@ -149,7 +150,7 @@ def _benchmarked_cost(settings: TrainingSettings, schedule: TrainingSchedule, de
 
     def image_sec(resolution: int) -> float:
         costs = _flops_by_side(settings, resolution)
-        return STEP_FACTOR * sum(flops / speeds[side] for side, flops in costs.items())
+        return step_factor(settings) * sum(flops / speeds[side] for side, flops in costs.items())
 
     basis = f"from {len(speeds) - 1} convolutions timed on this machine; earlier runs of these networks would make it more certain"
     return _cost(settings, devices, image_sec), basis, SPREAD_OF_BENCHMARK
@@ -165,6 +166,12 @@ def count_weights(settings: TrainingSettings, dataset: Dataset) -> dict[str, int
         for make in (lambda: model.Generator(settings.G, **shape), lambda: model.Discriminator(settings.D, **shape))
     )
     return {"G": count_G, "D": count_D, "G_ema": count_G}
+
+
+def step_factor(settings: TrainingSettings) -> float:
+    """Cost of an iteration relative to a forward pass of G and D, with the penalties in every `loss.lazy_interval`-th step."""
+    share = 1 / settings.loss.lazy_interval if settings.loss.regulariser else 0.0
+    return STEP_FACTOR - R1_FACTOR * (1 - share)
 
 
 def forward_flops(settings: TrainingSettings, resolution: int) -> float:

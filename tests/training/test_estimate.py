@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from stylegan_tf.models.stylegan.settings import DiscriminatorSettings, GeneratorSettings, Settings
-from stylegan_tf.settings import DataSettings
+from stylegan_tf.settings import DataSettings, LossSettings
 from stylegan_tf.training import estimate
 
 
@@ -13,6 +13,12 @@ def test_flops_of_the_full_network_are_those_counted_by_hand():
     # 276 GFLOP for a whole training iteration of one image at 64x64, both resamplings fused (the field's figures).
     whole = estimate.STEP_FACTOR * estimate.forward_flops(Settings("x"), 64)
     assert whole == pytest.approx(276e9, rel=0.02)
+
+
+def test_lazy_penalties_cost_less():
+    lazy, without = (LossSettings(lazy_interval=4), LossSettings(regulariser=None))
+    factors = [estimate.step_factor(Settings("x", loss=loss)) for loss in (LossSettings(), lazy, without)]
+    assert factors == [7.5, 6.0, 5.5]
 
 
 def test_narrower_networks_cost_less():
