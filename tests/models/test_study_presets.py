@@ -1,6 +1,10 @@
 """The presets of the studies: parameter counts, layers against NumPy, training, exact resume, and what they are drawn by."""
 
 import math
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +19,7 @@ from stylegan_tf.models.weights import named_weights, weight_shapes
 from tests.closeness import assert_close
 from tests.models import tiny_presets
 
+ROOT = Path(__file__).parents[2]
 # Trained weights of G and D, counted from the layers that the studies and the public code give (at 64x64 for StyleGAN).
 COUNTS = {
     "digits-dcgan": (12_656_257, 11_033_985),
@@ -243,3 +248,15 @@ def test_a_preset_trains_and_resumes_exactly(folders, start_run, resume_run):
 @pytest.mark.parametrize("name", [name for name in tiny_presets.NAMES if name != "digits-cdcgan-feedback"])
 def test_every_preset_trains_and_resumes_exactly(name, folders, start_run, resume_run):
     check_resumed(name, folders, start_run, resume_run)
+
+
+@pytest.mark.slow
+def test_two_devices_train_as_one_does(folders, tmp_path):
+    command = [sys.executable, "-m", "tests.models.study_presets_on_devices", str(folders["classifier"]), str(tmp_path / "found.npz")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"})
+    assert done.returncode == 0, done.stderr[-3000:]
+    with np.load(tmp_path / "found.npz") as arrays:
+        keys = [key for key in arrays if "|1|" in key]
+        assert len({key.partition("|")[0] for key in keys}) == 6
+        for key in keys:
+            assert_close(arrays[key.replace("|1|", "|2|")], arrays[key], 5e-5, key)  # other orders of summation
