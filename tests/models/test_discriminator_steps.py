@@ -1,4 +1,4 @@
-"""Settings of D's steps that apply to every model: targets, clipping, the least loss; decays by iterations and images; a classifier's loss."""
+"""Settings of D's steps that apply to every model: targets, clipping, the least loss; decays of rates and averages; classifiers."""
 
 import numpy as np
 import pytest
