@@ -79,7 +79,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def served(folder):
-    """Networks: 0 unconditional, 1 conditional and grey, 2 half-grown, 3 official, 4 StyleGAN2."""
+    """Networks: 0 unconditional, 1 conditional and grey, 2 half-grown, 3 official, 4 StyleGAN2, 5 with labels of two numbers."""
     paths = [
         save(folder / "plain.pkl"),
         save(folder / "classes.pkl", label_size=3, channels=1, dataset={"class_names": ["hat", "dress", "shirt"]}),
@@ -89,13 +89,14 @@ def served(folder):
     G = small_stylegan2()
     D = models.find("stylegan2").Discriminator(models.network_settings("stylegan2")[1](fmap_base=32, fmap_max=4), resolution=8)
     snapshot.save_networks(folder / "stylegan2.pkl", snapshot.Networks(G, D, G, model="stylegan2"))
+    save(folder / "numbers.pkl", label_size=2, dataset={"label_examples": np.array([[1, 13], [0, 90]], np.float32)})
     rng = np.random.default_rng(0)
     directions = [
         Direction("pca0", np.tile(rng.normal(size=5), (4, 1)).astype(np.float32), (0, 1, 2, 3), "pca"),
         Direction("style1.0", (np.arange(32) == 9).astype(np.float32), (1,), "channels"),
     ]
     save_directions(folder / "directions.npz", directions, [-1, 1])
-    server = Served([*paths, folder / "official.pkl", folder / "stylegan2.pkl"], folder / "directions.npz")
+    server = Served([*paths, folder / "official.pkl", folder / "stylegan2.pkl", folder / "numbers.pkl"], folder / "directions.npz")
     yield server
     server.close()
 
@@ -214,12 +215,13 @@ def test_only_networks_of_the_command_line_can_be_opened(served, request_):
 
 
 def test_what_the_page_shows_about_networks(served):
-    info = [served.ok("open", number) for number in range(5)]
+    info = [served.ok("open", number) for number in range(6)]
     assert [info[number]["num_ws"] for number in (0, 1, 2, 4)] == [4] * 4
     assert info[1]["class_names"] == ["hat", "dress", "shirt"]
     assert (info[2]["lod"], info[2]["max_lod"]) == (1.0, 1)
     assert [found["name"] for found in info[0]["directions"]] == ["pca0", "style1.0"]
     assert [found["name"] for found in info[4]["directions"]] == ["pca0"]  # of styles: those of another network
+    assert info[5]["label_examples"] == [[1, 13], [0, 90]]
     assert served.image(view(latent=[[5, 1]]), 3).shape[2] == 3
 
 
@@ -245,6 +247,9 @@ def pixels(path):
         (2, {"lod": 0}),
         (2, {"lod": 0.5}),
         (3, {}),
+        (5, {}),
+        (5, {"label": [0, 1]}),
+        (5, {"label": [0.5, -13]}),
         (4, {"noise": "none"}),
         (4, {"edits": [{"name": "pca0", "strength": -2}]}),
     ],
