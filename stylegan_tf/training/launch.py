@@ -236,7 +236,7 @@ def _unused_labels(settings: TrainingSettings, dataset: Dataset) -> str | None:
     if settings.data.conditional or not dataset.label_size:
         return None
     what = f"{dataset.label_size} classes" if are_classes(dataset.labels) else f"Labels of {dataset.label_size} numbers"
-    return f"{what} found and not used; --conditional trains with them, so that generate.py can draw one on request."
+    return f"{what} found and not used; --conditional trains with them, so that a class can be generated on request."
 
 
 def _few_images(settings: TrainingSettings, dataset: Dataset) -> str | None:

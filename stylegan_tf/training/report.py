@@ -30,12 +30,32 @@ class Chart(NamedTuple):
 
 
 CHARTS = (
-    Chart("Losses", r"Loss/[^/]+", "One network's gain is the other's loss. They show balance, not the quality of the images."),
-    Chart("Logits", r"Loss/scores/.*", "What D says: above 0 real, below 0 generated. Curves that move far apart mean that D wins."),
-    Chart("Signs of the logits", r"Loss/signs/.*", "1 and -1: D is always right. 0: D guesses. Typical are 0.2 to 0.9 and -0.2 to -0.9."),
-    Chart("Norms of the gradients", r"Gradients/\w+_norm", "How strongly a step pulls at each network. Sudden peaks precede divergence."),
+    Chart(
+        "Losses",
+        r"Loss/[^/]+",
+        "When one network improves, the loss of the other rises. Losses show balance, not the quality of the images.",
+    ),
+    Chart(
+        "Logits",
+        r"Loss/scores/.*",
+        "Output of D: above 0 for real, below 0 for generated. If the curves move far apart, D is far ahead of G.",
+    ),
+    Chart(
+        "Signs of the logits",
+        r"Loss/signs/.*",
+        "1 and -1: D is always right. 0: D cannot distinguish them. Usual values: 0.2 to 0.9 and -0.2 to -0.9.",
+    ),
+    Chart(
+        "Norms of the gradients",
+        r"Gradients/\w+_norm",
+        "Length of the gradient by the weights of each network. Sudden peaks precede divergence.",
+    ),
     Chart("Diversity of the fakes", "Pictures/diversity", "1: the pixels of the fakes vary as those of the reals. Below 0.25: collapse."),
-    Chart("Strength of the augmentation", "Running/augment_p", "Chance of each transform. It rises while D is too sure of the reals."),
+    Chart(
+        "Strength of the augmentation",
+        "Running/augment_p",
+        "Probability of each transform. It rises while D classifies too many reals correctly.",
+    ),
     Chart("Learning rates", "[GD]_lrate", "Size of a step of each network."),
     Chart("Level of detail", "lod", "0 is the full resolution; each step of 1 halves the side. Fractions: the next resolution fades in."),
     Chart("Images per second", "images_per_sec", "Speed of training. It falls when the resolution doubles."),

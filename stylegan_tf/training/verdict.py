@@ -87,7 +87,7 @@ def _unstable(ticks: Sequence[Record]) -> Verdict | None:
         return None
     return Verdict(
         "unstable",
-        "Single steps throw the networks far off what they have learned.",
+        "Single steps are so large that they destroy what the networks have learned.",
         "Use a snapshot from before. Start again with lower learning rates or a larger loss.gamma.",
         f"the loss of D was {losses[wrecked[-1]]:.1f} in tick {wrecked[-1]} (above {WRECKED:g}; 1.4 is the loss of guessing)",
     )
@@ -102,7 +102,7 @@ def _discriminator_wins(ticks: Sequence[Record], epochs: float) -> Verdict | Non
     if real > SURE and fake < -NOT_PASSING and loss > FAR_AHEAD:
         return Verdict(
             "D is far ahead",
-            "D recognises nearly every real and generated image, so G learns little from it.",
+            "D classifies nearly every image correctly, so its gradients teach G little.",
             "Look at the picture grids: if they do not improve, use an earlier snapshot and a larger loss.gamma or a smaller D_lrate.",
             f"over {len(recent)} ticks: mean sign of the logits {real:+.2f} for reals (above {SURE}) and {fake:+.2f} for fakes "
             f"(below -{NOT_PASSING}), mean loss of G {loss:.1f} (above {FAR_AHEAD:g})",
@@ -110,7 +110,7 @@ def _discriminator_wins(ticks: Sequence[Record], epochs: float) -> Verdict | Non
     if real > KNOWN and epochs > MANY_EPOCHS:
         return Verdict(
             "memorising",
-            "D knows nearly all training images by heart, so it no longer guides G towards new ones.",
+            "D has memorised the training images, so its gradients no longer lead G to new ones.",
             "More images, data.mirror, or --set augment.kind=ada help. Compare the best snapshots by a score (--metrics).",
             f"each image was shown {epochs:.0f} times (more than {MANY_EPOCHS}), and the mean sign of the reals' logits is {real:+.2f} "
             f"(above {KNOWN}) over {len(recent)} ticks",
