@@ -15,7 +15,7 @@ from metrics.metric import Metric, Need
 from metrics.networks import weights
 from metrics.options import Options
 from metrics.result import Result
-from stylegan_tf import models
+from stylegan_tf import lenet_file, models
 from stylegan_tf.errors import UserError
 from stylegan_tf.progress_bar import format_sec
 
@@ -36,13 +36,18 @@ def prepare(metrics: Iterable[Metric], options: Options, dataset: ImageSet | Non
         dataset: real images, None where they are checked later.
 
     Raises:
-        UserError: a metric network is missing and cannot be fetched (the message lists the ways to get it), a classifier
-            or the held-out images are missing, or the dataset lacks labels that a metric needs.
+        UserError: a metric network is missing and cannot be fetched (the message lists the ways to get it), a classifier,
+            a LeNet or the held-out images are missing, or the dataset lacks labels that a metric needs.
     """
+    metrics = list(metrics)
+    for path in options.lenet:
+        lenet_file.read(path)
     for path in options.classifier:
         sources.classifier_digest(path)
     if options.held_out:
         sources.open_held_out(options.held_out, dataset)
+    for metric in metrics:
+        metric.check_options(options)
     needs = frozenset().union(*(metric.needs for metric in metrics))
     if dataset is not None and Need.LABELS in needs and not options.classifier:
         sources.check_labels(dataset)
@@ -208,6 +213,6 @@ def request_of(bench: "Bench", metric: Metric) -> str:
     options["resize"] = bench.feature_protocol()["resize"]
     options["held_out"] = bench.held_out.digest if bench.held_out else None
     options |= metric.request(bench)
-    for name in ("inception", "lpips", "batch_size"):
+    for name in ("inception", "lpips", "batch_size", "lenet"):
         options.pop(name)  # the place of the same weights, and what the common protocol has
     return key_of({"metric": metric.name, "data": bench.dataset.digest, "mirror": bench.is_mirrored, **options, **bench.common_protocol()})

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from metrics.intervals import Estimate
-from metrics.options import Json
+from metrics.options import Json, Options
 from stylegan_tf.errors import UserError
 
 if TYPE_CHECKING:
@@ -138,6 +138,9 @@ class Metric(abc.ABC):
     def least_images(self, bench: "Bench") -> int:
         """Least number of images for the network of a bench."""
         return self.min_images
+
+    def check_options(self, options: Options) -> None:  # noqa: B027 - most metrics need no option
+        """Raises UserError where the options lack a file that the metric needs; called before any work."""
 
     def check_size(self, bench: "Bench") -> None:
         """Raises UserError where the number of images says nothing about the network of a bench."""

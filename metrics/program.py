@@ -101,6 +101,7 @@ def _parser(default: str | None, description: str) -> argparse.ArgumentParser:
     add("--crop", choices=CROPS, default="none", help="crop before path lengths (none; face: the original's for FFHQ and CelebA-HQ)")
     add("--held-out", metavar="PATH", help="dataset or pictures kept out of training, for memorisation")
     add("--classifier", action="append", default=[], metavar="FILE", help="Keras attribute classifier for ls (may be repeated)")
+    add("--lenet", action="append", default=[], metavar="FILE", help="LeNet (.npz) for lenet_is and lenet_accuracy (may be repeated)")
     weights = parser.add_argument_group("metric networks")
     weights.add_argument("--inception", metavar="FILE", help="local file of the Inception of 2015-12-05")
     weights.add_argument("--lpips", metavar="FILE", help="local file of LPIPS with VGG16")
@@ -114,6 +115,7 @@ def _options(parsed: argparse.Namespace) -> Options:
         seed=parsed.seed, batch_size=parsed.batch_size, truncation_psi=parsed.trunc,
         noise_mode=parsed.noise, resize=parsed.resize, precision=parsed.precision, mirror=parsed.mirror, crop=parsed.crop,
         inception=parsed.inception, lpips=parsed.lpips, classifier=tuple(parsed.classifier), held_out=parsed.held_out,
+        lenet=tuple(parsed.lenet),
     )  # fmt: skip
 
 

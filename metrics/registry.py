@@ -20,6 +20,8 @@ METRICS = (
     "metrics.nearest_neighbours:Memorisation",
     "metrics.class_scores:ClassFrechetDistance",
     "metrics.class_scores:ClassAccuracy",
+    "metrics.lenet_scores:LenetInceptionScore",
+    "metrics.lenet_scores:LenetAccuracy",
     "metrics.discriminator_scores:DiscriminatorScores",
 )
 

@@ -11,7 +11,8 @@ from metrics import image_sets, program
 from metrics.nearest_neighbours import small_pixels
 from stylegan_tf import data
 from stylegan_tf.errors import UserError
-from tests.data.hostile_pictures import bomb_png
+from tests.data.broken_files import png
+from tests.data.hostile_pictures import HUGE
 
 pytestmark = pytest.mark.usefixtures("stand_in")
 
@@ -112,7 +113,7 @@ def test_damaged_and_hostile_pictures_are_left_out_and_named(pictures, leaves_pa
     folder.mkdir()
     for file in pictures.iterdir():
         (folder / file.name).write_bytes(file.read_bytes())
-    (folder / "bomb.png").write_bytes(bomb_png(30_000))
+    (folder / "bomb.png").write_bytes(png(bytes(1000), width=HUGE, height=HUGE))
     (folder / "cut.png").write_bytes((pictures / "000.png").read_bytes()[:60])
     (folder / "es\x1b[31m.png").write_bytes(b"")
     found = scores(tmp_path / "out", "fid", "--images", folder, "--data", leaves_path)["fid40_full"]
