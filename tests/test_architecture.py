@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 LIBRARY = "stylegan_tf"
 PROGRAMS = ["config", "train", "dataset_tool", "generate"]
-OUTSIDE_LIBRARY = {*PROGRAMS, "metrics", "benchmarks", "tests"}
+OUTSIDE_LIBRARY = {*PROGRAMS, "metrics", "benchmarks", "studies", "tests"}
 
 
 def module_name(path):
@@ -24,7 +24,7 @@ def module_name(path):
 @cache
 def sources():
     """Every module of the project, tests aside, by its dotted name."""
-    folders = [path for name in (LIBRARY, "metrics", "benchmarks") for path in sorted((ROOT / name).rglob("*.py"))]
+    folders = [path for name in (LIBRARY, "metrics", "benchmarks", "studies") for path in sorted((ROOT / name).rglob("*.py"))]
     return {module_name(path): path for path in [*folders, *(ROOT / f"{name}.py" for name in PROGRAMS)] if path.exists()}
 
 
@@ -155,7 +155,7 @@ def test_help_does_not_wait_for_tensorflow(program):
 def test_every_file_of_code_that_the_documents_name_exists():
     files = [
         f"/{path.relative_to(ROOT).as_posix()}"
-        for name in (LIBRARY, "metrics", "benchmarks", "tests")
+        for name in (LIBRARY, "metrics", "benchmarks", "studies", "tests")
         for path in (ROOT / name).rglob("*.py")
     ]
     files += [f"/{path.name}" for path in ROOT.glob("*.py")]

@@ -1,0 +1,8 @@
+"""python -m studies digits|scenes|ablations: see `program`."""
+
+import sys
+
+from studies import program
+from stylegan_tf import command_line
+
+sys.exit(command_line.run(program.main))

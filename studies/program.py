@@ -1,0 +1,111 @@
+"""The command line of the studies: checks, the folder of a study, and the run of its steps."""
+
+import argparse
+import contextlib
+import fcntl
+import json
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from studies import plan as plans
+from studies import table
+from studies.rows import STUDIES
+from studies.steps import Runner
+from stylegan_tf.display import say
+from stylegan_tf.errors import UserError
+from stylegan_tf.files import write_text
+from stylegan_tf.training.run_dir import read_json
+
+_CHOICES_NAME = "study.json"
+_EXAMPLES = """examples:
+  python -m studies digits --data MNIST_FOLDER --outdir studies-digits --quick
+  python -m studies digits --data MNIST_FOLDER --outdir studies-digits --only digits-dcgan-compact,digits-cdcgan-smoothing
+  python -m studies scenes --data PHOTOGRAPHS --outdir studies-scenes --kimg 500
+"""
+
+
+def main(argv: Sequence[str]) -> int:
+    """`python -m studies`."""
+    options = _parser().parse_args(argv)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    plan = _plan(options)
+    plans.check(plan)
+    steps = plans.steps(plan)
+    if options.list:
+        say("\n".join(f"{'done' if step.is_done() else 'to do':6} {step.name}" for step in steps))
+        return 0
+    plan.out.mkdir(parents=True, exist_ok=True)
+    with _locked(plan.out):
+        _keep_choices(plan, options.study)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the step that is running, too
+        Runner(steps, plan.out, lambda: table.write(plan)).run()
+    say(f"wrote {plan.out / 'table.md'}, table.json, curves and grids")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m studies", description="Trains and scores the rows of a study one after the other, and writes one table of them.",
+        epilog=_EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    add = parser.add_argument
+    add(
+        "study",
+        choices=list(STUDIES),
+        help="digits: (conditional) GANs on MNIST; scenes: DCGAN, WGAN, StyleGAN2; ablations: StyleGAN A to F",
+    )
+    add("--data", required=True, metavar="DIR", help="a dataset; or MNIST's files (digits), a folder or archive of photographs (others)")
+    add("--outdir", required=True, metavar="OUT", help="results; what is done in it is not repeated, and what is begun goes on")
+    add("--test", metavar="DIR", help="dataset of test images, kept out of training (digits: made from MNIST's files)")
+    add(
+        "--quick",
+        action="store_true",
+        help="some rows, narrow and short, with few images scored: minutes on two cores, to see the whole way",
+    )
+    add("--only", metavar="NAMES", help="rows, separated by commas (default: all, with --quick some); their order is that of the table")
+    add("--kimg", type=float, metavar="N", help="length of every run in thousands of images (default: that of the preset)")
+    add("--list", action="store_true", help="list the steps and what is done, and exit")
+    return parser
+
+
+def _plan(options: argparse.Namespace) -> plans.Plan:
+    study = STUDIES[options.study]
+    rows = {row.preset: row for row in study.rows}
+    names = [name.strip() for name in options.only.split(",") if name.strip()] if options.only else None
+    unknown = [name for name in names or [] if name not in rows]
+    if unknown or names == []:
+        raise UserError(f"--only {options.only}: no such row. The study {options.study} has: {', '.join(rows)}")
+    if options.kimg is not None and not 0 < options.kimg <= 1e6:
+        raise UserError(f"--kimg must be above 0 and at most 1,000,000. Received: {options.kimg}")
+    chosen = tuple(row for row in study.rows if (row.preset in names if names else row.is_quick or not options.quick))
+    test = Path(options.test).resolve() if options.test else None
+    return plans.Plan(study, chosen, Path(options.data).resolve(), test, Path(options.outdir).resolve(), options.quick, options.kimg)
+
+
+@contextlib.contextmanager
+def _locked(out: Path) -> Iterator[None]:
+    """Holds the folder of a study: two processes in it would train the same rows."""
+    with open(out / ".lock", "a", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(f"Another process runs the study in {out}. Wait until it has ended, or use another --outdir.") from None
+        yield
+
+
+def _keep_choices(plan: plans.Plan, study: str) -> None:
+    """Writes what a folder is for; refuses to mix studies, lengths and data in one table.
+
+    Raises:
+        UserError: the folder holds other results.
+    """
+    path = plan.out / _CHOICES_NAME
+    choices = {"study": study, "quick": plan.is_quick, "data": str(plan.data), "test": str(plan.test) if plan.test else None}
+    if path.exists():
+        before = read_json(path)
+        if before != choices:
+            raise UserError(f"{plan.out} holds a study with other choices: {before}. Now: {choices}. Use another --outdir.")
+    else:
+        write_text(path, json.dumps(choices, indent=2) + "\n")
