@@ -1,15 +1,19 @@
-"""Comparison of a converted generator with TensorFlow's: the same inputs, the same numbers to 1e-4."""
+"""Comparison of a converted generator with TensorFlow's: the same inputs, the same numbers to 1e-4 of the largest."""
 
 from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 
+from stylegan_tf.cpu.paths import plain_operations
 from stylegan_tf.errors import UserError
+from stylegan_tf.inference.export import Function
 from stylegan_tf.inference.latents import latents_from_seeds
 from stylegan_tf.models.base import Generator
 
-MAX_DIFFERENCE = 1e-4  # images have values of about -1 to 1; different orders of summation give about 1e-6 to 1e-5
+# Of the largest value, which is about 1 in the images of a trained network; 1e-4 where it is smaller. Different orders of summation
+# gave 3e-6 at 32x32, and 1.6e-4 for values of up to 9 at 256x256.
+MAX_DIFFERENCE = 1e-4
 
 
 def example_inputs(G: Generator, specs: list[tf.TensorSpec], batch_size: int) -> dict[str, np.ndarray]:
@@ -26,6 +30,13 @@ def example_inputs(G: Generator, specs: list[tf.TensorSpec], batch_size: int) ->
     return {spec.name: values[spec.name]() for spec in specs}
 
 
+def compute(function: Function, inputs: dict[str, np.ndarray]) -> np.ndarray:
+    """TensorFlow's output, without the fast paths for processors: their rounding alone was 4e-5 at 256x256."""
+    with plain_operations():
+        (output,) = function[0](*(tf.constant(value) for value in inputs.values())).values()
+    return output.numpy()
+
+
 def check_agreement(name: str, expected: np.ndarray, received: np.ndarray, program: str) -> float:
     """Compares an output of TensorFlow with that of another program.
 
@@ -39,15 +50,17 @@ def check_agreement(name: str, expected: np.ndarray, received: np.ndarray, progr
         The largest absolute difference.
 
     Raises:
-        UserError: it is above `MAX_DIFFERENCE`, or the shapes differ; the message has the numbers of both.
+        UserError: it is above `MAX_DIFFERENCE` (times the largest value, if that is above 1), or the shapes differ; the message has
+            the numbers of both.
     """
     if expected.shape != received.shape:
         raise UserError(f"{name} gives {list(received.shape)} in {program} and {list(expected.shape)} in TensorFlow. Nothing was written.")
     difference = np.abs(np.asarray(expected, np.float64) - received)
     worst = np.unravel_index(np.argmax(np.nan_to_num(difference, nan=np.inf)), difference.shape)
-    if not difference[worst] <= MAX_DIFFERENCE:
+    limit = MAX_DIFFERENCE * max(1.0, float(np.abs(expected).max()))
+    if not difference[worst] <= limit:
         raise UserError(
             f"{name} gives {received[worst]:.6g} in {program} and {expected[worst]:.6g} in TensorFlow at {list(map(int, worst))}: "
-            f"they differ by {difference[worst]:.2g}, at most {MAX_DIFFERENCE:g} is accepted. Nothing was written."
+            f"they differ by {difference[worst]:.2g}, at most {limit:.2g} is accepted. Nothing was written."
         )
     return float(difference[worst])
