@@ -42,6 +42,7 @@ setup(
         "rich>=13",
     ],
     extras_require={
+        "gpu": ["tensorflow[and-cuda]>=2.20,<2.22"],  # the libraries of CUDA 12 and cuDNN beside TensorFlow, for NVIDIA GPUs on Linux
         "video": ["imageio-ffmpeg>=0.6"],
         "onnx": ["onnx>=1.19", "onnxruntime>=1.22", "tf2onnx>=1.17"],
         "notebook": ["nbclient>=0.10", "ipykernel>=6.29"],

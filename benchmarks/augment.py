@@ -39,7 +39,7 @@ def main() -> None:
     batches = iter(tf.data.Dataset.from_tensors((images, np.zeros([workload.batch, 0], np.float32))).repeat())
 
     def iteration(augment):
-        settings = dataclasses.replace(workload.settings(use_xla=options.xla), augment=augment)
+        settings = dataclasses.replace(workload.settings(xla="on" if options.xla else "off"), augment=augment)
         trainer = Trainer(models.find("stylegan"), settings, **networks)
         return lambda: float(trainer.run(batches, workload.stage(), nimg=0)[0]["Gradients/G_norm"])
 

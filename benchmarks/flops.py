@@ -3,16 +3,17 @@
 import math
 
 from tensorflow.python.framework.func_graph import FuncGraph
+from tensorflow.python.framework.ops import Operation
 
 _CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 
 
 def executed_flops(graph: FuncGraph) -> float:
     """Operations of one call, 2 a multiply-add. Shapes must be known; branches and loops are left out."""
-    return float(sum(_flops_of(operation, graph) for operation in _needed(graph)))
+    return float(sum(_flops_of(operation, graph) for operation in needed(graph)))
 
 
-def _needed(graph):
+def needed(graph: FuncGraph) -> set[Operation]:
     """What leads to the outputs: TensorFlow runs nothing else, and what is computed once more for derivatives has dead ends."""
     pending = [tensor.op for tensor in graph.outputs] + list(graph.control_outputs)
     found = set(pending)
@@ -25,9 +26,15 @@ def _needed(graph):
     return found
 
 
+def called(operation: Operation, graph: FuncGraph) -> FuncGraph | None:
+    """The graph of the function that an operation calls; None for any other operation."""
+    return graph._get_function(operation.get_attr("f").name).graph if operation.type in _CALLS else None
+
+
 def _flops_of(operation, graph) -> float:
-    if operation.type in _CALLS:
-        return executed_flops(graph._get_function(operation.get_attr("f").name).graph)
+    inner = called(operation, graph)
+    if inner is not None:
+        return executed_flops(inner)
     shapes = [tensor.shape.as_list() if tensor.shape.rank is not None else [] for tensor in operation.inputs]
     if operation.type in ("MatMul", "BatchMatMulV2"):
         is_turned = operation.get_attr("transpose_a" if operation.type == "MatMul" else "adj_x")

@@ -18,7 +18,7 @@ def main() -> None:
     workload, options = parse(DESCRIPTION, resolution=256, fmap_max=512, batch=4)
     import tensorflow as tf
 
-    from benchmarks import ceiling, flops, measure
+    from benchmarks import ceiling, flops, measure, profiles
 
     G_ema = workload.networks()["G_ema"]
     z = tf.random.stateless_normal([workload.batch, G_ema.z_dim], [0, 0])
@@ -36,7 +36,7 @@ def main() -> None:
     found = ceiling.ceiling_tflops(workload)
     nominal = workload.synthesis_flops()
     if options.profile:
-        measure.print_profile(run, options.profile)
+        profiles.print_profile(run, options.profile)
     measure.print_result({
         **vars(workload), "xla": options.xla, **result, "nominal_flops_per_image": nominal,
         "executed_flops_per_image": flops.executed_flops(draw.get_concrete_function(z).graph) / workload.batch,

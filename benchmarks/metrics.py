@@ -60,7 +60,7 @@ def images(options) -> np.ndarray:
 
 
 def features(options, precision: str) -> dict:
-    from benchmarks import ceiling, measure
+    from benchmarks import ceiling, profiles
     from metrics.features.inception import Inception
     from metrics.networks import weights
 
@@ -73,7 +73,7 @@ def features(options, precision: str) -> dict:
 
     found = rates(run, options, options.num_images)
     if options.profile:
-        measure.print_profile(run, options.profile)
+        profiles.print_profile(run, options.profile)
     reached = ceiling.tflops_at(32, 35, 192, precision)
     share = found["images_per_sec"] * INCEPTION_FLOPS / 1e12 / reached["ceiling"]
     return {

@@ -3,8 +3,9 @@
     python -m benchmarks.train_step
     python -m benchmarks.train_step --resolution 32 --fmap-max 128 --batch 16
     python -m benchmarks.train_step --precision mixed_bfloat16 --profile --stage-change
+    python -m benchmarks.train_step --resolution 256 --batch 32 --compare          # both precisions, without and with XLA
 
-Prints one JSON line; asserts nothing.
+Prints one JSON line, with --compare a table in Markdown; asserts nothing.
 """
 
 import sys
@@ -12,21 +13,26 @@ import time
 
 import numpy as np
 
+from benchmarks import programs
 from benchmarks.options import parse
 from stylegan_tf import command_line
+from stylegan_tf.errors import UserError
 
 DESCRIPTION = __doc__
 
 
 def main() -> None:
+    if "--compare" in sys.argv:
+        print(compared([argument for argument in sys.argv[1:] if argument != "--compare"]))
+        return
     workload, options = parse(DESCRIPTION, resolution=64, fmap_max=512, batch=8, is_training=True)
     import tensorflow as tf
 
-    from benchmarks import ceiling, flops, measure
+    from benchmarks import ceiling, flops, measure, profiles
     from stylegan_tf import models
     from stylegan_tf.training.step import Trainer
 
-    trainer = Trainer(models.find("stylegan"), workload.settings(use_xla=options.xla), **workload.networks())
+    trainer = Trainer(models.find("stylegan"), workload.settings(xla="on" if options.xla else "off"), **workload.networks())
     shape = [workload.batch, workload.resolution, workload.resolution, workload.channels]
     images = np.random.RandomState(0).randint(0, 256, shape, np.uint8)
     batches = iter(tf.data.Dataset.from_tensors((images, np.zeros([workload.batch, 0], np.float32))).repeat())
@@ -42,7 +48,7 @@ def main() -> None:
     found = ceiling.ceiling_tflops(workload)
     nominal = workload.training_flops()
     if options.profile:
-        measure.print_profile(step, options.profile)
+        profiles.print_profile(step, options.profile)
     measure.print_result({
         **vars(workload), "xla": options.xla, **result, "nominal_flops_per_image": nominal,
         "executed_flops_per_image": flops.executed_flops(trainer.trace(batches, workload.stage(), nimg=0).graph) / workload.batch,
@@ -50,6 +56,18 @@ def main() -> None:
         "share_of_ceiling": result["images_per_sec"] * nominal / 1e12 / found["ceiling_tflops"], "first_step_sec": first_step_sec,
         **stage_change,
     })  # fmt: skip
+
+
+def compared(arguments: list[str]) -> str:
+    """Markdown: this benchmark in both precisions, without and with XLA. Raises UserError where one of the four fails."""
+    rows = {}
+    for precision in ("float32", "mixed_bfloat16"):
+        for xla in ([], ["--xla"]):
+            name = f"{precision}{', XLA' if xla else ''}"
+            rows[name], printed = programs.run(["train_step", *arguments, "--precision", precision, *xla])
+            if not rows[name]:
+                raise UserError(f"{name}: {printed}")
+    return programs.table(rows)
 
 
 def seconds_of_new_stage(trainer, batches, stage) -> float:

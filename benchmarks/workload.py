@@ -26,7 +26,7 @@ class Workload:
     precision: str = "float32"
     channels: int = 3
 
-    def settings(self, **run: bool) -> Settings:
+    def settings(self, **run: str) -> Settings:
         """Settings of a run that trains these networks."""
         widths = {"fmap_base": self.fmap_base, "fmap_max": self.fmap_max}
         networks = {"G": GeneratorSettings(**widths), "D": DiscriminatorSettings(**widths)}

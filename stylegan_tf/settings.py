@@ -124,10 +124,10 @@ class RunSettings:
 
     seed: Seed = 0  # seed of weights, latents, noise and data order
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"  # auto: bfloat16 where the chip has it
-    num_gpus: CountOrZero | None = None  # GPUs to use, None for all that are visible
+    num_gpus: CountOrZero | None = None  # GPUs to use, 0 for the CPU, None for all that are visible
     worker_minutes: Positive = 10.0  # with TF_CONFIG: minutes to wait for the other machines to start
     is_deterministic: bool = False  # the same digits on every run on the same machine, somewhat slower
-    use_xla: bool = False  # compile the steps with XLA: worth trying on GPUs, slow on CPUs
+    xla: Literal["auto", "on", "off"] = "auto"  # compile the steps with XLA; auto: on GPUs of compute capability 7.0 to 9.0
     iterations_per_call: Count = 1  # iterations in one call of TensorFlow: more keeps a GPU busy at small images; a trace takes longer
     grid_size: Literal["1080p", "4k"] = "1080p"  # largest picture grid
     grid_columns: Count | None = None  # columns of the picture grids, None for as many as fit
@@ -220,4 +220,7 @@ RENAMED = {
     "optimizer.epsilon": ("optimizer.G.epsilon", "optimizer.D.epsilon"),
     "schedule.num_pairs_per_look": ("schedule.iterations_per_update",),
     "run.pairs_per_call": ("run.iterations_per_call",),
+    "run.use_xla": ("run.xla",),
 }
+# Their values, where these have changed as well.
+RENAMED_VALUES = {"run.use_xla": {True: "on", False: "off"}}

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from stylegan_tf.errors import UserError
-from stylegan_tf.settings import RENAMED
+from stylegan_tf.settings import RENAMED, RENAMED_VALUES
 
 T = TypeVar("T")
 WORDS = {"none": None, "null": None, "true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
@@ -69,6 +69,7 @@ def upgraded(values: Mapping[str, Any]) -> dict[str, Any]:
         if not isinstance(values.get(group), dict) or name not in values[group]:
             continue
         value = values[group].pop(name)
+        value = RENAMED_VALUES.get(old, {}).get(value, value) if isinstance(value, bool) else value
         for new in new_names:
             *path, leaf = new.split(".")
             inner = values
@@ -105,7 +106,8 @@ def override(settings: T, assignments: Iterable[str]) -> T:
         if not separator:
             raise UserError(f"--set expects name=value, such as schedule.fade_kimg=60. Received: {assignment}")
         if name in RENAMED:
-            raise UserError(f"{name} is called {' and '.join(RENAMED[name])} now. Try --set {RENAMED[name][0]}={text}")
+            value = RENAMED_VALUES.get(name, {}).get(WORDS.get(text.lower()), text)
+            raise UserError(f"{name} is called {' and '.join(RENAMED[name])} now. Try --set {RENAMED[name][0]}={value}")
         if name == "model":
             raise UserError(f"A preset fixes its model. Choose a preset of the model {text} in its place: --preset NAME.")
         settings = _replaced(settings, name.split("."), text, name)

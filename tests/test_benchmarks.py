@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from benchmarks import paper_run
+from benchmarks import paper_run, passes, profiles, programs
 from benchmarks.flops import executed_flops
 from benchmarks.workload import Workload
 
@@ -25,8 +25,15 @@ def test_operations_do_not_depend_on_batch_or_precision():
 
 @pytest.mark.parametrize("resolution", paper_run.RESOLUTIONS)
 def test_model_of_the_papers_run_meets_the_originals_own_times(resolution):
-    counted = paper_run.hours(paper_run.V100_FLOAT32, paper_run.run_totals(resolution), paper_run.ACCESSES)
+    counted = paper_run.hours(paper_run.V100_FLOAT32, paper_run.run_totals(resolution), paper_run.ORIGINAL_ACCESSES)
     assert counted == pytest.approx(paper_run.ORIGINAL_HOURS[resolution], rel=0.12)
+
+
+@pytest.mark.parametrize(("images_per_sec", "accesses"), [(121, paper_run.ACCESSES), (518, paper_run.FUSED_ACCESSES)])
+def test_model_of_the_papers_run_meets_the_speeds_measured_on_an_h200(images_per_sec, accesses):
+    values = paper_run.PASSES * paper_run.values_moved(256)
+    seconds = 3600 * paper_run.hours(paper_run.GPUS[-1], (Workload(256).training_flops(), values), accesses)
+    assert 1 / seconds == pytest.approx(images_per_sec, rel=0.05)
 
 
 def test_operations_inside_functions_are_counted():
@@ -44,6 +51,65 @@ def test_operations_inside_functions_are_counted():
     graph = step.get_concrete_function(tf.TensorSpec([3, 8, 8, 7]), tf.TensorSpec([3, 3, 7, 5])).graph
     conv, depthwise, matmul = 3 * 4 * 4 * 5 * 9 * 7, 3 * 4 * 4 * 5 * 9, 11 * 13 * 13
     assert executed_flops(graph) == 2 * (3 * conv + depthwise + matmul)  # forward, by x and by the kernel
+
+
+def test_kernels_and_their_bytes_are_counted_by_class():
+    @tf.function
+    def step(x, kernel):
+        y = tf.nn.conv2d(x, kernel, 1, "SAME")
+        return tf.reduce_sum(tf.reshape(tf.nn.relu(y) + 1.0, [-1]), axis=0)
+
+    counted = passes.count(step.get_concrete_function(tf.TensorSpec([2, 8, 8, 3]), tf.TensorSpec([1, 1, 3, 5])).graph)
+    image, result, weights = 4 * 2 * 8 * 8 * 3, 4 * 2 * 8 * 8 * 5, 4 * 3 * 5
+    assert counted["products"] == (1, 0, image + weights + result)
+    assert counted["elementwise"] == (2, 0, 2 * 2 * result + 4)  # both read and write; the 1 is a number
+    assert counted["reductions"] == (1, 0, result + 4 + 4)
+
+
+def test_kernels_of_a_program_of_xla_are_counted():
+    program = """HloModule step
+fused_computation { ROOT add.1 = f32[4,2]{1,0} add(f32[4,2]{1,0} a, f32[4,2]{1,0} b) }
+ENTRY main {
+  x.1 = bf16[4,2]{1,0} parameter(0)
+  kernel.2 = f32[2,2]{1,0} parameter(1)
+  loop.3 = f32[4,2]{1,0} fusion(x.1), kind=kLoop, calls=fused_computation
+  ROOT dot.4 = f32[4,2]{1,0} dot(loop.3, kernel.2), lhs_contracting_dims={1}
+}"""
+    assert passes.count_compiled(program) == {"elementwise": (1, 0, 16 + 32), "products": (1, 0, 32 + 16 + 32)}
+
+
+def test_kernels_of_a_profile_are_summed_by_class():
+    space = profiles.XSpace()
+    plane = space.planes.add(name="/device:GPU:0")
+    names = ["sm90_xmma_fprop_implicit_gemm_bf16", "void tensorflow::BiasGradNHWC_SharedAtomics", "Mul_GPU_DT_BFLOAT16_kernel", "MemcpyD2H"]
+    for number, name in enumerate(names):
+        plane.event_metadata[number].name = name
+    for line_name in ("Stream #17(Compute)", "Stream #20(MemcpyD2H)", "TensorFlow Ops"):  # the last repeats what the streams have
+        line = plane.lines.add(name=line_name)
+        for number in range(3) if "Compute" in line_name else [3] if "Memcpy" in line_name else range(4):
+            line.events.add(metadata_id=number, duration_ps=int((number + 1) * 1e9))
+    space.planes.add(name="/host:CPU").lines.add(name="Stream of the host").events.add(metadata_id=0, duration_ps=10**12)
+    times = profiles.kernels(space)
+    assert times == dict(zip(names, [1.0, 2.0, 3.0, 4.0], strict=True))
+    assert profiles.by_class(times) == {"convolutions and products": 1.0, "reductions": 2.0, "elementwise": 3.0, "copies": 4.0}
+
+
+def test_results_of_several_benchmarks_are_one_table():
+    rows = {"256x256": {"images_per_sec": 121.4, "first_step_sec": 42.0, "batch": 32}, "256x256 XLA": {"images_per_sec": 518.2}, "lost": {}}
+    assert programs.table(rows).splitlines() == [
+        "| | images_per_sec | first_step_sec |",
+        "| --- | ---: | ---: |",
+        "| 256x256 | 121 | 42 |",
+        "| 256x256 XLA | 518 | - |",
+        "| lost | - | - |",
+    ]
+
+
+def test_a_benchmark_that_fails_or_takes_too_long_does_not_end_the_others():
+    row, printed = programs.run(["train_step", "--resolution", "7"])
+    assert row == {}
+    assert printed.startswith("exit code 2: error: ")
+    assert programs.run(["train_step"], limit_sec=0.01) == ({}, "not done after 0 s")
 
 
 NETWORK = {"images_per_sec", "images_per_sec_min", "images_per_sec_max", "share_of_ceiling", "nominal_flops_per_image",
@@ -68,6 +134,8 @@ NETWORK = {"images_per_sec", "images_per_sec_min", "images_per_sec_max", "share_
             "augment --resolution 8 --fmap-max 8 --batch 4 --repeats 1",
             {"kind", "forward_ms", "with_gradient_ms_max", "share_of_plain_iteration", "peak_rss_gb"},
         ),
+        ("passes --resolution 8 --fmap-max 8 --batch 4", {"plain_products", "gpu_elementwise"}),
+        ("layers --side 8 --maps 8 --batch 2 --repeats 1 --precision mixed_bfloat16", {"adain, gpu, d", "sums by product, f"}),
         ("growth --resolution 8 --fmap-max 8 --batch 4 --cycles 2", {"peak_mb_by_cycle", "mb_a_stage"}),
     ],
 )

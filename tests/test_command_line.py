@@ -63,6 +63,22 @@ def test_tensorflow_is_imported_without_a_word_and_looks_for_devices():
     assert result.stdout + result.stderr == ""
 
 
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        (None, "--xla_gpu_autotune_level=2"),
+        ("--xla_dump_to=x", "--xla_dump_to=x --xla_gpu_autotune_level=2"),
+        ("--xla_gpu_autotune_level=4", "--xla_gpu_autotune_level=4"),
+    ],
+)
+def test_xla_tries_fewer_kernels_unless_the_user_chose(flags, expected, monkeypatch):
+    monkeypatch.delenv("XLA_FLAGS", raising=False)
+    if flags is not None:
+        monkeypatch.setenv("XLA_FLAGS", flags)
+    command_line._shorten_compilation()
+    assert os.environ["XLA_FLAGS"] == expected
+
+
 def test_silenced_stderr_comes_back(capfd):
     with command_line.silenced_stderr():
         os.write(2, b"from C++\n")

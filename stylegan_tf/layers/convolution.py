@@ -1,4 +1,4 @@
-"""Convolutions and matrix products as TensorFlow defines them; on CPUs, `cpu/paths.py` replaces them by faster ones."""
+"""Convolutions and matrix products as TensorFlow defines them; `cpu/paths.py` replaces them by faster ones."""
 
 import numpy as np
 import tensorflow as tf
@@ -6,6 +6,7 @@ import tensorflow as tf
 from stylegan_tf.cpu import bfloat16
 from stylegan_tf.cpu import convolution as fast
 from stylegan_tf.cpu.paths import replaced_by
+from stylegan_tf.layers.gpu import blur
 
 
 @replaced_by(bfloat16.matmul)
@@ -34,7 +35,7 @@ def conv2d_up(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     return tf.nn.conv2d_transpose(x, kernel, output_shape, strides=2, padding="SAME")
 
 
-@replaced_by(fast.filter2d, on_gpus=True)
+@replaced_by(fast.filter2d, gpu=blur.filter2d)
 def filter2d(x: tf.Tensor, kernel: np.ndarray) -> tf.Tensor:
     """Convolves every feature map with one symmetric kernel [k, k] and SAME padding: [N, H, W, C] to [N, H, W, C]."""
     depthwise = tf.constant(np.tile(kernel[:, :, None, None], [1, 1, x.shape[-1], 1]), x.dtype)

@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from stylegan_tf.layers.activations import biased
 from stylegan_tf.layers.activations import nonlinearity as find_nonlinearity
 from stylegan_tf.layers.modulation import adain, modulate
 from stylegan_tf.layers.normalization import instance_norm, pixel_norm
@@ -47,7 +48,7 @@ class EpilogueLayer(keras.layers.Layer):
         if self.use_noise and noise is not None:
             # One scalar per channel, not per pixel: noise strength must not become a spatial pattern.
             x += tf.cast(noise, x.dtype) * tf.cast(self.noise_strength, x.dtype)
-        x = self.activation(tf.nn.bias_add(x, tf.cast(self.bias, x.dtype)))
+        x = biased(x, tf.cast(self.bias, x.dtype), self.activation)
         if self.use_pixel_norm:
             x = pixel_norm(x)
         if not self.use_styles:

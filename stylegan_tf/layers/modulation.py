@@ -1,11 +1,16 @@
 """How a style enters the feature maps: adaptive instance normalisation (AdaIN)."""
 
+import functools
+
 import tensorflow as tf
 
 from stylegan_tf.cpu.derivatives import recomputed_in_backward_pass
-from stylegan_tf.layers.normalization import instance_norm
+from stylegan_tf.cpu.paths import replaced_by
+from stylegan_tf.layers.gpu import few_passes
+from stylegan_tf.layers.normalization import EPSILON, instance_norm
 
 
+@replaced_by(gpu=functools.partial(few_passes.adain, epsilon=EPSILON))
 @recomputed_in_backward_pass
 def adain(x: tf.Tensor, styles: tf.Tensor) -> tf.Tensor:
     """Normalises every feature map of every sample, then scales and shifts it by its style.

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from stylegan_tf.cpu.order import scale_kernel
 from stylegan_tf.layers import resample
+from stylegan_tf.layers.activations import biased
 from stylegan_tf.layers.convolution import conv2d, matmul
 
 RELU_GAIN = math.sqrt(2)  # He initialisation before a (leaky) ReLU
@@ -53,12 +54,13 @@ class EqualizedLayer(keras.layers.Layer):
         # Scaled in float32, cast once: a cast of the unscaled kernel would round twice.
         return tf.cast(scale_kernel(tf.cast(self.kernel, tf.float32), self.scale, x), self.compute_dtype)
 
-    def add_bias(self, x):
-        """Adds the bias, multiplied by `lrmul`, along the last axis."""
+    def add_bias(self, x, activation=None):
+        """Adds the bias, multiplied by `lrmul`, along the last axis, then applies a function of `activations.NONLINEARITIES`, if any."""
         if self.bias is None:
-            return x
+            return x if activation is None else activation(x)
         bias = tf.cast(self.bias, x.dtype)
-        return tf.nn.bias_add(x, bias if self.lrmul == 1.0 else bias * tf.cast(self.lrmul, x.dtype))
+        bias = bias if self.lrmul == 1.0 else bias * tf.cast(self.lrmul, x.dtype)
+        return tf.nn.bias_add(x, bias) if activation is None else biased(x, bias, activation)
 
     def get_config(self):
         """Arguments of the constructor."""
@@ -81,10 +83,10 @@ class EqualizedDense(EqualizedLayer):
     def build(self, input_shape):
         self.add_scaled_weights((math.prod(input_shape[1:]), self.units), self.units)
 
-    def call(self, x):
+    def call(self, x, activation=None):
         if len(x.shape) > 2:
             x = tf.reshape(x, [-1, math.prod(x.shape[1:])])
-        return self.add_bias(matmul(x, self.scaled_kernel(x)))
+        return self.add_bias(matmul(x, self.scaled_kernel(x)), activation)
 
     def get_config(self):
         return {**super().get_config(), "units": self.units}
@@ -113,8 +115,8 @@ class EqualizedConv2D(EqualizedLayer):
     def build(self, input_shape):
         self.add_scaled_weights((self.kernel_size, self.kernel_size, input_shape[-1], self.filters), self.filters)
 
-    def call(self, x):
-        return self.add_bias(self.convolve(x))
+    def call(self, x, activation=None):
+        return self.add_bias(self.convolve(x), activation)
 
     def convolve(self, x):
         """The layer without its bias."""

@@ -2,13 +2,13 @@
 
 import contextlib
 import os
-import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import tensorflow as tf
 
+from stylegan_tf import devices, nvidia
+from stylegan_tf.devices import Compilation
 from stylegan_tf.errors import UserError
 from stylegan_tf.settings import RunSettings
 from stylegan_tf.training.cluster import Cluster, read_cluster, wait_for_others
@@ -23,16 +23,22 @@ class Devices:
         num_devices: replicas over all machines.
         num_workers: machines (processes) that train together.
         policy: Keras dtype policy of the networks: float32, mixed_bfloat16 or mixed_float16.
+        xla: how the steps are compiled (`devices.resolve_xla`).
         is_chief: whether this process writes the run folder: the first of several machines does.
-        description: for the log, such as "2 GPUs (NVIDIA H100), mixed_bfloat16".
+        description: for the log, such as "2 x GPU (NVIDIA H100), mixed_bfloat16".
+        memory_gb: of the smallest GPU, 1e9 bytes; None on a CPU or where it is unknown.
+        notes: sentences for the user before training: a GPU that is not used, or not fully.
     """
 
     strategy: tf.distribute.Strategy
     num_devices: int
     num_workers: int
     policy: str
+    xla: Compilation
     is_chief: bool
     description: str
+    memory_gb: float | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def has_gpus(self) -> bool:
@@ -89,30 +95,22 @@ def open_devices(settings: RunSettings) -> Devices:
     if cluster is not None:
         wait_for_others(cluster, settings.worker_minutes * 60, lambda text: print(text, flush=True))
     strategy = _strategy(cluster, gpus, settings.num_gpus)
-    policy = resolve_precision(settings.precision, [_details(gpu) for gpu in gpus])
+    capabilities = devices.visible_capabilities()
+    policy, xla = devices.resolve_precision(settings.precision, capabilities), devices.resolve_xla(settings, capabilities)
+    xla = "foreground" if xla == "background" and num_workers > 1 else xla
     is_chief = cluster is None or cluster.is_chief
     num_devices = strategy.num_replicas_in_sync
-    kind = f"GPU ({_details(gpus[0]).get('device_name', 'unknown')})" if gpus else f"CPU ({os.cpu_count()} cores)"
+    name = tf.config.experimental.get_device_details(gpus[0]).get("device_name", "unknown") if gpus else ""
+    kind = f"GPU ({name})" if gpus else f"CPU ({os.cpu_count()} cores)"
     machines = f" on {num_workers} machines" if num_workers > 1 else ""
-    description = f"{num_devices} x {kind}{machines}, {policy}, TensorFlow {tf.__version__}"
-    return Devices(strategy, num_devices, num_workers, policy, is_chief, description)
-
-
-def resolve_precision(precision: str, gpu_details: list[dict[str, object]], cpu_flags: str | None = None) -> str:
-    """The Keras policy of a precision. "auto" is bfloat16 on Ampere and later GPUs and on CPUs with AMX, float32 elsewhere.
-
-    Args:
-        precision: a setting; anything but "auto" is returned as it is.
-        gpu_details: one dict a GPU with its `compute_capability` (major, minor); empty for the CPU.
-        cpu_flags: flags of the CPU; None reads them from the system.
-    """
-    if precision != "auto":
-        return precision
-    if gpu_details:
-        is_recent = all(details.get("compute_capability", (0, 0))[0] >= 8 for details in gpu_details)
-        return "mixed_bfloat16" if is_recent else "float32"
-    flags = _cpu_flags() if cpu_flags is None else cpu_flags
-    return "mixed_bfloat16" if "amx_bf16" in flags.split() else "float32"
+    compiled = "" if xla == "off" else ", XLA"
+    description = f"{num_devices} x {kind}{machines}, {policy}{compiled}, TensorFlow {tf.__version__}"
+    driver = None if settings.num_gpus == 0 else nvidia.read_driver()
+    cards = driver.cards if driver else ()
+    notes = devices.notes(cards) if gpus else [note for note in [devices.unseen_gpu(driver, tf.sysconfig.get_build_info())] if note]
+    notes += ["The CPU trains, some hundred times slower. To train on it without this message: --gpus 0"] if notes and not gpus else []
+    memory_gb = min((card.memory_gb for card in cards), default=None) if gpus else None
+    return Devices(strategy, num_devices, num_workers, policy, xla, is_chief, description, memory_gb, tuple(notes))
 
 
 def peak_gpu_memory_gb() -> float:
@@ -130,7 +128,8 @@ def _visible_gpus(num_gpus: int | None) -> list[tf.config.PhysicalDevice]:
     gpus = tf.config.list_physical_devices("GPU")
     if num_gpus is not None and num_gpus > len(gpus) and not _logical_cpus(num_gpus):
         have = f"there are {len(gpus)}" if gpus else "there is none. Omit --gpus to train on the CPU"
-        raise UserError(f"--gpus {num_gpus} is more than the number of visible GPUs: {have}.")
+        reason = None if gpus else devices.unseen_gpu(nvidia.read_driver(), tf.sysconfig.get_build_info())
+        raise UserError(f"--gpus {num_gpus} is more than the number of visible GPUs: {have}.{f' {reason}' if reason else ''}")
     gpus = gpus[: len(gpus) if num_gpus is None else num_gpus]
     with contextlib.suppress(RuntimeError):  # a process that has used its GPUs before, such as a notebook, keeps their settings
         tf.config.set_visible_devices(gpus, "GPU")
@@ -156,17 +155,3 @@ def _strategy(cluster: Cluster | None, gpus: list[tf.config.PhysicalDevice], num
     if logical_cpus:
         return tf.distribute.MirroredStrategy(logical_cpus)
     return tf.distribute.OneDeviceStrategy("CPU:0")
-
-
-def _details(gpu: tf.config.PhysicalDevice) -> dict[str, object]:
-    return tf.config.experimental.get_device_details(gpu)
-
-
-def _cpu_flags() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    if platform.system() != "Linux" or not cpuinfo.exists():
-        return ""
-    for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
-        if line.startswith("flags"):
-            return line.partition(":")[2]
-    return ""

@@ -14,7 +14,7 @@ from stylegan_tf.errors import UserError
 from stylegan_tf.loading import runs
 from stylegan_tf.models.weights import weight_shapes
 from stylegan_tf.progress_bar import format_sec
-from stylegan_tf.settings import NetworkSettings, TrainingSettings
+from stylegan_tf.settings import AugmentSettings, NetworkSettings, TrainingSettings
 from stylegan_tf.training import config_file, forecast, records
 from stylegan_tf.training.devices import Devices
 from stylegan_tf.training.forecast import Cost
@@ -30,8 +30,13 @@ ITERATION_SEC = 0.032
 CPU_FLOPS, GPU_FLOPS = 0.12e12, 15e12
 # Speed of a whole step relative to that of its convolutions.
 EFFICIENCY = 0.8
+# The same on GPUs without XLA. On an H200 at 256x256 in bfloat16, where the largest convolution reaches 330 TFLOP/s, a step reaches 66;
+# with XLA it reaches 285.
+EFFICIENCY_ON_GPUS_WITHOUT_XLA = 0.2
 # Copies of the activations of an image in memory at the peak of a step of D with R1 (fitted to 3.6 GB at 64x64, batch 8).
 ACTIVATION_COPIES = 12
+# Copies of a float32 image that the augmentation before D holds at that peak: what it adds at 128x128, batch 32, on a CPU.
+AUGMENT_COPIES = {"none": 0, "diffaugment": 17, "colour": 15, "geometry": 155, "filters": 185}
 BENCHMARK_SEC, MIN_REPEATS = 0.3, 10  # for each resolution
 # A forecast from a few convolutions, and one from ticks of the same networks on the same devices, may be wrong by these factors.
 SPREAD_OF_BENCHMARK, SPREAD_OF_RUN = 1.6, 1.25
@@ -57,7 +62,7 @@ def describe(settings: TrainingSettings, dataset: Dataset, devices: Devices, out
         f"parameters        G {counts['G']:,}  D {counts['D']:,}",
         f"on disk           {4 * all_weights / 1e6:.0f} MB per snapshot, {4 * (all_weights + moments) / 1e6:.0f} MB per state",
     ]
-    peak_gb = 0.0
+    peak_gb, fitting = 0.0, []
     total_kimg = settings.schedule.total_kimg
     parts = forecast.phases(schedule, 0.0, total_kimg)
     for size in dict.fromkeys(part.resolution for part in parts):
@@ -67,6 +72,8 @@ def describe(settings: TrainingSettings, dataset: Dataset, devices: Devices, out
         part_size = min(-(-minibatch // devices.num_devices), limit or minibatch)
         memory_gb = memory_bytes(settings, size, part_size, counts, devices.policy) / 1e9
         peak_gb = max(peak_gb, memory_gb)
+        if devices.memory_gb is not None and memory_gb > devices.memory_gb:
+            fitting.append(f"{size}={largest_part(settings, size, part_size, counts, devices)}")
         lines.append(
             f"{f'{size}x{size}':<17} {kimg:g} kimg, minibatch {minibatch} ({part_size} at once on a device), "
             f"about {memory_gb:.1f} GB per device, about {format_sec(sec)}"
@@ -75,12 +82,22 @@ def describe(settings: TrainingSettings, dataset: Dataset, devices: Devices, out
     total_sec += len(parts) * forecast.TRACE_SEC + forecast.count_ticks(schedule, 0.0, total_kimg) * forecast.TICK_SEC
     lines.append(f"time              {format_sec(total_sec / spread)} to {format_sec(total_sec * spread)}, {basis}")
     lines.append(f"memory            about {peak_gb:.1f} GB per device, within a factor of 2")
+    if fitting:
+        advice = ", ".join(f"--set schedule.max_minibatch_per_device_by_resolution.{entry}" for entry in fitting)
+        lines.append(f"A GPU has {devices.memory_gb:.1f} GB only. Same results with less memory: {advice}")
     if total_sec > LONG_SEC:
         lines.append(
             "This takes more than a day. Shorter: --total-kimg, a lower --set data.resolution, narrower networks (--preset leaves64 "
             "takes hours on 2 CPU cores, --preset demo minutes), or no --preset: the settings are then chosen for this machine."
         )
-    return "\n".join(lines)
+    return "\n".join([*lines, *devices.notes])
+
+
+def largest_part(settings: TrainingSettings, resolution: int, part: int, counts: dict[str, int], devices: Devices) -> int:
+    """Half of `part`, or a quarter, and so on: what fits into the memory of a GPU; at least one image."""
+    while part > 1 and memory_bytes(settings, resolution, part, counts, devices.policy) / 1e9 > devices.memory_gb:
+        part //= 2
+    return part
 
 
 def expected_cost(settings: TrainingSettings, devices: Devices, outdir: str | Path) -> Cost:
@@ -145,7 +162,8 @@ def _cost_settings(settings: TrainingSettings) -> dict[str, object]:
 def _benchmarked_cost(settings: TrainingSettings, schedule: TrainingSchedule, devices: Devices) -> tuple[Cost, str, float]:
     """The cost from the speed of the run's convolutions on this machine, what it rests on, and its spread."""
     sizes = [2**i for i in range(2, settings.data.resolution.bit_length())]
-    speeds = {size: measured_flops(settings, size, devices.policy) * EFFICIENCY for size in sizes[1:]}
+    efficiency = EFFICIENCY_ON_GPUS_WITHOUT_XLA if devices.has_gpus and devices.xla == "off" else EFFICIENCY
+    speeds = {size: measured_flops(settings, size, devices) * efficiency for size in sizes[1:]}
     speeds[4] = speeds.get(8, CPU_FLOPS)
 
     def image_sec(resolution: int) -> float:
@@ -201,6 +219,8 @@ def memory_bytes(settings: TrainingSettings, resolution: int, part: int, counts:
         part: images that a device computes at once.
         counts: returned by `count_weights`.
         policy: Keras dtype policy.
+
+    The factors were fitted on a CPU; the peak on a GPU has not been measured.
     """
     networks = [_feature_maps(settings, network) for network in (settings.G, settings.D)]
     activations = 0.0
@@ -210,17 +230,28 @@ def memory_bytes(settings: TrainingSettings, resolution: int, part: int, counts:
         size *= 2
     bytes_each = 4 if policy == "float32" else 2
     weights = 4.0 * (4 * counts["G"] + 4 * counts["D"] + counts["G_ema"])
-    return weights + ACTIVATION_COPIES * activations * part * bytes_each + 0.5e9
+    augmented = AUGMENT_COPIES[_augmentation(settings.augment)] * resolution**2 * 3 * 4.0
+    return weights + (ACTIVATION_COPIES * activations * bytes_each + augmented) * part + 0.5e9
 
 
-def measured_flops(settings: TrainingSettings, resolution: int, policy: str) -> float:
+def _augmentation(settings: AugmentSettings) -> str:
+    """Key of `AUGMENT_COPIES`: what takes most memory."""
+    if settings.kind != "ada":
+        return settings.kind
+    if settings.pipe.startswith("bgcf"):
+        return "filters"
+    return "geometry" if settings.pipe in ("blit", "geom", "bg", "bgc") else "colour"
+
+
+def measured_flops(settings: TrainingSettings, resolution: int, devices: Devices) -> float:
     """Floating-point operations per second of this device in a convolution of the run: the fastest of those in 0.3 s or more.
 
-    The fastest of ten or more, because other programs only ever slow a convolution down.
+    The fastest of ten or more, because other programs only ever slow a convolution down. A GPU computes several before the host waits.
     """
     width = _feature_maps(settings, settings.D)(resolution)
-    dtype = {"mixed_bfloat16": tf.bfloat16, "mixed_float16": tf.float16}.get(policy, tf.float32)
-    batch = max(1, min(8, 2**22 // (resolution**2 * width)))
+    dtype = {"mixed_bfloat16": tf.bfloat16, "mixed_float16": tf.float16}.get(devices.policy, tf.float32)
+    most, pixels, in_flight = (32, 2**27, 10) if devices.has_gpus else (8, 2**22, 1)
+    batch = max(1, min(most, pixels // (resolution**2 * width)))
     images = tf.zeros([batch, resolution, resolution, width], dtype)
     kernel = tf.zeros([3, 3, width, width], dtype)
     convolve = tf.function(lambda x: tf.reduce_sum(tf.nn.conv2d(x, kernel, 1, "SAME")), autograph=False)
@@ -228,8 +259,10 @@ def measured_flops(settings: TrainingSettings, resolution: int, policy: str) -> 
     end, times = time.perf_counter() + BENCHMARK_SEC, []
     while len(times) < MIN_REPEATS or time.perf_counter() < end:
         start = time.perf_counter()
-        float(convolve(images))
-        times.append(time.perf_counter() - start)
+        for _ in range(in_flight):
+            last = convolve(images)
+        float(last)
+        times.append((time.perf_counter() - start) / in_flight)
     return 2.0 * 9 * resolution**2 * width**2 * batch / min(times)
 
 

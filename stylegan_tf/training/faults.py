@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
+from stylegan_tf import nvidia
 from stylegan_tf.data.feed.pipeline import pipeline_fault
 from stylegan_tf.errors import UserError
 from stylegan_tf.training.run_dir import RunDir
@@ -81,13 +82,14 @@ def diverged_message(error: DivergedError, nimg: int, on_nan: str) -> str:
     )
 
 
-def explained(error: Exception, stage: Stage, *, num_devices: int, run_dir: RunDir, data_path: str) -> Exception:
+def explained(error: Exception, stage: Stage, *, num_devices: int, least_part: int, run_dir: RunDir, data_path: str) -> Exception:
     """A UserError for a fault that a user can correct; `error` itself for any other.
 
     Args:
         error: what ended the run.
         stage: of the schedule, when it occurred.
         num_devices: number of devices.
+        least_part: samples of a minibatch that one device must compute together.
         run_dir: of the run.
         data_path: folder of the dataset.
     """
@@ -98,18 +100,25 @@ def explained(error: Exception, stage: Stage, *, num_devices: int, run_dir: RunD
             f"Free some space (run.keep_snapshots limits the number of snapshots), then resume: {resume}"
         )
     if isinstance(error, tf.errors.ResourceExhaustedError | MemoryError):
-        part = stage.max_minibatch_per_device or -(-stage.minibatch // num_devices)
-        smaller = max(part // 2, 1)
-        return UserError(
-            f"Out of memory at {stage.resolution}x{stage.resolution} (lod {stage.lod:.2f}), {part} images at once on a device, "
-            f"minibatch {stage.minibatch}. Try --set schedule.max_minibatch_per_device_by_resolution.{stage.resolution}={smaller} "
-            f"(same results, gradients are accumulated), smaller networks, or run.precision=mixed_bfloat16. "
-            f"The last training state is valid. Resume with: {resume}"
-        )
+        return UserError(f"{_out_of_memory(stage, num_devices, least_part)} The last training state is valid. Resume with: {resume}")
     if isinstance(error, tf.errors.OpError) and _is_of_data(error):
         found = pipeline_fault(error.message, data_path)
         return UserError(f"{found} The last training state is valid; when the dataset is restored, resume: {resume}")
     return error
+
+
+def _out_of_memory(stage: Stage, num_devices: int, least_part: int) -> str:
+    """What was computed at once, who else holds memory of a GPU, and the settings that need less."""
+    part = min(stage.max_minibatch_per_device or stage.minibatch, -(-stage.minibatch // num_devices))
+    setting = f"schedule.max_minibatch_per_device_by_resolution.{stage.resolution}"
+    halved = f"--set {setting}={part // 2} (half the memory for activations, same results: gradients are accumulated), "
+    others = nvidia.other_programs()
+    held = f"Other programs hold memory of the GPU: {', '.join(others)}. " if others else ""
+    return (
+        f"Out of memory at {stage.resolution}x{stage.resolution} (lod {stage.lod:.2f}), {part} images at once on a device, "
+        f"minibatch {stage.minibatch}. {held}Try {halved if part // 2 >= least_part else ''}smaller networks, "
+        "or run.precision=mixed_bfloat16."
+    )
 
 
 def _disk_fault(error: Exception) -> str | None:

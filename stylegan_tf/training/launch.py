@@ -156,7 +156,7 @@ def resume(
     run_dir.log(f"Resuming at kimg {position:.1f} in {run_dir.path} ({time.strftime('%Y-%m-%d %H:%M:%S')})", is_kept=False)
     if dropped:
         run_dir.log(f"Dropped what was newer than the training state: {', '.join(dropped)}", is_kept=False)
-    for line in report:
+    for line in [*devices.notes, *report]:
         run_dir.log(line)
     return finish(run_dir, loop.train(run, run_dir, Outputs(run, run_dir, on_snapshot), is_resumed=True))
 
@@ -217,7 +217,7 @@ def write_config(run_dir: RunDir, settings: TrainingSettings, dataset: Dataset, 
 
 
 def describe(settings: TrainingSettings, dataset: Dataset, devices: Devices) -> str:
-    """Networks, data and devices of a run, a line each, and what is worth knowing of the data."""
+    """Networks, data and devices of a run, a line each, and what is worth knowing of data and devices."""
     schedule = settings.schedule
     resolution = settings.data.resolution
     labels = f", {dataset.label_size} classes" if settings.data.conditional else ""
@@ -228,6 +228,7 @@ def describe(settings: TrainingSettings, dataset: Dataset, devices: Devices) -> 
         f"Preset {settings.name}: {resolution}x{resolution}x{dataset.channels}, {growth}, {schedule.total_kimg:g} kimg",
         f"Data {dataset.path}: {dataset.num_images} images{labels}{', mirrored' if settings.data.mirror else ''}",
         f"Devices {devices.description}",
+        *devices.notes,
         *hints,
     ])  # fmt: skip
 

@@ -32,6 +32,8 @@ def train(run: Run, run_dir: RunDir, outputs: Outputs, is_resumed: bool = False,
     Raises:
         UserError: divergence, or a fault of memory, disk or data; says what to do. The last training state is valid.
     """
+    if run.trainer.compiler is not None:
+        run.trainer.compiler.log = run_dir.log
     workers = Workers(run.devices)
     states = States(run, run_dir, workers)
     messages = None if workers.is_single else Messages(workers.is_chief)
@@ -49,7 +51,10 @@ def train(run: Run, run_dir: RunDir, outputs: Outputs, is_resumed: bool = False,
         except Exception as error:
             stop.wait_for_end(error)
             data_path = run.networks.dataset["path"]
-            explained = faults.explained(error, run.stage, num_devices=run.devices.num_devices, run_dir=run_dir, data_path=data_path)
+            settings = run.settings
+            least_part = run.stage.minibatch if settings.needs_whole_minibatch else max(settings.group_size, 1)
+            options = {"num_devices": run.devices.num_devices, "least_part": least_part, "run_dir": run_dir, "data_path": data_path}
+            explained = faults.explained(error, run.stage, **options)
             if explained is error:
                 raise
             raise explained from error

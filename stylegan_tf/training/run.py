@@ -14,7 +14,7 @@ from stylegan_tf.data import Dataset
 from stylegan_tf.data.records.manifest import are_classes
 from stylegan_tf.models.weights import assign_weights, weight_arrays
 from stylegan_tf.settings import TrainingSettings
-from stylegan_tf.training import faults
+from stylegan_tf.training import faults, forecast
 from stylegan_tf.training.control import Control
 from stylegan_tf.training.devices import Devices
 from stylegan_tf.training.progress import TickMeter
@@ -54,6 +54,7 @@ class Run:
         self._batches: Iterator | None = None
         self._batches_for: tuple[int, int] | None = None  # (resolution, minibatch)
         self._traced_for: tuple | None = None  # the part of a stage that its traces depend on
+        self._prepared_after: tuple | None = None  # the same of the stage whose successor has been compiled in the background
 
     @property
     def nimg(self) -> int:
@@ -115,6 +116,7 @@ class Run:
         position.iterations_left -= options["num_iterations"]
         if self.is_at_update:
             self.flush()
+            self._prepare_next_stage()
 
     def flush(self) -> None:
         """Adds the statistics since the last update to those of the tick. Raises DivergedError if one is not finite or too large."""
@@ -175,10 +177,10 @@ class Run:
         position = self.position
         position.update_nimg, position.iterations_left = position.nimg, self.settings.schedule.iterations_per_update
         stage = self.stage
-        traced_for = (int(stage.lod), stage.lod == int(stage.lod), stage.minibatch, stage.max_minibatch_per_device)
+        traced_for = _traced_for(stage)
         if traced_for != self._traced_for:
             # Traces of the previous stage occupy 0.1 GB for small networks, more for large ones.
-            self.trainer.forget_traces()
+            self.trainer.forget_traces(stage)
             gc.collect()  # functions and graphs hold reference cycles
             self._traced_for = traced_for
         is_first = position.previous_lod is None
@@ -186,9 +188,27 @@ class Run:
             self.trainer.reset_optimizers()
         position.previous_lod = stage.lod
 
+    def _prepare_next_stage(self) -> None:
+        """Compiles steps of the next stage in the background, if steps are compiled there and those of this stage are done."""
+        compiler = self.trainer.compiler
+        if compiler is None or not compiler.is_idle or self._prepared_after == self._traced_for:
+            return
+        self._prepared_after = self._traced_for
+        settings = self.settings
+        ahead = forecast.phases(self.schedule, self.nimg / 1000, settings.schedule.total_kimg)[1:]
+        if ahead:
+            nimg = int(1000 * ahead[0].start_kimg) + 1  # a fade begins after this image count, not at it
+            stage = self.schedule.at(nimg)
+            num_iterations = min(settings.run.iterations_per_call, settings.schedule.iterations_per_update)
+            self.trainer.prepare(iter(self._pipeline(stage)), stage, nimg=nimg, num_iterations=num_iterations)
+
     def _open_batches(self, stage: Stage) -> None:
+        self._batches = iter(self._pipeline(stage))
+        self._batches_for = (stage.resolution, stage.minibatch)
+
+    def _pipeline(self, stage: Stage) -> tf.data.Dataset:
         options = self.settings.data
-        pipeline = data.make_pipeline(
+        return data.make_pipeline(
             self.dataset,
             resolution=stage.resolution,
             batch_size=stage.minibatch,
@@ -198,8 +218,11 @@ class Run:
             balance=options.balance,
             shuffle=options.shuffle,
         )
-        self._batches = iter(pipeline)
-        self._batches_for = (stage.resolution, stage.minibatch)
+
+
+def _traced_for(stage: Stage) -> tuple:
+    """The part of a stage that its traces depend on."""
+    return int(stage.lod), stage.lod == int(stage.lod), stage.minibatch, stage.max_minibatch_per_device
 
 
 def fresh_networks(settings: TrainingSettings, dataset: Dataset, devices: Devices) -> snapshot.Networks:
@@ -224,6 +247,7 @@ def make_trainer(networks: snapshot.Networks, settings: TrainingSettings, datase
         strategy=devices.strategy,
         label_pool=dataset.labels if settings.data.conditional else None,
         use_loss_scaling=devices.policy == "mixed_float16",
+        xla=devices.xla,
     )
 
 

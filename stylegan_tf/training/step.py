@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import gc
+import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework import ops
 
+from stylegan_tf import devices
 from stylegan_tf.augmentation import in_training
 from stylegan_tf.cpu import graph_optimizer
 from stylegan_tf.losses import LeCam
@@ -18,6 +20,7 @@ from stylegan_tf.models.weights import assign_on_replica, copy_variables, move_a
 from stylegan_tf.resolution import Lod, split_lod
 from stylegan_tf.settings import TrainingSettings
 from stylegan_tf.training import optimizers, timing
+from stylegan_tf.training.compilation import BackgroundCompiler, with_xla
 from stylegan_tf.training.inputs import Inputs, InputSource, RandomInputs, process_reals
 from stylegan_tf.training.parts import Split, compute_part, part_of_replica, split_minibatch, sum_over_parts
 from stylegan_tf.training.schedule import Stage
@@ -39,6 +42,7 @@ class Trainer:
         label_pool: float32 [K, label_size], rows from which G's labels are chosen; None without labels.
         use_loss_scaling: dynamic loss scale, needed in float16 alone.
         inputs: makes the random inputs; None for `RandomInputs`.
+        xla: how steps are compiled; None: as `run.xla` says for the visible GPUs.
     """
 
     def __init__(
@@ -53,11 +57,13 @@ class Trainer:
         label_pool: np.ndarray | None = None,
         use_loss_scaling: bool = False,
         inputs: InputSource | None = None,
+        xla: devices.Compilation | None = None,
     ):
         self.model, self.settings = model, settings
         self.strategy = strategy or tf.distribute.get_strategy()
         self.G, self.D, self.G_ema = G, D, G_ema
         self.seed = settings.run.seed
+        self.xla = xla or devices.resolve_xla(settings.run, devices.visible_capabilities())
         self.inputs = inputs or RandomInputs(model, settings, z_dim=G.z_dim, label_pool=label_pool)
         self.augmentation = in_training.make(settings)
         # Values that a run may begin or cease to keep where it is resumed.
@@ -81,6 +87,8 @@ class Trainer:
         self._steps = _plan(self.phases)
         self.batches_per_iteration = max(phase.times for phase in self.phases if phase.shows_reals)
         self._traced: dict[tuple, Any] = {}
+        self._tracing = threading.Lock()
+        self.compiler = BackgroundCompiler() if self.xla == "background" else None
 
     def images_shown(self, minibatch: int, num_iterations: int = 1) -> int:
         """Real images that so many iterations show to D."""
@@ -98,15 +106,35 @@ class Trainer:
         Returns:
             Statistics of every iteration, float32 scalars by name: means over the minibatch and over the steps of a phase.
         """
-        function, arguments = self._function(batches, stage, nimg, num_iterations)
-        with graph_optimizer.disabled_on_cpus():
-            return function(*arguments)
+        key = self._key(stage, nimg, num_iterations)
+        function = self._function(key)
+        arguments = self._arguments(batches, stage, nimg, num_iterations)
+        # Not while another thread traces: each would remove gradients that the other has registered.
+        with graph_optimizer.disabled_on_cpus(), contextlib.nullcontext() if function.experimental_get_tracing_count() else self._tracing:
+            results = function(*arguments)
+        self.prepare(batches, stage, nimg=nimg, num_iterations=num_iterations)
+        return results
+
+    def prepare(self, batches: Iterator, stage: Stage, *, nimg: int, num_iterations: int = 1) -> None:
+        """Compiles the function of `run` in the background, if steps are compiled there and nothing else is. Takes the same arguments."""
+        key = self._key(stage, nimg, num_iterations)
+        if self.compiler is None or not self.compiler.wants(key):
+            return
+        arguments = self._arguments(batches, stage, nimg, num_iterations)
+
+        def trace():
+            function = self._make_function(*key, is_compiled=True)
+            with self._tracing, graph_optimizer.disabled_on_cpus():
+                return function, function.get_concrete_function(*arguments).graph
+
+        side, fading = self.G.resolution >> key[0], ", fading in" if key[1] else ""
+        self.compiler.request(key, f"A step at {side}x{side}{fading}", trace)
 
     def trace(self, batches: Iterator, stage: Stage, *, nimg: int, num_iterations: int = 1):
         """The traced function of `run`, for its graph. Takes the same arguments; no iteration is run."""
-        function, arguments = self._function(batches, stage, nimg, num_iterations)
+        function = self._function(self._key(stage, nimg, num_iterations))
         with graph_optimizer.disabled_on_cpus():
-            return function.get_concrete_function(*arguments)
+            return function.get_concrete_function(*self._arguments(batches, stage, nimg, num_iterations))
 
     def has_traced(self, stage: Stage, *, nimg: int, num_iterations: int = 1) -> bool:
         """False if `run` would have to trace first."""
@@ -117,9 +145,15 @@ class Trainer:
         """Number of traced functions: one for each stage of growth and each combination of phases and penalties that are due."""
         return len(self._traced)
 
-    def forget_traces(self) -> None:
-        """Frees all traced functions. Those of an earlier stage of growth would occupy memory for the rest of the run."""
+    def forget_traces(self, stage: Stage | None = None) -> None:
+        """Frees all traced functions, except those that were prepared for `stage`.
+
+        Those of an earlier stage of growth would occupy memory for the rest of the run.
+        """
         self._traced.clear()
+        if self.compiler is not None:
+            kept = None if stage is None else self._key(stage, 0, 1)[:-1]
+            self.compiler.forget(lambda key: key[:-1] == kept)
         gc.collect()  # graphs hold reference cycles, which Python would collect minutes later
 
     def reset_optimizers(self) -> None:
@@ -156,17 +190,22 @@ class Trainer:
         for name, variable in self.running.items():
             variable.assign(running[name])
 
-    def _function(self, batches, stage, nimg, num_iterations):
-        key = self._key(stage, nimg, num_iterations)
-        if key not in self._traced:
-            self._traced[key] = self._make_function(*key)
+    def _function(self, key):
+        compiled = self.compiler.ready(key) if self.compiler is not None else None
+        if compiled is not None:
+            self._traced[key] = compiled
+        elif key not in self._traced:
+            self._traced[key] = self._make_function(*key, is_compiled=self.xla == "foreground")
+        return self._traced[key]
+
+    def _arguments(self, batches, stage, nimg, num_iterations):
         images, average = self.images_shown(stage.minibatch), self.settings.optimizer
         betas = [ema_beta(images, average.ema_kimg, nimg + images * i, average.ema_rampup) for i in range(num_iterations)]
         betas = betas if average.ema_decay is None else [average.ema_decay] * num_iterations
         fade = split_lod(stage.lod).fade
         # As tensors: every new Python number would cause a new trace.
         numbers = [tf.constant(value, tf.float32) for value in (fade or 0.0, stage.G_lrate, stage.D_lrate, betas, stage.gamma)]
-        return self._traced[key], (batches, *numbers, tf.constant([self.seed, nimg], tf.int32))
+        return (batches, *numbers, tf.constant([self.seed, nimg], tf.int32))
 
     def _key(self, stage, nimg, num_iterations):
         """Everything that a trace depends on: floor, fading or not, minibatch, its largest part, and what is due."""
@@ -179,7 +218,7 @@ class Trainer:
         phases = [phase for phase in self.phases if iteration % phase.every == 0]
         return tuple((phase.name, frozenset(name for name, n in (phase.lazy or {}).items() if iteration % n == 0)) for phase in phases)
 
-    def _make_function(self, floor, is_fading, minibatch, max_part, due: tuple[Due, ...]):
+    def _make_function(self, floor, is_fading, minibatch, max_part, due: tuple[Due, ...], *, is_compiled: bool):
         num_devices = self.strategy.num_replicas_in_sync
         options = {"num_devices": num_devices, "max_part": max_part}
         splits = {
@@ -200,7 +239,7 @@ class Trainer:
                 fetched = [(tf.ensure_shape(images, [minibatch, *images.shape[1:]]), labels) for images, labels in fetched]
                 iteration_seed = seed + tf.constant([0, index * self.images_shown(minibatch)])
                 numbers = {"G": G_lrate, "D": D_lrate, "beta": betas[index], "gamma": gamma}
-                iteration = functools.partial(self._run_iteration, splits, due_now, lod)
+                iteration = functools.partial(self._run_iteration, splits, due_now, lod, is_compiled)
                 found = self.strategy.run(iteration, (fetched, numbers, iteration_seed))
                 # Every replica holds the same sums: the first one's are returned.
                 statistics, times = tf.nest.map_structure(lambda value: self.strategy.experimental_local_results(value)[0], found)
@@ -211,7 +250,7 @@ class Trainer:
 
         return run_iterations
 
-    def _run_iteration(self, splits: dict[int, Split], due: Due, lod: Lod, batches, numbers, seed):
+    def _run_iteration(self, splits: dict[int, Split], due: Due, lod: Lod, is_compiled: bool, batches, numbers, seed):
         """Runs all phases that are due, on one replica. Returns statistics by name, and the time at which each step was done."""
         reals = [(process_reals(images, lod.fade), labels) for images, labels in batches]
         context = Context(self._critic(lod), lod, numbers["gamma"], 1.0, lecam=self._lecam())
@@ -234,7 +273,7 @@ class Trainer:
                 options = {"seed": augment_seed, "minibatch": minibatch, "strength": strength}
                 context = context._replace(augment=functools.partial(self.augmentation.applied_before, **options))
             reals_of_step = reals[repetition if phase.shows_reals else 0]
-            values, done, norm = self._step(phase, context, splits[phase.shrink], inputs, reals_of_step, numbers)
+            values, done, norm = self._step(phase, context, splits[phase.shrink], inputs, reals_of_step, numbers, is_compiled=is_compiled)
             times.append(done)
             ready = [norm]
             for name, value in values.items():
@@ -266,7 +305,7 @@ class Trainer:
 
         return critic
 
-    def _step(self, phase: Phase, context: Context, split: Split, inputs: Inputs, reals, numbers):
+    def _step(self, phase: Phase, context: Context, split: Split, inputs: Inputs, reals, numbers, *, is_compiled: bool):
         """One optimizer step: gradients are computed for every part, summed over parts and replicas, and applied.
 
         Returns:
@@ -282,9 +321,9 @@ class Trainer:
         if context.augment is not None:
             parts = [part._replace(numbers=tf.constant(split.indices)[replica, index]) for index, part in enumerate(parts)]
         if phase.prepare is not None and not split.is_whole:
-            prepared = sum_over_parts(self._compiled(functools.partial(phase.prepare, context=context)), parts)
+            prepared = sum_over_parts(with_xla(functools.partial(phase.prepare, context=context), is_compiled), parts)
             context = context._replace(prepared=replica_context.all_reduce(tf.distribute.ReduceOp.SUM, prepared))
-        compute = self._compiled(functools.partial(compute_part, phase, context, optimizer.variables))
+        compute = with_xla(functools.partial(compute_part, phase, context, optimizer.variables), is_compiled)
         gradients, statistics, sums = sum_over_parts(compute, parts)
         names = [name for name, gradient in gradients.items() if gradient is not None]
         summed = replica_context.all_reduce(tf.distribute.ReduceOp.SUM, [[gradients[name] for name in names], statistics, sums])
@@ -310,10 +349,6 @@ class Trainer:
         limit = self.settings.loss.clip
         for variable in self.optimizers["D"].variables.values():
             assign_on_replica(variable, tf.clip_by_value(tf.convert_to_tensor(variable), -limit, limit))
-
-    def _compiled(self, compute):
-        """`compute` with XLA where the settings ask for it."""
-        return tf.function(compute, jit_compile=True, autograph=False) if self.settings.run.use_xla else compute
 
     def _average_generator(self, beta):
         """Updates G_ema: trained weights are averaged with decay `beta`, the others (w_avg, noise maps, batch statistics) are copied."""

@@ -20,7 +20,7 @@ AUGMENT = AugmentSettings(kind="ada", pipe="bgcfnc", target=-1.0, interval=2, ki
 NUM_ITERATIONS = 4
 
 
-def run(num_devices, max_part, augment=AUGMENT, use_xla=False):
+def run(num_devices, max_part, augment=AUGMENT, xla="off"):
     """Weights after four iterations, and the statistics of the last, by name."""
     devices = [f"CPU:{index}" for index in range(num_devices)]
     strategy = tf.distribute.MirroredStrategy(devices) if num_devices > 1 else tf.distribute.OneDeviceStrategy("CPU:0")
@@ -33,7 +33,7 @@ def run(num_devices, max_part, augment=AUGMENT, use_xla=False):
     # Adam divides tiny gradients by themselves, so that the order of a sum would show: this epsilon keeps them tiny.
     optimizer = OptimizerSettings(G=TINY_STEPS, D=TINY_STEPS, ema_kimg=0.02)
     trainer = make_trainer(
-        G, D, G_ema, settings={"optimizer": optimizer, "augment": augment, "run": RunSettings(use_xla=use_xla)}, strategy=strategy
+        G, D, G_ema, settings={"optimizer": optimizer, "augment": augment, "run": RunSettings(xla=xla)}, strategy=strategy
     )
     images = np.random.RandomState(0).randint(0, 256, (4, MINIBATCH, 8, 8, 3), np.uint8)
     iterator = iter(tf.data.Dataset.from_tensor_slices((images, np.zeros([4, MINIBATCH, 0], np.float32))).repeat())

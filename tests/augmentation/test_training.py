@@ -128,6 +128,6 @@ def test_a_model_without_signs_needs_a_fixed_strength():
 @pytest.mark.slow  # compiles two whole steps
 def test_steps_compile_with_xla():  # whose random numbers are others: at strength 0 they have no effect
     augment = AugmentSettings(kind="ada", pipe="bgcfnc", p=0.0)
-    plain, compiled = (steps_on_devices.run(1, None, augment, use_xla=use_xla) for use_xla in (False, True))
+    plain, compiled = (steps_on_devices.run(1, None, augment, xla=xla) for xla in ("off", "on"))
     for name, value in plain.items():
         assert_close(compiled[name], value, 1e-3, name)

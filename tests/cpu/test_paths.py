@@ -55,8 +55,22 @@ def test_chosen_by_the_environment_and_the_devices(monkeypatch):
     monkeypatch.setenv(paths.VARIABLE, "off")
     assert chosen() == ("plain", "plain")
     monkeypatch.setenv(paths.VARIABLE, "no")
-    with pytest.raises(UserError, match=r"must be on or off .* 'no'"):
+    with pytest.raises(UserError, match=r"must be on, off or gpu .* 'no'"):
         chosen()
+
+
+def test_forms_for_gpus_are_chosen_on_machines_with_one(monkeypatch):
+    @paths.replaced_by(lambda: "cpu", gpu=lambda: "gpu")
+    def chosen():
+        return "plain"
+
+    for setting, expected in {"gpu": "gpu", "on": "cpu", "off": "plain"}.items():
+        monkeypatch.setenv(paths.VARIABLE, setting)
+        assert chosen() == expected
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: ["/GPU:0"])
+    assert chosen() == "plain"
+    monkeypatch.setenv(paths.VARIABLE, "on")
+    assert chosen() == "gpu"
 
 
 FUNCTIONS = {
@@ -67,20 +81,50 @@ FUNCTIONS = {
     "conv2d_up": (convolution.conv2d_up, normal(2, 4, 8, 3), normal(4, 4, 5, 3)),
     "filter2d": (functools.partial(convolution.filter2d, kernel=np.outer([1, 3, 1], [1, 3, 1]).astype(np.float32)), normal(2, 5, 6, 3)),
     "leaky_relu": (activations.leaky_relu, normal(2, 5, 6, 3)),
+    "biased_leaky_relu": (activations.biased_leaky_relu, normal(2, 5, 6, 3), normal(3)),
     "adain": (modulation.adain, normal(2, 4, 4, 3), normal(2, 6)),
     "spread_kernel": (resample._spread_kernel, normal(3, 3, 2, 5)),
     "spread_kernel, turned": (functools.partial(resample._spread_kernel, is_turned=True, scale=0.25), normal(3, 3, 2, 5)),
 }
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
+WITH_FORMS_FOR_GPUS = ("filter2d", "biased_leaky_relu", "adain")
+
+
+@pytest.mark.parametrize(("name", "setting"), [*((name, "on") for name in FUNCTIONS), *((name, "gpu") for name in WITH_FORMS_FOR_GPUS)])
 @pytest.mark.parametrize("is_graph", [False, True], ids=["eager", "graph"])
-def test_values_and_derivatives_of_functions(name, is_graph, small_tiles, monkeypatch):
+def test_values_and_derivatives_of_functions(name, setting, is_graph, small_tiles, monkeypatch):
+    monkeypatch.setenv(paths.VARIABLE, setting)
     function, *arguments = FUNCTIONS[name]
     fast = (tf.function(to_second_order) if is_graph else to_second_order)(function, *arguments)
     monkeypatch.setenv(paths.VARIABLE, "off")
     for actual, expected in zip(fast, to_second_order(function, *arguments), strict=True):
         assert_close(actual, expected, 3 * TOLERANCE, name)
+
+
+def test_blur_under_xla_is_a_sum_of_shifts(monkeypatch):
+    function, x = FUNCTIONS["filter2d"]
+    plain = to_second_order(functools.partial(function.func.plain, **function.keywords), x)
+    monkeypatch.setenv(paths.VARIABLE, "gpu")
+    with paths.traced_for_xla():
+        shifted = to_second_order(function, x)
+        names = {
+            operation.type
+            for operation in tf.function(lambda x: function(x), autograph=False).get_concrete_function(x).graph.get_operations()
+        }
+    for actual, expected in zip(shifted, plain, strict=True):
+        assert_close(actual, expected, TOLERANCE, "filter2d")
+    assert "DepthwiseConv2dNative" not in names
+
+
+def test_adain_in_bfloat16_has_errors_relative_to_the_deviation(monkeypatch):
+    # A map of mean 30 and deviation 1, and a constant one: with x * a + b in bfloat16, both would be lost.
+    monkeypatch.setenv(paths.VARIABLE, "gpu")
+    x = np.stack([30 + np.random.RandomState(0).normal(0, 1, (1, 16, 16)), np.full((1, 16, 16), 1.3)], axis=-1)
+    x, styles = tf.cast(x, tf.bfloat16), tf.constant([[0.5, 0.5, 1.0, 2.0]])
+    expected = modulation.adain.plain(tf.cast(x, tf.float32), styles)
+    found = tf.cast(modulation.adain(x, tf.cast(styles, tf.bfloat16)), tf.float32)
+    np.testing.assert_allclose(found, expected, atol=2**-7 * np.abs(expected).max())
 
 
 def test_every_replaced_function_is_compared():
@@ -105,8 +149,9 @@ LAYERS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", LAYERS)
-def test_values_and_derivatives_of_layers(name, small_tiles, monkeypatch):
+@pytest.mark.parametrize(("name", "setting"), [*((name, "on") for name in LAYERS), ("styled upscaling", "gpu"), ("downscaling", "gpu")])
+def test_values_and_derivatives_of_layers(name, setting, small_tiles, monkeypatch):
+    monkeypatch.setenv(paths.VARIABLE, setting)
     make, *arguments = LAYERS[name]
     layer = make()
     layer.build(*[argument.shape for argument in arguments if argument.shape[-1] > 1])  # all but the noise
@@ -124,15 +169,23 @@ def test_values_and_derivatives_of_layers(name, small_tiles, monkeypatch):
         assert_close(actual, expected, 10 * TOLERANCE, name)  # the normalisation divides by small deviations
 
 
-@pytest.mark.parametrize("setting", ["on", "off"])
-def test_leaky_relu_has_gradient_1_at_0(setting, monkeypatch):
+def with_a_bias_of_0(x):
+    return activations.biased_leaky_relu(x[:, None], tf.zeros([1], x.dtype))[:, 0]
+
+
+@pytest.mark.parametrize("setting", ["on", "off", "gpu"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+@pytest.mark.parametrize(
+    "function", [activations.leaky_relu, lambda x: activations.biased_leaky_relu(x[:, None], tf.zeros([1], x.dtype))[:, 0]]
+)
+def test_leaky_relu_has_gradient_1_at_0(function, dtype, setting, monkeypatch):
     monkeypatch.setenv(paths.VARIABLE, setting)
-    x = tf.constant([-2.0, -0.0, 0.0, 2.0])
+    x = tf.constant([-2.0, -0.0, 0.0, 2.0], dtype)
     with tf.GradientTape() as tape:
         tape.watch(x)
-        y = activations.leaky_relu(x)
-    np.testing.assert_allclose(y, [-0.4, 0, 0, 2])
-    np.testing.assert_allclose(tape.gradient(y, x), [0.2, 1, 1, 1])
+        y = function(x)
+    np.testing.assert_allclose(tf.cast(y, tf.float32), [-0.4, 0, 0, 2], rtol=4e-3, atol=1e-7)
+    np.testing.assert_allclose(tf.cast(tape.gradient(y, x), tf.float32), [0.2, 1, 1, 1], rtol=4e-3)
 
 
 def step_of_training():
@@ -164,7 +217,9 @@ def step_of_training():
     return values
 
 
-def test_a_training_step_with_r1(small_tiles, monkeypatch):
+@pytest.mark.parametrize("setting", ["on", "gpu"])
+def test_a_training_step_with_r1(setting, small_tiles, monkeypatch):
+    monkeypatch.setenv(paths.VARIABLE, setting)
     fast = step_of_training()
     monkeypatch.setenv(paths.VARIABLE, "off")
     plain = step_of_training()

@@ -132,7 +132,7 @@ def test_two_devices_and_accumulation_train_as_one_device_does(tmp_path):
 def test_steps_compiled_with_xla_agree():
     optimizer = OptimizerSettings(G=CAUTIOUS, D=CAUTIOUS, ema_kimg=1)
     plain, compiled = (
-        results(make_trainer(settings(optimizer=optimizer, run=RunSettings(use_xla=use_xla))), 1, minibatch=4) for use_xla in (False, True)
+        results(make_trainer(settings(optimizer=optimizer, run=RunSettings(xla=xla))), 1, minibatch=4) for xla in ("off", "on")
     )
     for name, value in plain.items():
         assert_close(compiled[name], value, XLA_TOLERANCE, name)

@@ -15,6 +15,8 @@ class FakeTrainer:
         on_iteration: called with (trainer, stage, nimg) before each iteration; may raise, or return statistics.
     """
 
+    compiler = None
+
     def __init__(self, networks, seed=0, on_iteration=None):
         self.G = networks.G
         self.seed = seed
@@ -38,7 +40,7 @@ class FakeTrainer:
     def has_traced(self, stage, **_):
         return True
 
-    def forget_traces(self):
+    def forget_traces(self, stage):
         pass
 
     def reset_optimizers(self):

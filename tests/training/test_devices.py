@@ -1,30 +1,12 @@
-"""The choice of devices and precision."""
+"""The devices of a run."""
 
 import pytest
+import tensorflow as tf
 
+from stylegan_tf import nvidia
 from stylegan_tf.errors import UserError
 from stylegan_tf.settings import RunSettings
 from stylegan_tf.training import devices
-
-AMPERE, TURING = {"compute_capability": (8, 0)}, {"compute_capability": (7, 5)}
-
-
-@pytest.mark.parametrize(
-    ("gpus", "cpu_flags", "policy"),
-    [
-        ([AMPERE], "", "mixed_bfloat16"),
-        ([AMPERE, TURING], "", "float32"),  # the oldest GPU decides
-        ([{}], "amx_bf16", "float32"),  # the CPU's flags do not matter where a GPU computes
-        ([], "avx2 amx_bf16 avx512f", "mixed_bfloat16"),
-        ([], "avx2 avx512_bf16", "float32"),
-    ],
-)
-def test_auto_precision(gpus, cpu_flags, policy):
-    assert devices.resolve_precision("auto", gpus, cpu_flags) == policy
-
-
-def test_a_requested_precision_is_used():
-    assert devices.resolve_precision("mixed_float16", [], "") == "mixed_float16"
 
 
 def test_one_machine_trains_on_the_cpu_where_there_is_no_gpu():
@@ -36,6 +18,18 @@ def test_one_machine_trains_on_the_cpu_where_there_is_no_gpu():
 def test_more_gpus_than_there_are_is_a_message():
     with pytest.raises(UserError, match=r"--gpus 99 is more than the number of visible GPUs"):
         devices.open_devices(RunSettings(num_gpus=99))
+
+
+@pytest.mark.skipif(bool(tf.config.list_physical_devices("GPU")), reason="for machines without a GPU that TensorFlow sees")
+def test_a_gpu_that_tensorflow_does_not_see_is_named_unless_the_cpu_is_asked_for(monkeypatch):
+    card = nvidia.Card("NVIDIA L4", (8, 9), 24.0, 1.0)
+    monkeypatch.setattr(nvidia, "read_driver", lambda: nvidia.Driver("580.1", (card,)))
+    first, second = devices.open_devices(RunSettings()).notes
+    assert first.startswith("This machine has NVIDIA L4, but TensorFlow sees no GPU: ")
+    assert second.endswith("To train on it without this message: --gpus 0")
+    assert devices.open_devices(RunSettings(num_gpus=0)).notes == ()
+    with pytest.raises(UserError, match=r"there is none. Omit --gpus to train on the CPU. This machine has NVIDIA L4"):
+        devices.open_devices(RunSettings(num_gpus=1))
 
 
 def test_a_cluster_that_is_not_valid_is_a_message(monkeypatch):

@@ -2,6 +2,7 @@
 
 import errno
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,8 +10,8 @@ import tensorflow as tf
 
 from stylegan_tf import snapshot
 from stylegan_tf.errors import UserError
+from stylegan_tf.training import faults, run_dir
 from stylegan_tf.training import run as runs
-from stylegan_tf.training import run_dir
 from stylegan_tf.training.best import BestValue, SnapshotScores
 from tests.training.conftest import changed
 from tests.training.fake_trainer import FakeTrainer
@@ -101,7 +102,16 @@ def raise_at(first, error):
 def test_out_of_memory_says_which_stage_and_what_to_lower(tiny_settings, start_run, fake_steps):
     fake_steps(raise_at(40, tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")))
     with pytest.raises(UserError, match=r"Out of memory at 8x8 \(lod 0.00\), 4 images.*max_minibatch_per_device_by_resolution.8=2"):
-        start_run(full_size(tiny_settings))
+        start_run(full_size(tiny_settings, D={"mbstd_group_size": 2}))
+
+
+def test_out_of_memory_names_other_programs_and_no_part_that_cannot_be_smaller(monkeypatch):
+    monkeypatch.setattr(faults.nvidia, "other_programs", lambda: ["blender (pid 77) 21.0 GB"])
+    stage = SimpleNamespace(resolution=64, lod=0.0, minibatch=32, max_minibatch_per_device=4)
+    halved = faults._out_of_memory(stage, 1, 1)
+    assert "Other programs hold memory of the GPU: blender (pid 77) 21.0 GB." in halved
+    assert "by_resolution.64=2 (half the memory" in halved
+    assert "by_resolution" not in faults._out_of_memory(stage, 1, 4)  # the group of the minibatch standard deviation
 
 
 def test_tensorboards_full_disk_is_not_reported_as_memory(tiny_settings, start_run, fake_steps):

@@ -10,10 +10,12 @@ from PIL import Image
 from tensorflow.core.util.event_pb2 import Event
 
 import stylegan_tf
+from stylegan_tf import devices
 from stylegan_tf.settings import RunSettings
 from stylegan_tf.training import run as runs
 from stylegan_tf.training import run_dir
 from stylegan_tf.training.best import SnapshotScores
+from stylegan_tf.training.step import Trainer
 from stylegan_tf.training.stopping import StopRequest
 from tests.training.comparison import assert_same_run, lines
 from tests.training.conftest import changed
@@ -139,3 +141,24 @@ def test_an_interrupted_and_resumed_run_equals_one_that_was_not_interrupted(whol
     assert "Stopped by SIGTERM" in (cut / "log.txt").read_text()
     assert resume_run(cut, settings, on_snapshot=SnapshotScores(lambda *_: SCORES)) == 0
     assert_same_run(whole, cut)
+
+
+@pytest.mark.slow
+def test_steps_of_the_next_stage_are_compiled_while_a_run_trains_this_one(tiny_settings, start_run, monkeypatch):
+    monkeypatch.setattr(devices, "resolve_xla", lambda *_: "background")
+    run_one_call, begun = Trainer.run, []
+
+    def run_and_wait(trainer, batches, stage, **options):
+        if not begun or begun[-1][0] != stage.lod:
+            begun.append((stage.lod, trainer.compiler.ready(trainer._key(stage, options["nimg"], 1)) is not None))
+        results = run_one_call(trainer, batches, stage, **options)
+        trainer.compiler.wait()
+        return results
+
+    monkeypatch.setattr(Trainer, "run", run_and_wait)
+    _, folder = start_run(tiny_settings)
+    assert begun[0] == (1.0, False)  # a run begins without XLA
+    assert [ready for lod, ready in begun if lod < 1] == [True] * (len(begun) - 1)
+    log = (folder / "log.txt").read_text()
+    for name in ("4x4", "8x8, fading in", "8x8"):
+        assert f"A step at {name} is compiled with XLA" in log

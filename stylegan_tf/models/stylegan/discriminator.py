@@ -59,14 +59,14 @@ class DiscriminatorBlock(keras.layers.Layer):
 
     def embed(self, images):
         """Images [N, R, R, channels] to features [N, R, R, filters]: FromRGB."""
-        return self.activation(self.from_rgb(tf.cast(images, self.compute_dtype)))
+        return self.from_rgb(tf.cast(images, self.compute_dtype), activation=self.activation)
 
     def call(self, x):
         """Features [N, R, R, filters] to [N, R/2, R/2, filters_out], or at 4x4 to scores [N, num_outputs]."""
         if not self.is_last:
-            return self.activation(self.conv1_down(self.activation(self.conv0(x))))
+            return self.conv1_down(self.conv0(x, activation=self.activation), activation=self.activation)
         x = minibatch_stddev(x, self.settings.mbstd_group_size, self.settings.mbstd_num_features)
-        return self.dense1(self.activation(self.dense0(self.activation(self.conv(x)))))
+        return self.dense1(self.dense0(self.conv(x, activation=self.activation), activation=self.activation))
 
 
 @keras.saving.register_keras_serializable("stylegan_tf")

@@ -1,0 +1,106 @@
+"""Everything that is wanted of a GPU that is lent for ten minutes, in the order of importance, ended in time.
+
+    python -m benchmarks.gpu --out "$OUT"                                          # on the GPU
+    python -m benchmarks.gpu --minutes 3 --small                                    # tries the script, on a CPU too
+
+Every benchmark is a program of its own; what it prints is in OUT/NAME.txt, all JSON lines in OUT/results.jsonl. Prints a table in
+Markdown at the end. docs/performance.md says what is predicted.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks import programs
+from stylegan_tf import command_line
+
+HALF = "--precision mixed_bfloat16"
+
+
+class Program(NamedTuple):
+    """A benchmark to run.
+
+    Attributes:
+        name: of its row and files.
+        arguments: of `python -m benchmarks.`.
+        limit_sec: it is stopped after this time.
+        has_cache: whether compiled programs, and XLA's choices of kernels, are kept in a folder and found there.
+    """
+
+    name: str
+    arguments: str
+    limit_sec: float
+    has_cache: bool = False
+
+    def environment(self, folder: Path) -> dict[str, str]:
+        """Environment variables that it needs."""
+        if not self.has_cache:
+            return {}
+        cache = (folder / "cache").resolve()
+        cache.mkdir(exist_ok=True)
+        return {
+            "TF_XLA_FLAGS": f"--tf_xla_persistent_cache_directory={cache}",
+            "XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} --xla_gpu_per_fusion_autotune_cache_dir={cache}".strip(),
+        }
+
+
+def chosen(is_small: bool) -> list[Program]:
+    """The most wanted first. `is_small`: networks and images of a size that a CPU computes in seconds."""
+
+    def train(side: int, batch: int, more: str) -> str:
+        size = f"--resolution 8 --fmap-max 8 --batch 4 {more}" if is_small else f"--resolution {side} --batch {batch} {more}"
+        return f"train_step {size} --repeats {2 if is_small else 6}"
+
+    drawing = "--resolution 16 --fmap-max 8" if is_small else "--resolution 256 --batch 32"
+    layers = "layers --side 8 --maps 8 --batch 2" if is_small else "layers --side 256 --maps 64 --batch 32"
+    return [
+        Program("256x256 XLA", train(256, 32, f"{HALF} --xla --stage-change --profile"), 200),
+        Program("256x256", train(256, 32, f"{HALF} --profile"), 90),
+        Program("layers 256x256", f"{layers} {HALF}", 60),
+        Program("64x64 XLA", train(64, 64, f"{HALF} --xla --stage-change"), 150),
+        Program("drawing 256x256 XLA", f"inference {drawing} {HALF} --xla", 90),
+        Program("drawing 256x256", f"inference {drawing} {HALF}", 45),
+        Program("64x64", train(64, 64, HALF), 60),
+        Program("1024x1024 XLA", train(1024, 8, f"{HALF} --xla"), 200),
+        Program("layers XLA", f"{layers} {HALF} --xla", 60),
+        Program("features of FID", "metrics --only features", 60),
+        Program("64x64 XLA, cache", train(64, 64, f"{HALF} --xla"), 120, has_cache=True),
+        Program("64x64 XLA, from cache", train(64, 64, f"{HALF} --xla"), 120, has_cache=True),
+        Program("128x128 XLA", train(128, 32, f"{HALF} --xla"), 150),
+        Program("512x512 XLA", train(512, 16, f"{HALF} --xla"), 150),
+        Program("256x256 float32", train(256, 32, ""), 90),
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path("gpu-results"), help="folder of the results (default: %(default)s)")
+    parser.add_argument("--minutes", type=float, default=9.5, help="no benchmark begins or goes on after this time (default: %(default)s)")
+    parser.add_argument("--small", action="store_true", help="tiny networks, to try the script")
+    parser.add_argument("--only", metavar="WORD", default="", help="only benchmarks with this word in their names")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    start, rows = time.monotonic(), {}
+    for program in chosen(options.small):
+        left = 60 * options.minutes - (time.monotonic() - start)
+        if left < 20 or options.only not in program.name:
+            continue
+        with tempfile.TemporaryDirectory() as profile:  # only its summary is kept
+            arguments = program.arguments.replace("--profile", f"--profile {profile}").split()
+            environment = {**os.environ, **program.environment(options.out)}
+            row, printed = programs.run(arguments, limit_sec=min(program.limit_sec, left), environment=environment)
+        (options.out / f"{program.name.replace(' ', '-')}.txt").write_text(printed, encoding="utf-8")
+        with open(options.out / "results.jsonl", "a", encoding="utf-8") as lines:
+            lines.write(json.dumps({"name": program.name, **row}) + "\n")
+        rows[program.name] = row
+        print(f"{time.monotonic() - start:4.0f} s  {program.name}: {'done' if row else printed.strip().splitlines()[-1]}", flush=True)
+    print(programs.table({name: row for name, row in rows.items() if "images_per_sec" in row}))
+
+
+if __name__ == "__main__":
+    sys.exit(command_line.run(lambda _: main()))
