@@ -4,12 +4,11 @@ A preset is a function that returns `TrainingSettings`; `train.py --preset NAME`
 one value of it. Every setting is explained, with its unit, in stylegan_tf/settings.py and docs/config.md.
 """
 
-import difflib
 from collections.abc import Callable
 from dataclasses import replace
 
 from stylegan_tf import study_presets
-from stylegan_tf.errors import UserError
+from stylegan_tf.errors import UserError, did_you_mean
 from stylegan_tf.models.stylegan import settings as stylegan_settings
 from stylegan_tf.models.stylegan2 import settings as stylegan2_settings
 from stylegan_tf.settings import (
@@ -373,7 +372,5 @@ def preset(name: str) -> TrainingSettings:
         UserError: there is none; lists those there are.
     """
     if name not in PRESETS:
-        close = difflib.get_close_matches(name, PRESETS, 1)
-        hint = f" Did you mean {close[0]}?" if close else ""
-        raise UserError(f"Unknown preset {name}. Known: {', '.join(PRESETS)}.{hint}")
+        raise UserError(f"Unknown preset {name}.{did_you_mean(name, PRESETS)} Known: {', '.join(PRESETS)}.")
     return PRESETS[name]()

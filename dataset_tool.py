@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stylegan_tf import command_line
+from stylegan_tf.argument_parser import Parser
 from stylegan_tf.command_line import spelled
 from stylegan_tf.data.intake.options import HelpFormatter, add_output, add_preparation, count, prepare_options, refuse_preparation, seed
 from stylegan_tf.display import say, visible_lines
@@ -27,9 +28,9 @@ EXAMPLES = """examples:
 """
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The command line."""
-    root = argparse.ArgumentParser(
+    root = Parser(
         prog=spelled("dataset_tool.py"),
         description="Makes datasets from images, inspects, converts and extracts them.",
         epilog=spelled(EXAMPLES),
@@ -37,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = root.add_subparsers(metavar="COMMAND", required=True)
 
-    def command(run: Callable, text: str, *positional: tuple[str, str]) -> argparse.ArgumentParser:
+    def command(run: Callable, text: str, *positional: tuple[str, str]) -> Parser:
         name = run.__name__
         added = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".", formatter_class=HelpFormatter)
         for argument, meaning in positional:

@@ -1,6 +1,7 @@
 """Command line for trained generators: images, figures, interpolation videos, projection, export."""
 
 import argparse
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import config
 from stylegan_tf import command_line
+from stylegan_tf.argument_parser import Parser
 from stylegan_tf.command_line import spelled
 from stylegan_tf.display import say
 from stylegan_tf.inference.commands import directions, explore, export, figures, images, interpolate, project
@@ -42,9 +44,9 @@ COMMANDS: dict[str, tuple[str, Callable, Callable]] = {
 }
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=spelled("generate.py"),
         description=spelled("Generates images with a trained generator: a snapshot of train.py, or an official StyleGAN pickle."),
         epilog=spelled(EXAMPLES),
@@ -61,6 +63,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str]) -> None:
     """Runs the command line."""
     options = parser().parse_args(argv)
+    options.command_line = spelled(shlex.join(["python", "generate.py", *argv]))  # for the text fields of PNG files
     if options.network in (None, "latest"):
         options.network = str(newest_run(config.RESULTS_DIR))
         say(f"--network {options.network}")

@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING
 
 import config
 from stylegan_tf import command_line, settings_text
+from stylegan_tf.argument_parser import Parser
 from stylegan_tf.command_line import spelled
 from stylegan_tf.display import say
 from stylegan_tf.errors import MissingFileError, UserError
-from stylegan_tf.loading import find_dataset
+from stylegan_tf.loading import find_dataset, missing_network
 from stylegan_tf.resolution import MAX_RESOLUTION
 from stylegan_tf.settings import TrainingSettings
 from stylegan_tf.training import config_file, stopping
@@ -39,16 +40,16 @@ EXAMPLES = """examples:
 """
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=spelled("train.py"),
         description=spelled("Trains a GAN on a folder or archive of photographs, or on a dataset of dataset_tool.py."),
         epilog=spelled(EXAMPLES),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--preset", choices=list(config.PRESETS), help="settings to start from, see config.py (default: chosen for data and machine)")
+    add("--preset", metavar="NAME", help=f"settings to start from (default: chosen for data and machine): {', '.join(config.PRESETS)}")
     add("--data", metavar="PATH", help="a dataset, or photographs: a folder, zip or tar (default: the preset's dataset)")
     add("--conditional", action="store_true", help="train with the labels of the dataset, so that a class can be generated on request")
     add("--outdir", metavar="DIR", default=config.RESULTS_DIR, help="folder of the run folders (default: %(default)s)")
@@ -90,8 +91,14 @@ def overridden(settings: TrainingSettings, options: argparse.Namespace) -> Train
     return settings_text.override(settings, [*assignments, *options.set])
 
 
+def assigned_names(options: argparse.Namespace) -> list[str]:
+    """Names of the settings in `--set`."""
+    return [assignment.partition("=")[0].strip() for assignment in options.set]
+
+
 def main(argv: Sequence[str]) -> int:
     """Starts or resumes what the command line describes."""
+    settings_text.check_unsplit(argv)
     options = parser().parse_args(argv)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its errors reach us as exceptions
     if options.resume is not None:
@@ -168,6 +175,9 @@ def chosen_settings(options: argparse.Namespace) -> TrainingSettings:
 def start(settings: TrainingSettings, options: argparse.Namespace, source: Path | None = None) -> int:
     """Starts a new run in a new folder; with `source`, from the weights, kimg and schedule of a snapshot."""
     dataset, settings = checked(settings)
+    for name in assigned_names(options):
+        if effect := settings_text.overridden_by_table(settings, name):
+            say(f"Note: {name}: {effect}")
     from stylegan_tf.training import launch
 
     check_metrics(settings, dataset)
@@ -236,7 +246,7 @@ def checked(settings: TrainingSettings) -> "tuple[Dataset, TrainingSettings]":
 def check_source(init_from: str | None) -> None:
     """Refuses a missing file of --init-from before a run folder is created."""
     if init_from is not None and not Path(init_from).exists():
-        raise MissingFileError(f"--init-from {init_from}: no such snapshot, run folder or official pickle.")
+        raise MissingFileError(f"--init-from {missing_network(init_from)}")
 
 
 def check_metrics(settings: TrainingSettings, dataset: "Dataset") -> None:

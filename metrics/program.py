@@ -11,10 +11,11 @@ from metrics import registry
 from metrics.metric import Metric
 from metrics.options import CROPS, NOISE_MODES, PRECISIONS, RESIZES, Options
 from stylegan_tf import command_line, data
+from stylegan_tf.argument_parser import Parser
 from stylegan_tf.command_line import spelled
 from stylegan_tf.display import say
-from stylegan_tf.errors import UserError
-from stylegan_tf.loading import find_snapshot, named_network, read, snapshots_of
+from stylegan_tf.errors import MissingFileError, UserError
+from stylegan_tf.loading import find_snapshot, missing_network, named_network, read, snapshots_of
 from stylegan_tf.training.run_dir import FINAL_NAME
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -60,8 +61,8 @@ def _main(arguments: Sequence[str], default: str | None, description: str) -> in
     return _score(parsed, metrics, options)
 
 
-def _parser(default: str | None, description: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser(default: str | None, description: str) -> Parser:
+    parser = Parser(
         prog=None if default else spelled("python -m metrics"), description=description, epilog=spelled(_EXAMPLES),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
@@ -132,7 +133,7 @@ def _score(parsed: argparse.Namespace, metrics: list[Metric], options: Options) 
     """Scores one snapshot, or those of a run."""
     network = named_network(parsed.network)
     if not network.exists():
-        raise UserError(f"{network}: no such file or run folder. Expected a snapshot (.pkl) or a run folder.")
+        raise MissingFileError(missing_network(network))
     if (parsed.all or parsed.watch) and not network.is_dir():
         raise UserError(f"--all and --watch need a run folder. {network} is a file.")
     from metrics import evaluate, report, sources

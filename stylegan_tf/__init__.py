@@ -1,5 +1,15 @@
-"""StyleGAN (Karras et al. 2019) for today's TensorFlow and Keras."""
+"""StyleGAN (Karras et al. 2019) for current TensorFlow and Keras.
 
+    import stylegan_tf
+    nets = stylegan_tf.load("results/00000-stylegan-leaves32-1gpu")    # a run folder, a snapshot or an official pickle
+    images = nets.draw(seeds=[1, 2], psi=0.7)                          # uint8 [N, R, R, C]; a notebook shows the pictures
+    images = stylegan_tf.to_uint8(nets.G_ema.sample(z, labels))        # G_ema, G and D are Keras models
+    G = stylegan_tf.Generator(resolution=64)                           # a new generator with random weights
+
+README.md and docs/ describe the programs train.py, dataset_tool.py, generate.py and metrics/.
+"""
+
+import importlib
 import os
 
 # TensorFlow leaves oneDNN's kernels off on CPUs without AVX-512 VNNI. They are 2.3 times as fast there as its own
@@ -10,13 +20,25 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ["TF_USE_LEGACY_KERAS"] = "0"
 
 __version__ = "0.1.0"
-__all__ = ["load"]
+
+# Public names and the modules that contain them. They are imported at their first use: TensorFlow takes seconds.
+_MODULES = {
+    "load": "stylegan_tf.loading",
+    "Generator": "stylegan_tf.networks",
+    "Discriminator": "stylegan_tf.networks",
+    "to_float": "stylegan_tf.images",
+    "to_uint8": "stylegan_tf.images",
+}
+__all__ = ["Discriminator", "Generator", "load", "networks", "to_float", "to_uint8"]
 
 
-def __getattr__(name):
-    # TensorFlow takes seconds to import; `--help` must not wait for it.
-    if name == "load":
-        from stylegan_tf.loading import load
-
-        return load
+def __getattr__(name: str) -> object:
+    if name == "networks":
+        return importlib.import_module("stylegan_tf.networks")
+    if name in _MODULES:
+        return getattr(importlib.import_module(_MODULES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -98,11 +98,11 @@ def _read_array(file: BinaryIO, size: int, max_bytes: int, mapped_path: Path | N
     offset = 8 + form.size + length
     num_bytes = math.prod(shape) * dtype.itemsize
     if num_bytes > size - offset:
-        raise ValueError(f"{num_bytes:,} bytes are announced, {max(size - offset, 0):,} are there")
+        raise ValueError(f"{num_bytes:,} bytes are stated in its header, {max(size - offset, 0):,} are there")
     if mapped_path is not None:
         return np.memmap(mapped_path, dtype, "r", offset, shape, order) if num_bytes else np.empty(shape, dtype)
     if num_bytes > max_bytes:
-        raise ValueError(f"{num_bytes:,} bytes are announced; at most {max_bytes:,} are read")
+        raise ValueError(f"{num_bytes:,} bytes are stated in its header; at most {max_bytes:,} are read")
     content = bytearray(num_bytes)
     if file.readinto(content) != num_bytes:
         raise ValueError("it ends too early")
@@ -113,7 +113,7 @@ def _parse_header(text: str) -> tuple[np.dtype, Literal["C", "F"], tuple[int, ..
     """Type, order and shape from a header, parsed without evaluating it."""
     found = _HEADER.fullmatch(text)
     if found is None:
-        raise ValueError("its header does not announce an array of plain numbers")
+        raise ValueError("its header does not describe an array of plain numbers")
     shape = tuple(int(side.rstrip("L")) for side in found["shape"].replace(",", " ").split())
     if len(shape) > 32 or any(side >= 2**40 for side in shape):
         raise ValueError(f"an impossible shape {str(shape)[:80]}")
@@ -124,11 +124,11 @@ def _read_members(file: BinaryIO, path: Path, names: Collection[str] | None, max
     members = _members(file, path)
     missing = [name for name in names or () if name not in members]
     if missing:
-        raise UserError(f"{path} must hold an array called {missing[0]!r}. Found: {', '.join(list(members)[:20])[:500] or 'none'}")
+        raise UserError(f"{path} must contain an array named {missing[0]!r}. Found: {', '.join(list(members)[:20])[:500] or 'none'}")
     chosen = {name: info for name, info in members.items() if names is None or name in names}
     total = sum(info.file_size for info in chosen.values())
     if total > max_bytes:
-        raise UserError(f"{path} announces {total:,} bytes of arrays; at most {max_bytes:,} are read.")
+        raise UserError(f"{path} states {total:,} bytes of arrays; at most {max_bytes:,} are read.")
     arrays = {}
     with zipfile.ZipFile(file) as archive:
         for name, info in chosen.items():

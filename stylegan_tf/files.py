@@ -79,5 +79,5 @@ def read_bounded(path: str | os.PathLike, max_bytes: int) -> bytes:
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}.") from None
     if len(content) > status.st_size:
-        raise UserError(f"{path} grows while it is read. Try again when it is complete.")
+        raise UserError(f"{path} changed its size while it was read. Try again when it is complete.")
     return content

@@ -1,11 +1,12 @@
-"""Images as arrays: uint8 [0, 255] to and from float [-1, 1], grids of images and their labels, PNG files."""
+"""Images as arrays: uint8 [0, 255] to and from float [-1, 1], grids of images, PNG files."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from stylegan_tf.files import atomic_path
 
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 # Largest picture grid, and its minimum of columns and rows whatever the size of the images (the original's).
 GRID_LIMITS = {"1080p": (1920, 1080, 3, 2), "4k": (3840, 2160, 7, 4)}
 MAX_GRID_SIDE = 32  # images
-MIN_SHOWN_SIDE = 128  # pixels: a 32x32 image is hard to see on today's screens
-_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 
 def to_float(images: np.ndarray) -> np.ndarray:
@@ -70,45 +69,14 @@ def make_grid(images: np.ndarray, columns: int) -> np.ndarray:
     return grid.reshape(rows * height, columns * width, channels)
 
 
-def enlarged(image: np.ndarray, side: int) -> np.ndarray:
-    """Repeats the pixels of uint8 [H, W, C], a grid of images of `side`, until each image is at least 128 pixels wide."""
-    return upscale(image[None], -(-MIN_SHOWN_SIDE // side))[0]
-
-
-def labelled_grid(grid: np.ndarray, *, columns: Sequence[str], rows: Sequence[str]) -> np.ndarray:
-    """The grid, enlarged where its images are small, with the names of its columns and rows in a margin.
-
-    Args:
-        grid: uint8 [rows * S, columns * S, C].
-        columns, rows: one name each, "" for none.
-
-    Returns:
-        uint8 [T + rows * S', L + columns * S', C], black on white in the margins T and L.
-    """
-    grid = enlarged(grid, grid.shape[0] // len(rows))
-    cell = grid.shape[0] // len(rows)
-    font = ImageFont.load_default(max(cell // 10, 12))
-    pad = max(cell // 20, 4)
-    left = round(max(font.getlength(name) for name in rows)) + 2 * pad
-    top = sum(font.getmetrics()) + 2 * pad
-    canvas = np.full((top + grid.shape[0], left + grid.shape[1], grid.shape[2]), 255, np.uint8)
-    canvas[top:, left:] = grid
-    picture = Image.fromarray(canvas[..., 0] if grid.shape[2] == 1 else canvas, _MODES[grid.shape[2]])
-    draw = ImageDraw.Draw(picture)
-    ink = 0 if grid.shape[2] == 1 else (0, 0, 0, 255)[: grid.shape[2]]
-    for column, name in enumerate(columns):
-        draw.text((left + column * cell + cell // 2, top - pad), name, ink, font, anchor="md")
-    for row, name in enumerate(rows):
-        draw.text((left - pad, top + row * cell + cell // 2), name, ink, font, anchor="rm")
-    return np.asarray(picture).reshape(canvas.shape)
-
-
-def save_png(path: str | os.PathLike, image: np.ndarray) -> None:
+def save_png(path: str | os.PathLike, image: np.ndarray, *, text: Mapping[str, str] | None = None, dpi: int | None = None) -> None:
     """Writes one image as PNG, atomically.
 
     Args:
         path: ends in ".png".
-        image: [H, W, C], uint8, or float in [-1, 1]. C is 1 (grey), 3 (RGB) or 4 (RGBA).
+        image: [H, W, C], uint8, or float, of which [-1, 1] is shown. C is 1 (grey), 3 (RGB) or 4 (RGBA).
+        text: text fields of the file by keyword (1 to 79 characters).
+        dpi: pixels per inch in print, None for none stated.
 
     Raises:
         ValueError: another shape.
@@ -118,5 +86,8 @@ def save_png(path: str | os.PathLike, image: np.ndarray) -> None:
         raise ValueError(f"Expected an image [H, W, 1, 3 or 4]. Received: {image.shape}")
     pixels = image if image.dtype == np.uint8 else to_uint8(image)
     picture = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+    info = PngInfo()
+    for keyword, value in (text or {}).items():
+        info.add_text(keyword, value)
     with atomic_path(path) as temporary:
-        picture.save(temporary, format="PNG")
+        picture.save(temporary, format="PNG", pnginfo=info, **({} if dpi is None else {"dpi": (dpi, dpi)}))

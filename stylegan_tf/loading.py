@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stylegan_tf.errors import MissingFileError, UserError
+from stylegan_tf.errors import MissingFileError, UserError, did_you_mean
 from stylegan_tf.legacy import read_official
 from stylegan_tf.snapshot_file import NETWORKS_FORMAT, SnapshotContents, read_contents
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from stylegan_tf.snapshot import Networks
 
 SNAPSHOT_NAME = re.compile(r"network-(?:final|snapshot-(\d+)(?:-nimg(\d+))?)\.pkl")
+MAX_LISTED = 5  # runs or snapshots in a message
 _HEAD_BYTES = 4096  # the name of our format is within the first bytes of a snapshot
 
 
@@ -21,8 +22,8 @@ def load(path: str | os.PathLike, *, dtype: str | None = None) -> "Networks":
     """Loads networks.
 
     Args:
-        path: a snapshot of ours, an official pickle (StyleGAN of TensorFlow 1, StyleGAN2 of PyTorch), or a run folder (its latest
-            snapshot is read).
+        path: a snapshot of ours, an official pickle (StyleGAN of TensorFlow 1, StyleGAN2 of PyTorch), a run folder (its latest
+            snapshot is read), or the folder of all runs (the newest run that has a snapshot).
         dtype: compute policy of the networks, "float32" if None, or "mixed_bfloat16".
 
     Raises:
@@ -45,22 +46,43 @@ def read(path: str | os.PathLike) -> SnapshotContents:
 
 
 def find_snapshot(path: str | os.PathLike) -> Path:
-    """The file itself, or the latest snapshot of a run folder.
+    """The file itself, or the latest snapshot of a run folder, or that of the newest run in a folder of runs.
 
     Raises:
         MissingFileError: no such file or folder, or a folder without snapshots.
     """
     path = Path(path)
     if path.is_dir():
-        found = snapshots_of(path)
+        found = snapshots_of(path) or [snapshot for run in runs(path) for snapshot in snapshots_of(run)]
         if not found:
-            raise MissingFileError(f"{path} holds no network snapshot (network-snapshot-*.pkl). Has the run ended its first tick?")
+            raise MissingFileError(f"{path} contains no network snapshot (network-*.pkl).{_runs_near(path)}")
         return found[-1]
     if not path.exists():
-        raise MissingFileError(f"{path}: no such file or run folder.")
+        raise MissingFileError(missing_network(path))
     if not path.is_file():
         raise UserError(f"{path} is not a file.")
     return path
+
+
+def missing_network(path: str | os.PathLike) -> str:
+    """The message for a network that does not exist: lists the runs or the snapshots that there are."""
+    path = Path(path)
+    message = f"{path} does not exist. Expected a snapshot (.pkl), a run folder or an official pickle."
+    snapshots = snapshots_of(path.parent) if path.parent.is_dir() else []
+    if snapshots and path.suffix:
+        names = [snapshot.name for snapshot in snapshots]
+        return f"{message}{did_you_mean(path.name, names)} Snapshots in {path.parent}: {', '.join(names[-MAX_LISTED:])}."
+    return message + _runs_near(path)
+
+
+def _runs_near(path: Path) -> str:
+    """The runs with a snapshot beside a path, above it, or in results/, for a message; "" without any."""
+    for place in (path.parent, path.parent.parent, Path("results")):
+        found = [str(run) for run in runs(place) if snapshots_of(run)]
+        if found:
+            meant = "" if path.exists() else did_you_mean(str(path), found)
+            return f"{meant} Runs with snapshots: {', '.join(found[-MAX_LISTED:])}."
+    return ""
 
 
 def find_dataset(source: str | os.PathLike, recorded: Mapping[str, object] | None, path: str | os.PathLike | None) -> Path:
@@ -115,7 +137,7 @@ def newest_run(outdir: str | os.PathLike) -> Path:
     for run in reversed(runs(outdir)):
         if snapshots_of(run):
             return run
-    raise MissingFileError(f"No run folder in {outdir} holds a network snapshot. Name the network: --network PKL.")
+    raise MissingFileError(f"No run folder in {outdir} contains a network snapshot. Name the network: --network PKL.")
 
 
 def snapshots_of(run_dir: str | os.PathLike) -> list[Path]:

@@ -3,12 +3,14 @@
 import ast
 import contextlib
 import dataclasses
+import itertools
+import re
 import types
 import typing
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from stylegan_tf.errors import UserError
+from stylegan_tf.errors import UserError, did_you_mean
 from stylegan_tf.settings import RENAMED, RENAMED_VALUES
 
 T = TypeVar("T")
@@ -110,8 +112,49 @@ def override(settings: T, assignments: Iterable[str]) -> T:
             raise UserError(f"{name} is called {' and '.join(RENAMED[name])} now. Try --set {RENAMED[name][0]}={value}")
         if name == "model":
             raise UserError(f"A preset fixes its model. Choose a preset of the model {text} in its place: --preset NAME.")
-        settings = _replaced(settings, name.split("."), text, name)
+        settings = _replaced(settings, name.split("."), text, name, names(settings))
     return settings
+
+
+def check_unsplit(argv: Sequence[str]) -> None:
+    """Refuses a table such as {8: 128, 16: 64} after --set that the shell split into several arguments because it had no quotes.
+
+    Raises:
+        UserError: shows the argument with quotes.
+    """
+    for index, argument in enumerate(argv):
+        text = argument.removeprefix("--set=")
+        if text == argument and (not index or argv[index - 1] != "--set"):
+            continue
+        name, _, value = text.partition("=")
+        if value.count("{") > value.count("}"):  # split at spaces
+            rest = itertools.takewhile(lambda part: not part.startswith("--"), argv[index + 1 :])
+            table = " ".join([value, *rest])
+        elif re.fullmatch(r"\d+:\S*", value):  # split at commas: the shell repeats the name for each value in braces
+            pairs = [part.removeprefix("--set=").partition("=") for part in argv[index:]]
+            table = f"{{{', '.join(value.replace(':', ': ', 1) for other, _, value in pairs if other == name)}}}"
+        else:
+            continue
+        raise UserError(f"The shell split the value of {name}. Put it in quotes: --set '{name}={table}'")
+
+
+def overridden_by_table(settings: Any, name: str) -> str:
+    """What completes "NAME ..." for a setting that `..._by_resolution` overrides at resolutions of the run; "" where nothing does.
+
+    Args:
+        settings: of a training run, its resolution known.
+        name: full name of a setting, such as "loss.gamma".
+    """
+    table_name = f"{name.removesuffix('_base')}_by_resolution"
+    table = dict(_leaves(settings)).get(table_name) or {}
+    first, last = settings.schedule.start_resolution, settings.data.resolution
+    sides = [2**power for power in range(2, 11) if first <= 2**power <= last]
+    own = sides[1:] if name.endswith("fade_kimg") else sides[:-1] if name.endswith("steady_kimg") else sides
+    found = [side for side in own if side in table]
+    if not found:
+        return ""
+    where = "in this run" if found == own else f"at {', '.join(f'{side}x{side}' for side in found)}"
+    return f"no effect {where}, where {table_name} has values. Try --set {table_name}.{found[-1]}=VALUE"
 
 
 def differences(old: Any, new: Any) -> list[tuple[str, Any, Any]]:
@@ -139,28 +182,33 @@ def _leaves(settings: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield f"{prefix}{field.name}", value
 
 
-def _replaced(settings: Any, path: list[str], text: str, full_name: str) -> Any:
+def _replaced(settings: Any, path: list[str], text: str, full_name: str, known: Sequence[str]) -> Any:
     hints = _hints(type(settings))
     prefix = full_name[: len(full_name) - len(".".join(path))]
     name, rest = path[0], path[1:]
     if name not in hints:
-        raise UserError(_unknown(full_name, hints, prefix))
+        raise UserError(_unknown(full_name, hints, prefix, known))
     value = getattr(settings, name)
     if dataclasses.is_dataclass(value):
         if not rest:
             raise UserError(f"{full_name} is a group of settings: {', '.join(f'{full_name}.{x}' for x in _hints(type(value)))}")
-        value = _replaced(value, rest, text, full_name)
+        value = _replaced(value, rest, text, full_name, known)
     elif len(rest) == 1 and isinstance(value, dict):
         value = {**value, **_parsed(f"{{{rest[0]}: {text}}}", hints[name], full_name.rpartition(".")[0])}
     elif rest:
-        raise UserError(_unknown(full_name, hints, prefix))
+        raise UserError(_unknown(full_name, hints, prefix, known))
     else:
         value = _parsed(text, hints[name], full_name)
     return dataclasses.replace(settings, **{name: value})
 
 
-def _unknown(name: str, hints: Mapping[str, Any], prefix: str) -> str:
-    return f"Unknown setting {name}. Known here: {', '.join(prefix + known for known in hints)}"
+def _unknown(name: str, hints: Mapping[str, Any], prefix: str, known: Sequence[str] = ()) -> str:
+    """The message for an unknown setting: those of the same last word or a similar name, and those of the group."""
+    last = name.rpartition(".")[2]
+    same = [full for full in known if full.rpartition(".")[2] == last]
+    close = did_you_mean(last, hints).replace("mean ", f"mean {prefix}") if prefix else did_you_mean(name, known)
+    meant = f" Did you mean {' or '.join(same)}?" if same else close
+    return f"Unknown setting {name}.{meant} Known here: {', '.join(prefix + hint for hint in hints)}"
 
 
 def _parsed(text: str, hint: Any, name: str) -> Any:

@@ -8,15 +8,25 @@ from typing import Any
 
 import stylegan_tf
 from stylegan_tf import models, safe_pickle, settings_text
+from stylegan_tf.drawing import draw
 from stylegan_tf.errors import UserError
 from stylegan_tf.models.base import Generator, Network
 from stylegan_tf.models.weights import assign_weights, check_weights, weight_arrays, weight_shapes
-from stylegan_tf.snapshot_file import FORMAT_VERSION, NETWORKS_FORMAT, STATE_FORMAT, SnapshotContents, read_contents, read_format
+from stylegan_tf.sheets import Pictures
+from stylegan_tf.snapshot_file import (
+    FORMAT_VERSION,
+    NETWORKS_FORMAT,
+    STATE_FORMAT,
+    SnapshotContents,
+    class_names_of,
+    read_contents,
+    read_format,
+)
 
 NAMES = ("G", "D", "G_ema")
 
 
-@dataclass
+@dataclass(repr=False)
 class Networks:
     """The three networks of a run, and what a reader must know about them; attributes as in `SnapshotContents`."""
 
@@ -33,6 +43,33 @@ class Networks:
     def by_name(self) -> dict[str, Network]:
         """The networks as "G", "D" and "G_ema"."""
         return {name: getattr(self, name) for name in NAMES}
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes, empty where unknown."""
+        return class_names_of(self.dataset)
+
+    def draw(self, seeds: int | Sequence[int], *, psi: float | None = None, label: str | int | Sequence[float] | None = None) -> Pictures:
+        """Generates images of seeds with G_ema, as `generate.py images --seeds ... --trunc ... --class ...` does.
+
+        Args:
+            seeds: one or several, 0 to 2^32 - 1; z is that of the original release, RandomState(seed).randn(z_dim).
+            psi: truncation, 1 for none; None for the network's own. Models without styles accept None alone.
+            label: name or number of a class, or the numbers of a label [label_size]; None: a label of the data for each seed.
+
+        Returns:
+            uint8 [N, R, R, C]; notebooks show the array as a picture.
+
+        Raises:
+            UserError: a seed, class or label that is not possible; psi for a model without styles.
+        """
+        options = {"psi": psi, "label": label, "lod": self.lod, "class_names": self.class_names}
+        return draw(self.G_ema, seeds, label_examples=self.dataset.get("label_examples"), **options)
+
+    def __repr__(self) -> str:
+        shape = f"{self.G_ema.resolution}x{self.G_ema.resolution}x{self.G_ema.channels}"
+        labels = f", labels of {self.G_ema.label_size} numbers" if self.G_ema.label_size else ""
+        return f"<Networks G, D and G_ema: {self.model} {shape}{labels}, kimg {self.nimg / 1000:.1f}, from {self.source or 'memory'}>"
 
 
 def build_networks(model: str, settings: Mapping[str, Any], shape: Mapping[str, int], dtype: str | None = None) -> dict[str, Network]:

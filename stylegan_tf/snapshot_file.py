@@ -73,8 +73,13 @@ class SnapshotContents:
     @property
     def class_names(self) -> tuple[str, ...]:
         """Names of the classes, empty where unknown."""
-        names = self.dataset.get("class_names")
-        return tuple(class_name(str(name)) for name in names) if isinstance(names, list | tuple) else ()
+        return class_names_of(self.dataset)
+
+
+def class_names_of(dataset: Mapping[str, object]) -> tuple[str, ...]:
+    """Names of the classes in the description of a dataset, empty where unknown."""
+    names = dataset.get("class_names")
+    return tuple(class_name(str(name)) for name in names) if isinstance(names, list | tuple) else ()
 
 
 def read_contents(path: str | os.PathLike) -> SnapshotContents:

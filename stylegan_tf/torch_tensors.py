@@ -70,7 +70,7 @@ def storage_of(facts: tuple, storages: dict[str, Storage]) -> Record:
     """The record of ("storage", type, key, place, size, ...), entered into `storages` by its key."""
     tag, kind, key, _, size, *_ = facts
     if tag != "storage" or not isinstance(kind, _StorageType) or type(key) not in (str, int) or type(size) is not int or size < 0:
-        raise UserError("It holds numbers of an unknown form; nothing in it was run.")
+        raise UserError("It contains numbers of an unknown format; no code in it was run.")
     known = storages.setdefault(str(key), Storage(kind.dtype, size))
     if known.size != size or known.dtype != np.dtype(kind.dtype):
         raise ValueError("two sizes for the same numbers")

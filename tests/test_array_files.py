@@ -54,7 +54,7 @@ def test_limits_hold_before_anything_is_unpacked(tmp_path):
 
 def test_what_is_missing_is_named(tmp_path):
     np.savez(tmp_path / "a.npz", a=np.zeros(1))
-    with pytest.raises(UserError, match=r"called 'b'. Found: a"):
+    with pytest.raises(UserError, match=r"named 'b'. Found: a"):
         read_npz(tmp_path / "a.npz", ["a", "b"])
     for read in (read_npy, read_npz, npz_names):
         with pytest.raises(MissingFileError, match="does not exist"):

@@ -15,11 +15,12 @@ from PIL import Image
 
 import dataset_tool
 import generate
+import stylegan_tf
 from stylegan_tf import command_line, data, safe_pickle, snapshot
 from stylegan_tf.images import to_uint8
 from stylegan_tf.inference import onnxruntime_web
-from stylegan_tf.inference.latents import classes_from_seeds, latents_from_seeds, one_hot
 from stylegan_tf.legacy import unpickler
+from stylegan_tf.seeds import classes_from_seeds, latents_from_seeds, one_hot
 from tests import tiny_model
 from tests.inference.small_network import small_discriminator, small_generator
 from tests.legacy.official_files import official_bytes
@@ -113,10 +114,10 @@ def test_images_of_a_model_without_styles(without_styles, tmp_path):
     for name, image in zip(names(out), expected, strict=True):
         assert np.abs(np.asarray(Image.open(out / name)) - image).max() <= 1
     run("images", "--network", network, "--latents", tmp_path / "z.npz", "--grid", "3x1", "--outdir", tmp_path / "grid")
-    assert Image.open(tmp_path / "grid/grid.png").size == (24, 8)
+    assert Image.open(tmp_path / "grid/grid.png").size[0] == 3 * 128 + 4 * 4
     run("interpolate", "--network", network, "--seeds", "0-3", "--frames", "3", "--grid", "2x1", "--output", tmp_path / "walk.gif")
     with Image.open(tmp_path / "walk.gif") as video:
-        assert (video.n_frames, video.size) == (6, (256, 128))
+        assert (video.n_frames, video.size) == (6, (512, 256))
     run("export", "--network", network, "--output", tmp_path / "model")
     run("export", "--network", network, "--format", "keras", "--output", tmp_path / "model")
     np.testing.assert_allclose(keras.saving.load_model(tmp_path / "model.keras")(z, labels), G.sample(z, labels), atol=1e-6)
@@ -181,10 +182,18 @@ def test_a_network_file_is_read_once(network, tmp_path, monkeypatch, command, is
     assert paths == [str(network)]
 
 
-def test_grids(network, tmp_path):
+def test_grids(network, conditional, tmp_path):
     run("images", "--network", network, "--seeds", "0-4", "--outdir", tmp_path / "one", "--grid")
     assert names(tmp_path / "one") == ["grid.png"]
-    assert Image.open(tmp_path / "one/grid.png").size == (24, 16)
+    run("images", "--network", network, "--seeds", "0-4", "--outdir", tmp_path / "plain", "--grid", "--plain")
+    captioned, plain = (np.asarray(Image.open(tmp_path / f"{name}/grid.png")) for name in ("one", "plain"))
+    assert plain.shape == (16, 24, 3)
+    np.testing.assert_array_equal(captioned[4:132, 4:132], plain[:8, :8].repeat(16, axis=0).repeat(16, axis=1))
+    assert captioned.shape[1] == 3 * 128 + 4 * 4
+    assert (captioned[4:132, 132:136] == 255).all()
+    assert (captioned[132:144, 4:132] < 100).any()  # a caption
+    run("images", "--network", conditional, "--seeds", "0-4", "--outdir", tmp_path / "classes", "--grid")
+    assert Image.open(tmp_path / "classes/grid.png").height > captioned.shape[0]  # a second line: the class
     run("images", "--network", network, "--seeds", "0-4", "--outdir", tmp_path / "more", "--grid", "2x1")
     assert names(tmp_path / "more") == ["grid0000.png", "grid0001.png", "grid0002.png"]
 
@@ -194,11 +203,30 @@ def test_conditional_networks(conditional, tmp_path, capsys):
     assert all("-class" in name for name in names(tmp_path / "out"))
     for text in ("1", "dress"):
         run("images", "--network", conditional, "--seeds", "0", "--class", text, "--outdir", tmp_path / text)
-        assert names(tmp_path / text) == ["seed0000-class1.png"]
-        assert Image.open(tmp_path / text / "seed0000-class1.png").mode == "L"
+        assert names(tmp_path / text) == ["seed0000-class1-dress.png"]
+        with Image.open(tmp_path / text / "seed0000-class1-dress.png") as picture:
+            assert picture.mode == "L"
+            command = f"python generate.py images --network {conditional} --seeds 0 --class {text} --outdir {tmp_path / text}"
+            about = {"network": conditional, "kimg": "1", "seed": "0", "psi": "0.7", "trunc_cutoff": "8", "class": "dress"}
+            assert picture.text == {"Software": f"stylegan_tf {stylegan_tf.__version__}", **about, "command": command}
     message = refused(capsys, "images", "--network", conditional, "--seeds", "0", "--class", "7", "--outdir", tmp_path)
     assert "Classes are 0 to 2 or hat, dress, shirt" in message
     run("interpolate", "--network", conditional, "--seeds", "0-1", "--frames", "2", "--output", tmp_path / "walk.gif")
+
+
+def test_class_names_become_safe_file_names(tmp_path):
+    path = save(tmp_path / "n.pkl", label_size=3, dataset={"class_names": ["../../x", "wei\u00df / gro\u00df", "\u8449"]})
+    run("images", "--network", path, "--seeds", "0-7", "--outdir", tmp_path / "out")
+    found = {name.split("-", 1)[1] for name in names(tmp_path / "out")}
+    assert found == {"class0-x.png", "class1-wei_gro.png", "class2.png"}
+    texts = {Image.open(file).text["class"] for file in (tmp_path / "out").iterdir()}
+    assert texts == {"../../x", "wei\u00df / gro\u00df", "\u8449"}
+
+
+def test_without_seeds_64_images_are_made(network, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run("images", "--network", network, "--batch", "64")
+    assert names(tmp_path / "out") == [f"seed{seed:04d}.png" for seed in range(64)]
 
 
 def test_images_of_half_grown_networks_have_their_size(tmp_path):
@@ -242,11 +270,15 @@ def test_without_a_network_the_newest_run_is_used(network, tmp_path, monkeypatch
 def test_figures(network, tmp_path):
     run("style-mixing", "--network", network, "--rows", "1,2", "--cols", "3,4,5", "--styles", "0-1", "2-3", "--outdir", tmp_path / "mix")
     assert {"style-mixing-0-1.png", "style-mixing-2-3.png", "seed0002-styles2-3-of-seed0005.png"} <= set(names(tmp_path / "mix"))
-    assert Image.open(tmp_path / "mix/style-mixing-0-1.png").size == (4 * 128 + 19, 3 * 128 + 27)  # enlarged, with names
+    figure = Image.open(tmp_path / "mix/style-mixing-0-1.png")
+    assert figure.width > 4 * 128
+    assert figure.height > 3 * 128
+    assert figure.info["dpi"] == pytest.approx((150, 150), abs=0.1)
+    assert (figure.text["seed"], figure.text["styles_of"], figure.text["psi"]) == ("1,2", "3,4,5", "1")
     run("truncation", "--network", network, "--seeds", "1,2", "--psis=-1,0,1", "--outdir", tmp_path)
-    assert Image.open(tmp_path / "truncation.png").size == (3 * 128 + 19, 2 * 128 + 27)
+    assert Image.open(tmp_path / "truncation.png").width > 3 * 128
     run("noise", "--network", network, "--seeds", "1", "--samples", "6", "--outdir", tmp_path)
-    assert Image.open(tmp_path / "noise-components.png").size == (4 * 128 + 19, 128 + 27)
+    assert Image.open(tmp_path / "noise-components.png").width > 4 * 128
     run("figures", "--network", network, "--samples", "6", "--outdir", tmp_path / "paper")
     assert [name[:8] for name in names(tmp_path / "paper")] == ["figure02", "figure03", "figure04", "figure05", "figure08"]
 
@@ -256,7 +288,7 @@ def test_interpolations(network, tmp_path, space):
     output = tmp_path / "walk.gif"
     run("interpolate", "--network", network, "--seeds", "0-3", "--frames", "3", "--grid", "2x1", "--space", space, "--output", output)
     with Image.open(output) as video:
-        assert (video.n_frames, video.size) == (6, (256, 128))
+        assert (video.n_frames, video.size) == (6, (512, 256))
 
 
 def test_an_interpolation_from_file_to_file(network, tmp_path):
@@ -373,8 +405,9 @@ def test_packages_that_are_missing_are_named(network, tmp_path, monkeypatch, cap
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["images"], "by one of --seeds LIST, --latents FILE or --w FILE"),
-        (["images", "--seeds", "1", "--w", "x.npy"], "by one of --seeds LIST"),
+        (["images", "--latents", "x.npy", "--w", "x.npy"], "name one source of the images"),
+        (["images", "--seeds", "1", "--w", "x.npy"], "name one source of the images"),
+        (["images", "--plain"], "use it with --grid"),
         (["images", "--seeds", "9-1"], "end is below its start"),
         (["images", "--seeds", ""], "seeds must look like"),  # once a traceback, as the next two
         (["images", "--latents", ""], "is not a file"),
@@ -399,7 +432,7 @@ def test_packages_that_are_missing_are_named(network, tmp_path, monkeypatch, cap
         (["style-mixing", "--styles", "4-2"], "end is below its start"),
         (["truncation", "--psis", "a"], "psis must be numbers"),
         (["noise", "--samples", "1"], "--samples must be"),
-        (["noise", "--crop", "1,2"], "--crop is top,bottom,left,right"),
+        (["noise", "--crop", "1,2"], "--crop must be top,bottom,left,right"),
         (["interpolate", "--seeds", "1"], "cannot be split"),
         (["interpolate", "--seeds", "0-2", "--grid", "2x1"], "cannot be split"),
         (["interpolate", "--output", "walk.avi"], ".mp4, .gif, .webp"),

@@ -66,6 +66,14 @@ def test_png_holds_the_pixels(tmp_path, channels):
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
 
 
+def test_png_has_text_and_a_print_size(tmp_path):
+    text = {"seed": "5", "class": "wei\u00df \u8449"}
+    images.save_png(tmp_path / "a.png", np.zeros((4, 4, 3), np.uint8), text=text, dpi=150)
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.text == text
+        assert picture.info["dpi"] == pytest.approx((150, 150), abs=0.1)
+
+
 def test_png_refuses_another_shape(tmp_path):
     with pytest.raises(ValueError, match="Received"):
         images.save_png(tmp_path / "a.png", np.zeros((4, 4, 2), np.uint8))

@@ -114,7 +114,7 @@ def test_our_arrays_can_be_written_to(tmp_path):
 
 def test_names_in_the_table_are_called_and_nothing_else(tmp_path):
     (tmp_path / "ordered.pkl").write_bytes(pickle.dumps(collections.OrderedDict(a=1), protocol=4))
-    with pytest.raises(UserError, match=r"ordered\.pkl is not a data-only file: it asks for 'collections\.OrderedDict'"):
+    with pytest.raises(UserError, match=r"ordered\.pkl is not a data-only file: it refers to 'collections\.OrderedDict'"):
         read_pickle(tmp_path / "ordered.pkl")
     assert read_pickle(tmp_path / "ordered.pkl", allowed={("collections", "OrderedDict"): dict}) == {"a": 1}
 

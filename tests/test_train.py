@@ -60,8 +60,11 @@ def test_help_is_fast_and_needs_no_tensorflow():
         (["--data", "nowhere"], "no dataset nowhere"),
         (["--resume", "latest"], "--resume latest: no run in"),
         (["--seed", "-1"], "run.seed must be from 0 to 2000000000"),
+        (["--preset", "dmo"], "Unknown preset dmo. Did you mean demo?"),
+        (["--set", "gamma=10"], "Unknown setting gamma. Did you mean loss.gamma?"),
+        (["--set", "loss.gamma_by_resolution={8:", "1}"], "Put it in quotes: --set 'loss.gamma_by_resolution={8: 1}'"),
         (["--gpus", "-1"], "run.num_gpus must be from 0"),
-        (["--init-from", "nowhere.pkl"], "--init-from nowhere.pkl: no such snapshot"),
+        (["--init-from", "nowhere.pkl"], "--init-from nowhere.pkl does not exist. Expected a snapshot"),
         (["--set", "transfer.start_lod=5"], "A start at lod 5 is outside the schedule"),
         (["--set", "run.grid_columns=-1"], "run.grid_columns must be from 1"),
         (["--set", "schedule.G_lrate_by_resolution.8=-1"], "G_lrate_by_resolution at 8 must be at least 0"),
@@ -104,6 +107,7 @@ def test_a_run_is_resumed(run, capsys):
     code, printed, _ = run("--resume", "latest", "--total-kimg", "0.128", "--set", "G.fmap_max=8", "--set", "loss.gamma=3", capsys=capsys)
     assert code == 0
     assert "Resuming at kimg 0.1" in printed
+    assert "Dropped" not in printed  # the run had ended: nothing is newer than its state
     snapshots = sorted(path.name for path in (run.results / "00000-stylegan-tiny-cpu").glob("network-*.pkl"))
     assert snapshots == ["network-final.pkl", "network-snapshot-000000-nimg32.pkl", "network-snapshot-000000-nimg64.pkl"]
     assert "G.fmap_max: 4 in the run, 8 requested: not changed" in printed

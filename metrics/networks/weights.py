@@ -66,7 +66,7 @@ def load_logits_kernel(path: str | None = None) -> np.ndarray:
     arrays = load_inception(path)
     if "logits/kernel" not in arrays:
         raise UserError(
-            "This file of Inception ends at the pool features: it has no logits, which the Inception Score needs. Either name a "
+            "This file of Inception ends at the pool features. The Inception Score needs the logits, which are missing. Either name a "
             "file that has them (--inception pt_inception-2015-12-05-6726825d.pth), or score by the dataset's own classes (is50k_labels)."
         )
     return arrays["logits/kernel"]

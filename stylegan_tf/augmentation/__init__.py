@@ -1,1 +1,1 @@
-"""Differentiable augmentation of what the discriminator sees, for training on few images."""
+"""Differentiable augmentation of the discriminator's input, for training on few images."""

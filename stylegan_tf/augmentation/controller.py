@@ -1,4 +1,4 @@
-"""The adaptive strength of ADA: how far D separates real images from generated ones decides whether it rises or falls."""
+"""The adaptive strength of ADA: it rises or falls with the signs of D's logits for real images."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""What a training run applies to images before D sees them, as its settings say."""
+"""The augmentation of a training run: what is applied to images before D, according to its settings."""
 
 import functools
 import itertools
@@ -95,7 +95,7 @@ class Augmentation:
         return {f"{PREFIX}{name}": value for name, value in after._asdict().items()}
 
     def examples(self, images: np.ndarray, seed: int) -> np.ndarray:
-        """What D sees of some real images at three strengths, or three times at the fixed one.
+        """Some real images as they enter D, at three strengths, or three times at the fixed one.
 
         Args:
             images: float32 [n, R, R, C] in [-1, 1].

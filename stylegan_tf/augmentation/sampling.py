@@ -6,7 +6,7 @@ NUM_UNIFORM, NUM_NORMAL = 40, 20  # columns; all eighteen transforms take 29 uni
 
 
 class Draws:
-    """What a transform asks for its random numbers; each call gives numbers of its own.
+    """The source of a transform's random numbers; each call gives other numbers.
 
     Attributes:
         is_quantile: every number is the same quantile of its distribution.

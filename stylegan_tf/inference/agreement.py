@@ -8,8 +8,8 @@ import tensorflow as tf
 from stylegan_tf.cpu.paths import plain_operations
 from stylegan_tf.errors import UserError
 from stylegan_tf.inference.export import Function
-from stylegan_tf.inference.latents import latents_from_seeds
 from stylegan_tf.models.base import Generator
+from stylegan_tf.seeds import latents_from_seeds
 
 # Of the largest value, which is about 1 in the images of a trained network; 1e-4 where it is smaller. Different orders of summation
 # gave 3e-6 at 32x32, and 1.6e-4 for values of up to 9 at 256x256.

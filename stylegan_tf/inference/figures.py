@@ -1,4 +1,4 @@
-"""The figures of the StyleGAN paper as one image each: uncurated samples, style mixing, noise, truncation."""
+"""The images of the StyleGAN paper's figures: uncurated samples, style mixing, noise, truncation."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from stylegan_tf.images import make_grid
+from stylegan_tf.sheets import enlarged, gap_of
 
 if TYPE_CHECKING:
     from stylegan_tf.inference.sampler import StyleSampler
@@ -18,23 +19,29 @@ CROP = (180 / 1024, 436 / 1024, 650 / 1024, 906 / 1024)
 
 
 def uncurated(sampler: "StyleSampler", ws: np.ndarray, *, rows: int, levels: Sequence[int]) -> np.ndarray:
-    """Figure 2: columns of images, the images of each column halved `level` times, with 2^level as many of them.
+    """Figure 2: columns of images. The images of a column have 1 / 2^level of the size, and there are 2^level as many of them.
 
     Args:
         sampler: of the network.
         ws: [N, num_ws, w_dim] with N = `num_uncurated(rows, levels)`.
         rows: images in a column of level 0.
-        levels: halvings of each column.
+        levels: level of each column.
 
     Returns:
-        uint8 [rows H, sum of W / 2^level, C].
+        uint8 [rows S, about S times the sum of 1 / 2^level, C] with white gaps; S is the side of the images, at least 128.
     """
-    side = sampler.resolution
-    images = iter(sampler.images(ws))
+    large = [enlarged(image, sampler.resolution) for image in sampler.images(ws)]
+    side, gap, images = len(large[0]), gap_of(len(large[0])), iter(large)
     columns = []
     for level in levels:
-        columns.append(np.concatenate([_resized(next(images), side >> level, Image.Resampling.LANCZOS) for _ in range(rows << level)]))
-    return np.concatenate(columns, axis=1)
+        pitch = (side + gap) / 2**level
+        small = int(pitch) - gap
+        column = np.full((rows * (side + gap) - gap, small + gap, large[0].shape[2]), 255, np.uint8)
+        for index in range(rows << level):
+            top = round(index * pitch)
+            column[top : top + small, :small] = _resized(next(images), small, Image.Resampling.LANCZOS)
+        columns.append(column)
+    return np.concatenate(columns, axis=1)[:, :-gap]
 
 
 def num_uncurated(rows: int, levels: Sequence[int]) -> int:
@@ -42,9 +49,7 @@ def num_uncurated(rows: int, levels: Sequence[int]) -> int:
     return sum(rows << level for level in levels)
 
 
-def style_mixing(
-    sampler: "StyleSampler", row_ws: np.ndarray, col_ws: np.ndarray, layers: Sequence[Sequence[int]]
-) -> tuple[np.ndarray, np.ndarray]:
+def style_mixing(sampler: "StyleSampler", row_ws: np.ndarray, col_ws: np.ndarray, layers: Sequence[Sequence[int]]) -> np.ndarray:
     """Figure 3: the image of every row with the styles of every column in some layers.
 
     Args:
@@ -54,8 +59,7 @@ def style_mixing(
         layers: for each row, the layers whose styles are the column's.
 
     Returns:
-        The grid [(R + 1) H, (K + 1) W, C] with the sources at the top and on the left, and the mixed images
-        [R, K, H, W, C], uint8.
+        uint8 [R + 1, K + 1, H, W, C]: the sources at the top and on the left, an empty (white) corner, and the mixed images.
 
     Source: Karras et al. 2019, figure 3.
     """
@@ -65,10 +69,8 @@ def style_mixing(
     sources = sampler.images(np.concatenate([col_ws, row_ws]))
     images = sampler.images(mixed.reshape(-1, *mixed.shape[2:]))
     images = images.reshape(len(row_ws), len(col_ws), *images.shape[1:])
-    corner = np.full_like(sources[:1], 255)
-    rows = [np.concatenate([corner, sources[: len(col_ws)]])]
-    rows += [np.concatenate([sources[len(col_ws) + row][None], images[row]]) for row in range(len(row_ws))]
-    return make_grid(np.concatenate(rows), len(col_ws) + 1), images
+    top = np.concatenate([np.full_like(sources[:1], 255), sources[: len(col_ws)]])
+    return np.concatenate([top[None], np.concatenate([sources[len(col_ws) :, None], images], axis=1)])
 
 
 def noise_detail(sampler: "StyleSampler", ws: np.ndarray, *, num_samples: int = 100, crop: tuple[float, ...] | None = None) -> np.ndarray:
@@ -82,7 +84,7 @@ def noise_detail(sampler: "StyleSampler", ws: np.ndarray, *, num_samples: int = 
             each image that noise changes most.
 
     Returns:
-        uint8 [N H, 3 W, C]; the deviation is four times the standard deviation of the mean over the colours.
+        uint8 [N, 3, H, W, C]; the deviation is four times the standard deviation of the mean over the colours.
 
     Source: Karras et al. 2019, figure 4.
     """
@@ -102,8 +104,8 @@ def noise_detail(sampler: "StyleSampler", ws: np.ndarray, *, num_samples: int = 
         if first[0].shape[2] == 4:
             deviation[:, :, 3] = 255
         details = make_grid(np.stack([_detail(image, part) for image in first[1:5]]), 2)
-        rows.append(np.concatenate([first[0], details, deviation], axis=1))
-    return np.concatenate(rows)
+        rows.append(np.stack([first[0], details, deviation]))
+    return np.stack(rows)
 
 
 def noise_components(sampler: "StyleSampler", ws: np.ndarray) -> tuple[np.ndarray, list[str]]:
@@ -114,7 +116,7 @@ def noise_components(sampler: "StyleSampler", ws: np.ndarray) -> tuple[np.ndarra
         ws: [N, num_ws, w_dim].
 
     Returns:
-        The grid uint8 [N H, 4 W, C] and the names of the columns.
+        uint8 [N, 4, H, W, C] and the names of the columns.
 
     Source: Karras et al. 2019, figure 5.
     """
@@ -130,17 +132,17 @@ def noise_components(sampler: "StyleSampler", ws: np.ndarray) -> tuple[np.ndarra
     for layers in choices.values():
         with _noise_only_in(sampler, layers):
             columns.append(sampler.images(ws))
-    grid = np.stack(columns, axis=1)  # [N, 4, H, W, C]
-    return make_grid(grid.reshape(-1, *grid.shape[2:]), len(choices)), list(choices)
+    return np.stack(columns, axis=1), list(choices)
 
 
 def truncation(sampler: "StyleSampler", ws: np.ndarray, psis: Sequence[float], cutoff: int | None = None) -> np.ndarray:
-    """Figure 8: a row for every w, a column for every psi, as one grid [N H, K W, C], uint8.
+    """Figure 8: a row for every w, a column for every psi: uint8 [N, K, H, W, C].
 
     Source: Karras et al. 2019, figure 8 (where all layers are truncated: `cutoff` None).
     """
     truncated = np.stack([sampler.truncate(ws, psi, cutoff) for psi in psis], axis=1)  # [N, K, num_ws, w_dim]
-    return make_grid(sampler.images(truncated.reshape(-1, *ws.shape[1:])), len(psis))
+    images = sampler.images(truncated.reshape(-1, *ws.shape[1:]))
+    return images.reshape(len(ws), len(psis), *images.shape[1:])
 
 
 @contextlib.contextmanager

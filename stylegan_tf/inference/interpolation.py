@@ -25,9 +25,11 @@ def interpolate(keys: np.ndarray, num_frames: int, *, method: str, is_loop: bool
         UserError: fewer than two key points, or no frames.
     """
     if len(keys) < 2:
-        raise UserError(f"A walk needs at least two seeds for each cell of the grid, for example --seeds 4-7. Received: {len(keys)}")
+        raise UserError(
+            f"An interpolation needs at least two seeds for each cell of the grid, for example --seeds 4-7. Received: {len(keys)}"
+        )
     if num_frames < 1:
-        raise UserError(f"A walk needs at least one frame from seed to seed. Received: {num_frames}")
+        raise UserError(f"An interpolation needs at least one frame from seed to seed. Received: {num_frames}")
     segments = len(keys) if is_loop else len(keys) - 1
     path = _PATHS[method](keys.astype(np.float64), is_loop)
     return (path(number / num_frames).astype(np.float32) for number in range(segments * num_frames + (not is_loop)))

@@ -12,7 +12,10 @@ from PIL import Image
 from stylegan_tf.command_line import check_output
 from stylegan_tf.errors import UserError
 from stylegan_tf.files import atomic_path
+from stylegan_tf.images import upscale
+from stylegan_tf.sheets import MIN_SHOWN_SIDE
 
+MIN_FRAME_SIDE = 256  # pixels
 SUFFIXES = (".mp4", ".gif", ".webp")
 
 
@@ -53,6 +56,15 @@ def write_video(path: str | os.PathLike, frames: Iterable[np.ndarray], *, fps: f
 def can_write_mp4() -> bool:
     """Whether the package that writes .mp4 is installed."""
     return importlib.util.find_spec("imageio_ffmpeg") is not None
+
+
+def enlarged_frame(frame: np.ndarray, side: int) -> np.ndarray:
+    """Repeats the pixels of a frame made of images of `side` until each has at least 128 pixels a side, and the frame 256.
+
+    The factor is even: H.264 stores colours at half of the resolution, and then loses none of them.
+    """
+    factor = max(-(-MIN_SHOWN_SIDE // side), -(-MIN_FRAME_SIDE // min(frame.shape[:2])))
+    return upscale(frame[None], factor + factor % 2 if factor > 1 else 1)[0]
 
 
 def on_white(frame: np.ndarray) -> np.ndarray:

@@ -79,7 +79,7 @@ def conv2d_downscale2d(x: tf.Tensor, kernel: tf.Tensor, *, is_fused: bool) -> tf
 
 @replaced_by(fast.spread_kernel, on_gpus=True)
 def _spread_kernel(kernel: tf.Tensor, *, is_turned: bool = False, scale: float = 1.0) -> tf.Tensor:
-    """Sums the four 1-shifts of a 3x3 kernel, turned by 180 degrees if asked for, into a 4x4 one: [3, 3, a, b] to [4, 4, a, b]."""
+    """Sums the four 1-shifts of a 3x3 kernel, turned by 180 degrees on request, into a 4x4 one: [3, 3, a, b] to [4, 4, a, b]."""
     kernel = tf.reverse(kernel, [0, 1]) if is_turned else kernel
     padded = tf.pad(kernel * scale, [[1, 1], [1, 1], [0, 0], [0, 0]])
     return padded[1:, 1:] + padded[:-1, 1:] + padded[1:, :-1] + padded[:-1, :-1]

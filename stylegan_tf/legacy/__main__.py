@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stylegan_tf import command_line
+from stylegan_tf.argument_parser import Parser
 from stylegan_tf.display import say, visible
 from stylegan_tf.errors import UserError
 from stylegan_tf.legacy.official import read_official
@@ -20,9 +21,9 @@ EXAMPLES = """examples:
 """
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m stylegan_tf.legacy",
         description="Reads official StyleGAN network pickles; no code in them is executed.",
         epilog=EXAMPLES,

@@ -1,13 +1,12 @@
 """The models by name: each is a folder with its settings, networks, and what a step of its training does."""
 
-import difflib
 import importlib
 import typing
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from stylegan_tf import settings_text
-from stylegan_tf.errors import UserError
+from stylegan_tf.errors import UserError, did_you_mean
 from stylegan_tf.settings import TrainingSettings
 
 if TYPE_CHECKING:
@@ -57,7 +56,5 @@ def read_settings(values: Mapping[str, Any]) -> TrainingSettings:
 
 def _package(name: str) -> str:
     if not isinstance(name, str) or name not in PACKAGES:
-        close = difflib.get_close_matches(str(name), PACKAGES, 1)
-        hint = f" Did you mean {close[0]}?" if close else ""
-        raise UserError(f"Unknown model {str(name)[:80]!r}. Known: {', '.join(PACKAGES)}.{hint}")
+        raise UserError(f"Unknown model {str(name)[:80]!r}.{did_you_mean(str(name), PACKAGES)} Known: {', '.join(PACKAGES)}.")
     return PACKAGES[name]

@@ -12,6 +12,7 @@ from stylegan_tf import settings_text
 from stylegan_tf.errors import UserError
 from stylegan_tf.layers.scaled import EqualizedDense
 from stylegan_tf.losses import LeCam
+from stylegan_tf.models.inputs import check_images, check_labels
 from stylegan_tf.models.weights import resized
 from stylegan_tf.resolution import Lod, check_resolution
 from stylegan_tf.settings import TrainingSettings
@@ -50,16 +51,13 @@ class Network(keras.Model):
         return {"resolution": self.resolution, "channels": self.channels, "label_size": self.label_size}
 
     def check_labels(self, labels) -> None:
-        """Raises ValueError where a conditional network gets no labels."""
-        if self.label_size and labels is None:
-            raise ValueError(f"This network is conditional: labels [N, {self.label_size}] are needed. Received: labels=None")
+        """Raises ValueError unless a conditional network gets labels [N, label_size]."""
+        check_labels(labels, self.label_size)
 
     def check_images(self, images, *sides: int) -> None:
-        """Raises ValueError unless images are [N, S, S, channels], S the full resolution or one of `sides`."""
-        _, height, width, channels = images.shape
-        if height != width or height not in (self.resolution, *sides) or channels != self.channels:
-            expected = f"{self.resolution}, {self.resolution}, {self.channels}"
-            raise ValueError(f"Expected images [N, {expected}]. Received: {list(images.shape)}")
+        """Raises ValueError unless images are float [N, S, S, channels], S the full resolution or one of `sides`."""
+        side = images.shape[1]
+        check_images(images, side if side in sides else self.resolution, self.channels)
 
     def get_config(self):
         """Arguments of the constructor, as plain values."""

@@ -48,7 +48,7 @@ class Machine:
             The value, checked to be data.
 
         Raises:
-            UserError: the file asks for a name that is not in the table.
+            UserError: the file refers to a name that is not in the table.
             ValueError, LookupError, TypeError, ArithmeticError, AttributeError: the file is damaged.
         """
         self._interpret()
@@ -125,7 +125,7 @@ class Machine:
         call = self.names.get((module, name)) if isinstance(module, str) and isinstance(name, str) else None
         if call is None:
             shown = f"{module}.{name}"[:100]
-            raise UserError(f"{self.path} is not a data-only file: it asks for {shown!r}. Nothing in it was run.")
+            raise UserError(f"{self.path} is not a data-only file: it refers to {shown!r}. No code in it was run.")
         self.push(_Global(f"{module}.{name}", call))
 
     def charge(self, length: int) -> None:

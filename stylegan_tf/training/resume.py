@@ -14,6 +14,7 @@ from stylegan_tf.training.run_dir import FINAL_NAME, RunDir, nimg_of, renamed_fi
 from stylegan_tf.training.state_file import GROWING_FILES, State
 from stylegan_tf.training.tensorboard import drop_events_after
 
+LOG_NAME = "log.txt"
 NUMBERED_FILES = ("fakes*.png", "network-snapshot-*.pkl")
 
 
@@ -36,14 +37,15 @@ def merged(saved: TrainingSettings, requested: TrainingSettings) -> tuple[Traini
             f"The run trains the model {saved.model}; {requested.name} is a preset of {requested.model}. Start a new run for it."
         )
     changeable = {f"{which}.{name}" for which in ("G", "D") for name in getattr(saved, which).changeable}
-    kept, report = [], []
-    for name, old, new in settings_text.differences(saved, requested):
-        is_kept = name.startswith(KEPT) and name not in changeable
-        effect = "not changed, it cannot change within a run" if is_kept else "changed from now on"
+    differences = settings_text.differences(saved, requested)
+    kept = {name: old for name, old, _ in differences if name.startswith(KEPT) and name not in changeable}
+    assignments = [f"{name}={old!r}" for name, old in kept.items() if name != "name"]
+    settings = dataclasses.replace(settings_text.override(requested, assignments), name=saved.name)
+    report = []
+    for name, old, new in differences:
+        effect = settings_text.overridden_by_table(settings, name) or "changed from now on"
+        effect = "not changed, it cannot change within a run" if name in kept else effect
         report.append(f"{name}: {old!r} in the run, {new!r} requested: {effect}")
-        if is_kept and name != "name":
-            kept.append(f"{name}={old!r}")
-    settings = dataclasses.replace(settings_text.override(requested, kept), name=saved.name)
     return settings, report
 
 
@@ -77,7 +79,8 @@ def drop_newer(run_dir: RunDir, state: State) -> list[str]:
         path = run_dir / name
         if path.exists() and path.stat().st_size > size:
             os.truncate(path, size)
-            dropped.append(f"the end of {name}")
+            if name != LOG_NAME:  # the last lines of a run that ended are after its last state: nothing is lost with them
+                dropped.append(f"the end of {name}")
     for pattern in NUMBERED_FILES:
         for path in sorted(run_dir.path.glob(pattern)):
             if (nimg_of(path) or 0) > nimg:

@@ -10,7 +10,7 @@ import pytest
 
 from stylegan_tf.errors import UserError
 from stylegan_tf.inference import export
-from stylegan_tf.inference.latents import latents_from_seeds
+from stylegan_tf.seeds import latents_from_seeds
 from tests.inference.small_network import small_generator
 
 ELSEWHERE = """

@@ -12,7 +12,7 @@ import generate
 from stylegan_tf import command_line, safe_pickle, snapshot
 from stylegan_tf.data import DatasetWriter, open_dataset
 from stylegan_tf.images import to_uint8
-from stylegan_tf.inference.latents import labels_from_seeds, latents_from_seeds
+from stylegan_tf.seeds import labels_from_seeds, latents_from_seeds
 from stylegan_tf.settings import DataSettings
 from stylegan_tf.snapshot_file import read_contents
 from stylegan_tf.training.run import label_examples
@@ -76,7 +76,7 @@ def test_labels_that_do_not_fit_are_refused(place, capsys, option, message):
 def test_a_network_that_does_not_say_what_its_labels_are(place, tmp_path, capsys):
     command = ("images", "--network", place[0] / "old.pkl", "--seeds", "1", "--outdir", tmp_path)
     assert program(generate.main, *command) == 0
-    assert "does not say whether its labels are classes" in capsys.readouterr().out
+    assert "does not state whether its labels are classes" in capsys.readouterr().out
     assert program(generate.main, *command, "--class", "1") == 0
     assert "Note" not in capsys.readouterr().out
 

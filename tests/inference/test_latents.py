@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
+from stylegan_tf import seeds
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.inference import latents
 
 
 def test_latents_of_seeds_are_the_originals():  # RandomState(5).randn(1, 512), as in the original's example
-    z = latents.latents_from_seeds([5, 91], 512)
+    z = seeds.latents_from_seeds([5, 91], 512)
     np.testing.assert_array_equal(z[0], np.random.RandomState(5).randn(1, 512)[0].astype(np.float32))
     assert z.shape == (2, 512)
     # NumPy guarantees this stream.
@@ -53,17 +54,17 @@ def test_files_that_are_not_arrays(tmp_path):
     with pytest.raises(UserError, match="not a NumPy file"):
         latents.load_latents(tmp_path / "text.npy", "z")
     np.savez(tmp_path / "two.npz", a=np.zeros(2), b=np.zeros(2))
-    with pytest.raises(UserError, match=r"called 'z'\. Found: a, b"):
+    with pytest.raises(UserError, match=r"named 'z'\. Found: a, b"):
         latents.load_latents(tmp_path / "two.npz", "z")
 
 
 def test_classes():
-    np.testing.assert_array_equal(latents.one_hot([2, 0], 3), [[0, 0, 1], [1, 0, 0]])
-    assert latents.find_class("2", 3) == 2
-    assert latents.find_class("dress", 3, ["hat", "dress", "shirt"]) == 1
+    np.testing.assert_array_equal(seeds.one_hot([2, 0], 3), [[0, 0, 1], [1, 0, 0]])
+    assert seeds.find_class("2", 3) == 2
+    assert seeds.find_class("dress", 3, ["hat", "dress", "shirt"]) == 1
     for text in ("3", "-1", "x"):
         with pytest.raises(UserError, match="Classes are 0 to 2 or hat, dress, shirt"):
-            latents.find_class(text, 3, ["hat", "dress", "shirt"])
+            seeds.find_class(text, 3, ["hat", "dress", "shirt"])
     with pytest.raises(UserError, match="without classes"):
-        latents.find_class("0", 0)
-    assert latents.classes_from_seeds([1, 2, 1], 10)[0] == latents.classes_from_seeds([1], 10)[0]
+        seeds.find_class("0", 0)
+    assert seeds.classes_from_seeds([1, 2, 1], 10)[0] == seeds.classes_from_seeds([1], 10)[0]

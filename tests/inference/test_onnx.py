@@ -7,11 +7,11 @@ import pytest
 
 from stylegan_tf.errors import UserError
 from stylegan_tf.inference.export import ExportedGenerator, ExportedStyleGenerator
-from stylegan_tf.inference.latents import latents_from_seeds
 from stylegan_tf.models.dcgan.networks import DCGANGenerator
 from stylegan_tf.models.dcgan.settings import GeneratorSettings as DCGANSettings
 from stylegan_tf.models.stylegan2.generator import StyleGAN2Generator
 from stylegan_tf.models.stylegan2.settings import GeneratorSettings as StyleGAN2Settings
+from stylegan_tf.seeds import latents_from_seeds
 from tests.inference.small_network import small_generator
 
 onnx = pytest.importorskip("onnx", reason="needs the extra `onnx`")

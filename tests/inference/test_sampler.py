@@ -6,8 +6,8 @@ import pytest
 from stylegan_tf.images import to_uint8
 from stylegan_tf.inference import figures
 from stylegan_tf.inference.graph_randn import randn
-from stylegan_tf.inference.latents import latents_from_seeds
 from stylegan_tf.inference.sampler import ImageSampler, StyleSampler
+from stylegan_tf.seeds import latents_from_seeds
 from tests.inference.small_network import small_generator
 
 
@@ -69,21 +69,22 @@ def test_any_generator_is_sampled(label_size):  # as the base class promises it:
 
 
 def test_style_mixing_of_all_layers_is_the_column_and_of_none_the_row(sampler, ws):
-    grid, mixed = figures.style_mixing(sampler, ws[:3], ws[3:], [[0, 1, 2, 3], [], [0, 1]])
+    mixed = figures.style_mixing(sampler, ws[:3], ws[3:], [[0, 1, 2, 3], [], [0, 1]])
     images = sampler.images(ws)
-    np.testing.assert_array_equal(mixed[0], images[3:])
-    np.testing.assert_array_equal(mixed[1], images[[1, 1]])
-    assert grid.shape == (4 * 8, 3 * 8, 3)
-    np.testing.assert_array_equal(grid[:8, 8:16], images[3])
-    np.testing.assert_array_equal(grid[8:16, :8], images[0])
+    assert mixed.shape == (4, 3, 8, 8, 3)
+    assert (mixed[0, 0] == 255).all()
+    np.testing.assert_array_equal(mixed[0, 1:], images[3:])
+    np.testing.assert_array_equal(mixed[1:, 0], images[:3])
+    np.testing.assert_array_equal(mixed[1, 1:], images[3:])
+    np.testing.assert_array_equal(mixed[2, 1:], images[[1, 1]])
     expected = np.concatenate([ws[4:5, :2], ws[2:3, 2:]], axis=1)
-    np.testing.assert_allclose(mixed[2, 1].astype(int), sampler.images(expected)[0], atol=1)
+    np.testing.assert_allclose(mixed[3, 2].astype(int), sampler.images(expected)[0], atol=1)
 
 
 def test_truncation_figure(sampler, ws):
-    grid = figures.truncation(sampler, ws[:2], [1, 0])
-    np.testing.assert_array_equal(grid[:8, :8], sampler.images(ws[:1])[0])
-    np.testing.assert_array_equal(grid[:8, 8:], grid[8:, 8:])  # psi 0 is the average, whatever the seed
+    images = figures.truncation(sampler, ws[:2], [1, 0])
+    np.testing.assert_array_equal(images[0, 0], sampler.images(ws[:1])[0])
+    np.testing.assert_array_equal(images[0, 1], images[1, 1])  # psi 0 is the average, whatever the seed
 
 
 def test_uncurated_grid(sampler):
@@ -92,28 +93,31 @@ def test_uncurated_grid(sampler):
     assert count == 3 + 6
     ws = sampler.ws(latents_from_seeds(range(count), 4))
     grid = figures.uncurated(sampler, ws, rows=3, levels=levels)
-    assert grid.shape == (24, 8 + 4, 3)
-    np.testing.assert_array_equal(grid[8:16, :8], sampler.images(ws)[1])
+    gap, small = 4, (128 + 4) // 2 - 4  # enlarged to 128 pixels, and half of that
+    assert grid.shape == (3 * (128 + gap) - gap, 128 + gap + small, 3)
+    np.testing.assert_array_equal(grid[132:260, :128], sampler.images(ws)[1].repeat(16, axis=0).repeat(16, axis=1))
+    assert (grid[128:132] == 255).all()
+    assert (grid[small : small + gap, 132:] == 255).all()  # a gap between the small images too
 
 
 def test_noise_components_put_the_noise_back(generator, sampler, ws):
     before = sampler.images(ws)
-    grid, names = figures.noise_components(sampler, ws)
+    images, names = figures.noise_components(sampler, ws)
     assert names == ["all layers", "no noise", "fine (2-3)", "coarse (0-1)"]
-    np.testing.assert_array_equal(grid[:8, :8], before[0])
-    np.testing.assert_allclose(grid[:8, 8:16].astype(int), StyleSampler(generator, noise_mode="none").images(ws)[0], atol=1)
+    np.testing.assert_array_equal(images[:, 0], before)
+    np.testing.assert_allclose(images[0, 1].astype(int), StyleSampler(generator, noise_mode="none").images(ws)[0], atol=1)
     np.testing.assert_array_equal(sampler.images(ws), before)
 
 
 def test_noise_detail_measures_the_deviation(generator, ws):
     sampler = StyleSampler(generator, noise_mode="random")
     grid = figures.noise_detail(sampler, ws[:1], num_samples=20, crop=(0, 0.5, 0, 0.5))
-    assert grid.shape == (8, 24, 3)
+    assert grid.shape == (1, 3, 8, 8, 3)
     images = sampler.images(np.repeat(ws[:1], 20, axis=0))
     expected = np.clip(np.std(images.mean(axis=3), axis=0) * 4 + 0.5, 0, 255).astype(np.uint8)
-    np.testing.assert_allclose(grid[:, 16:, 0].astype(int), expected, atol=1)
+    np.testing.assert_allclose(grid[0, 2, :, :, 0].astype(int), expected, atol=1)
     silent = StyleSampler(generator, noise_mode="none")
-    assert figures.noise_detail(silent, ws[:1], num_samples=6)[:, 16:].max() == 0
+    assert figures.noise_detail(silent, ws[:1], num_samples=6)[0, 2].max() == 0
 
 
 @pytest.mark.parametrize("count", [1, 2, 7, 512])

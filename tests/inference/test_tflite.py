@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 
 from stylegan_tf.inference.export import ExportedStyleGenerator
-from stylegan_tf.inference.latents import latents_from_seeds
 from stylegan_tf.inference.tflite_file import export_tflite
+from stylegan_tf.seeds import latents_from_seeds
 from tests.inference.small_network import small_generator
 
 

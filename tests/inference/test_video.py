@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from stylegan_tf.errors import UserError
-from stylegan_tf.inference.video import check_video_path, on_white, write_video
+from stylegan_tf.inference.video import check_video_path, enlarged_frame, on_white, write_video
 
 HAS_FFMPEG = importlib.util.find_spec("imageio_ffmpeg") is not None
 
@@ -47,6 +47,29 @@ def test_mp4_contains_every_frame(tmp_path, channels, side):
     assert write_video(path, frames(channels=channels, side=side), fps=25) == 6
     count, seconds = imageio_ffmpeg.count_frames_and_secs(str(path))
     assert (count, seconds) == (6, pytest.approx(0.24, abs=0.02))
+
+
+@pytest.mark.parametrize(("side", "columns", "size"), [(8, 1, (256, 256)), (32, 2, (512, 256)), (128, 1, (256, 256)), (256, 1, (256, 256))])
+def test_frames_have_at_least_256_pixels(side, columns, size):
+    frame = np.zeros((side, columns * side, 3), np.uint8)
+    assert enlarged_frame(frame, side).shape[1::-1] == size
+
+
+def test_frames_of_grids_show_each_image_with_128_pixels():
+    assert enlarged_frame(np.zeros((64, 96, 3), np.uint8), 32).shape == (256, 384, 3)
+
+
+@pytest.mark.skipif(not HAS_FFMPEG, reason="imageio-ffmpeg is not installed")
+def test_mp4_of_small_images_is_sharp(tmp_path):
+    import imageio_ffmpeg
+
+    frame = enlarged_frame(np.random.RandomState(0).randint(0, 256, (32, 32, 3), np.uint8), 32)
+    write_video(tmp_path / "walk.mp4", [frame] * 8)
+    reader = imageio_ffmpeg.read_frames(str(tmp_path / "walk.mp4"))
+    assert next(reader)["size"] == (256, 256)
+    decoded = np.frombuffer(next(reader), np.uint8).reshape(frame.shape)
+    # The root mean square is 4 for this factor of 8, and 24 for 7: H.264 averages colours over two pixels.
+    assert np.sqrt(np.mean((decoded.astype(float) - frame) ** 2)) < 6
 
 
 def test_without_ffmpeg_the_package_is_named(tmp_path, monkeypatch):

@@ -18,9 +18,9 @@ from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.images import to_uint8
 from stylegan_tf.inference import onnxruntime_web
 from stylegan_tf.inference.export import ExportedGenerator, ExportedStyleGenerator
-from stylegan_tf.inference.latents import latents_from_seeds
 from stylegan_tf.models.dcgan.networks import DCGANGenerator
 from stylegan_tf.models.dcgan.settings import GeneratorSettings as DCGANSettings
+from stylegan_tf.seeds import latents_from_seeds
 from tests.browser import CHROMIUM, Browser
 from tests.inference.small_network import small_generator
 

@@ -80,6 +80,36 @@ def test_images_of_another_size_are_refused(small_D, shape, lod):
         small_D(np.zeros(shape, np.float32), lod=lod)
 
 
+def test_uint8_images_are_refused(small_D):  # 0 to 255 gave logits without any meaning
+    with pytest.raises(ValueError, match=r"Expected float images, where -1 is black.*Received: uint8\. stylegan_tf\.to_float"):
+        small_D(np.zeros((4, 16, 16, 3), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("z", "labels", "message"),
+    [
+        ((2, 4), (2, 3), r"Expected z \[N, 5\]\. Received: \[2, 4\]"),
+        ((5,), (2, 3), r"Expected z \[N, 5\]\. Received: \[5\]"),
+        ((2, 5), (2, 2), r"Expected labels \[N, 3\].*Received: \[2, 2\]"),
+        ((2, 5), (2,), r"Expected labels \[N, 3\].*Received: \[2\]"),
+        ((2, 5), None, r"labels \[N, 3\] are needed"),
+    ],
+)
+def test_inputs_of_another_width_are_refused(z, labels, message):
+    G, D = networks.Generator(**SMALL_G, label_size=3), networks.Discriminator(**SMALL_D, label_size=3)
+    labels = labels if labels is None else np.zeros(labels, np.float32)
+    with pytest.raises(ValueError, match=message):
+        G.sample(np.zeros(z, np.float32), labels)
+    if "labels" in message:
+        with pytest.raises(ValueError, match=message):
+            D(np.zeros((2, 16, 16, 3), np.float32), labels)
+
+
+def test_ws_of_another_shape_are_refused(small_G):
+    with pytest.raises(ValueError, match=r"Expected ws \[N, 6, 6\]\. Received: \[2, 6, 5\]"):
+        small_G.synthesis(np.zeros((2, 6, 5), np.float32))
+
+
 def test_levels_not_in_use_get_no_gradient(small_G, small_D, ws):  # they are not run at all
     with tf.GradientTape(persistent=True) as tape:
         logits = small_D(small_G.synthesis(ws, noise_mode="const", lod=1), lod=1)

@@ -8,6 +8,7 @@ import tensorflow as tf
 from stylegan_tf.losses import loss_of_discriminator, loss_of_generator, penalties
 from stylegan_tf.models.adversarial import discriminator_terms, generator_terms
 from stylegan_tf.models.base import Generator, Model, Network, Phase
+from stylegan_tf.models.inputs import check_labels
 from tests.tiny_model.settings import DiscriminatorSettings, GeneratorSettings
 
 
@@ -27,7 +28,7 @@ class TinyGenerator(Generator):
         self.dense.build((None, self.z_dim + self.label_size))
 
     def sample(self, z, labels=None, *, lod=0.0, training=False, noise_seed=None):
-        self.check_labels(labels)
+        check_labels(labels, self.label_size)
         x = tf.concat([z, labels], axis=1) if self.label_size else z
         images = tf.reshape(self.dense(x), [-1, self.resolution, self.resolution, self.channels])
         return tf.tanh(tf.cast(images, tf.float32))

@@ -9,7 +9,7 @@ import numpy as np
 
 from stylegan_tf.command_line import check_output, spelled
 from stylegan_tf.errors import UserError
-from stylegan_tf.images import enlarged, labelled_grid, make_grid, save_png
+from stylegan_tf.images import make_grid, save_png
 from stylegan_tf.inference import latents, video
 from stylegan_tf.inference.commands.edits import add_edit_options, read_directions, read_edits
 from stylegan_tf.inference.commands.find_directions import (
@@ -28,6 +28,7 @@ from stylegan_tf.inference.commands.options import (
     make_outdir,
     parse_seeds,
 )
+from stylegan_tf.inference.commands.pictures import Figure, save_figure, seed_names, text_fields
 from stylegan_tf.inference.commands.session import StyleSession, check_latents, read_network, require_styles
 from stylegan_tf.inference.directions.direction import Edit, apply_edits
 from stylegan_tf.inference.directions.file import check_styles
@@ -143,11 +144,15 @@ def _run_edit(args: argparse.Namespace, report: Callable[[str], None]) -> None:
     ws = session.truncated(session.ws(seeds)) if given is None else session.broadcast_ws(given)
     edited = edited_images(session.sampler, ws, edits)
     if args.grid:
-        grid = make_grid(np.concatenate([session.sampler.images(ws), edited]), len(ws))
-        save_png(outdir / "edited.png", labelled_grid(grid, columns=[str(seed) for seed in seeds], rows=["unedited", "edited"]))
+        pictures = np.stack([session.sampler.images(ws), edited])
+        names = [str(seed) for seed in seeds] if given is not None else seed_names(session, seeds)
+        note = "Above the unedited images, below the edited ones."
+        report(save_figure(outdir / "edited.png", Figure(pictures, names, ["unedited", "edited"], note), session))
     else:
         for seed, image in zip(seeds, edited, strict=True):
-            save_png(outdir / (f"seed{seed:04d}.png" if given is None else f"{seed:04d}.png"), image)
+            save_png(
+                outdir / (f"seed{seed:04d}.png" if given is None else f"{seed:04d}.png"), image, text=text_fields(session, seed=str(seed))
+            )
     if args.save_w is not None:
         latents.save_latents(args.save_w, w=apply_edits(ws, edits))
     report(f"{len(ws)} edited image{'s' if len(ws) > 1 else ''} of {session.sampler.resolution}x{session.sampler.resolution} in {outdir}")
@@ -162,7 +167,7 @@ def _frames(session: StyleSession, ws: np.ndarray, edits: list[Edit], count: int
     columns = math.ceil(math.sqrt(len(ws)))
     for number in range(count):
         share = 0.5 - 0.5 * math.cos(2 * math.pi * number / count)
-        yield enlarged(make_grid(edited_images(session.sampler, ws, edits, share), columns), session.sampler.resolution)
+        yield video.enlarged_frame(make_grid(edited_images(session.sampler, ws, edits, share), columns), session.sampler.resolution)
 
 
 _ACTIONS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {

@@ -2,11 +2,12 @@
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
 from stylegan_tf.errors import UserError
-from stylegan_tf.images import enlarged, labelled_grid, save_png
+from stylegan_tf.images import save_png
 from stylegan_tf.inference import figures
 from stylegan_tf.inference.commands.options import (
     add_network_options,
@@ -16,7 +17,9 @@ from stylegan_tf.inference.commands.options import (
     parse_numbers,
     parse_seeds,
 )
+from stylegan_tf.inference.commands.pictures import Figure, described, file_names, save_figure, seed_names, text_fields, truncation_fields
 from stylegan_tf.inference.commands.session import StyleSession, read_network, require_styles
+from stylegan_tf.sheets import DPI, sheet
 
 # The seeds of the paper's figures, as published with the original.
 UNCURATED_SEED = 5
@@ -49,15 +52,24 @@ def run_style_mixing(args: argparse.Namespace, report: Callable[[str], None]) ->
     ranges = {text: parse_layers(text, num_ws) for text in ranges}
     outdir = make_outdir(args.outdir)
     session = StyleSession(args, contents)
-    row_ws, col_ws = (session.truncated(session.ws(seeds)) for seeds in (rows, cols))
+    seed_files = dict(zip(rows, file_names(session, rows), strict=True))
     for text, layers in ranges.items():
-        grid, images = figures.style_mixing(session.sampler, row_ws, col_ws, [layers] * len(rows))
-        grid = labelled_grid(grid, columns=["", *map(str, cols)], rows=["", *map(str, rows)])
-        save_png(outdir / f"style-mixing-{text}.png", grid)
+        figure = mixing_figure(session, rows, cols, [layers] * len(rows), f"The styles of layers {text}")
+        fields = {"seed": args.rows, "styles_of": args.cols, "layers": text, **truncation_fields(session)}
+        report(save_figure(outdir / f"style-mixing-{text}.png", figure, session, **fields))
         for row, seed in enumerate(rows):
             for column, other in enumerate(cols):
-                save_png(outdir / f"seed{seed:04d}-styles{text}-of-seed{other:04d}.png", images[row, column])
-        report(f"style-mixing-{text}.png: rows {args.rows}, styles {text} of columns {args.cols}, in {outdir}")
+                name = f"{Path(seed_files[seed]).stem}-styles{text}-of-seed{other:04d}.png"
+                fields |= {"seed": str(seed), "styles_of": str(other)}
+                save_png(outdir / name, figure.pictures[row + 1, column + 1], text=text_fields(session, **fields))
+
+
+def mixing_figure(session: StyleSession, rows: list[int], cols: list[int], layers: list[list[int]], what: str) -> Figure:
+    """Style mixing of seeds; `layers` of each row come from the columns, and `what` names them."""
+    row_ws, col_ws = (session.truncated(session.ws(seeds)) for seeds in (rows, cols))
+    pictures = figures.style_mixing(session.sampler, row_ws, col_ws, layers)
+    note = f"{what} are those of the column's seed, all other styles those of the row's seed."
+    return Figure(pictures, ["", *seed_names(session, cols)], ["", *seed_names(session, rows)], note)
 
 
 def add_truncation_figure_options(parser: argparse.ArgumentParser) -> None:
@@ -78,9 +90,16 @@ def run_truncation(args: argparse.Namespace, report: Callable[[str], None]) -> N
     outdir = make_outdir(args.outdir)
     session = StyleSession(args, contents)
     cutoff = None if args.trunc_cutoff == "all" else int(args.trunc_cutoff)
-    grid = figures.truncation(session.sampler, session.ws(seeds), psis, cutoff)
-    save_png(outdir / "truncation.png", labelled_grid(grid, columns=[f"psi {psi:g}" for psi in psis], rows=[str(seed) for seed in seeds]))
-    report(f"truncation.png: seeds {args.seeds} in rows, psi {args.psis} in columns, in {outdir}")
+    figure = truncation_figure(session, seeds, psis, cutoff)
+    report(save_figure(outdir / "truncation.png", figure, session, seed=args.seeds, psi=args.psis, trunc_cutoff=args.trunc_cutoff))
+
+
+def truncation_figure(session: StyleSession, seeds: list[int], psis: list[float], cutoff: int | None) -> Figure:
+    """Seeds in rows, psi in columns."""
+    pictures = figures.truncation(session.sampler, session.ws(seeds), psis, cutoff)
+    layers = "all layers" if cutoff is None else f"the first {cutoff} layers"
+    note = f"Truncation of {layers}: one seed in each row, one psi in each column. Psi 0 is the average image."
+    return Figure(pictures, [f"psi {psi:g}" for psi in psis], seed_names(session, seeds), note)
 
 
 def add_noise_options(parser: argparse.ArgumentParser) -> None:
@@ -89,8 +108,12 @@ def add_noise_options(parser: argparse.ArgumentParser) -> None:
     add_truncation_options(parser, default=1.0)
     add = parser.add_argument
     add("--seeds", default=DETAIL_SEEDS, metavar="LIST", help="one row each (default: %(default)s)")
-    add("--samples", type=int, default=100, metavar="N", help="images that the deviation is taken over (default: %(default)s)")
-    add("--crop", metavar="T,B,L,R", help="the enlarged part, as shares (default: the paper's at 1024x1024, else where noise changes most)")
+    add("--samples", type=int, default=100, metavar="N", help="images for the standard deviation (default: %(default)s)")
+    add(
+        "--crop",
+        metavar="T,B,L,R",
+        help="enlarged region as fractions of the side (default: the paper's at 1024x1024, else where noise changes most)",
+    )
     add("--outdir", default="out", metavar="DIR", help="folder for the images (default: %(default)s)")
 
 
@@ -103,20 +126,30 @@ def run_noise(args: argparse.Namespace, report: Callable[[str], None]) -> None:
     outdir = make_outdir(args.outdir)
     session = StyleSession(args, contents, noise_mode="const")
     if not session.G.synthesis.noise_maps:
-        raise UserError(f"{args.network} has no noise inputs, so there is no noise to show.")
+        raise UserError(f"{args.network} has no noise inputs. The noise figures need a network with noise inputs.")
+    fields = {"seed": args.seeds, **truncation_fields(session)}
+    report(save_figure(outdir / "noise-detail.png", detail_figure(session, seeds, args.samples, crop), session, **fields))
+    report(save_figure(outdir / "noise-components.png", components_figure(session, seeds), session, **fields))
+
+
+def detail_figure(session: StyleSession, seeds: list[int], num_samples: int, crop: tuple[float, ...] | None = None) -> Figure:
+    """An image of each seed, four details and the deviation over many samples of noise."""
     ws = session.truncated(session.ws(seeds))
-    detail = figures.noise_detail(session.random_noise_sampler(), ws, num_samples=args.samples, crop=crop)
-    names = [str(seed) for seed in seeds]
-    save_png(outdir / "noise-detail.png", labelled_grid(detail, columns=figures.DETAIL_COLUMNS, rows=names))
-    report(f"noise-detail.png: seeds {args.seeds}; image, four details, deviation over {args.samples} images (4x), in {outdir}")
-    grid, columns = figures.noise_components(session.sampler, ws)
-    save_png(outdir / "noise-components.png", labelled_grid(grid, columns=columns, rows=names))
-    report(f"noise-components.png: noise in {', '.join(columns)}, in {outdir}")
+    pictures = figures.noise_detail(session.random_noise_sampler(), ws, num_samples=num_samples, crop=crop)
+    note = f"The same w with other noise: an image, the same detail of four images, standard deviation over {num_samples} images (4x)."
+    return Figure(pictures, figures.DETAIL_COLUMNS, seed_names(session, seeds), note)
+
+
+def components_figure(session: StyleSession, seeds: list[int]) -> Figure:
+    """An image of each seed with noise in all, no, fine and coarse layers."""
+    pictures, columns = figures.noise_components(session.sampler, session.truncated(session.ws(seeds)))
+    return Figure(pictures, columns, seed_names(session, seeds), "Noise in the layers named above each column.")
 
 
 def add_figures_options(parser: argparse.ArgumentParser) -> None:
     """Options of `figures`."""
     add_network_options(parser, has_noise=False)
+    parser.set_defaults(trunc=1.0, trunc_cutoff=None)
     parser.add_argument("--outdir", default="figures", metavar="DIR", help="folder for the images (default: %(default)s)")
     parser.add_argument("--samples", type=int, default=100, metavar="N", help="images of one w in figure 4 (default: %(default)s)")
 
@@ -128,34 +161,33 @@ def run_figures(args: argparse.Namespace, report: Callable[[str], None]) -> None
     require_styles(contents, "The set of figures")
     outdir = make_outdir(args.outdir)
     session = StyleSession(args, contents, noise_mode="const")
-    sampler = session.sampler
 
-    def save(name: str, image: np.ndarray, what: str) -> None:
-        save_png(outdir / name, image)
-        report(f"{name}: {what}, in {outdir}")
+    def save(name: str, figure: Figure, seeds: str, psi: str = "1") -> None:
+        report(save_figure(outdir / name, figure, session, seed=seeds, psi=psi, trunc_cutoff="all"))
 
+    _save_uncurated(outdir / "figure02-uncurated.png", session, report)
+    if session.G.num_ws > 1:
+        rows, cols = parse_seeds(MIXING_ROWS), parse_seeds(MIXING_COLS)
+        what = "Coarse styles (first rows), middle styles (next rows) and fine styles (last row)"
+        figure = mixing_figure(session, rows, cols, _paper_layers(session.G.num_ws), what)
+        save("figure03-style-mixing.png", figure, f"rows {MIXING_ROWS}, columns {MIXING_COLS}")
+    if session.G.synthesis.noise_maps:
+        save("figure04-noise-detail.png", detail_figure(session, parse_seeds(DETAIL_SEEDS), args.samples), DETAIL_SEEDS)
+        save("figure05-noise-components.png", components_figure(session, parse_seeds(COMPONENT_SEEDS)), COMPONENT_SEEDS)
+    figure = truncation_figure(session, parse_seeds(TRUNCATION_SEEDS), parse_numbers(TRUNCATION_PSIS), None)
+    save("figure08-truncation.png", figure, TRUNCATION_SEEDS, TRUNCATION_PSIS)
+
+
+def _save_uncurated(path: Path, session: StyleSession, report: Callable[[str], None]) -> None:
+    """Figure 2: the latents of one seed, in columns of several sizes."""
+    sampler, note = session.sampler, "Uncurated images at several sizes, psi 0.7 on 8 layers."
     levels = [level for level in (0, 1, 2, 2, 3, 3) if sampler.resolution >> level >= 8]
     z = np.random.RandomState(UNCURATED_SEED).randn(figures.num_uncurated(3, levels), session.G.z_dim).astype(np.float32)
     ws = sampler.truncate(sampler.ws(z, session.labels(range(len(z)))), 0.7, 8)
-    uncurated = enlarged(figures.uncurated(sampler, ws, rows=3, levels=levels), sampler.resolution)
-    save("figure02-uncurated.png", uncurated, f"seed {UNCURATED_SEED}, psi 0.7 on 8 layers")
-    rows = parse_seeds(MIXING_ROWS)
-    if session.G.num_ws > 1:
-        layers = _paper_layers(session.G.num_ws)
-        grid, _ = figures.style_mixing(sampler, session.ws(rows), session.ws(parse_seeds(MIXING_COLS)), layers)
-        grid = labelled_grid(grid, columns=["", *MIXING_COLS.split(",")], rows=["", *MIXING_ROWS.split(",")])
-        save("figure03-style-mixing.png", grid, f"rows {MIXING_ROWS}, columns {MIXING_COLS}")
-    if session.G.synthesis.noise_maps:
-        detail = figures.noise_detail(session.random_noise_sampler(), session.ws(parse_seeds(DETAIL_SEEDS)), num_samples=args.samples)
-        detail = labelled_grid(detail, columns=figures.DETAIL_COLUMNS, rows=DETAIL_SEEDS.split(","))
-        save("figure04-noise-detail.png", detail, f"seeds {DETAIL_SEEDS}, {args.samples} images each")
-        grid, names = figures.noise_components(sampler, session.ws(parse_seeds(COMPONENT_SEEDS)))
-        grid = labelled_grid(grid, columns=names, rows=COMPONENT_SEEDS.split(","))
-        save("figure05-noise-components.png", grid, f"seeds {COMPONENT_SEEDS}, noise in {', '.join(names)}")
-    psis = parse_numbers(TRUNCATION_PSIS)
-    grid = figures.truncation(sampler, session.ws(parse_seeds(TRUNCATION_SEEDS)), psis)
-    grid = labelled_grid(grid, columns=[f"psi {psi:g}" for psi in psis], rows=TRUNCATION_SEEDS.split(","))
-    save("figure08-truncation.png", grid, f"seeds {TRUNCATION_SEEDS}, psi {TRUNCATION_PSIS}")
+    image = figures.uncurated(sampler, ws, rows=3, levels=levels)
+    image = sheet(image[None], 1, note=f"{note} {described(session)}", text_width=sampler.resolution)
+    save_png(path, image, text=text_fields(session, seed=str(UNCURATED_SEED), psi="0.7", trunc_cutoff="8"), dpi=DPI)
+    report(f"{path}: {note}")
 
 
 def _paper_layers(num_layers: int) -> list[list[int]]:
@@ -173,5 +205,5 @@ def _check_samples(args: argparse.Namespace) -> None:
 def _parse_crop(text: str) -> tuple[float, ...]:
     crop = tuple(parse_numbers(text, "--crop"))
     if len(crop) != 4 or not (0 <= crop[0] < crop[1] <= 1 and 0 <= crop[2] < crop[3] <= 1):
-        raise UserError(f"--crop is top,bottom,left,right as shares of the side, such as 0.25,0.5,0.25,0.5. Received: {text}")
+        raise UserError(f"--crop must be top,bottom,left,right as fractions of the side, such as 0.25,0.5,0.25,0.5. Received: {text}")
     return crop

@@ -21,6 +21,7 @@ from stylegan_tf.inference.commands.options import (
     parse_numbers,
     parse_seeds,
 )
+from stylegan_tf.inference.commands.pictures import seed_names, text_fields, truncation_fields
 from stylegan_tf.inference.commands.session import StyleSession, check_latents, find_lod, read_network, require_styles
 from stylegan_tf.inference.directions.direction import Direction, Edit
 from stylegan_tf.inference.directions.file import save_directions
@@ -29,6 +30,8 @@ from stylegan_tf.inference.directions.sheets import MAX_SHEET_IMAGES, contact_sh
 from stylegan_tf.loading import find_dataset
 from stylegan_tf.progress_bar import track
 from stylegan_tf.resolution import resolution_at
+from stylegan_tf.seeds import find_class
+from stylegan_tf.sheets import DPI
 from stylegan_tf.snapshot_file import SnapshotContents
 
 METHODS = ("sefa", "pca", "classes", "pictures", "photographs", "channels")
@@ -204,7 +207,7 @@ class _Finder:
         size, names = self.dataset.label_size, self.dataset.class_names
         if self.args.target is None:
             return list(range(min(size, _MAX_CLASSES)))
-        return list(dict.fromkeys(latents.find_class(text, size, names) for text in self.args.target))
+        return list(dict.fromkeys(find_class(text, size, names) for text in self.args.target))
 
     def _scores(self) -> set[str]:
         if self.args.scores is None:
@@ -264,9 +267,10 @@ def check_sheet(seeds: Sequence[int], steps: Sequence[float]) -> None:
 
 def write_sheets(session: StyleSession, directions: Sequence[Direction], seeds: list[int], steps: list[float], outdir: Path) -> None:
     """NAME.png in the folder for each direction."""
-    ws, rows = session.truncated(session.ws(seeds)), [str(seed) for seed in seeds]
+    ws, rows = session.truncated(session.ws(seeds)), seed_names(session, seeds)
+    text = text_fields(session, seed=",".join(map(str, seeds)), **truncation_fields(session))
     for direction in track(directions, label="Drawing sheets", unit="sheets"):
-        save_png(outdir / f"{direction.name}.png", contact_sheet(session.sampler, ws, direction, steps, rows=rows))
+        save_png(outdir / f"{direction.name}.png", contact_sheet(session.sampler, ws, direction, steps, rows=rows), text=text, dpi=DPI)
 
 
 def table(directions: Sequence[Direction]) -> list[str]:

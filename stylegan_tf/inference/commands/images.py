@@ -11,6 +11,7 @@ from stylegan_tf.command_line import check_output
 from stylegan_tf.errors import UserError
 from stylegan_tf.images import make_grid, save_png
 from stylegan_tf.inference import latents
+from stylegan_tf.inference.commands import pictures
 from stylegan_tf.inference.commands.options import (
     add_network_options,
     add_truncation_options,
@@ -28,7 +29,9 @@ from stylegan_tf.inference.commands.session import (
     require_styles_for_options,
 )
 from stylegan_tf.progress_bar import track
+from stylegan_tf.sheets import sheet
 
+SEEDS = "0-63"  # where neither seeds nor a file are given
 MAX_GRID = 1024  # images of one grid
 _CHUNK = 256  # latents mapped at once, so that any number of seeds fits into memory
 
@@ -41,23 +44,33 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_network_options(parser)
     add_truncation_options(parser)
     add = parser.add_argument
-    add("--seeds", metavar="LIST", help="such as 85,265,297-305 (latents are those of the original: RandomState(seed))")
+    add("--seeds", metavar="LIST", help=f"such as 85,265,297-305; latents are those of the original, RandomState(seed) (default: {SEEDS})")
     add("--latents", metavar="FILE", help="the z of an .npy or .npz file instead of seeds")
     add("--w", metavar="FILE", help="the w of an .npy or .npz file instead of seeds: neither mapped nor truncated")
     add("--outdir", default="out", metavar="DIR", help="folder for the images (default: %(default)s)")
-    add("--grid", nargs="?", const="auto", metavar="CxR", help="grids of so many columns and rows instead of one file for each image")
+    add(
+        "--grid",
+        nargs="?",
+        const="auto",
+        metavar="CxR",
+        help="one sheet, or sheets of C columns and R rows, instead of one file for each image; images are enlarged to at least "
+        "128 pixels, with seed and class beneath",
+    )
+    add("--plain", action="store_true", help="grids of the pixels alone: not enlarged, without gaps and captions")
     add("--save-latents", metavar="FILE", help="write z and w as .npz (with --w, also .npy)")
 
 
 def run(args: argparse.Namespace, report: Callable[[str], None]) -> None:
     """Runs the command."""
-    if sum(source is not None for source in (args.seeds, args.latents, args.w)) != 1:
-        raise UserError("Name the source of the images by one of --seeds LIST, --latents FILE or --w FILE.")
+    if sum(source is not None for source in (args.seeds, args.latents, args.w)) > 1:
+        raise UserError("--seeds, --latents and --w exclude each other: name one source of the images.")
+    if args.plain and args.grid is None:
+        raise UserError("--plain changes grids: use it with --grid.")
     if args.w is not None:
         check_beside_w(args)
     name, path = ("z", args.latents) if args.latents is not None else ("w", args.w)
-    seeds = parse_seeds(args.seeds) if args.seeds is not None else None
-    given = latents.load_latents(path, name) if seeds is None else None
+    seeds = parse_seeds(SEEDS if args.seeds is None else args.seeds) if path is None else None
+    given = latents.load_latents(path, name) if path is not None else None
     count = len(seeds if given is None else given)
     grid = _grid_shape(args.grid, count)
     if args.save_latents is not None:
@@ -72,10 +85,8 @@ def run(args: argparse.Namespace, report: Callable[[str], None]) -> None:
     numbers = seeds if seeds is not None else list(range(count))
     kept: list[Latents] | None = [] if args.save_latents is not None else None
     images = track(_images(session, args, numbers, given, kept), total=count, label="Generating")
-    if grid:
-        num_files = _write_grids(outdir, images, grid, count)
-    else:
-        num_files = _write_images(outdir, images, _file_names(session, numbers, is_seed=seeds is not None))
+    writer = _Writer(session, numbers, is_seeds=seeds is not None)
+    num_files = writer.write_grids(outdir, images, grid, is_plain=args.plain) if grid else writer.write_images(outdir, images)
     if kept is not None:
         _save_latents(args.save_latents, kept)
     side = session.sampler.resolution
@@ -128,26 +139,45 @@ def _grid_shape(grid: str | None, count: int) -> tuple[int, int] | None:
     return columns, rows
 
 
-def _file_names(session: Session, numbers: list[int], *, is_seed: bool) -> list[str]:
-    if not is_seed:
-        return [f"{number:04d}.png" for number in numbers]
-    if not session.has_classes:
-        return [f"seed{seed:04d}.png" for seed in numbers]
-    return [f"seed{seed:04d}-class{number}.png" for seed, number in zip(numbers, session.classes(numbers), strict=True)]
+class _Writer:
+    """Writes the images of a session.
 
+    Args:
+        session: the network.
+        numbers: seeds, or the rows of a file.
+        is_seeds: whether they are seeds.
+    """
 
-def _write_images(outdir: Path, images: Iterator[np.ndarray], names: list[str]) -> int:
-    for name, image in zip(names, images, strict=True):
-        save_png(outdir / name, image)
-    return len(names)
+    def __init__(self, session: Session, numbers: list[int], *, is_seeds: bool):
+        self.session, self.numbers, self.is_seeds = session, numbers, is_seeds
+        # The w of a file are not truncated and have no class.
+        self.truncation = pictures.truncation_fields(session) if session.args.w is None else {}
+        self.labels = pictures.label_texts(session, numbers) if session.args.w is None else [""] * len(numbers)
 
+    def write_images(self, outdir: Path, images: Iterator[np.ndarray]) -> int:
+        """Writes one file for each image. Returns their number."""
+        names = pictures.file_names(self.session, self.numbers) if self.is_seeds else [f"{number:04d}.png" for number in self.numbers]
+        for name, image, number, label in zip(names, images, self.numbers, self.labels, strict=True):
+            save_png(outdir / name, image, text=self._fields(str(number), label))
+        return len(names)
 
-def _write_grids(outdir: Path, images: Iterator[np.ndarray], shape: tuple[int, int], count: int) -> int:
-    columns, rows = shape
-    size = min(columns * rows, count)
-    num_grids = -(-count // size)
-    for number in range(num_grids):
-        part = [next(images) for _ in range(min(size, count - number * size))]
-        save_png(outdir / ("grid.png" if num_grids == 1 else f"grid{number:04d}.png"), make_grid(np.stack(part), columns))
-    next(images, None)  # ends the progress line
-    return num_grids
+    def write_grids(self, outdir: Path, images: Iterator[np.ndarray], shape: tuple[int, int], *, is_plain: bool) -> int:
+        """Writes grids of so many columns and rows. Returns their number."""
+        size = min(math.prod(shape), len(self.numbers))
+        starts = range(0, len(self.numbers), size)
+        for grid_number, start in enumerate(starts):
+            numbers, labels = self.numbers[start : start + size], self.labels[start : start + size]
+            part = np.stack([next(images) for _ in numbers])
+            if is_plain:
+                grid = make_grid(part, shape[0])
+            else:
+                word = "seed" if self.is_seeds else "row"
+                grid = sheet(part, shape[0], captions=[f"{word} {n}\n{label}".strip() for n, label in zip(numbers, labels, strict=True)])
+            fields = self._fields(",".join(map(str, numbers)), ",".join(dict.fromkeys(labels)))
+            save_png(outdir / ("grid.png" if len(starts) == 1 else f"grid{grid_number:04d}.png"), grid, text=fields)
+        next(images, None)  # ends the progress line
+        return len(starts)
+
+    def _fields(self, number: str, label: str) -> dict[str, str]:
+        name = "seed" if self.is_seeds else "row"
+        return pictures.text_fields(self.session, **{name: number}, **self.truncation, **({"class": label} if label else {}))

@@ -7,7 +7,7 @@ from itertools import islice
 import numpy as np
 
 from stylegan_tf.errors import UserError
-from stylegan_tf.images import enlarged, make_grid
+from stylegan_tf.images import make_grid
 from stylegan_tf.inference import interpolation, latents, video
 from stylegan_tf.inference.commands.edits import add_edit_options, read_edits
 from stylegan_tf.inference.commands.options import add_network_options, add_truncation_options, check_beside_w, parse_grid, parse_seeds
@@ -73,7 +73,7 @@ def run(args: argparse.Namespace, report: Callable[[str], None]) -> None:
     session = open_session(args, contents)
     ws = np.concatenate([session.broadcast_ws(array) for array in given]) if given else None
     path = _Path(session, np.array(seeds).reshape(columns * rows, -1), given=ws, space=space, edits=edits)
-    frames = (enlarged(make_grid(cells, columns), session.sampler.resolution) for cells in path.frames(args, method))
+    frames = (video.enlarged_frame(make_grid(cells, columns), session.sampler.resolution) for cells in path.frames(args, method))
     if isinstance(session, StyleSession):
         check_styles([edit.direction for edit in edits], args.directions, session.G)
     with style_offsets(session.G, edits):

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from stylegan_tf.command_line import check_output
 from stylegan_tf.errors import MissingFileError, UserError
+from stylegan_tf.loading import missing_network
+from stylegan_tf.seeds import check_seeds
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 NOISE_MODES = ("const", "random", "none")
-MAX_SEED = 2**32 - 1  # the largest seed of NumPy's RandomState
 MAX_COUNT = 1_000_000
 
 
@@ -58,7 +59,7 @@ def check_options(args: argparse.Namespace) -> None:
         UserError: a value is impossible.
     """
     if not Path(args.network).exists():
-        raise MissingFileError(f"--network {args.network} does not exist. Expected a snapshot, a run folder or an official pickle.")
+        raise MissingFileError(f"--network {missing_network(args.network)}")
     if args.class_name is not None and args.label is not None:
         raise UserError("--class and --label exclude each other.")
     if not 1 <= args.batch <= 4096:
@@ -102,10 +103,7 @@ def parse_seeds(text: str) -> list[int]:
     Raises:
         UserError: not such a list, empty, a range whose end is below its start, or a seed above 2^32 - 1.
     """
-    seeds = _parse_ranges(text, "seeds", "85,265,297-305")
-    if max(seeds) > MAX_SEED:
-        raise UserError(f"Seeds are from 0 to {MAX_SEED}. Received: {max(seeds)}")
-    return seeds
+    return check_seeds(_parse_ranges(text, "seeds", "85,265,297-305"))
 
 
 def parse_layers(text: str, num_layers: int | None = None) -> list[int]:

@@ -10,9 +10,10 @@ import numpy as np
 from stylegan_tf.data import read_picture
 from stylegan_tf.data.intake.fit import fit_image
 from stylegan_tf.errors import UserError
-from stylegan_tf.images import enlarged, labelled_grid, make_grid, psnr, save_png, to_float
+from stylegan_tf.images import psnr, save_png, to_float
 from stylegan_tf.inference import latents, video
 from stylegan_tf.inference.commands.options import add_network_options, make_outdir
+from stylegan_tf.inference.commands.pictures import Figure, save_figure, text_fields
 from stylegan_tf.inference.commands.session import StyleSession, find_lod, read_network, require_styles
 from stylegan_tf.progress_bar import track
 from stylegan_tf.resolution import resolution_at
@@ -134,7 +135,7 @@ class _Projector:
         if video_suffix:
             kept = np.stack([step.ws for step in steps[:: max(len(steps) // 300, 1)]])
             pairs = (np.concatenate([target.image, image], axis=1) for batch in sampler.batches(kept) for image in batch)
-            video.write_video(folder / f"progress.{video_suffix}", (enlarged(pair, len(target.image)) for pair in pairs))
+            video.write_video(folder / f"progress.{video_suffix}", (video.enlarged_frame(pair, len(target.image)) for pair in pairs))
         columns = [f"step {step.step}: {step.distance:.2f}" for step in shown]
 
         self._restore()  # with the noise maps of the network
@@ -147,10 +148,11 @@ class _Projector:
             self._save_network(folder / "network-tuned.pkl")
             self._restore()
             noise = {}
-        save_png(folder / "projected.png", list(stages.values())[-1])
+        save_png(folder / "projected.png", list(stages.values())[-1], text=text_fields(self.session))
         latents.save_latents(folder / "projected.npz", w=ws, **noise)
-        grid = make_grid(np.stack([*images, target.image]), len(images) + 1)
-        save_png(folder / "progress.png", labelled_grid(grid, columns=[*columns, "target"], rows=[""]))
+        note = f"The search for the w of {target.name}, with the {self.args.distance} distance of each step."
+        figure = Figure(np.stack([*images, target.image])[None], [*columns, "target"], [""], note)
+        save_figure(folder / "progress.png", figure, self.session)
         return f"{target.name}: {self._closeness(stages, target)}; results in {folder}"
 
     def _search(self, target: Target) -> "list[ProjectionStep]":

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stylegan_tf import loading, models
+from stylegan_tf import seeds as of_seeds
 from stylegan_tf.command_line import import_tensorflow
 from stylegan_tf.display import say
 from stylegan_tf.errors import UserError
-from stylegan_tf.inference import latents
 from stylegan_tf.inference.commands.options import check_options, parse_numbers
 from stylegan_tf.resolution import check_lod
 from stylegan_tf.snapshot_file import SnapshotContents
@@ -45,7 +45,7 @@ def find_class(args: argparse.Namespace, contents: SnapshotContents) -> int | No
     if contents.label_examples is not None:
         example = ",".join(f"{number:g}" for number in contents.label_examples[0][:8])
         raise UserError(f"The labels of {contents.source} are not classes: use --label, such as --label={example}, instead of --class.")
-    return latents.find_class(args.class_name, contents.shape.label_size, contents.class_names)
+    return of_seeds.find_class(args.class_name, contents.shape.label_size, contents.class_names)
 
 
 def find_label(args: argparse.Namespace, contents: SnapshotContents) -> np.ndarray | None:
@@ -113,9 +113,10 @@ class Session:
     def __init__(self, args: argparse.Namespace, contents: SnapshotContents, *, noise_mode: str | None = None):
         self.args, self.class_number, self.lod = args, find_class(args, contents), find_lod(args, contents)
         self.label, self.label_examples = find_label(args, contents), contents.label_examples
+        self.source, self.nimg, self.class_names = contents.source, contents.nimg, contents.class_names
         is_unknown = "label_examples" not in contents.dataset and not contents.class_names and contents.shape.label_size
         if is_unknown and args.has_labels and args.label is None and args.class_name is None:
-            say(f"Note: {contents.source} does not say whether its labels are classes. One-hot labels are used; --label gives others.")
+            say(f"Note: {contents.source} does not state whether its labels are classes. One-hot labels are used (--label sets others).")
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         import_tensorflow()
         from stylegan_tf.snapshot import make_generator
@@ -136,8 +137,8 @@ class Session:
         if self.label is not None:
             return np.repeat(self.label[None], len(seeds), axis=0)
         if self.label_examples is not None:
-            return latents.labels_from_seeds(seeds, self.label_examples)
-        return latents.one_hot(self.classes(seeds), self.G.label_size)
+            return of_seeds.labels_from_seeds(seeds, self.label_examples)
+        return of_seeds.one_hot(self.classes(seeds), self.G.label_size)
 
     @property
     def has_classes(self) -> bool:
@@ -148,11 +149,15 @@ class Session:
         """The class of each seed in a conditional network."""
         if self.class_number is not None:
             return [self.class_number] * len(seeds)
-        return latents.classes_from_seeds(seeds, self.G.label_size)
+        return of_seeds.classes_from_seeds(seeds, self.G.label_size)
+
+    def class_name(self, number: int) -> str:
+        """The name of a class, "class 3" where it has none."""
+        return (self.class_names[number] if number < len(self.class_names) else "") or f"class {number}"
 
     def z(self, seeds: Sequence[int]) -> np.ndarray:
         """[N, z_dim]."""
-        return latents.latents_from_seeds(seeds, self.G.z_dim)
+        return of_seeds.latents_from_seeds(seeds, self.G.z_dim)
 
 
 class StyleSession(Session):

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stylegan_tf.images import labelled_grid, make_grid
 from stylegan_tf.inference.directions.direction import Direction, Edit, apply_edits, style_offsets
+from stylegan_tf.sheets import sheet
 
 if TYPE_CHECKING:
     from stylegan_tf.inference.sampler import StyleSampler
@@ -26,5 +26,6 @@ def contact_sheet(
     """uint8 [H, W, C]: the latents [N, num_ws, w_dim] in rows with these names, edited by the steps in columns."""
     columns = [edited_images(sampler, ws, [Edit(direction, step, direction.layers)]) for step in steps]
     images = np.stack(columns, axis=1)  # [N, steps, R, R, C]
-    grid = make_grid(images.reshape(-1, *images.shape[2:]), len(steps))
-    return labelled_grid(grid, columns=[f"{step:+g}" if step else "0" for step in steps], rows=rows)
+    note = f"Direction {direction.name}: one seed in each row, one step in each column."
+    names = {"column_names": [f"{step:+g}" if step else "0" for step in steps], "row_names": rows}
+    return sheet(images.reshape(-1, *images.shape[2:]), len(steps), **names, note=note)

@@ -12,7 +12,6 @@ from PIL import Image
 
 from stylegan_tf import loading
 from stylegan_tf.errors import UserError
-from stylegan_tf.images import enlarged
 from stylegan_tf.inference import video
 from stylegan_tf.inference.commands.edits import read_directions
 from stylegan_tf.inference.commands.session import has_styles
@@ -182,7 +181,7 @@ class Api:
         def images() -> Iterator[np.ndarray]:
             for number in range(frames):
                 image = self._submit(request, "video", lambda share=number / frames: image_at(share))
-                yield enlarged(image, image.shape[0])
+                yield video.enlarged_frame(image, image.shape[0])
 
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"walk.{suffix}"

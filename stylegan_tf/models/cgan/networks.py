@@ -10,6 +10,7 @@ from stylegan_tf.layers import borders
 from stylegan_tf.layers.convolution import matmul
 from stylegan_tf.models.base import Generator, Network
 from stylegan_tf.models.cgan.settings import DiscriminatorSettings, GeneratorSettings
+from stylegan_tf.models.inputs import check_latents
 from stylegan_tf.resolution import check_lod_is_zero
 
 
@@ -50,6 +51,7 @@ class CGANGenerator(Generator):
 
     def call(self, z, labels=None, training=False):
         """z [N, z_dim] and labels [N, label_size] to float32 images [N, R, R, channels] in (-1, 1), with a black border."""
+        check_latents(z, (self.z_dim,))
         self.check_labels(labels)
         x = tf.concat([z, labels], axis=1) if self.label_size else z
         x = tf.tanh(tf.cast(self.dense1(tf.nn.relu(self.dense0(x))), tf.float32))

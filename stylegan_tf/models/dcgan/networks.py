@@ -17,6 +17,7 @@ from stylegan_tf.layers import borders
 from stylegan_tf.models.base import Generator, Network
 from stylegan_tf.models.dcgan.convolution import KEEPING_KERNEL, Convolution
 from stylegan_tf.models.dcgan.settings import DiscriminatorSettings, GeneratorSettings
+from stylegan_tf.models.inputs import check_latents
 from stylegan_tf.resolution import check_lod_is_zero
 
 
@@ -64,6 +65,7 @@ class DCGANGenerator(Generator):
 
     def call(self, z, labels=None, training=False):
         """z [N, z_dim] and labels [N, label_size] to float32 images [N, S, S, channels] in (-1, 1), S the side inside of the network."""
+        check_latents(z, (self.z_dim,))
         self.check_labels(labels)
         inputs = [z, labels] if self.label_size else [z]
         inputs = inputs if self.branch else [tf.concat(inputs, axis=1)]
@@ -137,7 +139,8 @@ class DCGANDiscriminator(Network):
             float32 logits [N, 1].
 
         Raises:
-            ValueError: images of another size or number of channels, missing labels, or a lod other than 0.
+            ValueError: images of another size, number of channels or type, labels that are missing or of another width, or a
+                lod other than 0.
         """
         check_lod_is_zero(lod)
         self.check_labels(labels)

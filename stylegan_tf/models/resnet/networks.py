@@ -13,6 +13,7 @@ from stylegan_tf.layers.convolution import conv2d, matmul
 from stylegan_tf.layers.layer_norm import LayerNorm
 from stylegan_tf.layers.resample import downscale2d, upscale2d
 from stylegan_tf.models.base import Generator, Network
+from stylegan_tf.models.inputs import check_latents
 from stylegan_tf.models.resnet.settings import DiscriminatorSettings, GeneratorSettings
 from stylegan_tf.resolution import MIN_RESOLUTION, check_lod_is_zero
 
@@ -136,6 +137,7 @@ class ResNetGenerator(Generator):
 
     def call(self, z, labels=None, training=False):
         """z [N, z_dim] to float32 images [N, R, R, channels] in (-1, 1)."""
+        check_latents(z, (self.z_dim,))
         x = tf.reshape(self.dense(z), [-1, MIN_RESOLUTION, MIN_RESOLUTION, self.first_filters])
         for block in self.blocks:
             x = block(x, training=training)

@@ -9,6 +9,7 @@ from stylegan_tf.layers.minibatch_stddev import minibatch_stddev
 from stylegan_tf.layers.resample import downscale2d
 from stylegan_tf.layers.scaled import EqualizedConv2D, EqualizedDense
 from stylegan_tf.models.base import Network
+from stylegan_tf.models.inputs import check_images, check_labels
 from stylegan_tf.models.stylegan.settings import DiscriminatorSettings
 from stylegan_tf.models.stylegan.synthesis import is_fused_at, num_features
 
@@ -105,14 +106,14 @@ class Discriminator(Network):
             float32 logits [N, 1].
 
         Raises:
-            ValueError: images of another size or number of channels, missing labels, or a lod beyond 4x4.
+            ValueError: images of another size, number of channels or type, labels that are missing or of another width, or a
+                lod beyond 4x4.
         """
         floor, fade = growth.split_lod(lod)
         if floor >= len(self.blocks) or (fade is not None and floor + 1 >= len(self.blocks)):
             raise ValueError(f"lod of a {self.resolution}x{self.resolution} network ends at {len(self.blocks) - 1}. Received: {lod}")
         side = self.resolution >> floor
-        if tuple(images.shape[1:]) != (side, side, self.channels):
-            raise ValueError(f"Expected images [N, {side}, {side}, {self.channels}] at lod {lod}. Received: {list(images.shape)}")
+        check_images(images, side, self.channels)
         x = self.blocks[floor](self.blocks[floor].embed(images))
         if fade is not None:
             old = self.blocks[floor + 1].embed(downscale2d(images))
@@ -122,5 +123,5 @@ class Discriminator(Network):
         scores = tf.cast(x, tf.float32)
         if not self.label_size:
             return scores
-        self.check_labels(labels)
+        check_labels(labels, self.label_size)
         return tf.reduce_sum(scores * tf.cast(labels, tf.float32), axis=1, keepdims=True)

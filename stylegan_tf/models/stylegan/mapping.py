@@ -6,6 +6,7 @@ import tensorflow as tf
 from stylegan_tf.layers.activations import nonlinearity as find_nonlinearity
 from stylegan_tf.layers.normalization import pixel_norm
 from stylegan_tf.layers.scaled import EqualizedDense
+from stylegan_tf.models.inputs import check_labels, check_latents
 from stylegan_tf.models.stylegan.settings import GeneratorSettings
 
 
@@ -58,10 +59,10 @@ class MappingNetwork(keras.Model):
 
     def map_once(self, z, labels=None):
         """z [N, z_dim] and labels [N, label_size] to w [N, w_dim] in float32, before the copies for the layers."""
+        check_latents(z, (self.settings.z_dim,))
+        check_labels(labels, self.label_size)
         x = tf.cast(z, tf.float32)
         if self.label_size:
-            if labels is None:
-                raise ValueError(f"This network is conditional: labels [N, {self.label_size}] are needed. Received: labels=None")
             embedded = tf.matmul(tf.cast(labels, tf.float32), tf.cast(self.label_embedding, tf.float32))
             x = tf.concat([x, embedded], axis=1)
         if self.settings.normalize_latents:

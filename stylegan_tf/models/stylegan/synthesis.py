@@ -8,6 +8,7 @@ from stylegan_tf.layers.epilogue import StyledConstant, StyledConv, StyledDense
 from stylegan_tf.layers.noise import NOISE_MODES, random_noise
 from stylegan_tf.layers.resample import upscale2d
 from stylegan_tf.layers.scaled import EqualizedConv2D
+from stylegan_tf.models.inputs import check_latents
 from stylegan_tf.models.stylegan.settings import DiscriminatorSettings, GeneratorSettings
 
 # From this output resolution on, upscaling and convolution run as one operation where `fused_scale` is "auto".
@@ -126,7 +127,7 @@ class SynthesisNetwork(keras.Model):
             float32 [N, R, R, channels], R = resolution / 2^floor(lod). Trained to lie in [-1, 1]; not clipped.
 
         Raises:
-            ValueError: unknown noise mode, or a lod beyond 4x4.
+            ValueError: unknown noise mode, ws of another shape, or a lod beyond 4x4.
         """
         if noise_mode not in NOISE_MODES:
             raise ValueError(f"noise_mode must be one of {', '.join(NOISE_MODES)}. Received: {noise_mode!r}")
@@ -134,6 +135,7 @@ class SynthesisNetwork(keras.Model):
         num_blocks = len(self.blocks) - floor
         if num_blocks < 1 or (fade is not None and num_blocks < 2):
             raise ValueError(f"lod of a {self.resolution}x{self.resolution} network ends at {len(self.blocks) - 1}. Received: {lod}")
+        check_latents(ws, (self.num_ws, self.settings.w_dim), "ws")
         ws = tf.unstack(tf.cast(ws, self.compute_dtype), num=self.num_ws, axis=1)
         ws = ws if self.settings.use_styles else ws * self.num_layers
         noise = self._noise(2 * num_blocks, tf.shape(ws[0])[0], noise_mode, noise_seed)

@@ -11,6 +11,7 @@ from stylegan_tf.layers.fir import conv2d_downsample2d
 from stylegan_tf.layers.minibatch_stddev import minibatch_stddev
 from stylegan_tf.layers.scaled import EqualizedConv2D, EqualizedDense
 from stylegan_tf.models.base import Network
+from stylegan_tf.models.inputs import check_images
 from stylegan_tf.models.stylegan2.mapping import GAIN, MappingNetwork
 from stylegan_tf.models.stylegan2.settings import DiscriminatorSettings, is_half, num_features
 from stylegan_tf.models.stylegan2.synthesis import clamped
@@ -165,18 +166,16 @@ class StyleGAN2Discriminator(Network):
             float32 logits [N, 1].
 
         Raises:
-            ValueError: images of another size or number of channels, missing labels, or a lod other than 0.
+            ValueError: images of another size, number of channels or type, labels that are missing or of another width, or a
+                lod other than 0.
         """
         growth.check_lod_is_zero(lod)
-        expected = (self.resolution, self.resolution, self.channels)
-        if tuple(images.shape[1:]) != expected:
-            raise ValueError(f"Expected images [N, {', '.join(map(str, expected))}]. Received: {list(images.shape)}")
+        check_images(images, self.resolution, self.channels)
         x = images
         for layer in (*self.blocks, self.head):
             x = layer(x)
         if not self.label_size:
             return x
-        self.check_labels(labels)
         embedded = self.mapping.map_once(None, labels)
         return tf.reduce_sum(x * embedded, axis=1, keepdims=True) / math.sqrt(self.width)
 

@@ -8,6 +8,7 @@ import tensorflow as tf
 from stylegan_tf.layers.activations import leaky_relu
 from stylegan_tf.layers.normalization import pixel_norm
 from stylegan_tf.layers.scaled import EqualizedDense
+from stylegan_tf.models.inputs import check_labels, check_latents
 
 GAIN = math.sqrt(2)  # of a leaky ReLU, applied after it: biases are multiplied by it too
 
@@ -47,10 +48,11 @@ class MappingNetwork(keras.Model):
 
     def map_once(self, z, labels=None):
         """z [N, z_dim] (None where z_dim is 0) and labels [N, label_size] to w [N, w_dim], before the copies for the layers."""
+        if z is not None:
+            check_latents(z, (self.z_dim,))
+        check_labels(labels, self.label_size)
         parts = [] if z is None else [pixel_norm(tf.cast(z, tf.float32))]
         if self.embed:
-            if labels is None:
-                raise ValueError(f"This network is conditional: labels [N, {self.label_size}] are needed. Received: labels=None")
             parts.append(pixel_norm(self.embed(tf.cast(labels, tf.float32))))
         x = tf.concat(parts, axis=1)
         for layer in self.dense_layers:

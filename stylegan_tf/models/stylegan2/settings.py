@@ -88,7 +88,7 @@ class Settings(TrainingSettings):
                 f"Received: {self.loss.regulariser}, {self.loss.D}. Try --set loss.regulariser=r1 --set loss.D=logistic."
             )
         if self.loss.D_steps != 1:
-            raise UserError(f"The model stylegan2 takes one step of D: loss.D_steps must be 1. Received: {self.loss.D_steps}")
+            raise UserError(f"The model stylegan2 has one step of D an iteration: loss.D_steps must be 1. Received: {self.loss.D_steps}")
 
 
 def num_features(settings: GeneratorSettings | DiscriminatorSettings, side: int) -> int:

@@ -8,6 +8,7 @@ from stylegan_tf.layers.activations import leaky_relu
 from stylegan_tf.layers.fir import upsample2d
 from stylegan_tf.layers.modulated import ModulatedConv2D
 from stylegan_tf.layers.noise import NOISE_MODES, random_noise
+from stylegan_tf.models.inputs import check_latents
 from stylegan_tf.models.stylegan2.mapping import GAIN
 from stylegan_tf.models.stylegan2.settings import GeneratorSettings, is_half, num_features
 
@@ -123,11 +124,12 @@ class SynthesisNetwork(keras.Model):
             float32 [N, R, R, channels]. Trained to lie in [-1, 1]; not clipped.
 
         Raises:
-            ValueError: unknown noise mode, or a lod other than 0.
+            ValueError: unknown noise mode, ws of another shape, or a lod other than 0.
         """
         growth.check_lod_is_zero(lod)
         if noise_mode not in NOISE_MODES:
             raise ValueError(f"noise_mode must be one of {', '.join(NOISE_MODES)}. Received: {noise_mode!r}")
+        check_latents(ws, (self.num_ws, self.settings.w_dim), "ws")
         ws = tf.unstack(tf.cast(ws, tf.float32), num=self.num_ws, axis=1)
         noise = self._noise(tf.shape(ws[0])[0], noise_mode, noise_seed)
         x = images = None

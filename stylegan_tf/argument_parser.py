@@ -1,0 +1,65 @@
+"""The argument parser of every program: errors in one line with what was probably meant, and values that begin with a minus sign."""
+
+import argparse
+import re
+import shlex
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from stylegan_tf.display import visible_lines
+from stylegan_tf.errors import did_you_mean
+
+
+class Parser(argparse.ArgumentParser):
+    """`argparse.ArgumentParser` whose errors are one line, without the usage, and name what was probably meant."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        # Lists such as -1,0.5 are values, as -1 is for argparse.
+        self._negative_number_matcher = re.compile(r"-\.?\d[\d.,e+-]*")
+
+    def parse_args(self, args=None, namespace=None):
+        """Parses arguments. Exits with 2 for options before the command, and for what the base class refuses."""
+        args = list(sys.argv[1:] if args is None else args)
+        commands = list(self._commands())
+        if commands and args and args[0].startswith("-") and args[0].split("=")[0] not in self._option_string_actions:
+            command = next((argument for argument in args if argument in commands), "COMMAND")
+            rest = shlex.join(argument for argument in args if argument != command)
+            self.error(f"Options follow the command: {self._typed_prog()} {command} {rest}")
+        return super().parse_args(args, namespace)
+
+    def error(self, message: str) -> NoReturn:
+        """Prints one line and exits with 2."""
+        unknown = message.removeprefix("unrecognized arguments: ").split()
+        if message.startswith("unrecognized arguments: ") and unknown[0].startswith("-"):
+            name = unknown[0].split("=")[0]
+            message = f"Unknown option {name}.{did_you_mean(name, self._all_options())}"
+        elif message.startswith("unrecognized arguments: "):
+            message = f"Not expected here: {' '.join(unknown)}. Values that contain spaces or braces need quotes."
+        see = f"All options: {self._typed_prog()} --help"
+        self.exit(2, f"error: {visible_lines(message)}{'' if message.endswith(('.', '?', '!')) else '.'} {see}\n")
+
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        if action.choices is not None and value not in action.choices:
+            known = list(map(str, action.choices))
+            name = "command" if isinstance(action, argparse._SubParsersAction) else "/".join(action.option_strings) or action.dest
+            raise argparse.ArgumentError(
+                None, f"Unknown {name} {str(value)!r}.{did_you_mean(str(value), known)} Known: {', '.join(known)}."
+            )
+
+    def _typed_prog(self) -> str:
+        """The program as a user types it."""
+        return f"python {self.prog}" if ".py" in self.prog.split()[0] else self.prog
+
+    def _commands(self) -> Sequence[str]:
+        found = [action for action in self._actions if isinstance(action, argparse._SubParsersAction)]
+        return list(found[0].choices) if found else []
+
+    def _all_options(self) -> list[str]:
+        """Long options of this parser and of its commands."""
+        parsers: list[argparse.ArgumentParser] = [self]
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                parsers += action.choices.values()
+        return sorted({name for parser in parsers for name in parser._option_string_actions if name.startswith("--")})

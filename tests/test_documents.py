@@ -1,0 +1,73 @@
+"""Code blocks of README.md and docs/ that have the mark <!-- run --> before them, executed as they stand on a small demo network."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+import dataset_tool
+import generate
+import train
+from metrics import program as metrics_program
+from stylegan_tf import command_line, snapshot
+from stylegan_tf.data.sources.leaves import CLASS_NAMES
+from tests.inference.small_network import small_discriminator, small_generator
+from tests.legacy.official_files import official_bytes
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+MARK = "<!-- run -->"
+PROGRAMS = {"generate.py": generate.main, "train.py": train.main, "dataset_tool.py": dataset_tool.main}
+
+
+def marked_blocks(page):
+    """The indented blocks after the marks of a page, without their indentation."""
+    found = []
+    for part in page.read_text(encoding="utf-8").split(MARK)[1:]:
+        lines = part.lstrip("\n").split("\n")
+        end = next((index for index, line in enumerate(lines) if line and not line.startswith("    ")), None)
+        found.append("\n".join(line[4:] for line in lines[:end]).strip())
+    return found
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    """A folder with the results of the demo and an official pickle: what a reader of the documents has."""
+    folder = tmp_path_factory.mktemp("checkout")
+    options = {"resolution": 32, "label_size": len(CLASS_NAMES)}
+    G, D = small_generator(**options), small_discriminator(**options)
+    dataset = {"class_names": list(CLASS_NAMES), "label_examples": None}
+    networks = snapshot.Networks(G, D, G, nimg=30_000, dataset=dataset)
+    for run in ("00000-stylegan-leaves32-1gpu", "00001-stylegan-leaves32-cpu"):
+        (folder / "results" / run).mkdir(parents=True)
+        snapshot.save_networks(folder / "results" / run / "network-final.pkl", networks)
+    (folder / "karras2019stylegan-ffhq-1024x1024.pkl").write_bytes(official_bytes())
+    return folder
+
+
+def execute(line):
+    """Runs a command line of the documents in this process."""
+    words = shlex.split(line, comments=True)
+    assert words[0] == "python", line
+    if words[1:3] == ["-m", "metrics"]:
+        assert metrics_program.run_all(words[3:]) == 0, line
+    else:
+        assert command_line.run(PROGRAMS[words[1]], words[2:]) == 0, line
+
+
+def test_marks_stand_before_blocks_and_are_used():
+    blocks = [block for page in PAGES for block in marked_blocks(page)]
+    assert len(blocks) >= 5
+    assert all(blocks)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if MARK in page.read_text(encoding="utf-8")], ids=lambda page: page.name)
+def test_marked_blocks_run(page, checkout, monkeypatch):
+    monkeypatch.chdir(checkout)
+    for block in marked_blocks(page):
+        if re.match(r"python |\$ ", block):
+            for line in block.splitlines():
+                execute(line.removeprefix("$ "))
+        else:
+            exec(compile(block, str(page), "exec"), {})
