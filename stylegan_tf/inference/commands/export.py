@@ -10,9 +10,9 @@ import numpy as np
 
 from stylegan_tf.command_line import check_output
 from stylegan_tf.errors import UserError
-from stylegan_tf.inference import latents
 from stylegan_tf.inference.commands.options import add_network_options
 from stylegan_tf.inference.commands.session import StyleSession, open_session, read_network, require_styles, require_styles_for_options
+from stylegan_tf.seeds import one_hot
 from stylegan_tf.snapshot_file import SnapshotContents
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def _labels(contents: SnapshotContents) -> list[tuple[str, np.ndarray]]:
         return [(",".join(f"{number:.4g}" for number in label[:8]), label) for label in contents.label_examples[:MAX_WEB_LABELS]]
     size = contents.shape.label_size
     names = contents.class_names if len(contents.class_names) == size else tuple(map(str, range(size)))
-    return list(zip(names, latents.one_hot(range(size), size), strict=True)) if size else []
+    return list(zip(names, one_hot(range(size), size), strict=True)) if size else []
 
 
 def _signatures(has_styles: bool) -> str:
