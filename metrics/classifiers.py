@@ -124,7 +124,7 @@ def classifier_of_pictures(positive: np.ndarray, negative: np.ndarray, *, seed: 
 
 
 def check_accuracy(accuracy: float, labels: np.ndarray, is_one_hot: bool, name: str) -> None:
-    """Refuses a classifier that is hardly better than the most frequent label: its classes say nothing about the images.
+    """Refuses a classifier that is hardly better than the most frequent label: a score based on it would be meaningless.
 
     Args:
         accuracy: share of correct labels on images that it was not trained on.
@@ -137,7 +137,7 @@ def check_accuracy(accuracy: float, labels: np.ndarray, is_one_hot: bool, name: 
     if accuracy <= chance + _LEAST_GAIN * (1 - chance):
         raise UserError(
             f"The classifier trained on the labels of {name} is {100 * accuracy:.1f} % correct, the most frequent label alone "
-            f"{100 * chance:.1f} %: a score by its classes would say nothing. Name a classifier of your own (ls --classifier FILE.keras)."
+            f"{100 * chance:.1f} %: its score would be meaningless. Name a classifier of your own (ls --classifier FILE.keras)."
         )
 
 

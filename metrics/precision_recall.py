@@ -59,7 +59,7 @@ class PrecisionRecall(AgainstReals):
     @classmethod
     def parameters(cls, number: str | None, num_images: int, k: str) -> dict[str, Json]:
         if not k and re.fullmatch(r"\d{3,}", number or ""):
-            raise UserError(f"pr{number} does not say where k begins. Write pr{num_images}_3 for {num_images} images and k = 3.")
+            raise UserError(f"pr{number} is ambiguous. Write pr{num_images}_3 for {num_images} images and k = 3.")
         if not 1 <= int(k or DEFAULT_K) < num_images:
             raise UserError(f"Precision and recall need k of 1 or more, and more than k images. Received: k = {k}, {num_images} images")
         return {"k": int(k or DEFAULT_K)}

@@ -141,7 +141,7 @@ def _score(parsed: argparse.Namespace, metrics: list[Metric], options: Options) 
     is_single = not (parsed.all or parsed.watch)
     paths = [find_snapshot(network)] if is_single else snapshots_of(network)
     if not paths and not parsed.watch:
-        raise UserError(f"{network} holds no network snapshot (network-snapshot-*.pkl).")
+        raise UserError(f"{network} contains no network snapshot (network-snapshot-*.pkl).")
     # The first snapshot is read before TensorFlow is imported, so that what cannot be scored is refused at once.
     first = read(paths[0]) if paths else None
     dataset = data.open_dataset(parsed.data) if parsed.data and first is None else None
@@ -164,7 +164,7 @@ def _score(parsed: argparse.Namespace, metrics: list[Metric], options: Options) 
         )  # fmt: skip
         written = report.write_overview(folder)
     if not written:
-        raise UserError(f"{network} holds no network snapshot (network-snapshot-*.pkl).")
+        raise UserError(f"{network} contains no network snapshot (network-snapshot-*.pkl).")
     if not is_single:
         say("\n".join(f"wrote {path}" for path in written))
     return 0

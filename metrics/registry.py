@@ -53,7 +53,7 @@ def parse(name: str, num_images: int | None = None, available: int | None = None
         if metric is not None:
             return metric
     known = "\n".join(f"  {kind.examples}: {kind.summary}" for kind in classes())
-    raise UserError(f"There is no metric {name!r}. There are (with any number, such as fid500 or fid10k):\n{known}")
+    raise UserError(f"Unknown metric {name!r}. Known (with any number, such as fid500 or fid10k):\n{known}")
 
 
 def parse_list(names: str, num_images: int | None = None, available: int | None = None) -> list[Metric]:

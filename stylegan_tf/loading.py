@@ -101,7 +101,7 @@ def find_dataset(source: str | os.PathLike, recorded: Mapping[str, object] | Non
         return Path(path)
     found = (recorded or {}).get("path")
     if not found:
-        raise UserError(f"{source or 'This network'} does not say what it was trained on. Name the dataset: --data FOLDER")
+        raise UserError(f"{source or 'This network'} does not contain the path of its dataset. Name the dataset: --data FOLDER")
     places = [Path(found)]
     parents = Path(source).absolute().parents
     if source and len(parents) > 2:

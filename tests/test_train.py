@@ -96,7 +96,7 @@ def test_metrics_that_cannot_be_leave_no_run_folder(run, capsys, monkeypatch, ar
     monkeypatch.setenv("STYLEGAN_TF_INCEPTION", "nowhere.npz")
     code, _, errors = run(*run.new, *arguments, capsys=capsys)
     assert code == 2
-    assert "There is no metric 'fiid5k'" in errors or "nowhere.npz does not exist" in errors
+    assert "Unknown metric 'fiid5k'" in errors or "nowhere.npz does not exist" in errors
     assert not list(run.results.glob("*"))
 
 

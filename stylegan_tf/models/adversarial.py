@@ -30,7 +30,7 @@ Extra = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, dict[str, tf.Tensor]]]
 def discriminator_terms(
     part: Part, context: Context, *, sample: Sample, loss: Loss, penalties: Sequence[Penalty], draws_labels: bool = False
 ) -> Iterator[Term]:
-    """D's loss: reals, then fakes, then images between the two where a penalty asks for them.
+    """D's loss: reals, then fakes, then images between the two where a penalty needs them.
 
     One kind of image after the other: the activations of one are freed before those of the next are computed. Fakes have the labels
     of the reals, or with `draws_labels` labels drawn anew from the data.

@@ -240,7 +240,7 @@ def test_no_snapshot_is_the_best_by_memorisation(tmp_path):
     ("arguments", "message"),
     [
         (["fid", "--network", "nowhere"], "nowhere: no such file"),
-        (["fidelity", "--network", "nowhere"], "There is no metric 'fidelity'"),
+        (["fidelity", "--network", "nowhere"], "Unknown metric 'fidelity'"),
         (["fid", "--network", "nowhere", "--seed", "-1"], "seed must be 0 or more"),
         (["fid5", "--network", "nowhere"], "from 10 to 10,000,000 images"),
     ],

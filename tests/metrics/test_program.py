@@ -94,7 +94,7 @@ def test_recorded_dataset_is_looked_for_in_the_checkout_of_the_run(tmp_path, mon
     here.mkdir(parents=True)
     assert sources.find_dataset(snapshot, recorded, None) == Path("datasets/apple")
     assert sources.find_dataset(snapshot, recorded, "other") == Path("other")
-    with pytest.raises(UserError, match="does not say what it was trained on"):
+    with pytest.raises(UserError, match="does not contain the path of its dataset"):
         sources.find_dataset(snapshot, None, None)
 
 

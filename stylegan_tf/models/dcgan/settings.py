@@ -106,7 +106,7 @@ class Settings(TrainingSettings):
         has_penalty = self.loss.regulariser or self.loss.D.endswith("_gp")
         if has_penalty and self.D.norm == "batch":
             raise UserError(
-                "D normalises over the batch, and a gradient penalty asks for the gradient of each image alone: loss.regulariser must "
+                "D normalises over the batch, and a gradient penalty needs the gradient of each image alone: loss.regulariser must "
                 "be none and loss.D without a penalty, or D.norm another one. Try --set loss.regulariser=none --set loss.D=logistic, "
                 "or --set D.norm=layer."
             )
