@@ -105,5 +105,5 @@ def test_chosen_settings_can_be_trained(resolution, num_images, num_gpus, side, 
     settings, reasons = config.automatic(resolution, num_images, num_gpus=num_gpus)
     assert len(reasons) == 4
     assert (settings.data.resolution, settings.model, settings.augment.kind) == (side, model, augmentation)
-    dataset = SimpleNamespace(resolution=resolution, name="x", label_size=0)
+    dataset = SimpleNamespace(resolution=resolution, name="x", label_size=0, channels=3)
     check_devices(check(settings, dataset), max(num_gpus, 1))
