@@ -55,7 +55,7 @@ def parser() -> Parser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (help_line, add_options, _) in COMMANDS.items():
         description = f"{help_line[0].upper()}{help_line[1:]}."
-        default = f"Without --network, the newest run folder in {config.RESULTS_DIR}/ that holds a snapshot is used."
+        default = f"Without --network, the newest run folder in {config.RESULTS_DIR}/ that contains a snapshot is used."
         add_options(commands.add_parser(name, help=help_line, description=description, epilog=default))
     return parser
 

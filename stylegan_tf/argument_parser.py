@@ -19,7 +19,7 @@ class Parser(argparse.ArgumentParser):
         # Lists such as -1,0.5 are values, as -1 is for argparse.
         self._negative_number_matcher = re.compile(r"-\.?\d[\d.,e+-]*")
 
-    def parse_args(self, args=None, namespace=None):
+    def parse_known_args(self, args=None, namespace=None):
         """Parses arguments. Exits with 2 for options before the command, and for what the base class refuses."""
         args = list(sys.argv[1:] if args is None else args)
         commands = list(self._commands())
@@ -27,7 +27,7 @@ class Parser(argparse.ArgumentParser):
             command = next((argument for argument in args if argument in commands), "COMMAND")
             rest = shlex.join(argument for argument in args if argument != command)
             self.error(f"Options follow the command: {self._typed_prog()} {command} {rest}")
-        return super().parse_args(args, namespace)
+        return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         """Prints one line and exits with 2."""

@@ -27,6 +27,7 @@ def refused(capsys, parser, *arguments):
         ),
         (generate.parser, ["--class", "oak"], "Options follow the command: python generate.py COMMAND --class oak."),
         (dataset_tool.parser, ["--resolution", "64", "create_leaves", "x"], "python dataset_tool.py create_leaves --resolution 64 x."),
+        (generate.parser, ["directions", "--names", "a", "show"], "python generate.py directions show --names a."),
         (generate.parser, ["image"], "Unknown command 'image'. Did you mean images? Known: images, "),
         (dataset_tool.parser, ["create_leavs", "x"], "Did you mean create_leaves?"),
         (generate.parser, ["images", "--seds", "1"], "Unknown option --seds. Did you mean --seeds?"),

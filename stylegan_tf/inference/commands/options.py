@@ -36,7 +36,7 @@ def add_network_options(parser: argparse.ArgumentParser, *, has_noise: bool = Tr
     add("--lod", type=float, metavar="LOD", help="level of detail, 0 is full resolution (default: that of the snapshot)")
     if has_classes:
         add("--class", dest="class_name", metavar="CLASS", help="number or name, for conditional networks (default: random for each seed)")
-        add("--label", metavar="NUMBERS", help="the label itself, such as 13,90, for labels that are not classes (--label=-1,0)")
+        add("--label", metavar="NUMBERS", help="the label itself, such as 13,90, for labels that are not classes")
     else:
         parser.set_defaults(class_name=None, label=None)
     if has_noise:
