@@ -8,8 +8,9 @@ from typing import TypeVar
 import numpy as np
 
 from stylegan_tf.errors import UserError
+from stylegan_tf.inference.commands.options import NOISE_MODES
 from stylegan_tf.inference.directions.direction import MAX_STRENGTH, Direction, Edit
-from stylegan_tf.seeds import MAX_SEED, NOISE_MODES
+from stylegan_tf.seeds import MAX_SEED
 
 MAX_LATENTS = 32
 MAX_EDITS = 64
