@@ -18,7 +18,7 @@ class BuildPy(build_py):
 setup(
     name="stylegan_tf",
     version="0.1.0",
-    description="StyleGAN (Karras et al. 2019) for today's TensorFlow and Keras",
+    description="StyleGAN (Karras et al. 2019) for current TensorFlow and Keras",
     license="Apache-2.0",
     python_requires=">=3.10,<3.14",
     packages=find_packages(include=["stylegan_tf", "stylegan_tf.*", "metrics", "metrics.*"]),

@@ -45,7 +45,7 @@ class LossSettings:
 
 @dataclass(frozen=True)
 class AugmentSettings:
-    """Random changes of what D sees, real and generated images alike, for datasets of few images."""
+    """Random transforms of the input of D, real and generated images alike, for datasets of few images."""
 
     kind: Literal["none", "ada", "diffaugment"] = "none"  # ada: up to eighteen transforms; diffaugment: colour, translation, cutout
     pipe: AugmentPipe = "bgc"  # transforms of ada: blits (flips, quarter turns, shifts), geometry, colour, filter, noise, cutout

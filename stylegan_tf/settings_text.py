@@ -64,7 +64,7 @@ def from_flat(kind: type[T], values: Mapping[str, Any]) -> tuple[T, dict[str, An
 
 
 def upgraded(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Plain settings of an earlier version under the names of today (`settings.RENAMED`)."""
+    """Plain settings of an earlier version under the current names (`settings.RENAMED`)."""
     values = {name: dict(value) if isinstance(value, Mapping) else value for name, value in values.items()}
     for old, new_names in RENAMED.items():
         group, name = old.split(".")
@@ -212,7 +212,7 @@ def _unknown(name: str, hints: Mapping[str, Any], prefix: str, known: Sequence[s
 
 
 def _parsed(text: str, hint: Any, name: str) -> Any:
-    """Text of the command line in the type that `hint` asks for: read as a Python literal where that fits, else as text."""
+    """Text of the command line in the type of `hint`: read as a Python literal where that fits, else as text."""
     candidates: list[Any] = [text]
     with contextlib.suppress(ValueError, SyntaxError):
         candidates.insert(0, WORDS[text.lower()] if text.lower() in WORDS else ast.literal_eval(text))
@@ -227,7 +227,7 @@ def _parsed(text: str, hint: Any, name: str) -> Any:
 
 
 def _checked(value: Any, hint: Any, name: str) -> Any:
-    """`value` in the type that `hint` asks for; UserError for another type or a value outside of its range."""
+    """`value` in the type of `hint`; UserError for another type or a value outside of its range."""
     try:
         return _converted(value, hint)
     except TypeError:
