@@ -76,7 +76,7 @@ def test_files_that_are_not_lenets_are_refused(tmp_path):
         with pytest.raises(UserError, match=message):
             lenet_file.read(tmp_path / "x.npz")
     np.savez(tmp_path / "x.npz", accuracy=0.9)
-    with pytest.raises(UserError, match="must hold an array"):
+    with pytest.raises(UserError, match="must contain an array"):
         lenet_file.read(tmp_path / "x.npz")
 
 

@@ -87,7 +87,7 @@ class BackgroundCompiler:
             compile_inner_functions(graph)
         except tf.errors.OpError as error:  # XLA has no kernel for an operation, or there is too little memory
             self.log(
-                f"{name} is not compiled with XLA and goes on without it: {type(error).__name__}: {error.message.splitlines()[0][:200]}"
+                f"{name} is not compiled with XLA and continues without it: {type(error).__name__}: {error.message.splitlines()[0][:200]}"
             )
             return
         if key in self._asked:

@@ -107,7 +107,7 @@ def test_what_cannot_be_compiled_goes_on_without_xla():
     compiler.wait()
     assert compiler.ready("key") is None
     assert not compiler.wants("key")
-    assert lines == ["A step is not compiled with XLA and goes on without it: ResourceExhaustedError: out of memory"]
+    assert lines == ["A step is not compiled with XLA and continues without it: ResourceExhaustedError: out of memory"]
 
 
 def test_functions_that_assign_variables_are_not_called():

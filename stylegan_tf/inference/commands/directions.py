@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from stylegan_tf.command_line import check_output, spelled
-from stylegan_tf.errors import UserError
+from stylegan_tf.errors import UserError, did_you_mean
 from stylegan_tf.images import make_grid, save_png
 from stylegan_tf.inference import latents, video
 from stylegan_tf.inference.commands.edits import add_edit_options, read_directions, read_edits
@@ -80,7 +80,7 @@ def _run_show(args: argparse.Namespace, report: Callable[[str], None]) -> None:
     directions = read_directions(args.directions, contents)
     known = [direction.name for direction in directions]
     if unknown := [name for name in args.names or () if name not in known]:
-        raise UserError(f"{args.directions} has no direction {unknown[0]!r}. Known: {', '.join(known)}.")
+        raise UserError(f"{args.directions} has no direction {unknown[0]!r}.{did_you_mean(unknown[0], known)} Known: {', '.join(known)}.")
     chosen = [direction for direction in directions if not args.names or direction.name in args.names]
     outdir = make_outdir(args.outdir)
     session = StyleSession(args, contents)

@@ -247,7 +247,7 @@ class _Finder:
         for note in pictures.notes:
             say(f"Note: {note}.")
         if not MIN_PICTURES <= pictures.num_images <= MAX_PICTURES:
-            raise UserError(f"{option} {paths[0]} must hold {MIN_PICTURES} to {MAX_PICTURES} pictures. Found: {pictures.num_images}")
+            raise UserError(f"{option} {paths[0]} must contain {MIN_PICTURES} to {MAX_PICTURES} pictures. Found: {pictures.num_images}")
         return pictures.read(range(pictures.num_images), self.side, self.contents.shape.channels)
 
 
@@ -262,7 +262,7 @@ def parse_steps(text: str) -> list[float]:
 def check_sheet(seeds: Sequence[int], steps: Sequence[float]) -> None:
     """Raises UserError for a contact sheet of too many images."""
     if len(seeds) * len(steps) > MAX_SHEET_IMAGES:
-        raise UserError(f"A contact sheet has at most {MAX_SHEET_IMAGES} images: take fewer --seeds or --steps.")
+        raise UserError(f"A contact sheet has at most {MAX_SHEET_IMAGES} images. Use fewer --seeds or --steps.")
 
 
 def write_sheets(session: StyleSession, directions: Sequence[Direction], seeds: list[int], steps: list[float], outdir: Path) -> None:
@@ -312,6 +312,6 @@ def _check_numbers(args: argparse.Namespace, methods: Sequence[str]) -> None:
     if {"classes", "pictures"} <= set(methods):
         raise UserError("The methods classes and pictures train a classifier each: use one of them in a call.")
     if {"pictures", "photographs"} <= set(methods):
-        raise UserError("The methods pictures and photographs both take --positive and --negative: use one of them in a call.")
+        raise UserError("The methods pictures and photographs both use --positive and --negative: use one of them in a call.")
     if _as_name(args.name) != args.name:
         raise UserError(f"--name is letters, digits and ._+- only. Received: {args.name!r}")

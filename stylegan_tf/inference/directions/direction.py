@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stylegan_tf.errors import UserError
+from stylegan_tf.errors import UserError, did_you_mean
 from stylegan_tf.inference.commands.options import parse_layers
 
 if TYPE_CHECKING:
@@ -64,7 +64,8 @@ def parse_edit(text: str, directions: Sequence[Direction], num_ws: int) -> Edit:
         raise UserError(f"An edit looks like NAME=STRENGTH or NAME=STRENGTH@LAYERS, such as sefa0=2.5@0-3. Received: {text!r}")
     found = next((direction for direction in directions if direction.name == name), None)
     if found is None:
-        raise UserError(f"There is no direction {name!r}. Known: {', '.join(direction.name for direction in directions)}.")
+        known = [direction.name for direction in directions]
+        raise UserError(f"There is no direction {name!r}.{did_you_mean(name, known)} Known: {', '.join(known)}.")
     try:
         number = float(strength)
     except ValueError:
