@@ -12,8 +12,6 @@ import statistics
 import sys
 import time
 
-import numpy as np
-
 from benchmarks.options import PRECISIONS
 from stylegan_tf import command_line
 
@@ -114,7 +112,7 @@ def milliseconds(function, arguments, form: str, options) -> float | None:
     run = tf.function(traced, jit_compile=options.xla, autograph=False)
 
     def wait(value):
-        np.asarray(tf.reshape(tf.nest.flatten(value)[0], [-1])[0])
+        tf.reshape(tf.nest.flatten(value)[0], [-1])[0].numpy()
 
     try:
         wait(run(*arguments))
