@@ -10,7 +10,7 @@ from metrics import real_images
 from metrics.features.inception import RESIZE_PROTOCOLS
 from metrics.features.moments import Moments
 from metrics.features.rounding import ROUNDING
-from metrics.features.store import CHUNK, FeatureStore, cached_moments, key_of
+from metrics.features.store import CHUNK, FeatureStore, NumberedStore, cached_moments, key_of
 from metrics.generated import Worker, devices, make_workers, network_digest, run_in_order
 from metrics.image_sets import ImageBatches, ImageSet, ScoredImages, notes, real_protocol
 from metrics.networks import weights
@@ -18,10 +18,10 @@ from metrics.options import Json, Options
 from metrics.real_images import RealSelection
 from metrics.sources import check_fit, open_held_out
 from stylegan_tf.models.base import Generator
-from stylegan_tf.progress_bar import track
+from stylegan_tf.progress_bar import Progress
 from stylegan_tf.snapshot import Networks
 
-Task = Callable[[Worker, int, int], np.ndarray]  # (worker, chunk, count) -> [count, ...]
+Task = Callable[[Worker, int, int], np.ndarray]  # (worker, chunk or number of the first image, count) -> [count, ...]
 
 
 class Bench:
@@ -47,7 +47,7 @@ class Bench:
         self.resolution, self.channels, self.label_size = sizes.resolution, sizes.channels, sizes.label_size
         self.is_mirrored = was_mirrored if options.mirror is None else options.mirror
         self._stores: list[FeatureStore] = []  # of generated images
-        self._for_moments: list[FeatureStore] = []  # of real images, made here only for moments, which are cached themselves
+        self._for_moments: list[NumberedStore] = []  # of real images, made here only for moments, which are cached themselves
         self._needed: set[Path] = set()  # folders of real features that a metric reads one by one
 
     @property
@@ -107,8 +107,7 @@ class Bench:
         return {
             "network": self.digest, "lod": self.lod, "resolution": self.resolution, "seed": options.seed,
             "truncation_psi": options.truncation_psi, "truncation_cutoff": options.truncation_cutoff,
-            "noise": options.noise_mode, "batch": options.batch_size_for(self.resolution),
-            "labels": "as in the data" if self.label_size else "none",
+            "noise": options.noise_mode, "labels": "as in the data" if self.label_size else "none",
         }  # fmt: skip
 
     def feature_protocol(self) -> dict[str, Json]:
@@ -134,7 +133,7 @@ class Bench:
 
         def make() -> Moments:
             moments = None
-            store = self._real_store(selection, self.dataset)
+            store = self._real_store(self.dataset)
             if not store.folder.exists():
                 self._for_moments.append(store)
             for start, features in self._real_features(store, selection, self.dataset, "reals"):
@@ -142,7 +141,7 @@ class Bench:
                 moments.add(features, selection.counts[start : start + len(features)])
             return moments
 
-        return cached_moments(self.cache, self._real_protocol(selection, self.dataset), make)
+        return cached_moments(self.cache, self._real_protocol(self.dataset) | {"selection": selection.digest}, make)
 
     def real_features(self, selection: RealSelection, of: ImageSet | None = None) -> Iterator[tuple[int, np.ndarray]]:
         """Yields (first row of the selection, float32 features [n, 2048]); kept for later evaluations.
@@ -151,30 +150,30 @@ class Bench:
             selection: of images.
             of: real images other than those that are scored against.
         """
-        store = self._real_store(selection, of or self.dataset)
+        store = self._real_store(of or self.dataset)
         self._needed.add(store.folder)
         yield from self._real_features(store, selection, of or self.dataset, "reals" if of is None else "held-out reals")
 
     def _real_features(
-        self, store: FeatureStore, selection: RealSelection, dataset: ImageSet, label: str
+        self, store: NumberedStore, selection: RealSelection, dataset: ImageSet, label: str
     ) -> Iterator[tuple[int, np.ndarray]]:
-        def task(worker: Worker, chunk: int, count: int) -> np.ndarray:
-            rows = slice(chunk * CHUNK, chunk * CHUNK + count)
-            return worker.features(real_images.read(dataset, selection, rows, self.resolution, self.channels))
+        def make(worker: Worker, keys: np.ndarray) -> np.ndarray:
+            return worker.real_features(real_images.read(dataset, keys, self.resolution, self.channels))
 
-        yield from self._stored(store, len(selection.indices), task, label)
+        def fetch(worker: Worker, start: int, count: int) -> np.ndarray:
+            return store.get(selection.keys[start : start + count], lambda missing: make(worker, missing))
 
-    def _real_store(self, selection: RealSelection, dataset: ImageSet) -> FeatureStore:
-        return FeatureStore(self.cache / f"reals-{key_of(self._real_protocol(selection, dataset))}")
+        yield from self._in_chunks(fetch, len(selection.indices), label)
+
+    def _real_store(self, dataset: ImageSet) -> NumberedStore:
+        return NumberedStore(self.cache / f"reals-{key_of(self._real_protocol(dataset))}")
 
     def all_real_features(self, selection: RealSelection) -> np.ndarray:
         """float32 [n, 2048], one row for each row of the selection."""
         return _collected(self.real_features(selection), len(selection.indices))
 
-    def _real_protocol(self, selection: RealSelection, dataset: ImageSet) -> dict[str, Json]:
-        return {
-            "dataset": dataset.digest, "resolution": self.resolution, "selection": selection.digest, **self.feature_protocol(),
-        }  # fmt: skip
+    def _real_protocol(self, dataset: ImageSet) -> dict[str, Json]:
+        return {"dataset": dataset.digest, "resolution": self.resolution, "channels": self.channels, **self.feature_protocol()}
 
     def stored_chunks(self, kind: str, protocol: dict[str, Json], num: int, task: Task, label: str) -> Iterator[tuple[int, np.ndarray]]:
         """Yields (first number, float32 [n, ...]) of task(worker, chunk, count), kept until `clear`, with progress."""
@@ -187,32 +186,36 @@ class Bench:
         return store
 
     def _stored(self, store: FeatureStore, num: int, task: Task, label: str) -> Iterator[tuple[int, np.ndarray]]:
-        counts = [min(CHUNK, num - start) for start in range(0, num, CHUNK)]
+        def fetch(worker: Worker, start: int, count: int) -> np.ndarray:
+            chunk = start // CHUNK
+            return store.get(chunk, count, lambda: task(worker, chunk, count))
 
-        def get(worker: Worker, chunk: int) -> np.ndarray:
-            return store.get(chunk, counts[chunk], lambda: task(worker, chunk, counts[chunk]))
+        yield from self._in_chunks(fetch, num, label)
 
-        done = run_in_order(self.workers, get, range(len(counts)))
-        for chunk, values in enumerate(_by_images(done, counts, label)):
-            yield chunk * CHUNK, values
+    def _in_chunks(self, fetch: Task, num: int, label: str) -> Iterator[tuple[int, np.ndarray]]:
+        """Yields (start, fetch(worker, start, count)) for all chunks of `num` images, with progress in images."""
+        with Progress(num, label) as progress:
+
+            def run(worker: Worker, start: int) -> np.ndarray:
+                count, shown = min(CHUNK, num - start), 0
+
+                def advance(finished: int) -> None:
+                    nonlocal shown
+                    shown += finished
+                    progress.advance(finished)
+
+                worker.generated.advance = advance
+                values = fetch(worker, start, count)
+                progress.advance(count - shown)  # images that were stored
+                return values
+
+            starts = range(0, num, CHUNK)
+            yield from zip(starts, run_in_order(self.workers, run, starts), strict=True)
 
     def clear(self) -> None:
         """Deletes what is not needed after all scores are written: generated features, and real ones whose moments suffice."""
         for store in [*self._stores, *(store for store in self._for_moments if store.folder not in self._needed)]:
             store.remove()
-
-
-def _by_images(chunks: Iterable[np.ndarray], counts: list[int], label: str) -> Iterator[np.ndarray]:
-    """Yields the chunks, with progress in images."""
-
-    def images() -> Iterator[np.ndarray | None]:
-        for values, count in zip(chunks, counts, strict=True):
-            yield from [None] * (count - 1)
-            yield values
-
-    for values in track(images(), sum(counts), label):
-        if values is not None:
-            yield values
 
 
 def _collected(chunks: Iterable[tuple[int, np.ndarray]], count: int) -> np.ndarray:

@@ -90,7 +90,7 @@ def _real_logits(bench: "Bench", images: ImageSet, num_images: int) -> np.ndarra
     for start in range(0, selection.total, CHUNK):
         part = slice(start, min(start + CHUNK, selection.total))
         labels = np.asarray(images.labels[selection.indices[part]]) if bench.label_size else None
-        found.append(_logits(bench, real_images.read(images, selection, part, bench.resolution, bench.channels), labels))
+        found.append(_logits(bench, real_images.read(images, selection.keys[part], bench.resolution, bench.channels), labels))
     return np.concatenate(found)
 
 

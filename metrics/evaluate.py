@@ -17,7 +17,7 @@ from metrics.options import Options
 from metrics.result import Result
 from stylegan_tf import lenet_file, models
 from stylegan_tf.errors import UserError
-from stylegan_tf.progress_bar import format_sec
+from stylegan_tf.progress_bar import format_sec, working
 
 if TYPE_CHECKING:
     from metrics.bench import Bench
@@ -186,7 +186,8 @@ def _score(bench: "Bench", metric: Metric, request: str, folder: Path | None, to
     import tensorflow as tf
 
     start = time.monotonic()
-    score = metric.score(bench)
+    with working(metric.name):
+        score = metric.score(bench)
     dataset = bench.dataset
     result = Result(
         metric=metric.name,
@@ -214,5 +215,5 @@ def request_of(bench: "Bench", metric: Metric) -> str:
     options["held_out"] = bench.held_out.digest if bench.held_out else None
     options |= metric.request(bench)
     for name in ("inception", "lpips", "batch_size", "lenet"):
-        options.pop(name)  # the place of the same weights, and what the common protocol has
+        options.pop(name)  # the place of the same weights, and what no score depends on
     return key_of({"metric": metric.name, "data": bench.dataset.digest, "mirror": bench.is_mirrored, **options, **bench.common_protocol()})

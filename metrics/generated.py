@@ -40,12 +40,16 @@ class Generated:
         lod: level of detail of the network; smaller images are repeated up to full size, as in training.
         options: seed, truncation, noise and batch size.
         device: name, such as "/GPU:1".
+
+    Attributes:
+        advance: called with the number of images after each batch.
     """
 
     def __init__(self, G: Generator, data_labels: np.ndarray | None, *, lod: float, options: Options, device: str):
         self.G, self.lod, self.options, self.device = G, lod, options, device
         self.data_labels = data_labels if data_labels is not None and G.label_size else None
         self.batch_size = options.batch_size_for(G.resolution)
+        self.advance: Callable[[int], None] = lambda count: None
         self._draw = tf.function(self._draw_batch, reduce_retracing=True)
 
     @property
@@ -81,22 +85,21 @@ class Generated:
     def batches(self, chunk: int, count: int = CHUNK) -> Iterator[tuple[slice, tf.Tensor]]:
         """Yields (slice of the chunk, uint8 images [n, R, R, C] on the device) for a chunk."""
         z, labels = self.latents(chunk), self.labels(chunk)
-        for number, start in enumerate(range(0, count, self.batch_size)):
-            # A batch is always generated whole: its noise is a function of its shape, too.
-            whole = slice(start, min(start + self.batch_size, CHUNK))
+        noise_seeds = self.noise_seeds(chunk)
+        for start in range(0, count, self.batch_size):
+            rows = slice(start, min(start + self.batch_size, count))
             with tf.device(self.device):
-                images = self._draw(z[whole], None if labels is None else labels[whole], self.noise_seed(chunk, number))
-            rows = slice(start, min(whole.stop, count))
-            yield rows, images[: rows.stop - rows.start]
+                yield rows, self._draw(z[rows], None if labels is None else labels[rows], noise_seeds[rows])
+            self.advance(rows.stop - rows.start)
 
-    def noise_seed(self, chunk: int, batch: int) -> np.ndarray:
-        """int32 [2], the seed of the noise of a batch."""
-        return np.random.default_rng([self.options.seed, _NOISE, chunk, batch]).integers(2**31, size=2, dtype=np.int32)
+    def noise_seeds(self, chunk: int) -> np.ndarray:
+        """int32 [CHUNK, 2], a seed for the noise of each image of a chunk, so that it does not depend on the batch size."""
+        return np.random.default_rng([self.options.seed, _NOISE, chunk]).integers(2**31, size=(CHUNK, 2), dtype=np.int32)
 
-    def _draw_batch(self, z: tf.Tensor, labels: tf.Tensor | None, noise_seed: tf.Tensor) -> tf.Tensor:
+    def _draw_batch(self, z: tf.Tensor, labels: tf.Tensor | None, noise_seeds: tf.Tensor) -> tf.Tensor:
         if self.options.is_plain:
-            return to_uint8_tensor(self._full_size(self.G.sample(z, labels, lod=self.lod, noise_seed=noise_seed)))
-        return to_uint8_tensor(self.synthesize(self.styles(z, labels), noise_seed))
+            return to_uint8_tensor(self._full_size(self.G.sample(z, labels, lod=self.lod, noise_seed=noise_seeds)))
+        return to_uint8_tensor(self.synthesize(self.styles(z, labels), noise_seeds))
 
     def styles(self, z: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
         """ws [N, num_ws, w_dim] of latents, truncated by the options."""
@@ -106,9 +109,9 @@ class Generated:
         cutoff = self.options.truncation_cutoff
         return self.G.truncate(ws, self.options.truncation_psi, ws.shape[1] if cutoff is None else cutoff)
 
-    def synthesize(self, ws: tf.Tensor, noise_seed: tf.Tensor, noise_mode: str | None = None) -> tf.Tensor:
+    def synthesize(self, ws: tf.Tensor, noise_seeds: tf.Tensor, noise_mode: str | None = None) -> tf.Tensor:
         """Float images [N, R, R, C] of styles at full size; the noise mode of the options where none is given."""
-        images = self.G.synthesis(ws, noise_mode=noise_mode or self.options.noise_mode, lod=self.lod, noise_seed=noise_seed)
+        images = self.G.synthesis(ws, noise_mode=noise_mode or self.options.noise_mode, lod=self.lod, noise_seed=noise_seeds)
         return self._full_size(images)
 
     def _full_size(self, images: tf.Tensor) -> tf.Tensor:
@@ -148,6 +151,14 @@ class Worker:
         """float32 [N, 2048] of uint8 images [N, R, R, C], N above 0. An alpha channel is ignored."""
         with tf.device(self.device):
             parts = [self.inception(images[start : start + _FEATURE_BATCH, ..., :3]) for start in range(0, len(images), _FEATURE_BATCH)]
+        return np.concatenate(parts)
+
+    def real_features(self, images: np.ndarray) -> np.ndarray:
+        """The same of real images, with progress."""
+        parts = []
+        for start in range(0, len(images), _FEATURE_BATCH):
+            parts.append(self.features(images[start : start + _FEATURE_BATCH]))
+            self.generated.advance(len(parts[-1]))
         return np.concatenate(parts)
 
     def generated_features(self, chunk: int, count: int) -> np.ndarray:

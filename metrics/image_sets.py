@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -148,11 +148,15 @@ class ImageBatches:
         scored: the images.
         options: seed and batch size.
         device: name, such as "/GPU:1".
+
+    Attributes:
+        advance: called with the number of images after each batch.
     """
 
     def __init__(self, scored: ScoredImages, options: Options, device: str):
         self.scored, self.device = scored, device
         self.batch_size = options.batch_size_for(scored.resolution)
+        self.advance: Callable[[int], None] = lambda count: None
         self._order = np.random.default_rng([options.seed, _ORDER]).permutation(scored.images.num_images)
 
     def labels(self, chunk: int) -> np.ndarray | None:
@@ -168,3 +172,4 @@ class ImageBatches:
             rows = slice(start, min(start + self.batch_size, count))
             chosen = self._order[chunk * CHUNK + rows.start : chunk * CHUNK + rows.stop]
             yield rows, tf.convert_to_tensor(read_images(self.scored.images, chosen, self.scored.resolution, self.scored.channels))
+            self.advance(rows.stop - rows.start)

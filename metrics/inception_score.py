@@ -73,6 +73,10 @@ class LabelInceptionScore(InceptionScore):
     def request(self, bench: "Bench") -> dict[str, Json]:
         return {}
 
+    @classmethod
+    def cost(cls) -> str:
+        return f"{super().cost()}, and a classifier trained on the labels once"
+
 
 def split_scores(logits: np.ndarray, num_parts: int) -> list[float]:
     """The score of each of `num_parts` consecutive parts of logits [N, classes], float64."""

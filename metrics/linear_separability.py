@@ -67,6 +67,14 @@ class LinearSeparability(Metric):
     def request(self, bench: "Bench") -> dict[str, Json]:
         return {"cuts": "of the other half"}
 
+    @classmethod
+    def least(cls) -> str:
+        return f"{2 * _POINTS_PER_NUMBER} images for each number of the longer latent or more"
+
+    @classmethod
+    def cost(cls) -> str:
+        return f"{super().cost()}, a classifier trained on the labels once, and two planes for each attribute"
+
     def least_images(self, bench: "Bench") -> int:
         return max(self.min_images, 2 * _POINTS_PER_NUMBER * _width(bench))  # half of the images are kept
 

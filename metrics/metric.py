@@ -209,9 +209,15 @@ class Metric(abc.ABC):
 
     @classmethod
     def cost(cls) -> str:
-        """What is computed for each image."""
-        networks = {Need.FEATURES: "one pass of Inception, shared", Need.LPIPS: "two images and their LPIPS"}
-        return ", ".join(["a generated image", *(cost for need, cost in networks.items() if need in cls.needs)])
+        """What is computed for each image, and once."""
+        if Need.LPIPS in cls.needs:
+            return "two generated images and their LPIPS"
+        return "a generated image" + (" and a pass of Inception, which metrics share" if Need.FEATURES in cls.needs else "")
+
+    @classmethod
+    def least(cls) -> str:
+        """Least number of images, as a list of metrics says it."""
+        return f"{cls.min_images:,} images or more"
 
     @classmethod
     def description(cls) -> str:
@@ -225,7 +231,7 @@ class Metric(abc.ABC):
         return (
             f"{cls.examples:44} {cls.summary}\n    {cls.protocol_summary}\n"
             f"    {', '.join(values)}; needs {needs or 'generated images only'}; "
-            f"{cls.min_images} images or more, {cls.default_images:,} by default; cost: {cls.cost()}"
+            f"{cls.least()}, {cls.default_images:,} by default; cost: {cls.cost()}"
         )
 
 

@@ -94,6 +94,10 @@ class Memorisation(Metric):
         }  # fmt: skip
         return Score(values, protocol | self.request(bench), figure(bench, nearest, bench.options.num_neighbours_shown))
 
+    @classmethod
+    def cost(cls) -> str:
+        return "a generated image and two passes of Inception (mirrored images, too); a pass for each training image, once"
+
     def request(self, bench: "Bench") -> dict[str, Json]:
         return {"copies": "nearer than any held-out image, mirrored or not"}
 
@@ -213,7 +217,7 @@ def training_set(bench: "Bench", kind: str, *, is_mirrored: bool) -> Iterator[tu
         chunks = bench.real_features(selection)
     else:
         rows = [slice(start, min(start + CHUNK, count)) for start in range(0, count, CHUNK)]
-        read = (real_images.read(bench.dataset, selection, part, bench.resolution, bench.channels) for part in rows)
+        read = (real_images.read(bench.dataset, selection.keys[part], bench.resolution, bench.channels) for part in rows)
         chunks = ((part.start, small_pixels(images)) for part, images in zip(rows, read, strict=True))
     for start, batch in chunks:
         yield np.arange(start, start + len(batch)), batch

@@ -18,9 +18,9 @@ class Options:
 
     Attributes:
         seed: of latents, labels, noise, mirroring and resampling.
-        batch_size: images generated at a time; None: by resolution. Random noise depends on it.
+        batch_size: images generated at a time; None: by resolution. No score depends on it.
         truncation_psi, truncation_cutoff: psi 1 is no truncation.
-        noise_mode: "random", "const" or "none"; path lengths always use noise that is constant in a batch.
+        noise_mode: "random", "const" or "none"; the two images of a path length have the same random noise where it is "const", too.
         resize: method of the resize to 299x299 before Inception.
         precision: of Inception's convolutions; "bfloat16" leaves the stem in float32.
         mirror: real images mirrored at random; None: where training mirrored.

@@ -103,19 +103,18 @@ def path_distances(worker: "Worker", chunk: int, count: int, *, space: str, is_f
 
     generated = worker.generated
     ends = generated.latents(2 * chunk), generated.latents(2 * chunk + 1)
-    labels = generated.labels(chunk)
+    labels, noise_seeds = generated.labels(chunk), generated.noise_seeds(chunk)
     rng = np.random.default_rng([generated.options.seed, _TIMES, chunk])
     times = rng.random(len(ends[0]), np.float32) * np.float32(is_full)
     distances = np.empty(count, np.float32)
     step = _step_function(worker, space, crop)
     size = max(1, generated.batch_size // 2)  # two images a pair
-    for number, start in enumerate(range(0, count, size)):
-        rows = slice(start, min(start + size, len(times)))
+    for start in range(0, count, size):
+        rows = slice(start, min(start + size, count))
         with tf.device(worker.device):
             batch_labels = None if labels is None else labels[rows]
-            found = step(ends[0][rows], ends[1][rows], times[rows], batch_labels, generated.noise_seed(chunk, number))
-        kept = slice(start, min(rows.stop, count))
-        distances[kept] = found[: kept.stop - kept.start]
+            distances[rows] = step(ends[0][rows], ends[1][rows], times[rows], batch_labels, noise_seeds[rows])
+        generated.advance(rows.stop - rows.start)
     return distances
 
 
@@ -127,14 +126,14 @@ def _step_function(worker: "Worker", space: str, crop: str) -> "Callable[..., tf
         lpips, generated = worker.lpips, worker.generated
         norm = generated.path_norm if space == "z" else 1.0
 
-        def step(first, second, times, labels, noise_seed):
+        def step(first, second, times, labels, noise_seeds):
             times = times[:, tf.newaxis]
             if space == "z":
                 styles = [generated.styles(slerp(first, second, t) * norm, labels) for t in (times, times + EPSILON)]
             else:
                 start, end = generated.styles(first, labels), generated.styles(second, labels)
                 styles = [start + (end - start) * t[..., tf.newaxis] for t in (times, times + EPSILON)]
-            images = [_prepared(generated.synthesize(ws, noise_seed, generated.pair_noise), crop) for ws in styles]
+            images = [_prepared(generated.synthesize(ws, noise_seeds, generated.pair_noise), crop) for ws in styles]
             return lpips(*images) / EPSILON**2
 
         worker.path_steps[space, crop] = tf.function(step, reduce_retracing=True)

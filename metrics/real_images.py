@@ -30,6 +30,11 @@ class RealSelection:
     is_sampled: bool = False
 
     @property
+    def keys(self) -> np.ndarray:
+        """int [n], ascending: twice the number in the dataset, plus 1 where mirrored."""
+        return self.indices * 2 + self.is_mirrored
+
+    @property
     def total(self) -> int:
         """Images, repetitions counted."""
         return int(self.counts.sum())
@@ -67,9 +72,9 @@ def select(num_in_dataset: int, num_images: int | None, *, is_mirrored: bool, se
     return RealSelection(keys // 2, keys % 2 == 1, counts, min(total, num_in_dataset), is_sampled)
 
 
-def read(dataset: ImageSet, selection: RealSelection, rows: slice, resolution: int, channels: int) -> np.ndarray:
-    """uint8 [n, R, R, C] of some rows of a selection."""
-    images = read_images(dataset, selection.indices[rows], resolution, channels)
-    mirrored = selection.is_mirrored[rows]
+def read(dataset: ImageSet, keys: np.ndarray, resolution: int, channels: int) -> np.ndarray:
+    """uint8 [n, R, R, C] of some `keys` of a selection."""
+    images = read_images(dataset, keys // 2, resolution, channels)
+    mirrored = keys % 2 == 1
     images[mirrored] = images[mirrored, :, ::-1]
     return images

@@ -1,5 +1,6 @@
-"""Progress of long work: a bar with rate and remaining time on a terminal, plain lines where the output is piped."""
+"""Progress of long work: a bar with rate and remaining time on a terminal, a plain line every 5 seconds where the output is piped."""
 
+import contextlib
 import sys
 import threading
 import time
@@ -10,7 +11,8 @@ from stylegan_tf.command_line import print_to_stderr
 from stylegan_tf.display import visible
 
 _T = TypeVar("_T")
-_LINE_SEC = 10.0  # between two plain lines
+LINE_SEC = 5.0  # between two plain lines, whether an item was finished meanwhile or not
+_open: list["Progress"] = []  # the innermost one is shown: a terminal has room for one bar
 _BAR_SEC = 0.25  # between two updates of the bar: a call for every item would cost more than some items do
 
 
@@ -31,10 +33,21 @@ def track(iterable: Iterable[_T], total: int | None = None, label: str = "", *, 
             progress.advance()
 
 
+@contextlib.contextmanager
+def working(label: str) -> Iterator[None]:
+    """Shows that work goes on which has no items to count; nothing is shown of work below 5 seconds in a pipe.
+
+    Args:
+        label: what is being done, such as "Reading the network".
+    """
+    with Progress(None, label, unit=""):
+        yield
+
+
 class Progress:
     """The same as a context manager: `with Progress(100, "Reading") as progress: ... progress.advance()`.
 
-    `advance` may be called from any thread.
+    `advance` may be called from any thread. Without a `unit`, only the time is shown.
     """
 
     def __init__(self, total: int | None, label: str = "", *, unit: str = "images"):
@@ -43,22 +56,39 @@ class Progress:
         self._lock = threading.Lock()
         self._bar: Any = None
         self._first: tuple[float, int] | None = None
+        self._ended = threading.Event()
+        self._printed = False
 
     def __enter__(self) -> "Progress":
         self._start = self._shown = time.monotonic()
-        self._every_sec = _LINE_SEC
+        outer = _open[-1] if _open else None
+        if outer and outer._bar:
+            outer._bar.stop()
+        _open.append(self)
         if sys.stderr.isatty():
             self._open_bar()
-            self._every_sec = _BAR_SEC
+        else:
+            self._thread = threading.Thread(target=self._print_lines, daemon=True)
+            self._thread.start()
         return self
 
     def __exit__(self, error_type: type | None, *_: object) -> None:
         elapsed_sec = time.monotonic() - self._start
+        _open.remove(self)
         if self._bar:
             self._bar.update(self._task, completed=self.done, total=self.total or self.done, rate=self._rate(elapsed_sec))
             self._bar.stop()
-        elif error_type in (None, GeneratorExit):
+            if _open and _open[-1]._bar:
+                _open[-1]._bar.start()
+            return
+        self._ended.set()
+        self._thread.join()
+        if error_type not in (None, GeneratorExit):
+            return
+        if self.unit:
             self._print(f"{self.done} {self.unit} in {format_sec(elapsed_sec)}, {self._rate(elapsed_sec)}")
+        elif self._printed:
+            self._print(f"done in {format_sec(elapsed_sec)}")
 
     def advance(self, count: int = 1) -> None:
         """Counts items that are done."""
@@ -67,15 +97,29 @@ class Progress:
             now = time.monotonic()
             if self._first is None:
                 self._first = (now, self.done)
-            if now - self._shown < self._every_sec:
-                return
-            self._shown = now
+            if self._bar and now - self._shown >= _BAR_SEC:
+                self._shown = now
+                self._bar.update(self._task, completed=self.done, rate=self._rate(now - self._start))
+
+    def line(self) -> str:
+        """What is done, at which rate, and the remaining time, or the time so far where nothing is counted."""
+        with self._lock:
+            now = time.monotonic()
             elapsed_sec = now - self._start
-            if self._bar:
-                self._bar.update(self._task, completed=self.done, rate=self._rate(elapsed_sec))
+            if not self.unit:
+                return format_sec(elapsed_sec)
+            left = f", {format_sec(self._left_sec(now))} left" if self.total and self._first and self.done > self._first[1] else ""
+            return f"{self.done}{f' of {self.total}' if self.total else ''} {self.unit}, {self._rate(elapsed_sec)}{left}"
+
+    def _print_lines(self) -> None:
+        while not self._ended.wait(LINE_SEC):
+            if _open[-1] is not self:
+                continue
+            try:
+                self._print(self.line())
+            except BrokenPipeError:  # the next output of the program ends it
                 return
-            left = f", {format_sec(self._left_sec(now))} left" if self.total and self.done > self._first[1] else ""
-            self._print(f"{self.done}{f' of {self.total}' if self.total else ''} {self.unit}, {self._rate(elapsed_sec)}{left}")
+            self._printed = True
 
     def _left_sec(self, now: float) -> float:
         """Time since the first items were done: the work before them (reading networks, tracing) happens once."""
@@ -86,9 +130,11 @@ class Progress:
         from rich import progress
         from rich.console import Console
 
-        columns = [progress.TextColumn("{task.description}", markup=False), progress.BarColumn(), progress.MofNCompleteColumn()]
-        columns += [progress.TextColumn("{task.fields[rate]}"), progress.TimeRemainingColumn(), progress.TimeElapsedColumn()]
-        self._bar = progress.Progress(*columns, console=Console(stderr=True), refresh_per_second=4)
+        columns = [progress.TextColumn("{task.description}", markup=False), progress.BarColumn()]
+        if self.unit:
+            columns += [progress.MofNCompleteColumn(), progress.TextColumn("{task.fields[rate]}"), progress.TimeRemainingColumn()]
+        columns += [progress.TimeElapsedColumn()]
+        self._bar = progress.Progress(*columns, console=Console(stderr=True), refresh_per_second=4, transient=not self.unit)
         self._task = self._bar.add_task(self.label, total=self.total, rate="")
         self._bar.start()
 

@@ -19,7 +19,7 @@ def legacy_tensorflow(images: tf.Tensor) -> tf.Tensor:
 
 
 def clean(images: tf.Tensor) -> tf.Tensor:
-    """Bicubic to 299x299 with antialiasing, as PIL does it on float images, then clipped to [0, 255] (Parmar et al. 2022)."""
+    """Bicubic to 299x299 with antialiasing, as PIL does it on float images, clipped to [0, 255] (Parmar et al. 2022, arXiv:2104.11222)."""
     size = [INCEPTION_SIZE, INCEPTION_SIZE]
     resized = tf.image.resize(tf.cast(images, tf.float32), size, method=tf.image.ResizeMethod.BICUBIC, antialias=True)
     return tf.clip_by_value(resized, 0.0, 255.0)  # the filter overshoots at edges
@@ -40,7 +40,7 @@ class Inception:
             processor without such arithmetic computes in float32 and rounds the input and output of each layer, which gives the numbers
             of a processor that has it, up to the order of sums.
 
-    Source: Szegedy et al. 2015, as the frozen graph of 2015-12-05 that FID is defined with.
+    Source: Szegedy et al. 2015, arXiv:1512.00567, as the frozen graph of 2015-12-05 that FID is defined with.
     """
 
     def __init__(self, weights: Mapping[str, np.ndarray], *, resize: str = "legacy_tensorflow", precision: str = "float32"):

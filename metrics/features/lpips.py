@@ -19,7 +19,7 @@ class Lpips:
     Args:
         weights: "conv0/kernel" [3, 3, in, out], "conv0/bias" [out] ... "conv12/bias", "linear0" [64] ... "linear4" [512].
 
-    Source: Zhang et al. 2018.
+    Source: Zhang et al. 2018, arXiv:1801.03924.
     """
 
     def __init__(self, weights: Mapping[str, np.ndarray]):

@@ -86,7 +86,7 @@ def frechet_distance(first: Moments, second: Moments) -> float:
 
     |m1 - m2|^2 + trace(C1 + C2 - 2 sqrt(C1 C2)).
 
-    Source: Fréchet 1957, Heusel et al. 2017.
+    Source: Heusel et al. 2017, arXiv:1706.08500.
     """
     return FrechetReference(first).distance(second)
 

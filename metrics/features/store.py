@@ -1,4 +1,4 @@
-"""Features and their moments on disk, so that an interrupted evaluation resumes and several metrics share one pass."""
+"""Features and their moments on disk, so that an interrupted evaluation resumes and metrics share one pass."""
 
 import hashlib
 import json
@@ -53,6 +53,61 @@ class FeatureStore:
         self.folder.mkdir(parents=True, exist_ok=True)
         with atomic_path(path) as temporary:
             np.save(temporary, made)
+
+    def remove(self) -> None:
+        """Deletes everything of this kind."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class NumberedStore:
+    """Rows of features by number, computed once for each number, whatever selection of images a score uses.
+
+    A file has the rows of one range of 2 * `CHUNK` numbers that were computed so far.
+
+    Args:
+        folder: of this kind, named by `key_of` its protocol.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def get(self, numbers: np.ndarray, make: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """float32 [n, ...].
+
+        Args:
+            numbers: int [n], ascending, each once.
+            make: computes the rows of those that are not stored.
+        """
+        kept = {chunk: self._read(chunk) for chunk in np.unique(numbers // (2 * CHUNK)).tolist()}
+        missing = np.setdiff1d(numbers, np.concatenate([stored for stored, _ in kept.values()]), assume_unique=True)
+        if len(missing):
+            made = np.asarray(make(missing), np.float32)
+            chunks = missing // (2 * CHUNK)
+            for chunk in np.unique(chunks).tolist():
+                kept[chunk] = self._add(chunk, kept[chunk], missing[chunks == chunk], made[chunks == chunk])
+        return np.concatenate([rows[np.isin(stored, numbers)] for stored, rows in kept.values()])
+
+    def _add(self, chunk: int, kept: tuple[np.ndarray, np.ndarray], numbers: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Stores further rows of a range, and returns all of them by number."""
+        numbers = np.concatenate([kept[0], numbers])
+        rows = np.concatenate([kept[1].reshape(-1, *rows.shape[1:]), rows])
+        order = np.argsort(numbers)
+        numbers, rows = numbers[order], rows[order]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with atomic_path(self._path(chunk)) as temporary:
+            np.savez(temporary, numbers=numbers, rows=rows)
+        return numbers, rows
+
+    def _read(self, chunk: int) -> tuple[np.ndarray, np.ndarray]:
+        """Numbers and rows of a range; none where the file is missing or damaged."""
+        try:
+            arrays = read_npz(self._path(chunk), ("numbers", "rows"))
+        except UserError:
+            return np.empty(0, np.int64), np.empty(0, np.float32)
+        return arrays["numbers"], arrays["rows"]
+
+    def _path(self, chunk: int) -> Path:
+        return self.folder / f"{chunk:05d}.npz"
 
     def remove(self) -> None:
         """Deletes everything of this kind."""

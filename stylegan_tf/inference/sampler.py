@@ -28,17 +28,17 @@ class Sampler:
         return growth.resolution_at(self.G.resolution, self.lod)
 
     def _batches(self, compute: Callable[..., tf.Tensor], inputs: Sequence[np.ndarray], noise_seeds: Sequence[int]) -> Iterator[np.ndarray]:
-        """Yields uint8 [at most batch_size, R, R, C] of `compute(*inputs, noise_seed)`; the seed is that of the first row."""
+        """Yields uint8 [at most batch_size, R, R, C] of `compute(*inputs, noise_seeds)`."""
+        seeds = np.array([divmod(int(seed), 2**31) for seed in noise_seeds], np.int32)
         for start in range(0, len(inputs[0]), self.batch_size):
             rows = slice(start, start + self.batch_size)
             count = len(inputs[0][rows])
             padded = [_padded(array[rows], self.batch_size).astype(np.float32) for array in inputs]
-            noise_seed = np.array(divmod(int(noise_seeds[start]), 2**31), np.int32)
-            yield to_uint8(compute(*padded, noise_seed).numpy()[:count])
+            yield to_uint8(compute(*padded, _padded(seeds[rows], self.batch_size)).numpy()[:count])
 
 
 class ImageSampler(Sampler):
-    """Images of any generator from z and labels, by `Generator.sample`; noise inside the network is a function of the noise seeds."""
+    """Images of any generator from z and labels, by `Generator.sample`; the noise in an image is a function of its noise seed."""
 
     def __init__(self, G: Generator, *, lod: float = 0.0, batch_size: int = 8):
         super().__init__(G, lod=lod, batch_size=batch_size)
@@ -50,7 +50,7 @@ class ImageSampler(Sampler):
         Args:
             z: [N, z_dim].
             labels: [N, label_size], None for an unconditional network.
-            noise_seeds: N integers, of which the first of each batch is used; None for 0, 1, 2, ...
+            noise_seeds: N integers, one an image; None for 0, 1, 2, ...
 
         Yields:
             uint8 [at most batch_size, R, R, C].
@@ -72,8 +72,7 @@ class StyleSampler(Sampler):
     G: StyleGenerator
 
     def __init__(self, G: StyleGenerator, *, lod: float = 0.0, batch_size: int = 8, noise_mode: str = "const"):
-        # Random noise is a function of the whole batch's shape; in a batch of one, it depends on the image's own seed alone.
-        super().__init__(G, lod=lod, batch_size=1 if noise_mode == "random" else batch_size)
+        super().__init__(G, lod=lod, batch_size=batch_size)
         self.noise_mode = noise_mode
         self._synthesis = tf.function(
             lambda ws, seed: G.synthesis(ws, noise_mode=noise_mode, lod=self.lod, noise_seed=seed), reduce_retracing=True

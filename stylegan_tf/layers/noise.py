@@ -1,6 +1,5 @@
 """The noise inputs of a synthesis network: one map of random numbers for each layer."""
 
-import functools
 from collections.abc import Sequence
 
 import tensorflow as tf
@@ -14,13 +13,23 @@ def random_noise(batch: int | tf.Tensor, sides: Sequence[int], seed: tf.Tensor |
     Args:
         batch: number of images.
         sides: of the feature maps of the layers.
-        seed: int32 [2] that the noise is a function of, with `batch` and `sides`; None draws from TensorFlow's generator.
+        seed: int32 [2] that the noise is a function of, with `batch` and `sides`; int32 [N, 2] for a seed of each image, whose
+            noise is then a function of it and of `sides` alone; None draws from TensorFlow's generator.
 
     Returns:
         A map [N, side, side, 1] for each layer.
     """
     sizes = [side**2 for side in sides]
     # All at once: a seed and a draw of its own would be 17 operations a layer.
-    draw = tf.random.normal if seed is None else functools.partial(tf.random.stateless_normal, seed=seed)
-    pixels = tf.split(draw([batch, sum(sizes)]), sizes, axis=1)
+    pixels = tf.split(_normal(batch, sum(sizes), seed), sizes, axis=1)
     return [tf.reshape(values, [-1, side, side, 1]) for values, side in zip(pixels, sides, strict=True)]
+
+
+def _normal(batch: int | tf.Tensor, count: int, seed: tf.Tensor | None) -> tf.Tensor:
+    """float32 [N, count]."""
+    if seed is None:
+        return tf.random.normal([batch, count])
+    seed = tf.convert_to_tensor(seed)
+    if seed.shape.rank == 1:
+        return tf.random.stateless_normal([batch, count], seed)
+    return tf.map_fn(lambda own: tf.random.stateless_normal([count], own), seed, fn_output_signature=tf.TensorSpec([count], tf.float32))

@@ -91,7 +91,8 @@ class Generator(Network):
             labels: [N, label_size], None for an unconditional network.
             lod: level of detail, 0 for the full resolution; networks that do not grow accept 0 alone.
             training: batch statistics instead of their moving averages, where a network has such.
-            noise_seed: int32 [2] that all noise inside the network is a function of; None for TensorFlow's generator.
+            noise_seed: int32 [2] that all noise inside the network is a function of, or int32 [N, 2], a seed for each image, whose
+                noise then does not depend on the batch; None for TensorFlow's generator.
 
         Returns:
             float32 [N, R, R, channels], R = resolution / 2^floor(lod). Trained to lie in [-1, 1]; not clipped.

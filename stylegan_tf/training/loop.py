@@ -1,10 +1,10 @@
 """The training loop: runs iterations until the run is complete, stopped or faulty, and what is due between them."""
 
 import contextlib
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 
 from stylegan_tf.errors import UserError
-from stylegan_tf.progress_bar import format_sec
+from stylegan_tf.progress_bar import format_sec, working
 from stylegan_tf.training import faults
 from stylegan_tf.training.cluster import Messages
 from stylegan_tf.training.devices import Workers
@@ -89,7 +89,7 @@ class _Loop:
     def _begin(self) -> None:
         """Writes the picture grids before the first iteration."""
         if self.run.devices.is_chief:
-            with self.stop.idle(self.states.writer()):
+            with self.stop.idle(self.states.writer()), working("Writing the first pictures"):
                 self.outputs.write_first(self.run.snapshot())
         self.run.meter.finish_maintenance()
 
@@ -108,8 +108,9 @@ class _Loop:
             with self.stop.saving():
                 self.states.write()
 
-    def _while_tracing(self) -> AbstractContextManager:
-        """Says that a trace begins. Returns a context for it, in which another thread may write the state of before."""
+    @contextlib.contextmanager
+    def _while_tracing(self) -> Iterator[None]:
+        """Says that a trace begins. A context for it, in which another thread may write the state of before."""
         self.live.clear()
         run, size = self.run, self.run.stage.resolution
         kind = (size, run.stage.lod % 1 > 0)
@@ -118,14 +119,16 @@ class _Loop:
             forecast = self.outputs.forecast
             sec = forecast.trace_sec + forecast.cost(kind) * run.stage.minibatch / 1000
             self.run_dir.log(f"Preparing {size}x{size} (about {format_sec(sec)})", is_kept=False)
-        return self.stop.idle(self.states.writer(is_copied=True))
+        with self.stop.idle(self.states.writer(is_copied=True)), working(f"Preparing {size}x{size}"):
+            yield
 
     def _finish_tick(self) -> None:
         run = self.run
         self.live.clear()
         stage = run.stage  # before control.json changes the learning rates of the next tick
         run.control.read_on_all(self.run_dir, self.workers)
-        self.outputs.finish_tick(run, stage)
+        with working("Writing the end of the tick"):
+            self.outputs.finish_tick(run, stage)
         if run.devices.is_chief:
             run.control.remove_commands(self.run_dir)
         run.meter.finish_maintenance()

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from stylegan_tf.progress_bar import format_sec
+from stylegan_tf.command_line import print_to_stderr
+from stylegan_tf.progress_bar import LINE_SEC, format_sec
 from stylegan_tf.training.schedule import Stage
 
 # TensorBoard tags, those of the original release if it has one.
@@ -140,7 +141,7 @@ class TickMeter:
 
 
 class LiveLine:
-    """One line about the progress inside a tick that overwrites itself on a terminal; nothing is printed into a pipe or file.
+    """The progress inside a tick: a line that overwrites itself on a terminal, and one every 5 seconds in a pipe or file.
 
     Args:
         left_sec: kimg to the seconds that are left, None if not known yet.
@@ -151,20 +152,26 @@ class LiveLine:
         self._is_terminal = sys.stderr.isatty()
         self._start: tuple[float, int] | None = None
         self._is_shown = False
+        self._next_line = 0.0
 
     def show(self, nimg: int, total_kimg: float, stage: Stage) -> None:
         """Rewrites the line."""
-        if not self._is_terminal:
-            return
         now = time.monotonic()
         if self._start is None:
             self._start = (now, nimg)
+            self._next_line = now + LINE_SEC
+            return
+        if not self._is_terminal and now < self._next_line:
             return
         speed = (nimg - self._start[1]) / max(now - self._start[0], 1e-9)
         left_sec = self._left_sec(nimg / 1000)
         left = "" if left_sec is None else f"  {format_sec(left_sec)} left"
         size = f"{stage.resolution}x{stage.resolution}"
         text = f"kimg {nimg / 1000:.2f} of {total_kimg:g}  {size}  {speed:.1f} images/s{left}"
+        if not self._is_terminal:
+            self._next_line = now + LINE_SEC
+            print_to_stderr(text)
+            return
         width = shutil.get_terminal_size().columns - 1  # a full last column would begin a new line
         self._write(f"\r{text[:width]:<{width}}")
         self._is_shown = True

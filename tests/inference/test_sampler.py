@@ -61,9 +61,10 @@ def test_images_of_half_grown_networks_have_their_size(generator, ws):
 
 @pytest.mark.parametrize("label_size", [0, 3])
 def test_any_generator_is_sampled(label_size):  # as the base class promises it: no mapping, no synthesis
-    G = small_generator(label_size=label_size, use_noise=False)
+    G = small_generator(label_size=label_size)
     z, labels = latents_from_seeds(range(5), 4), np.eye(3, dtype=np.float32)[[0, 1, 2, 0, 1]] if label_size else None
-    expected = to_uint8(G.sample(z, labels).numpy()).astype(int)
+    noise_seeds = np.array([[0, number] for number in range(5)], np.int32)
+    expected = to_uint8(G.sample(z, labels, noise_seed=noise_seeds).numpy()).astype(int)
     images = np.concatenate(list(ImageSampler(G, batch_size=2).batches(z, labels)))
     np.testing.assert_allclose(images.astype(int), expected, atol=1)
 

@@ -41,8 +41,8 @@ def test_fid_of_each_class_is_that_of_its_own_images(snapshot_networks, stand_in
     by_hand = [frechet_distance(moments_of([fakes[asked == c]]), moments_of([reals[classes == c]])) for c in range(2)]
     assert list(result.classes) == ["dark", "light"]
     np.testing.assert_allclose(list(result.classes.values()), by_hand, rtol=1e-6)
-    assert result.values["fid60_classes"].value == pytest.approx(np.mean(by_hand))
-    assert result.values["fid60_classes_worst"].value == pytest.approx(max(by_hand))
+    assert result.values["fid60_classes_full"].value == pytest.approx(np.mean(by_hand))
+    assert result.values["fid60_classes_full_worst"].value == pytest.approx(max(by_hand))
     assert f"by class: dark {by_hand[0]:.4g}, light" in result.text()
     assert type(result).from_json(result.json()).classes == result.classes
 

@@ -13,6 +13,7 @@ from metrics.linear_separability import LinearSeparability, conditional_entropy,
 from metrics.options import Options
 from metrics.perceptual_path_length import _prepared, path_distances, slerp, trimmed_mean
 from stylegan_tf.errors import UserError
+from stylegan_tf.layers.noise import random_noise
 from tests.flat_networks import Generator
 
 SIDE, WIDTH = 8, 6
@@ -32,7 +33,7 @@ class LinearGenerator:
 
     def synthesis(self, ws, noise_mode, lod, noise_seed):
         images = tf.reshape(ws[:, 0] @ self.matrix, [-1, SIDE, SIDE, 3])
-        return images + tf.random.stateless_normal(tf.shape(images), noise_seed) if self.use_noise else images
+        return images + random_noise(tf.shape(images)[0], [SIDE], noise_seed)[0] if self.use_noise else images
 
 
 class SquaredError:

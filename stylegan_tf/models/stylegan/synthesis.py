@@ -121,7 +121,8 @@ class SynthesisNetwork(keras.Model):
             ws: [N, num_ws, w_dim].
             noise_mode: "random" (drawn anew), "const" (the kept maps, shared by the batch) or "none".
             lod: a float, 0 for the full resolution, or a `Lod`.
-            noise_seed: int32 [2] that random noise is a function of, with the level of detail; None draws from TensorFlow's generator.
+            noise_seed: int32 [2] that random noise is a function of, with the level of detail, or [N, 2], a seed for each image;
+                None draws from TensorFlow's generator.
 
         Returns:
             float32 [N, R, R, channels], R = resolution / 2^floor(lod). Trained to lie in [-1, 1]; not clipped.

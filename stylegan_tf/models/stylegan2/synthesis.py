@@ -118,7 +118,8 @@ class SynthesisNetwork(keras.Model):
             ws: [N, num_ws, w_dim].
             noise_mode: "random" (drawn anew), "const" (the kept maps, shared by the batch) or "none".
             lod: 0; the network does not grow.
-            noise_seed: int32 [2] that random noise is a function of; None draws from TensorFlow's generator.
+            noise_seed: int32 [2] that random noise is a function of, or [N, 2], a seed for each image; None draws from TensorFlow's
+                generator.
 
         Returns:
             float32 [N, R, R, channels]. Trained to lie in [-1, 1]; not clipped.

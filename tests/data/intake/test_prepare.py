@@ -1,5 +1,7 @@
 """Tests of preparing sources: resolution and channels, skipped images, report."""
 
+import time
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -207,14 +209,29 @@ def test_progress_counts_items_and_prints_plain_lines_when_piped(capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_the_remaining_time_excludes_startup(capsys, monkeypatch):
-    now = [0.0]
+def test_progress_without_a_finished_item_is_shown_in_a_pipe(capsys, monkeypatch):
+    monkeypatch.setattr(progress_bar, "LINE_SEC", 0.02)
+    with Progress(3, "Slow"):
+        time.sleep(0.2)
+    assert "Slow: 0 of 3 images" in capsys.readouterr().err  # a line was written when an item was finished, never before
+    with progress_bar.working("Reading the network"):
+        time.sleep(0.2)
+    assert capsys.readouterr().err.splitlines()[-1] == "Reading the network: done in 0s"
+    monkeypatch.undo()
+    with progress_bar.working("Reading the network"):
+        pass
+    assert not capsys.readouterr().err
+
+
+def test_the_remaining_time_excludes_startup(monkeypatch):
+    now, lines = [0.0], []
     monkeypatch.setattr(progress_bar.time, "monotonic", lambda: now[0])
-    with progress_bar.Progress(10, "reals") as progress:
+    with Progress(10, "reals") as progress:
         for second in (60.0, 70.0, 80.0):  # a minute for the first, then ten seconds each
             now[0] = second
             progress.advance()
-    first, second, third, _ = capsys.readouterr().err.splitlines()
+            lines.append(progress.line())
+    first, second, third = lines
     assert "left" not in first
     assert second.endswith("1m 20s left")
     assert third.endswith("1m 10s left")
