@@ -45,6 +45,21 @@ def upsampling(side: int) -> np.ndarray:
 
 
 @functools.cache
+def upsampling_rows(side: int) -> tuple[np.ndarray, np.ndarray]:
+    """The different rows of `upsampling`: reflection repeats most of them.
+
+    Returns:
+        float32 [different, side], the last row zero, and int [rows of `upsampling` + 3], the number in it of each row, with one zero row
+        before and two after them.
+    """
+    rows = upsampling(side)
+    _, first, numbers = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    different = np.concatenate([rows[first[order]], np.zeros([1, side], np.float32)])  # neighbours stay neighbours: memory is read in order
+    return different, np.pad(np.argsort(order)[numbers.ravel()], (1, 2), constant_values=len(order))
+
+
+@functools.cache
 def downsampling(side: int) -> np.ndarray:
     """float32 [side, 2 (side + 6)]: filters with sym6 and takes every second value; the transposed filter of `upsampling`."""
     return _tap(np.arange(2 * (side + MARGIN)) - 2 * np.arange(side)[:, None] - 1).astype(np.float32)
@@ -81,9 +96,14 @@ def applied_to_columns(matrix: np.ndarray | tf.Tensor, x: tf.Tensor) -> tf.Tenso
     Returns:
         [N, W, P, C].
     """
+    return tf.transpose(applied(matrix, x), [0, 2, 1, 3])
+
+
+def applied(matrix: np.ndarray | tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+    """The same without the swap: [N, P, W, C]."""
     _, height, width, channels = x.shape
     y = tf.matmul(matrix, tf.reshape(x, [-1, height, width * channels]))
-    return tf.transpose(tf.reshape(y, [-1, matrix.shape[-2], width, channels]), [0, 2, 1, 3])
+    return tf.reshape(y, [-1, matrix.shape[-2], width, channels])
 
 
 def _tap(places: np.ndarray) -> np.ndarray:

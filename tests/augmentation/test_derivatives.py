@@ -16,27 +16,44 @@ def random(seed, *shape):
 
 
 def test_interpolation_and_its_gradient_are_adjoint():
-    rows, columns = (tf.constant(np.random.RandomState(seed).uniform(-3, 9, (2, 5, 6)), tf.float32) for seed in (1, 2))
-    x, y = random(3, 2, 7, 8, 3), random(4, 2, 5, 6, 3)
+    positions = tuple(tf.constant(np.random.RandomState(seed).uniform(-3, 9, (2, 5, 6)), tf.float32) for seed in (1, 2))
+    places = np.array([4, 0, 1, 2, 3, 2, 1, 0, 4, 4])  # an image of 7x7 from 4 columns and rows; outside of it is the fifth
+    mask = np.pad(np.ones([1, 4, 4, 1], np.float32), ((0, 0), (0, 1), (0, 1), (0, 0)))
+    x, y = random(3, 2, 5, 5, 3) * mask, random(4, 2, 5, 6, 3)
     with tf.GradientTape() as outer:
         outer.watch(y)
         with tf.GradientTape() as tape:
             tape.watch(x)
-            product = tf.reduce_sum(geometry.interpolate(x, rows, columns) * y)  # <A x, y>
+            product = tf.reduce_sum(geometry.interpolate(x, positions, places) * y)  # <A x, y>
         adjoint = tape.gradient(product, x)  # A' y
         again = tf.reduce_sum(adjoint * x)  # <x, A' y>
     assert_close(again, product, 1e-5)
-    assert_close(outer.gradient(again, y), geometry.interpolate(x, rows, columns), 1e-5)  # the gradient of A' y is A
+    assert_close(outer.gradient(again, y), geometry.interpolate(x, positions, places), 1e-5)  # the gradient of A' y is A
 
 
-def test_both_forms_of_the_adjoint_agree():
-    values, weights = random(1, 2, 50, 3), random(2, 2, 4, 50, 1)
+def test_interpolation_reads_the_image_of_the_table_and_zeros_outside():
+    places = np.array([4, 0, 1, 2, 3, 2, 1, 0, 4, 4])
+    table = random(3, 1, 5, 5, 1) * np.pad(np.ones([1, 4, 4, 1], np.float32), ((0, 0), (0, 1), (0, 1), (0, 0)))
+    image = np.pad(table[0, :, :, 0].numpy().T[np.ix_(places[1:-2], places[1:-2])], 12)  # rows first
+    positions = np.random.RandomState(1).uniform(-9, 15, (2, 1, 300, 1)).astype(np.float32)
+    found = geometry.interpolate(table, tuple(tf.constant(axis) for axis in positions), places)
+    columns, rows = positions.reshape(2, 300) + 12
+    left, top = np.floor(columns).astype(int), np.floor(rows).astype(int)
+    x, y = columns - left, rows - top
+    expected = (1 - y) * ((1 - x) * image[top, left] + x * image[top, left + 1])
+    expected += y * ((1 - x) * image[top + 1, left] + x * image[top + 1, left + 1])
+    np.testing.assert_allclose(found[0, :, 0, 0], expected, atol=1e-5)
+
+
+def test_both_forms_of_interpolation_and_of_its_adjoint_agree():
+    values, weights, pixels = random(1, 2, 50, 3), random(2, 2, 4, 50), random(4, 2, 20, 3)
     indices = tf.constant(np.random.RandomState(3).randint(0, 20, (2, 4, 50)), tf.int32)  # 200 values on 20 pixels
     expected = np.zeros([2, 20, 3])
     for image in range(2):
-        np.add.at(expected[image], indices[image].numpy(), (values[image] * weights[image]).numpy())
-    for form in (geometry.add_at.plain, geometry.add_at.fast):
-        assert_close(form(values, weights, indices, 20), expected, 1e-6)
+        np.add.at(expected[image], indices[image].numpy(), (values[image] * weights[image][..., None]).numpy())
+    for form in (geometry.spread.plain, geometry.spread.fast):
+        assert_close(form(values, indices, weights, 20), expected, 1e-6)
+    assert_close(geometry.read.fast(pixels, indices, weights), geometry.read.plain(pixels, indices, weights), 1e-6)
 
 
 @pytest.mark.parametrize("pipe", ["bg", "bgcfnc"])
