@@ -120,7 +120,7 @@ STUDIES = {
         ),
         Protocol(("fid100", "kid100", "d_scores250", "lenet_is1k_document", "lenet_is1k_converged", "lenet_accuracy1k_document",
                   "lenet_accuracy1k_converged"), ("lenet_is1k_converged", "lenet_accuracy1k_converged")),
-        resolution=32, quick_kimg=4, is_digits=True,
+        resolution=32, quick_kimg=30, is_digits=True,
     ),
     "scenes": Study(
         _SCENES,

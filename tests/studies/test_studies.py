@@ -115,7 +115,7 @@ def digits(tmp_path):
     return plan.Plan(study, rows, tmp_path / "train", tmp_path / "test", tmp_path / "out", True, None)
 
 
-def finish(study, row, kimg=4.0):
+def finish(study, row, kimg=30.0):
     """The files of a trained run with every score of the protocol."""
     run = study.out / "runs" / row.preset / "00000-dcgan-train-1gpu"
     run.mkdir(parents=True)
@@ -127,7 +127,7 @@ def finish(study, row, kimg=4.0):
     return run
 
 
-def score(run, metric, values, nimg=4000):
+def score(run, metric, values, nimg=30_000):
     estimates = {name: Estimate(value) for name, value in values.items()}
     report.write(Result(metric, estimates, "network-final", nimg, {"network": "1a"}, {"digest": "d", "name": "n"}, "r", 1.0), run,
                  to_tensorboard=False)  # fmt: skip
@@ -148,7 +148,7 @@ def test_steps_of_digits_in_their_order(digits):
     begun = {step.name: step for step in plan.steps(digits)}["train digits-dcgan-compact"]
     assert not begun.is_done()
     assert begun.progress() == 2.0
-    assert list(begun.command())[1:] == ["--resume", str(run), "--total-kimg", "4"]  # goes on after a kill
+    assert list(begun.command())[1:] == ["--resume", str(run), "--total-kimg", "30"]  # goes on after a kill
 
 
 def test_a_row_is_scored_once_all_metrics_of_its_last_snapshot_exist(digits):
@@ -173,14 +173,14 @@ def test_table_has_every_row_with_the_figures_of_the_study(digits, monkeypatch):
     digits.out.mkdir()
     run = finish(digits, digits.rows[1])
     (run / "network-final.pkl").touch()
-    (run / "fakes000004.png").write_bytes(b"png")
+    (run / "fakes000030.png").write_bytes(b"png")
     score(run, "lenet_accuracy1k_document", {"lenet_accuracy1k_document": 0.87, "lenet_accuracy1k_document_classifier": 0.947})
     score(run, "lenet_is1k_converged", {"lenet_is1k_converged": 5.0}, nimg=2000)
     score(run, "lenet_is1k_converged", {"lenet_is1k_converged": 6.0})
     table.write(digits)
     text = (digits.out / "table.md").read_text()
     assert "| digits-dcgan-compact | not run |" in text
-    assert "| digits-cdcgan-smoothing | 4.0 | 1m 00s | 66 | 2,000 | 3,000 |" in text
+    assert "| digits-cdcgan-smoothing | 30.0 | 1m 00s | 66 | 2,000 | 3,000 |" in text
     assert "0.87; classifier 94.70 %" in text
     assert "| 87 % |" in text  # the study's own
     assert (digits.out / "grid-digits-cdcgan-smoothing.png").read_bytes() == b"png"
