@@ -3,6 +3,7 @@
 import argparse
 import fcntl
 import os
+import re
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -227,10 +228,25 @@ def watched_snapshots(run: Path) -> Iterator[Path]:
 def is_being_written(run: Path) -> bool:
     """Whether a process on this machine holds the lock of a run folder (see stylegan_tf/training/run_dir.py)."""
     try:
-        with open(run / ".lock", encoding="utf-8") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # released at once, when the file is closed
-    except BlockingIOError:
-        return True
+        file = open(run / ".lock", encoding="utf-8", errors="replace")  # noqa: SIM115
     except OSError:  # no lock file: not a run folder that was trained in
         return False
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # released at once, when the file is closed
+        except BlockingIOError:
+            return True
+        except OSError:  # a disk without locks: the process that the file names may still run
+            owner = re.fullmatch(r"process (\d{1,10})\s*", file.read(100))
+            return owner is not None and _is_alive(int(owner[1]))
     return False
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except PermissionError:  # of another user
+        return True
+    except (ProcessLookupError, OverflowError):
+        return False
+    return True

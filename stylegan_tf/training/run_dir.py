@@ -13,8 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from stylegan_tf.command_line import spelled
-from stylegan_tf.display import visible_lines
+from stylegan_tf.command_line import print_to_stderr, spelled
+from stylegan_tf.display import visible, visible_lines
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.files import write_text
 from stylegan_tf.loading import runs
@@ -54,7 +54,7 @@ class RunDir:
             raise UserError(f"Cannot write to {self.path}: {error.strerror or error}.") from error
         try:
             fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             self._lock_file.seek(0)
             owner = self._lock_file.read().strip() or "unknown"
             self._lock_file.close()
@@ -62,6 +62,11 @@ class RunDir:
                 f"Another process ({owner}) is writing to {self.path}. Wait until it has ended, stop it with a file named "
                 f"{ABORT_NAME} in that folder, or start a new run."
             ) from None
+        except OSError as error:  # as on Lustre and EFS
+            reason = error.strerror or error
+            print_to_stderr(
+                f"warning: {visible(self.path)} is on a disk without locks ({reason}). Do not let two processes write to this run."
+            )
         self._lock_file.truncate(0)
         self._lock_file.write(f"process {os.getpid()}")
         self._lock_file.flush()

@@ -1,11 +1,14 @@
 """Run folders: names, numbers, the lock, and --resume."""
 
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from metrics import program
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.loading import named_network
 from stylegan_tf.training import run_dir as run_dirs
@@ -27,6 +30,23 @@ def test_a_second_process_is_refused(tmp_path):
     assert "Another process (process " in second.stderr
     run.close()
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS])
+def test_on_a_disk_without_locks_a_run_starts_with_one_warning(tmp_path, monkeypatch, capsys, code):
+    def fails(*_):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(run_dirs.fcntl, "flock", fails)
+    run = run_dirs.create(tmp_path, "x")  # was "another process is writing", and a new folder was left by each try
+    assert [path.name for path in tmp_path.iterdir()] == ["00000-x"]
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("warning: ")
+    assert "without locks" in line
+    assert program.is_being_written(run.path)  # by this process
+    (run.path / ".lock").write_text("process 4194305")  # above the largest number of a process
+    assert not program.is_being_written(run.path)
+    run.close()
 
 
 def test_outdir_that_cannot_be_made_is_a_message(tmp_path):
