@@ -25,7 +25,7 @@ setup(
     cmdclass={"build_py": BuildPy},
     package_data={
         "metrics.networks": ["*.json"],
-        "stylegan_tf.inference": ["web/*"],
+        "stylegan_tf.inference.export": ["web/*"],
         "stylegan_tf.inference.explorer": ["page/*"],
     },
     entry_points={"console_scripts": ["stylegan-tf = stylegan_tf.__main__:main"]},

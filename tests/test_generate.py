@@ -18,7 +18,7 @@ import generate
 import stylegan_tf
 from stylegan_tf import command_line, data, safe_pickle, snapshot
 from stylegan_tf.images import to_uint8
-from stylegan_tf.inference import onnxruntime_web
+from stylegan_tf.inference.export import onnxruntime_web
 from stylegan_tf.legacy import unpickler
 from stylegan_tf.seeds import classes_from_seeds, latents_from_seeds, one_hot
 from tests import tiny_model

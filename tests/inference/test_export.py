@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from stylegan_tf.errors import UserError
-from stylegan_tf.inference import export
+from stylegan_tf.inference.export import saved_model
 from stylegan_tf.seeds import latents_from_seeds
 from tests.inference.small_network import small_generator
 
@@ -41,7 +41,7 @@ def compute_elsewhere(folder, model, **given):
 
 def test_savedmodel_in_a_fresh_process(tmp_path):
     G = small_generator()
-    path = export.export_savedmodel(export.ExportedStyleGenerator(G, psi=0.7, cutoff=2), tmp_path / "model")
+    path = saved_model.export_savedmodel(saved_model.ExportedStyleGenerator(G, psi=0.7, cutoff=2), tmp_path / "model")
     z = latents_from_seeds([5, 91, 388], 4)
     ws = G.mapping(z).numpy()
     computed = compute_elsewhere(tmp_path, path, z=z, ws=ws, w=ws[:, 0], seeds=np.array([5, 91, 388]))
@@ -57,7 +57,7 @@ def test_savedmodel_in_a_fresh_process(tmp_path):
 @pytest.mark.slow  # as the one above, 30 s
 def test_conditional_bytes_of_a_fixed_batch(tmp_path):
     G = small_generator(label_size=3)
-    path = export.export_savedmodel(export.ExportedStyleGenerator(G, psi=1.0, output="uint8"), tmp_path / "model", batch_size=2)
+    path = saved_model.export_savedmodel(saved_model.ExportedStyleGenerator(G, psi=1.0, output="uint8"), tmp_path / "model", batch_size=2)
     z, labels = latents_from_seeds([1, 2], 4), np.eye(3, dtype=np.float32)[[2, 0]]
     ws = G.mapping(z, labels).numpy()
     computed = compute_elsewhere(tmp_path, path, z=z, ws=ws, w=ws[:, 0], seeds=np.array([1, 2]), labels=labels)
@@ -69,7 +69,7 @@ def test_conditional_bytes_of_a_fixed_batch(tmp_path):
 
 def test_keras_file_with_truncation_inside(tmp_path):
     G = small_generator()
-    path = export.export_keras(G, tmp_path / "model.keras", truncation_psi=0.5, truncation_cutoff=4)
+    path = saved_model.export_keras(G, tmp_path / "model.keras", truncation_psi=0.5, truncation_cutoff=4)
     again = keras.saving.load_model(path)
     z = latents_from_seeds([5], 4)
     expected = G(z, truncation_psi=0.5, truncation_cutoff=4, noise_mode="const")
@@ -79,7 +79,7 @@ def test_keras_file_with_truncation_inside(tmp_path):
 def test_nothing_is_replaced(tmp_path):
     (tmp_path / "model").mkdir()
     with pytest.raises(UserError, match="exists already"):
-        export.export_savedmodel(export.ExportedStyleGenerator(small_generator()), tmp_path / "model")
+        saved_model.export_savedmodel(saved_model.ExportedStyleGenerator(small_generator()), tmp_path / "model")
     with pytest.raises(UserError, match=r"end in \.keras"):
-        export.export_keras(small_generator(), tmp_path / "model.h5")
+        saved_model.export_keras(small_generator(), tmp_path / "model.h5")
     assert [path.name for path in tmp_path.iterdir()] == ["model"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stylegan_tf.errors import UserError
-from stylegan_tf.inference.export import ExportedGenerator, ExportedStyleGenerator
+from stylegan_tf.inference.export.saved_model import ExportedGenerator, ExportedStyleGenerator
 from stylegan_tf.models.dcgan.networks import DCGANGenerator
 from stylegan_tf.models.dcgan.settings import GeneratorSettings as DCGANSettings
 from stylegan_tf.models.stylegan2.generator import StyleGAN2Generator
@@ -16,7 +16,7 @@ from tests.inference.small_network import small_generator
 
 onnx = pytest.importorskip("onnx", reason="needs the extra `onnx`")
 ort = pytest.importorskip("onnxruntime", reason="needs the extra `onnx`")
-onnx_files = pytest.importorskip("stylegan_tf.inference.onnx_files", reason="needs the extra `onnx`")
+onnx_files = pytest.importorskip("stylegan_tf.inference.export.onnx_files", reason="needs the extra `onnx`")
 
 
 def compute(content, **inputs):

@@ -5,7 +5,7 @@ import pytest
 
 from stylegan_tf.images import to_uint8
 from stylegan_tf.inference import figures
-from stylegan_tf.inference.graph_randn import randn
+from stylegan_tf.inference.export.graph_randn import randn
 from stylegan_tf.inference.sampler import ImageSampler, StyleSampler
 from stylegan_tf.seeds import latents_from_seeds
 from tests.inference.small_network import small_generator

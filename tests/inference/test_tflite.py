@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stylegan_tf.inference.export import ExportedStyleGenerator
-from stylegan_tf.inference.tflite_file import export_tflite
+from stylegan_tf.inference.export.saved_model import ExportedStyleGenerator
+from stylegan_tf.inference.export.tflite_file import export_tflite
 from stylegan_tf.seeds import latents_from_seeds
 from tests.inference.small_network import small_generator
 

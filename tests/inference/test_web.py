@@ -16,8 +16,8 @@ from PIL import Image
 
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.images import to_uint8
-from stylegan_tf.inference import onnxruntime_web
-from stylegan_tf.inference.export import ExportedGenerator, ExportedStyleGenerator
+from stylegan_tf.inference.export import onnxruntime_web
+from stylegan_tf.inference.export.saved_model import ExportedGenerator, ExportedStyleGenerator
 from stylegan_tf.models.dcgan.networks import DCGANGenerator
 from stylegan_tf.models.dcgan.settings import GeneratorSettings as DCGANSettings
 from stylegan_tf.seeds import latents_from_seeds
@@ -26,7 +26,7 @@ from tests.inference.small_network import small_generator
 
 pytest.importorskip("onnxruntime", reason="needs the extra `onnx`")
 pytest.importorskip("tf2onnx", reason="needs the extra `onnx`")
-web_folder = pytest.importorskip("stylegan_tf.inference.web_folder")
+web_folder = pytest.importorskip("stylegan_tf.inference.export.web_folder")
 
 LABELS = [("</script>", np.array([1, 0, 0])), ("b", np.array([0, 1, 0])), ("c", np.array([0, 0, 1]))]
 

@@ -16,7 +16,7 @@ from stylegan_tf.seeds import one_hot
 from stylegan_tf.snapshot_file import SnapshotContents
 
 if TYPE_CHECKING:
-    from stylegan_tf.inference.export import ExportedGenerator
+    from stylegan_tf.inference.export.saved_model import ExportedGenerator
 
 SUFFIXES = {"savedmodel": "", "keras": ".keras", "onnx": "", "tflite": ".tflite", "web": ""}  # of what each format writes
 MAX_WEB_LABELS = 200
@@ -55,28 +55,28 @@ def run(args: argparse.Namespace, report: Callable[[str], None]) -> None:
         raise UserError(f"{contents.source} is at lod {contents.lod:g}, which a Keras file does not contain. Use --format savedmodel.")
     library = _onnxruntime_web(args) if args.format == "web" else {}
     session = open_session(args, contents)
-    from stylegan_tf.inference import export
+    from stylegan_tf.inference.export import saved_model
 
     G, has_styles = session.G, isinstance(session, StyleSession)
     psi, cutoff = session.truncation() if has_styles else (None, None)
     if args.format == "keras":
-        export.export_keras(G, path, **_truncation_settings(session, psi, cutoff) if has_styles else {})
+        saved_model.export_keras(G, path, **_truncation_settings(session, psi, cutoff) if has_styles else {})
         report(f"{path}: {path.stat().st_size / 1e6:.1f} MB. Load it with keras.saving.load_model after `import {type(G).__module__}`.")
         return
     options = {"lod": session.lod, "output": args.images}
     if has_styles:
-        exported = export.ExportedStyleGenerator(G, psi=psi, cutoff=cutoff, noise_mode=args.noise or "const", **options)
+        exported = saved_model.ExportedStyleGenerator(G, psi=psi, cutoff=cutoff, noise_mode=args.noise or "const", **options)
     else:
-        exported = export.ExportedGenerator(G, **options)
+        exported = saved_model.ExportedGenerator(G, **options)
     if args.format == "onnx":
         _write_onnx(exported, path, args, contents, report)
     elif args.format == "tflite":
-        from stylegan_tf.inference.tflite_file import export_tflite
+        from stylegan_tf.inference.export.tflite_file import export_tflite
 
         difference = export_tflite(exported, path, batch_size=args.batch_size or 1)
         report(f"{path}: {path.stat().st_size / 1e6:.1f} MB, within {difference:.1g} of TensorFlow; signatures {_signatures(has_styles)}.")
     elif args.format == "web":
-        from stylegan_tf.inference.web_folder import export_web
+        from stylegan_tf.inference.export.web_folder import export_web
 
         title = f"{contents.dataset.get('name') or 'Generator'}, {G.resolution}x{G.resolution}"
         difference = export_web(exported, path, library, labels=_labels(contents), title=title, opset=args.opset)
@@ -84,8 +84,8 @@ def run(args: argparse.Namespace, report: Callable[[str], None]) -> None:
             f"{path}: within {difference:.1g} of TensorFlow. Open {path / 'index.html'} in a browser, or put the folder on a web server."
         )
     else:
-        export.export_savedmodel(exported, path, batch_size=args.batch_size)
-        size, speed = export.measure(path, z_dim=G.z_dim, label_size=G.label_size, batch_size=args.batch_size or 4)
+        saved_model.export_savedmodel(exported, path, batch_size=args.batch_size)
+        size, speed = saved_model.measure(path, z_dim=G.z_dim, label_size=G.label_size, batch_size=args.batch_size or 4)
         names = f"latents, seeds{_signatures(has_styles).removeprefix('latents')}"
         report(f"{path}: {size / 1e6:.1f} MB, {speed:.1f} images/s on this machine; signatures {names}.")
 
@@ -94,7 +94,7 @@ def _write_onnx(
     exported: "ExportedGenerator", path: Path, args: argparse.Namespace, contents: SnapshotContents, report: Callable[[str], None]
 ) -> None:
     from stylegan_tf.files import new_folder
-    from stylegan_tf.inference.onnx_files import onnx_networks
+    from stylegan_tf.inference.export.onnx_files import onnx_networks
 
     about = {"resolution": exported.G.resolution, "lod": exported.lod, "class_names": list(contents.class_names)}
     about["psi"] = getattr(exported, "psi", None)
@@ -125,7 +125,7 @@ def _truncation_settings(session: StyleSession, psi: float, cutoff: int | None) 
 
 
 def _onnxruntime_web(args: argparse.Namespace) -> dict[str, bytes]:
-    from stylegan_tf.inference.onnxruntime_web import read_files
+    from stylegan_tf.inference.export.onnxruntime_web import read_files
 
     return read_files(args.onnxruntime_web)
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from stylegan_tf.cpu.paths import plain_operations
 from stylegan_tf.errors import UserError
-from stylegan_tf.inference.export import Function
+from stylegan_tf.inference.export.saved_model import Function
 from stylegan_tf.models.base import Generator
 from stylegan_tf.seeds import latents_from_seeds
 

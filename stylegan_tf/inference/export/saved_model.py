@@ -12,7 +12,7 @@ import tensorflow as tf
 from stylegan_tf.errors import UserError
 from stylegan_tf.files import atomic_path, new_folder
 from stylegan_tf.images import to_uint8_tensor
-from stylegan_tf.inference.graph_randn import randn
+from stylegan_tf.inference.export.graph_randn import randn
 from stylegan_tf.models.base import Generator, StyleGenerator
 from stylegan_tf.models.weights import assign_weights, weight_arrays
 from stylegan_tf.seeds import latents_from_seeds

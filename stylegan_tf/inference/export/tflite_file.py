@@ -12,8 +12,8 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 from stylegan_tf.command_line import silenced_stderr
 from stylegan_tf.cpu.paths import plain_operations
 from stylegan_tf.files import atomic_path
-from stylegan_tf.inference.agreement import check_agreement, compute, example_inputs
-from stylegan_tf.inference.export import ExportedGenerator, Function
+from stylegan_tf.inference.export.agreement import check_agreement, compute, example_inputs
+from stylegan_tf.inference.export.saved_model import ExportedGenerator, Function
 
 
 def export_tflite(exported: ExportedGenerator, path: str | os.PathLike, *, batch_size: int = 1) -> float:

@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from stylegan_tf import command_line
 from stylegan_tf.cpu.paths import plain_operations
-from stylegan_tf.inference.agreement import check_agreement, compute, example_inputs
-from stylegan_tf.inference.export import ExportedGenerator, ExportedStyleGenerator, Function
+from stylegan_tf.inference.export.agreement import check_agreement, compute, example_inputs
+from stylegan_tf.inference.export.saved_model import ExportedGenerator, ExportedStyleGenerator, Function
 
 if TYPE_CHECKING:
     import onnx

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from stylegan_tf.files import new_folder
-from stylegan_tf.inference.export import ExportedGenerator, ExportedStyleGenerator
-from stylegan_tf.inference.onnx_files import onnx_networks
-from stylegan_tf.inference.onnxruntime_web import LICENSE
+from stylegan_tf.inference.export.onnx_files import onnx_networks
+from stylegan_tf.inference.export.onnxruntime_web import LICENSE
+from stylegan_tf.inference.export.saved_model import ExportedGenerator, ExportedStyleGenerator
 from stylegan_tf.resolution import resolution_at
 
 _PAGE = Path(__file__).parent / "web" / "index.html"
