@@ -97,7 +97,8 @@ def _markdown(plan: Plan, rows: list[dict], curves: list[str]) -> str:
     for row in rows:
         lines.append("| " + " | ".join([*_facts(row), *(_cell(row, name) for name in columns),
                                         *(row["reported"].get(name, "") for name in reported), row["note"]]) + " |")  # fmt: skip
-    parts = [*lines, "", "95 % intervals in brackets. A LeNet's own test accuracy stands behind each score by it.", ""]
+    lenet = " A LeNet's own test accuracy is behind each score by it." if plan.study.is_digits else ""
+    parts = [*lines, "", f"95 % intervals in brackets.{lenet}", ""]
     protocols = {score["metric"]: score for row in rows for score in row.get("scores", [])}
     parts += [f"- {name}: {_protocol(score)}" for name, score in protocols.items()]
     parts += [f"\n![{name.removesuffix('.png')}]({name})" for name in curves]
