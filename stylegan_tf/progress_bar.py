@@ -63,10 +63,12 @@ class Progress:
         self._start = self._shown = time.monotonic()
         outer = _open[-1] if _open else None
         if outer and outer._bar:
-            outer._bar.stop()
+            with contextlib.suppress(OSError):
+                outer._bar.stop()
         _open.append(self)
         if sys.stderr.isatty():
-            self._open_bar()
+            with contextlib.suppress(OSError):
+                self._open_bar()
         else:
             self._thread = threading.Thread(target=self._print_lines, daemon=True)
             self._thread.start()
@@ -76,10 +78,11 @@ class Progress:
         elapsed_sec = time.monotonic() - self._start
         _open.remove(self)
         if self._bar:
-            self._bar.update(self._task, completed=self.done, total=self.total or self.done, rate=self._rate(elapsed_sec))
-            self._bar.stop()
-            if _open and _open[-1]._bar:
-                _open[-1]._bar.start()
+            with contextlib.suppress(OSError):  # here and above: the terminal was closed, which must not end what is being done
+                self._bar.update(self._task, completed=self.done, total=self.total or self.done, rate=self._rate(elapsed_sec))
+                self._bar.stop()
+                if _open and _open[-1]._bar:
+                    _open[-1]._bar.start()
             return
         self._ended.set()
         self._thread.join()
@@ -99,7 +102,8 @@ class Progress:
                 self._first = (now, self.done)
             if self._bar and now - self._shown >= _BAR_SEC:
                 self._shown = now
-                self._bar.update(self._task, completed=self.done, rate=self._rate(now - self._start))
+                with contextlib.suppress(OSError):
+                    self._bar.update(self._task, completed=self.done, rate=self._rate(now - self._start))
 
     def line(self) -> str:
         """What is done, at which rate, and the remaining time, or the time so far where nothing is counted."""

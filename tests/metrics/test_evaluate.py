@@ -284,7 +284,7 @@ def test_no_snapshot_is_the_best_by_memorisation(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["fid", "--network", "nowhere"], "nowhere: no such file"),
+        (["fid", "--network", "nowhere"], "nowhere does not exist"),
         (["fidelity", "--network", "nowhere"], "Unknown metric 'fidelity'"),
         (["fid", "--network", "nowhere", "--seed", "-1"], "seed must be 0 or more"),
         (["fid5", "--network", "nowhere"], "from 10 to 10,000,000 images"),
@@ -312,7 +312,7 @@ def test_callback_of_training(snapshot_networks, tmp_path, leaves_path):
 
 
 def test_callback_refuses_before_training_starts(tmp_path, leaves_path):
-    with pytest.raises(UserError, match="no metric 'fud'"):
+    with pytest.raises(UserError, match="Unknown metric 'fud'"):
         snapshot_scores(["fud"], leaves_path, tmp_path)
     with pytest.raises(UserError, match="no dataset"):
         snapshot_scores(["fid"], tmp_path / "nothing", tmp_path)
