@@ -155,14 +155,14 @@ def describe() -> str:
 
     build, driver = tf.sysconfig.get_build_info(), nvidia.read_driver()
     cuda = f"CUDA {build['cuda_version']}, cuDNN {build['cudnn_version']}" if build.get("is_cuda_build") else "built for CPUs alone"
-    capabilities, missing = visible_capabilities(), missing_libraries()
+    capabilities, missing = visible_capabilities(), missing_libraries() if driver else []
     lines = [
         ("Python", f"{platform.python_version()} on {platform.system()} {platform.machine()}, {os.cpu_count()} CPU cores"),
         ("TensorFlow", f"{tf.__version__}, {cuda}"),
         ("kernels for", ", ".join(map(str, build.get("cuda_compute_capabilities", ()))) or "CPUs"),
         ("driver", driver.version or driver.problem if driver else "no NVIDIA driver found"),
         *((f"GPU {number}", _of_card(card)) for number, card in enumerate(driver.cards if driver else ())),
-        ("CUDA libraries", f"missing: {', '.join(missing)}" if missing else "all found"),
+        ("CUDA libraries", f"missing: {', '.join(missing)}" if missing else "all found" if driver else "not needed"),
         ("TensorFlow uses", f"{len(capabilities)} GPU{'' if len(capabilities) == 1 else 's'}" if capabilities else "the CPU"),
         ("run.precision", f"auto is {resolve_precision('auto', capabilities)}"),
         ("run.xla", f"auto is {'off' if resolve_xla(RunSettings(), capabilities) == 'off' else 'on'}"),

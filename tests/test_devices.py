@@ -93,3 +93,11 @@ def test_the_program_lists_what_was_found(monkeypatch):
     assert "GPU 0            NVIDIA L4, compute capability 8.9, 24.0 GB, of which 1.0 GB are in use" in lines
     assert "CUDA libraries   all found" in lines
     assert lines[-3:] == ["TensorFlow uses  1 GPU", "run.precision    auto is mixed_bfloat16", "run.xla          auto is on"]
+
+
+def test_the_program_on_a_machine_without_a_gpu(monkeypatch):
+    monkeypatch.setattr(nvidia, "read_driver", lambda: None)
+    monkeypatch.setattr(devices, "visible_capabilities", list)
+    lines = devices.describe().splitlines()
+    assert lines[3:6] == ["driver           no NVIDIA driver found", "CUDA libraries   not needed", "TensorFlow uses  the CPU"]
+    assert lines[-1] == "run.xla          auto is off"
