@@ -5,6 +5,7 @@ import functools
 import numpy as np
 import tensorflow as tf
 
+from stylegan_tf.cpu import paths
 from stylegan_tf.settings import NetworkOptimizerSettings, OptimizerSettings
 from stylegan_tf.training.compilation import BackgroundCompiler, compile_inner_functions, is_for_xla
 from tests import flat_networks as networks
@@ -77,6 +78,12 @@ def test_two_iterations_agree():
     trainer = make_one("foreground")
     assert is_compiled(trainer, stage_at(0.5), 0)
     assert_agrees_with_plain(*trained(trainer))
+
+
+def test_the_forms_for_gpus_agree_under_xla(monkeypatch):
+    plain()  # without them
+    monkeypatch.setenv(paths.VARIABLE, "gpu")
+    assert_agrees_with_plain(*trained(make_one("foreground")))
 
 
 def test_a_stage_begins_without_xla_and_the_next_one_is_compiled_meanwhile():

@@ -6,6 +6,7 @@ XLA compiles them as well. docs/experiments.md has the counts.
 
 import tensorflow as tf
 
+from stylegan_tf.cpu import paths
 from stylegan_tf.cpu.derivatives import with_derivatives
 from stylegan_tf.cpu.order import not_before
 
@@ -76,6 +77,8 @@ def _normalise(x, epsilon):
 def _mean_square(x):
     """Mean of the squares of x [N, H, W, C], [N, 1, 1, C], in one reduction."""
     pixels = x.shape[1] * x.shape[2]
+    if paths.is_traced_for_xla():  # which fuses the two, and has no such norm
+        return tf.reduce_mean(tf.square(x), axis=[1, 2], keepdims=True)
 
     def values(inputs):
         return tf.square(tf.raw_ops.EuclideanNorm(input=inputs, axis=[1, 2], keep_dims=True)) / pixels
