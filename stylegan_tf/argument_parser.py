@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from stylegan_tf.display import visible_lines
+from stylegan_tf.display import say, visible_lines
 from stylegan_tf.errors import did_you_mean
 
 
@@ -28,6 +28,13 @@ class Parser(argparse.ArgumentParser):
             rest = shlex.join(argument for argument in args if argument != command)
             self.error(f"Options follow the command: {self._typed_prog()} {command} {rest}")
         return super().parse_known_args(args, namespace)
+
+    def print_help(self, file=None) -> None:
+        """Prints the help; `argparse` would hide that the output cannot be written."""
+        if file is None:
+            say(self.format_help().rstrip("\n"))
+        else:
+            super().print_help(file)
 
     def error(self, message: str) -> NoReturn:
         """Prints one line and exits with 2."""

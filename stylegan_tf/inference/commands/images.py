@@ -86,9 +86,13 @@ def run(args: argparse.Namespace, report: Callable[[str], None]) -> None:
     kept: list[Latents] | None = [] if args.save_latents is not None else None
     images = track(_images(session, args, numbers, given, kept), total=count, label="Generating")
     writer = _Writer(session, numbers, is_seeds=seeds is not None)
-    num_files = writer.write_grids(outdir, images, grid, is_plain=args.plain) if grid else writer.write_images(outdir, images)
-    if kept is not None:
-        _save_latents(args.save_latents, kept)
+    try:
+        num_files = writer.write_grids(outdir, images, grid, is_plain=args.plain) if grid else writer.write_images(outdir, images)
+        if kept is not None:
+            _save_latents(args.save_latents, kept)
+    except OSError:  # a full disk: half of the images would look like all of them
+        writer.remove_new()
+        raise
     side = session.sampler.resolution
     report(f"{count} image{'s' if count > 1 else ''} of {side}x{side} in {num_files} file{'s' if num_files > 1 else ''} in {outdir}")
 
@@ -150,6 +154,7 @@ class _Writer:
 
     def __init__(self, session: Session, numbers: list[int], *, is_seeds: bool):
         self.session, self.numbers, self.is_seeds = session, numbers, is_seeds
+        self._new: list[Path] = []
         # The w of a file are not truncated and have no class.
         self.truncation = pictures.truncation_fields(session) if session.args.w is None else {}
         self.labels = pictures.label_texts(session, numbers) if session.args.w is None else [""] * len(numbers)
@@ -158,7 +163,7 @@ class _Writer:
         """Writes one file for each image. Returns their number."""
         names = pictures.file_names(self.session, self.numbers) if self.is_seeds else [f"{number:04d}.png" for number in self.numbers]
         for name, image, number, label in zip(names, images, self.numbers, self.labels, strict=True):
-            save_png(outdir / name, image, text=self._fields(str(number), label))
+            self._save(outdir / name, image, self._fields(str(number), label))
         return len(names)
 
     def write_grids(self, outdir: Path, images: Iterator[np.ndarray], shape: tuple[int, int], *, is_plain: bool) -> int:
@@ -174,9 +179,20 @@ class _Writer:
                 word = "seed" if self.is_seeds else "row"
                 grid = sheet(part, shape[0], captions=[f"{word} {n}\n{label}".strip() for n, label in zip(numbers, labels, strict=True)])
             fields = self._fields(",".join(map(str, numbers)), ",".join(dict.fromkeys(labels)))
-            save_png(outdir / ("grid.png" if len(starts) == 1 else f"grid{grid_number:04d}.png"), grid, text=fields)
+            self._save(outdir / ("grid.png" if len(starts) == 1 else f"grid{grid_number:04d}.png"), grid, fields)
         next(images, None)  # ends the progress line
         return len(starts)
+
+    def remove_new(self) -> None:
+        """Removes the files that were written, without those that replaced older ones."""
+        for path in self._new:
+            path.unlink(missing_ok=True)
+
+    def _save(self, path: Path, image: np.ndarray, fields: dict[str, str]) -> None:
+        is_new = not path.exists()
+        save_png(path, image, text=fields)
+        if is_new:
+            self._new.append(path)
 
     def _fields(self, number: str, label: str) -> dict[str, str]:
         name = "seed" if self.is_seeds else "row"
