@@ -49,7 +49,7 @@ def parser() -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--preset", metavar="NAME", help="settings to start from, see docs/config.md (default: chosen for data and machine)")
+    add("--preset", metavar="NAME", help=f"settings to start from (default: chosen for data and machine): {', '.join(config.PRESETS)}")
     add("--data", metavar="PATH", help="a dataset, or photographs: a folder, zip or tar (default: the preset's dataset)")
     add("--conditional", action="store_true", help="train with the labels of the dataset, so that a class can be generated on request")
     add("--outdir", metavar="DIR", default=config.RESULTS_DIR, help="folder of the run folders (default: %(default)s)")
