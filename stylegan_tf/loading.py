@@ -3,9 +3,11 @@
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stylegan_tf.data.records.dataset import label_examples, open_dataset
 from stylegan_tf.errors import MissingFileError, UserError, did_you_mean
 from stylegan_tf.legacy import read_official
 from stylegan_tf.snapshot_file import NETWORKS_FORMAT, SnapshotContents, read_contents
@@ -42,7 +44,20 @@ def read(path: str | os.PathLike) -> SnapshotContents:
     path = find_snapshot(path)
     with open(path, "rb") as file:
         is_ours = NETWORKS_FORMAT.encode() in file.read(_HEAD_BYTES)
-    return read_contents(path) if is_ours else read_official(path)
+    return _with_label_examples(read_contents(path)) if is_ours else read_official(path)
+
+
+def _with_label_examples(contents: SnapshotContents) -> SnapshotContents:
+    """Earlier versions did not record whether labels are classes: it is read from the training data where they are still there."""
+    if "label_examples" in contents.dataset or not contents.shape.label_size:
+        return contents
+    try:
+        dataset = open_dataset(find_dataset(contents.source, contents.dataset, None))
+        if dataset.label_size != contents.shape.label_size or dataset.digest != contents.dataset.get("digest"):
+            return contents
+        return replace(contents, dataset={**contents.dataset, "label_examples": label_examples(dataset)})
+    except (UserError, OSError, TypeError, ValueError):  # moved, changed, or a path that is not text
+        return contents
 
 
 def find_snapshot(path: str | os.PathLike) -> Path:

@@ -6,12 +6,11 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from stylegan_tf import data, models, settings_text, snapshot
 from stylegan_tf.data import Dataset
-from stylegan_tf.data.records.manifest import are_classes
+from stylegan_tf.data.records.dataset import label_examples
 from stylegan_tf.models.weights import assign_weights, weight_arrays
 from stylegan_tf.settings import TrainingSettings
 from stylegan_tf.training import faults, forecast
@@ -22,7 +21,6 @@ from stylegan_tf.training.schedule import Stage, TrainingSchedule, needs_new_opt
 from stylegan_tf.training.state_file import Position, State
 from stylegan_tf.training.step import Trainer
 
-NUM_LABEL_EXAMPLES = 256
 ROLLBACK_SEED_STEP = 1_000_003  # added to the seed at every rollback: other latents, another order of the data
 
 
@@ -262,12 +260,3 @@ def identity_of(dataset: Dataset, settings: TrainingSettings) -> dict[str, Any]:
         "mirror": settings.data.mirror,
         "path": str(dataset.path),
     }
-
-
-def label_examples(dataset: Dataset) -> np.ndarray | None:
-    """Labels of images chosen at random, float32 [at most 256, label_size], to generate with; None where labels are classes."""
-    if are_classes(dataset.labels):
-        return None
-    count = min(dataset.num_images, NUM_LABEL_EXAMPLES)
-    rows = np.sort(np.random.default_rng(0).choice(dataset.num_images, count, replace=False))
-    return np.asarray(dataset.labels[rows], np.float32)

@@ -11,11 +11,11 @@ import dataset_tool
 import generate
 from stylegan_tf import command_line, safe_pickle, snapshot
 from stylegan_tf.data import DatasetWriter, open_dataset
+from stylegan_tf.data.records.dataset import label_examples
 from stylegan_tf.images import to_uint8
 from stylegan_tf.seeds import labels_from_seeds, latents_from_seeds
 from stylegan_tf.settings import DataSettings
 from stylegan_tf.snapshot_file import read_contents
-from stylegan_tf.training.run import label_examples
 from tests.inference.small_network import small_discriminator, small_generator
 from tests.training.conftest import resume_run, start_run, tiny_dataset, tiny_settings  # noqa: F401  fixtures
 
@@ -79,6 +79,28 @@ def test_a_network_that_does_not_say_what_its_labels_are(place, tmp_path, capsys
     assert "does not state whether its labels are classes" in capsys.readouterr().out
     assert program(generate.main, *command, "--class", "1") == 0
     assert "Note" not in capsys.readouterr().out
+
+
+def test_old_snapshots_learn_from_their_data_whether_labels_are_classes(place, tmp_path, capsys):
+    names = ["smiling", "glasses"]
+    several = made_dataset(tmp_path / "several", np.array([[1, 1], [0, 1], [1, 0]], np.float32), class_names=names)
+    one = made_dataset(tmp_path / "one", [0, 1, 1], class_names=names)
+    assert several.manifest.class_counts == {}  # sums are not numbers of images
+    value = safe_pickle.read_pickle(place[0] / "old.pkl")
+    files = {}
+    for name, dataset, digest in [("several", several, several.digest), ("one", one, one.digest), ("changed", several, "sha256:0")]:
+        value["dataset"] = {"path": str(dataset.path), "digest": digest, "class_names": names}
+        files[name] = tmp_path / f"{name}.pkl"
+        safe_pickle.write_pickle(files[name], value)
+    command = ("images", "--seeds", "1", "--outdir", tmp_path / "out", "--network")
+    assert program(generate.main, *command, files["several"], "--class", "glasses") == 2
+    assert "are not classes: use --label, such as --label=1,1" in capsys.readouterr().err
+    assert program(generate.main, *command, files["several"], "--label", "1,1") == 0
+    assert program(generate.main, *command, files["one"], "--class", "glasses") == 0
+    assert program(generate.main, *command, files["one"]) == 0
+    assert "Note" not in capsys.readouterr().out
+    assert program(generate.main, *command, files["changed"]) == 0
+    assert "does not state whether its labels are classes" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("labels", [np.zeros((0, 2), np.float32), LABELS.T, LABELS * np.nan, LABELS.astype(np.float64), [[1.0, 2.0]], "x"])

@@ -11,7 +11,7 @@ import numpy as np
 
 from stylegan_tf.data.intake.decode import decode_image_file
 from stylegan_tf.data.intake.fit import fit_image
-from stylegan_tf.data.intake.labels import count_classes, describe_imbalance
+from stylegan_tf.data.intake.labels import count_classes, describe_imbalance, ranges_of
 from stylegan_tf.data.intake.prepare import Prepared
 from stylegan_tf.data.records.dataset import Dataset
 from stylegan_tf.data.records.export import contact_sheet, tile
@@ -40,6 +40,7 @@ class Report:
     labels_from: str
     labels: str
     class_counts: dict[str, int]
+    label_ranges: dict[str, list[float]]
     remarks: list[str]
     notes: dict[str, int]
     sizes: dict[str, int]
@@ -68,6 +69,7 @@ class Report:
             labels_from=prepared.labels.origin,
             labels=prepared.labels.describe(),
             class_counts=class_counts,
+            label_ranges=ranges_of(prepared.labels, written),
             remarks=[*plan.remarks, *([imbalance] if imbalance else [])],
             notes=dict(checked.notes.most_common()),
             sizes=_most_frequent(sizes),
@@ -119,6 +121,11 @@ def render_html(report: Report, sheet: np.ndarray, pairs: np.ndarray | None = No
         parts.append(f"<h2>Cut out</h2><img src='{_data_uri(pairs)}' alt='before and after'>")
     if report.class_counts:
         parts.append(f"<h2>Classes (from {_text(report.labels_from)})</h2>{_bars(report.class_counts)}")
+    if report.label_ranges:
+        heading = f"<h2>Numbers of the labels (from {_text(report.labels_from)})</h2>"
+        rows = report.label_ranges.items()
+        ranges = "".join(f"<tr><td>{_text(name)}<td>{least:g} to {most:g}, mean {mean:g}" for name, (least, most, mean) in rows)
+        parts.append(f"{heading}<table>{ranges}</table>")
     tables = {
         "Skipped": report.skipped_counts,
         "Converted": report.notes,

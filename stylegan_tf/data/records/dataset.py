@@ -16,6 +16,7 @@ from stylegan_tf.data.records.manifest import (
     PARTIAL_SUFFIX,
     FileName,
     Manifest,
+    are_classes,
     content_digest,
     file_name,
     labels_name,
@@ -27,6 +28,7 @@ from stylegan_tf.data.records.tfrecords import COPY_AGAIN
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.resolution import MAX_RESOLUTION, MIN_RESOLUTION, log2
 
+_NUM_LABEL_EXAMPLES = 256
 _NUM_THREADS = min(8, os.cpu_count() or 1)
 
 
@@ -155,6 +157,15 @@ def read_images(dataset: Dataset, indices: Sequence[int], resolution: int | None
         for place, image in enumerate(pool.map(level.read_image, indices.tolist())):
             images[place] = image
     return images
+
+
+def label_examples(dataset: Dataset) -> np.ndarray | None:
+    """Labels of images chosen at random, float32 [at most 256, label_size], to generate with; None where labels are classes."""
+    if are_classes(dataset.labels):
+        return None
+    count = min(dataset.num_images, _NUM_LABEL_EXAMPLES)
+    rows = np.sort(np.random.default_rng(0).choice(dataset.num_images, count, replace=False))
+    return np.asarray(dataset.labels[rows], np.float32)
 
 
 def _find_levels(path: Path) -> tuple[dict[int, list[Path]], str]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from stylegan_tf.data.records.dataset import Dataset
 from stylegan_tf.data.records.level import Level
-from stylegan_tf.data.records.manifest import are_classes, count_labels
+from stylegan_tf.data.records.manifest import count_labels, label_ranges
 from stylegan_tf.data.records.record_file import scan_offsets
 from stylegan_tf.data.records.tfrecords import COPY_AGAIN
 from stylegan_tf.display import visible
@@ -140,12 +140,8 @@ def format_facts(facts: dict[str, Any]) -> str:
 def _label_facts(dataset: Dataset) -> dict[str, dict]:
     """Number of images of every class; least, largest and mean value of every number of labels that are not classes."""
     names = dataset.class_names or tuple(map(str, range(dataset.label_size)))
-    if not dataset.label_size or are_classes(dataset.labels):
-        return {"classes": count_labels(dataset.labels, names) if dataset.label_size else {}, "label_ranges": {}}
-    labels = np.asarray(dataset.labels)
-    finite = np.where(np.isfinite(labels), labels, 0)
-    values = zip(finite.min(axis=0), finite.max(axis=0), finite.mean(axis=0, dtype=np.float64), strict=True)
-    return {"classes": {}, "label_ranges": {name: list(map(float, of_name)) for name, of_name in zip(names, values, strict=True)}}
+    classes = count_labels(dataset.labels, names) if dataset.label_size else {}
+    return {"classes": classes, "label_ranges": label_ranges(dataset.labels, names)}
 
 
 def _row_ranges(level: Level) -> Iterator[tuple[int, int, int]]:

@@ -65,8 +65,8 @@ class Manifest:
     """Description of a dataset.
 
     `label_shape` is (label_size,), or () without labels; `files` maps every file to its size in bytes; `made_by` describes how
-    the dataset was made (any JSON object); `class_counts` is the number of images by class name, {} without classes and in
-    manifests of earlier versions; `digest` identifies images and labels, see `content_digest`.
+    the dataset was made (any JSON object); `class_counts` is the number of images by class name, {} where labels are not classes
+    (sums in manifests of earlier versions) or where it was not recorded; `digest` identifies images and labels, see `content_digest`.
     """
 
     name: str
@@ -142,13 +142,22 @@ def content_digest(*, channels: int, resolution: int, encoding: str, checksums: 
 
 
 def count_labels(labels: np.ndarray, names: Sequence[str]) -> dict[str, int]:
-    """Number of images of every class from labels [num_images, label_size], which may be mapped from disk; {} without names."""
-    if not names:
+    """Number of images of every class from labels [num_images, label_size]; {} without names, or where labels are not classes."""
+    if not names or not are_classes(labels):
         return {}
     counts = np.zeros(len(names))
     for first in range(0, len(labels), 4096):
         counts += np.asarray(labels[first : first + 4096]).sum(axis=0, dtype=np.float64)
-    return {name: round(float(count)) if np.isfinite(count) else 0 for name, count in zip(names, counts, strict=True)}
+    return {name: round(float(count)) for name, count in zip(names, counts, strict=True)}
+
+
+def label_ranges(labels: np.ndarray, names: Sequence[str]) -> dict[str, list[float]]:
+    """[least, largest, mean] of every number of labels [num_images, label_size]; {} where labels are classes, or without labels."""
+    if not labels.shape[1] or are_classes(labels):
+        return {}
+    finite = np.where(np.isfinite(labels), labels, 0)
+    values = np.stack([finite.min(axis=0), finite.max(axis=0), finite.mean(axis=0, dtype=np.float64)], axis=1)
+    return dict(zip(names or map(str, range(labels.shape[1])), values.tolist(), strict=True))
 
 
 def are_classes(labels: np.ndarray) -> bool:

@@ -114,7 +114,7 @@ class Session:
         self.args, self.class_number, self.lod = args, find_class(args, contents), find_lod(args, contents)
         self.label, self.label_examples = find_label(args, contents), contents.label_examples
         self.source, self.nimg, self.class_names = contents.source, contents.nimg, contents.class_names
-        is_unknown = "label_examples" not in contents.dataset and not contents.class_names and contents.shape.label_size
+        is_unknown = "label_examples" not in contents.dataset and contents.shape.label_size
         if is_unknown and args.has_labels and args.label is None and args.class_name is None:
             say(f"Note: {contents.source} does not state whether its labels are classes. One-hot labels are used (--label sets others).")
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

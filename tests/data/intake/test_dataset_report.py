@@ -22,10 +22,12 @@ def test_sizes_are_summed_up():
 def test_the_page_has_the_settings_and_no_fixed_widths():
     made = report.Report(
         source="photos", target="cats", num_found=5, num_written=4, resolution=64, channels=3, encoding="png", labels_from="", labels="",
-        class_counts={"a": 4}, remarks=[], notes={}, sizes={}, skipped_counts={}, skipped=[], other_files={"counts": {}, "examples": {}},
+        class_counts={"a": 4}, label_ranges={"height": [1.5, 2.0, 1.75]},
+        remarks=[], notes={}, sizes={}, skipped_counts={}, skipped=[], other_files={"counts": {}, "examples": {}},
         options=dataclasses.asdict(PrepareOptions(dedupe="near", crop="segment")),
     )  # fmt: skip
     page = report.render_html(made, np.zeros((8, 8, 3), np.uint8))
     assert "Fit: center-crop. Duplicates removed: near (at most 4 of 64 bits apart). Crop: segment, margin 0.1." in page
     assert "width=device-width" in page
+    assert "<td>height<td>1.5 to 2, mean 1.75" in page
     assert "px'" not in page  # bars of 300 pixels did not fit 420

@@ -271,6 +271,8 @@ def test_an_image_without_a_vector_is_skipped(folder, tmp_path):
     report = build_dataset(open_images(folder), tmp_path / "set", options, made_by={}, say=lambda text: None)
     assert [(row["name"], row["reason"]) for row in report.skipped] == [("b/2.png", "no label")]
     assert open_dataset(tmp_path / "set").labels.tolist() == [[0, 0.5], [1, 0.5], [3, 0.5]]
+    assert list(report.label_ranges.values()) == [[0, 3, pytest.approx(4 / 3)], [0.5, 0.5, 0.5]]
+    assert report.class_counts == {}
 
 
 def test_imbalance_is_described():
