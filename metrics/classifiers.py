@@ -1,7 +1,6 @@
 """Classifiers of images, trained on a dataset's labels or the user's own, and their logits of generated images."""
 
 import dataclasses
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ import tensorflow as tf
 from metrics.features.store import key_of
 from metrics.image_sets import ImageSet, read_images
 from metrics.sources import check_classes, check_labels, classifier_digest, is_attributes
+from metrics.users_classifier import model_logits, users_model
 from stylegan_tf.array_files import read_npz
 from stylegan_tf.errors import UserError
 from stylegan_tf.files import atomic_path
@@ -30,7 +30,6 @@ _STEPS = 1500  # apple leaves, 64x64, 4 classes: no better after 1,000
 _LEARNING_RATE = 1e-3
 _HELD_OUT = 10  # the accuracy is measured on one image in ten
 _LEAST_GAIN = 0.1  # of the errors of the most frequent label, which a classifier must avoid
-_MAX_MODEL_BYTES, _MAX_CONFIG_BYTES = 2 << 30, 16 << 20  # of a .keras file of the user
 _MAX_READ = 50_000  # images read for training
 
 
@@ -54,14 +53,7 @@ class Classifier:
 
     def logits(self, images: np.ndarray | tf.Tensor) -> tf.Tensor:
         """uint8 images [N, R, R, C], R a multiple of `side`, to float32 logits [N, label_size]."""
-        return _model_logits(self.model, images, self.side)
-
-
-def _model_logits(model: keras.Model, images: np.ndarray | tf.Tensor, side: int) -> tf.Tensor:
-    """Logits of uint8 images, reduced by means of whole blocks of pixels as the smaller levels of a dataset are."""
-    images = tf.cast(images, tf.float32) / 127.5 - 1
-    factor = images.shape[1] // side
-    return model(tf.nn.avg_pool2d(images, factor, factor, "VALID") if factor > 1 else images, training=False)
+        return model_logits(self.model, images, self.side)
 
 
 def trained_classifier(dataset: ImageSet, *, resolution: int, channels: int, seed: int, cache: Path) -> Classifier:
@@ -172,7 +164,7 @@ def _train(model: keras.Model, images: np.ndarray, labels: np.ndarray, is_one_ho
         batch = images[chosen]
         step(np.where(rng.random((len(batch), 1, 1, 1)) < 0.5, batch, batch[:, :, ::-1]), labels[chosen])
     starts = range(0, num_held_out, 256)
-    outputs = np.concatenate([_model_logits(model, images[start : min(start + 256, num_held_out)], side) for start in starts])
+    outputs = np.concatenate([model_logits(model, images[start : min(start + 256, num_held_out)], side) for start in starts])
     expected = labels[:num_held_out]
     if is_one_hot:
         return float(np.mean(outputs.argmax(1) == expected.argmax(1)))
@@ -220,59 +212,10 @@ def _outputs(bench: "Bench", logits: Logits, key: dict[str, str], num_images: in
 def _of_users_file(bench: "Bench", path: str, origin: str, num_images: int) -> np.ndarray:
     """Attributes by a Keras model: images [N, S, S, C] in [-1, 1] to one logit an attribute (two or more: classes)."""
     model, side = users_model(path, bench.resolution, bench.channels)
-    outputs = _outputs(bench, lambda images: _model_logits(model, images, side), {"classifier": origin}, num_images)
+    outputs = _outputs(bench, lambda images: model_logits(model, images, side), {"classifier": origin}, num_images)
     if not np.all(np.isfinite(outputs)):
         raise UserError(f"{path} gives logits that are not finite.")
     return outputs if outputs.shape[1] == 1 else _each_against_the_rest(outputs)
-
-
-def users_model(path: str, resolution: int, channels: int) -> tuple[keras.Model, int]:
-    """A classifier from a file of the user and the side of the images that it expects, tried on two images.
-
-    Keras and TensorFlow raise exceptions of any kind for a file that is damaged or hostile.
-
-    Raises:
-        UserError: not such a model; one line.
-    """
-    _check_archive(path)
-    try:
-        model = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except MemoryError as error:
-        raise UserError(f"{path} cannot be read as a Keras model: it needs more memory than there is.") from error
-    except Exception as error:
-        raise UserError(f"{path} cannot be read as a Keras model: {_one_line(error)}") from error
-    shape = getattr(model, "input_shape", None)
-    if not isinstance(shape, tuple) or len(shape) != 4 or shape[1] != shape[2] or not all(n is None or isinstance(n, int) for n in shape):
-        raise UserError(f"{path} must have one input of square images [N, S, S, C]. Its input: {_one_line(shape)}")
-    side = shape[1] or resolution
-    if shape[-1] != channels or resolution % side:
-        raise UserError(f"{path} expects images {shape[1:]}; the network generates {resolution} x {channels}.")
-    try:
-        outputs = np.asarray(_model_logits(model, np.zeros((2, resolution, resolution, channels), np.uint8), side))
-    except Exception as error:
-        raise UserError(f"{path} cannot classify images: {_one_line(error)}") from error
-    if outputs.ndim != 2 or len(outputs) != 2 or not outputs.shape[1] or outputs.dtype.kind != "f":
-        raise UserError(f"{path} must give float logits [N, attributes]. For two images it gives {outputs.dtype} {list(outputs.shape)}")
-    return model, side
-
-
-def _check_archive(path: str) -> None:
-    """Refuses what is not a .keras archive (older formats are read without Keras' safe mode), and archives that unfold."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            entries = {entry.filename: entry.file_size for entry in archive.infolist()}
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-        raise UserError(f"{path} cannot be read as a Keras model (.keras): {_one_line(error)}") from error
-    if not {"config.json", "metadata.json"} <= entries.keys() or not str(path).endswith(".keras"):
-        raise UserError(f"{path} cannot be read as a Keras model: expected an archive of Keras 3, named .keras.")
-    if entries["config.json"] > _MAX_CONFIG_BYTES or sum(entries.values()) > _MAX_MODEL_BYTES:
-        raise UserError(f"{path} cannot be read as a Keras model: it unfolds to {sum(entries.values()):,} bytes.")
-
-
-def _one_line(what: object) -> str:
-    """Start of a message without line breaks and control characters."""
-    text = " ".join(str(what).split()) or type(what).__name__
-    return "".join(character if character.isprintable() else "?" for character in text)[:200]
 
 
 def _each_against_the_rest(logits: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from metrics.classifiers import users_model
+from metrics.users_classifier import users_model
 from stylegan_tf.errors import UserError
 
 
@@ -95,6 +95,41 @@ def test_an_archive_that_unfolds_is_refused(tmp_path):
     path = edited(tmp_path, config=" " * (17 << 20))
     with pytest.raises(UserError, match="unfolds to"):
         users_model(str(path), 8, 3)
+
+
+def with_layers(folder, *layers):
+    """A good file whose configuration has other layers behind the images; they are never built here."""
+    config = {"name": "large", "layers": [
+        keras.saving.serialize_keras_object(layer)
+        for layer in (keras.layers.InputLayer(batch_shape=(None, 8, 8, 3)), *layers)
+    ]}  # fmt: skip
+    return edited(folder, config=json.dumps({"module": "keras", "class_name": "Sequential", "config": config, "registered_name": None}))
+
+
+LARGE = {
+    "units": ([keras.layers.Flatten(), keras.layers.Dense(1 << 40)], "a size of 1,099,511,627,776"),
+    "weights": ([keras.layers.Conv2D(1 << 20, 8), keras.layers.Conv2D(1 << 20, 1)], "has weights of 4,3"),
+    "activations": ([keras.layers.UpSampling2D(1 << 11), keras.layers.GlobalAveragePooling2D()], "a layer gives 805,306,368 numbers"),
+}
+
+
+@pytest.mark.parametrize("kind", LARGE)
+def test_giants_in_a_small_configuration_are_refused(tmp_path, kind):
+    layers, message = LARGE[kind]
+    with pytest.raises(UserError, match=message):
+        users_model(str(with_layers(tmp_path, *layers)), 8, 3)
+
+
+def test_layers_of_many_kinds_are_read(tmp_path):
+    kinds = keras.layers
+    layers = [
+        kinds.Rescaling(2.0), kinds.RandomFlip(seed=2**40), kinds.SeparableConv2D(4, 3, dtype="mixed_float16"), kinds.BatchNormalization(),
+        kinds.Conv2D(8, 3, activation="relu"), kinds.SpatialDropout2D(0.1), kinds.Reshape((16, 8)), kinds.LayerNormalization(),
+        kinds.GRU(4, return_sequences=True), kinds.Flatten(), kinds.Dropout(0.5), kinds.Dense(3),
+    ]  # fmt: skip
+    model, side = users_model(str(saved(tmp_path, *layers)), 16, 3)
+    assert side == 8
+    assert model.output_shape == (None, 3)
 
 
 def test_a_good_file_is_read(tmp_path):
