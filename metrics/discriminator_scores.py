@@ -17,7 +17,7 @@ from metrics import figures, real_images
 from metrics.features.store import CHUNK
 from metrics.image_sets import ImageSet
 from metrics.intervals import proportion
-from metrics.metric import Metric, Need, Score, Value
+from metrics.metric import MIN_IMAGES, Metric, Need, Score, Value
 from metrics.nearest_neighbours import nearness
 from stylegan_tf.resolution import split_lod
 
@@ -52,6 +52,11 @@ class DiscriminatorScores(Metric):
         *(Value(part, lower_is_better=None) for part in ("generated", "training", "held_out", "separates_generated")),
         Value("separates_held_out", lower_is_better=True),
     )
+    uses_held_out = True
+
+    @property
+    def least_reals(self) -> int:
+        return MIN_IMAGES
 
     def score(self, bench: "Bench") -> Score:
         logits = {"generated": generated_logits(bench, self.num_images), "training": _real_logits(bench, bench.dataset, self.num_images)}

@@ -44,10 +44,11 @@ def prepare(metrics: Iterable[Metric], options: Options, dataset: ImageSet | Non
         lenet_file.read(path)
     for path in options.classifier:
         sources.classifier_digest(path)
-    if options.held_out:
-        sources.open_held_out(options.held_out, dataset)
+    held_out = sources.open_held_out(options.held_out, dataset) if options.held_out else None
     for metric in metrics:
         metric.check_options(options)
+        if dataset is not None and Need.REALS in metric.needs:
+            metric.check_reals(dataset, held_out)
     needs = frozenset().union(*(metric.needs for metric in metrics))
     if dataset is not None and Need.LABELS in needs and not options.classifier:
         sources.check_labels(dataset)

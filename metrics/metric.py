@@ -15,6 +15,7 @@ from stylegan_tf.errors import UserError
 if TYPE_CHECKING:
     from metrics.bench import Bench
     from metrics.generated import Worker
+    from metrics.image_sets import ImageSet
     from metrics.real_images import RealSelection
 
 MIN_IMAGES = 10
@@ -92,6 +93,7 @@ class Metric(abc.ABC):
         scale: what its values mean, for a line beneath a score.
         needs: what must be available.
         values: the numbers that it gives, the main one first.
+        uses_held_out: whether held-out images are compared as well.
     """
 
     num_images: int
@@ -110,6 +112,7 @@ class Metric(abc.ABC):
     protocol_summary: ClassVar[str]
     needs: ClassVar[frozenset[Need]]
     values: ClassVar[tuple[Value, ...]] = (Value(),)
+    uses_held_out: ClassVar[bool] = False
 
     @abc.abstractmethod
     def score(self, bench: "Bench") -> Score:
@@ -142,8 +145,21 @@ class Metric(abc.ABC):
     def check_options(self, options: Options) -> None:  # noqa: B027 - most metrics need no option
         """Raises UserError where the options lack a file that the metric needs; called before any work."""
 
+    @property
+    def least_reals(self) -> int:
+        """Least number of different real images."""
+        return 1
+
+    def check_reals(self, dataset: "ImageSet", held_out: "ImageSet | None") -> None:
+        """Raises UserError where the real images are too few for the metric."""
+        for images in (dataset, held_out if self.uses_held_out else None):
+            if images is not None and images.num_images < self.least_reals:
+                raise UserError(f"{self.name} needs {self.least_reals} real images or more. {images.path} has {images.num_images}.")
+
     def check_size(self, bench: "Bench") -> None:
         """Raises UserError where the number of images says nothing about the network of a bench."""
+        if Need.REALS in self.needs:
+            self.check_reals(bench.dataset, bench.held_out)
         if self.num_images < self.least_images(bench):
             raise UserError(f"{self.name}: a network of this width needs --num-images {self.least_images(bench)} or more for this score.")
         if self.num_images > bench.num_available:

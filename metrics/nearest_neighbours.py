@@ -21,7 +21,7 @@ from metrics.features.pairwise import NearestSearch
 from metrics.features.store import CHUNK
 from metrics.image_sets import read_images
 from metrics.intervals import Estimate, proportion
-from metrics.metric import Metric, Need, Score, Value
+from metrics.metric import MIN_IMAGES, Metric, Need, Score, Value
 from metrics.options import Json
 from metrics.real_images import RealSelection
 
@@ -61,6 +61,11 @@ class Memorisation(Metric):
     needs = frozenset({Need.FEATURES, Need.REALS})
     # Copies have the highest values, and networks far from the data the lowest.
     values = tuple(Value(part, lower_is_better=None) for part in ("features", "pixels", "copies", "copies_features", "copies_pixels"))
+    uses_held_out = True
+
+    @property
+    def least_reals(self) -> int:
+        return MIN_IMAGES
 
     def score(self, bench: "Bench") -> Score:
         fakes = generated_set(bench, self.num_images)

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from stylegan_tf.errors import UserError
+from stylegan_tf.seeds import check_random_seed
 
 Json = str | int | float | bool | None  # a value of a protocol
 RESIZES = ("legacy_tensorflow", "clean")
@@ -59,8 +60,7 @@ class Options:
                 raise UserError(f"{name} must be 1 or more. Received: {value}")
         if not 0 <= self.truncation_psi <= 1:
             raise UserError(f"truncation_psi must be in [0, 1]. Received: {self.truncation_psi}")
-        if self.seed < 0:
-            raise UserError(f"seed must be 0 or more. Received: {self.seed}")
+        check_random_seed(self.seed, "seed")
 
     @property
     def is_plain(self) -> bool:

@@ -12,6 +12,8 @@ from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.loading import find_dataset
 from stylegan_tf.snapshot_file import SnapshotContents
 
+_LEAST_LABELLED = 10  # one image in ten tests the classifier
+
 
 class Sizes(Protocol):
     """Sizes of a generator: of a network, or of what a file says."""
@@ -71,7 +73,9 @@ def is_attributes(dataset: ImageSet) -> bool:
 
 
 def check_labels(dataset: ImageSet) -> None:
-    """Raises UserError for a dataset without labels, or with a single class."""
+    """Raises UserError for a dataset without labels, with a single class, or with very few images."""
+    if dataset.num_images < _LEAST_LABELLED:
+        raise UserError(f"{dataset.path} has {dataset.num_images} images: a classifier of its labels needs {_LEAST_LABELLED} or more.")
     if dataset.label_size < 2 and not is_attributes(dataset):
         raise UserError(
             f"{dataset.path} has no labels to train a classifier on. Make it from one folder a class (dataset_tool.py "

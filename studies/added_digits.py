@@ -17,6 +17,7 @@ from stylegan_tf.display import say
 from stylegan_tf.errors import UserError
 from stylegan_tf.files import atomic_path, write_text
 from stylegan_tf.progress_bar import track
+from stylegan_tf.seeds import check_random_seed
 
 if TYPE_CHECKING:
     from stylegan_tf.lenet import LeNet
@@ -58,6 +59,7 @@ def main(argv: Sequence[str]) -> int:
     sizes, schemes = _sizes(options.sizes), options.schemes.split(",")
     if unknown := set(schemes) - set(SCHEMES):
         raise UserError(f"Unknown schemes: {', '.join(sorted(unknown))}. There are: {', '.join(SCHEMES)}")
+    check_random_seed(options.seed)
     if options.epochs < 2:
         raise UserError(f"--epochs must be 2 or more. Received: {options.epochs}")
     lenet_file.read(options.classifier)

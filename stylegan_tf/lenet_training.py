@@ -14,6 +14,7 @@ from stylegan_tf.data.records.manifest import are_classes
 from stylegan_tf.display import say
 from stylegan_tf.errors import UserError
 from stylegan_tf.progress_bar import track
+from stylegan_tf.seeds import check_random_seed
 
 EXAMPLES = """examples:
   python -m stylegan_tf.lenet_training --data datasets/mnist --test datasets/mnist-test --stop-at 0.947 --out classifiers/document.npz
@@ -121,6 +122,7 @@ def main(argv: Sequence[str]) -> int:
     out = Path(options.out)
     if out.suffix != ".npz":
         raise UserError(f"--out must end in .npz. Received: {out}")
+    check_random_seed(options.seed)
     if options.epochs < 1 or not (options.stop_at is None or 0 < options.stop_at < 1):
         raise UserError("--epochs must be at least 1, and --stop-at a share between 0 and 1.")
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,14 @@ from stylegan_tf.errors import UserError, did_you_mean
 
 MAX_SEED = 2**32 - 1  # the largest seed of NumPy's RandomState
 
+MAX_RANDOM_SEED = 2**31 - 1  # the largest of TensorFlow's stateless generators, which take int32
+
+
+def check_random_seed(seed: int, name: str = "--seed") -> None:
+    """Raises UserError for a seed of samples, noise or weights that TensorFlow's generators do not accept."""
+    if not 0 <= seed <= MAX_RANDOM_SEED:
+        raise UserError(f"{name} must be from 0 to {MAX_RANDOM_SEED}. Received: {seed}")
+
 
 def check_seeds(seeds: Sequence[int]) -> list[int]:
     """The seeds as a list. Raises UserError for none, or for one that NumPy's RandomState does not accept."""

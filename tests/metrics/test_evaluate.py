@@ -378,9 +378,27 @@ def test_a_sorted_dataset_is_sampled_from_the_whole(snapshot_networks, tmp_path,
     assert len(np.unique(features, axis=0)) == 2  # dark and light images
 
 
-@pytest.mark.parametrize(("name", "least"), [("fid40", 2), ("fid40_full", 2), ("kid40", 2), ("pr40_3", 4)])
+@pytest.mark.parametrize(
+    ("name", "least"), [("fid40", 2), ("fid40_full", 2), ("kid40", 2), ("pr40_3", 4), ("memorisation", 10), ("d_scores", 10)]
+)
 def test_one_real_image_is_refused(snapshot_networks, tmp_path, name, least):
     with data.DatasetWriter(tmp_path / "one", resolution=8, channels=3, class_names=["a", "b"]) as writer:
         writer.add(np.zeros((8, 8, 3), np.uint8), label=0)
     with pytest.raises(UserError, match=f"{name} needs {least} real images or more. .* has 1"):
         evaluate.evaluate(snapshot_networks, registry.parse_list(name), Options(), dataset_path=tmp_path / "one")
+
+
+def test_one_held_out_image_is_refused_before_any_work(leaves_path, tmp_path):
+    with data.DatasetWriter(tmp_path / "one", resolution=8, channels=3) as writer:
+        writer.add(np.zeros((8, 8, 3), np.uint8))
+    options = Options(held_out=str(tmp_path / "one"))
+    with pytest.raises(UserError, match=r"memorisation needs 10 real images or more\. .*one has 1"):
+        evaluate.prepare(registry.parse_list("memorisation"), options, data.open_dataset(leaves_path))
+    with pytest.raises(UserError, match="has 1 images: a classifier of its labels needs 10 or more"):
+        evaluate.prepare(registry.parse_list("ls"), Options(), data.open_dataset(tmp_path / "one"))
+
+
+@pytest.mark.parametrize("seed", [-1, 2**31, 2**64])
+def test_seeds_beyond_those_of_tensorflow_are_refused(seed):
+    with pytest.raises(UserError, match=f"seed must be from 0 to 2147483647. Received: {seed}"):
+        Options(seed=seed)

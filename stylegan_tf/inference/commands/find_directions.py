@@ -30,7 +30,7 @@ from stylegan_tf.inference.directions.sheets import MAX_SHEET_IMAGES, contact_sh
 from stylegan_tf.loading import find_dataset
 from stylegan_tf.progress_bar import track
 from stylegan_tf.resolution import resolution_at
-from stylegan_tf.seeds import find_class
+from stylegan_tf.seeds import check_random_seed, find_class
 from stylegan_tf.sheets import DPI
 from stylegan_tf.snapshot_file import SnapshotContents
 
@@ -304,11 +304,12 @@ def _as_name(text: str) -> str:
 
 
 def _check_numbers(args: argparse.Namespace, methods: Sequence[str]) -> None:
-    limits = {"count": (1, 40), "num_images": (30, 100_000), "score_images": (2, 10_000), "seed": (0, 2**31 - 1)}
+    limits = {"count": (1, 40), "num_images": (30, 100_000), "score_images": (2, 10_000)}
     for name, (low, high) in limits.items():
         value = getattr(args, name)
         if not low <= value <= high:
             raise UserError(f"--{name.replace('_', '-')} must be from {low} to {high}. Received: {value}")
+    check_random_seed(args.seed)
     if {"classes", "pictures"} <= set(methods):
         raise UserError("The methods classes and pictures train a classifier each: use one of them in a call.")
     if {"pictures", "photographs"} <= set(methods):

@@ -17,6 +17,7 @@ from stylegan_tf.inference.commands.pictures import Figure, save_figure, text_fi
 from stylegan_tf.inference.commands.session import StyleSession, find_lod, read_network, require_styles
 from stylegan_tf.progress_bar import track
 from stylegan_tf.resolution import resolution_at
+from stylegan_tf.seeds import check_random_seed
 from stylegan_tf.snapshot_file import SnapshotContents
 
 if TYPE_CHECKING:
@@ -77,8 +78,7 @@ def run(args: argparse.Namespace, report: Callable[[str], None], make_distance: 
             raise UserError(f"{option} must be from 1 to 1000000. Received: {steps}")
     if not 0 <= args.locality <= 1000:
         raise UserError(f"--locality must be from 0 to 1000. Received: {args.locality}")
-    if not 0 <= args.seed < 2**31:
-        raise UserError(f"--seed must be from 0 to 2147483647. Received: {args.seed}")
+    check_random_seed(args.seed)
     contents = read_network(args)
     require_styles(contents, "Projection")
     side = resolution_at(contents.shape.resolution, find_lod(args, contents))
