@@ -157,7 +157,7 @@ def test_run_may_not_end_before_it_has_grown():
 
 def test_resolution_above_the_dataset_is_refused():
     assert "has images of 32x32" in refused(["data.resolution=64"])
-    assert "above the 32x32" in refused(["schedule.start_resolution=64"])
+    assert "above the 32x32 of the run. Try --set schedule.start_resolution=8." in refused(["schedule.start_resolution=64"])
 
 
 @pytest.mark.parametrize(

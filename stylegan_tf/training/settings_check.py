@@ -83,7 +83,8 @@ def _with_resolution(settings: TrainingSettings, dataset: Dataset) -> TrainingSe
     )
     _require(
         settings.schedule.start_resolution <= resolution,
-        f"schedule.start_resolution is {settings.schedule.start_resolution}, above the {resolution}x{resolution} of the run.",
+        f"schedule.start_resolution is {settings.schedule.start_resolution}, above the {resolution}x{resolution} of the run. "
+        f"Try --set schedule.start_resolution={resolution if not settings.grows else min(resolution, 8)}.",
     )
     return dataclasses.replace(settings, data=dataclasses.replace(settings.data, resolution=resolution))
 

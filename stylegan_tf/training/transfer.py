@@ -2,11 +2,13 @@
 
 import functools
 import math
+import shlex
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 
+from stylegan_tf import settings_text
 from stylegan_tf.errors import UserError
 from stylegan_tf.models.base import Model, Network
 from stylegan_tf.models.weights import assign_weights, weight_arrays
@@ -59,8 +61,7 @@ def transfer(model: Model, source: Networks, targets: Mapping[str, Network], *, 
     if share < min_share:
         raise UserError(
             f"Only {share:.0%} of the weights of {source.source or 'the source'} fit this configuration; transfer.min_share requires "
-            f"{min_share:.0%}.\n{table(rows)}\n"
-            "Try fmap_base, fmap_max, mapping_layers and widths as in the source, or a lower transfer.min_share."
+            f"{min_share:.0%}.\n{_blocks(rows)}\nTry {_settings_of(source, targets)}a lower transfer.min_share."
         )
     for which, network in targets.items():
         assign_weights(network, weights[which])
@@ -91,20 +92,35 @@ def merge(which: str, old: Arrays, fresh: Arrays, resize: Resize) -> tuple[dict[
 
 def table(rows: Iterable[Row]) -> str:
     """A line for each block of each network, then one for each weight whose shape differs."""
+    rows = list(rows)
+    changed = [row for row in rows if row.source_shape not in (None, row.shape)]
+    details = [f"  {row.network} {row.name}: {_shape(row.source_shape)} -> {_shape(row.shape)}, {row.action}" for row in changed]
+    return "\n".join([_blocks(rows), *(["other shapes:", *details] if details else [])])
+
+
+def _blocks(rows: Iterable[Row]) -> str:
     blocks: dict[str, dict[str, int]] = {}
-    details = []
     for row in rows:
         counts = blocks.setdefault(f"{row.network} {_block(row.name)}", {"copied": 0, "resized": 0, "fresh": 0})
         taken_as = "copied" if row.action == "copied" else "resized"
         counts[taken_as] += row.num_taken
         counts["fresh"] += row.size - row.num_taken
-        if row.source_shape not in (None, row.shape):
-            details.append(f"  {row.network} {row.name}: {_shape(row.source_shape)} -> {_shape(row.shape)}, {row.action}")
     lines = [f"{'block':<24}{'copied':>14}{'resized':>14}{'fresh':>14}"]
     lines += [f"{block:<24}{c['copied']:>14,}{c['resized']:>14,}{c['fresh']:>14,}" for block, c in blocks.items()]
     sums = {kind: sum(counts[kind] for counts in blocks.values()) for kind in ("copied", "resized", "fresh")}
     lines.append(f"{'all':<24}{sums['copied']:>14,}{sums['resized']:>14,}{sums['fresh']:>14,}")
-    return "\n".join([*lines, *(["other shapes:", *details] if details else [])])
+    return "\n".join(lines)
+
+
+def _settings_of(source: Networks, targets: Mapping[str, Network]) -> str:
+    """The options that give the networks of a run the shapes of the source's, for a message; "" where they have them."""
+    assignments = [
+        f"--set {shlex.quote(f'{which}.{name}={settings_text.to_plain(value)}')}"
+        for which in ("G", "D")
+        for name, _, value in settings_text.differences(targets[which].settings, getattr(source, which).settings)
+        if name not in targets[which].settings.changeable
+    ]
+    return f"the source's networks: {' '.join(assignments)}, or " if assignments else ""
 
 
 def _block(name: str) -> str:

@@ -1,9 +1,14 @@
 """Published networks of StyleGAN2-ADA: the same images without PyTorch, and what is refused in such files."""
 
+import json
+import shlex
+
+import numpy as np
 import pytest
 
 import stylegan_tf
-from stylegan_tf import command_line, loading
+from metrics import program
+from stylegan_tf import command_line, data, loading
 from stylegan_tf.errors import UserError
 from stylegan_tf.legacy.__main__ import main
 from stylegan_tf.legacy.torch_modules import is_torch_pickle
@@ -11,6 +16,8 @@ from tests.closeness import assert_close
 from tests.hostile_pickles import Call, header, name, push
 from tests.recorded import arrays, golden_path, nhwc
 from tests.test_hostile_files import assert_harmless, read_all
+from tests.test_train import run  # noqa: F401  a fixture
+from tests.training.conftest import tiny_dataset  # noqa: F401  a fixture of `run`
 
 FILES = ["official-sg2-ada-small", "official-sg2-ada-small-torch1"]
 TOLERANCE = 1e-4  # asked for; measured below 2e-6
@@ -58,6 +65,38 @@ def test_half_precision_of_the_file_is_used_where_it_is_asked_for(official):
     nets = stylegan_tf.load(path, dtype="mixed_bfloat16")
     labels = recorded["c"] if nets.G_ema.label_size else None
     assert_close(nets.G_ema.preview(recorded["z"], labels), nhwc(recorded["img_const"]), 0.03)  # 8 bits
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory):
+    """A dataset of 12 images, 16x16, as the second recorded network generates."""
+    folder = tmp_path_factory.mktemp("datasets") / "photographs"
+    with data.DatasetWriter(folder, resolution=16, channels=3) as writer:
+        for image in np.random.default_rng(0).integers(0, 256, (12, 16, 16, 3), np.uint8):
+            writer.add(image)
+    return str(folder)
+
+
+def test_scores(photographs, tmp_path):
+    path = golden_path(f"{FILES[1]}.pkl")
+    assert program.run_all(["d_scores10", "--network", str(path), "--data", photographs, "--outdir", str(tmp_path)]) == 0
+    assert "d_scores10_generated" in json.loads((tmp_path / "metric-d_scores10.jsonl").read_text())["values"]
+
+
+def test_training_starts_from_its_weights(run, photographs, capsys):  # noqa: F811
+    path, recorded = golden_path(f"{FILES[1]}.pkl"), arrays(FILES[1])
+    arguments = ["--preset", "stylegan2-auto", "--data", photographs, "--init-from", str(path), "--total-kimg", "0.016"]
+    for setting in ("data.resolution=16", "schedule.start_resolution=16", "schedule.minibatch_base=8"):
+        arguments += ["--set", setting]
+    code, _, errors = run(*arguments, "--set", "G.fmap_max=64", "--set", "D.fmap_max=64", "--set", "transfer.min_share=1", capsys=capsys)
+    assert code == 2
+    assert len(errors) < 3000  # a line for each of 150 weights hid the advice
+    advice = errors[errors.index("Try the source's networks: ") :].partition(", or ")[0].partition(": ")[2]
+    code, printed, errors = run(*arguments, *shlex.split(advice), "--set", "transfer.min_share=1", capsys=capsys)
+    assert code == 0, errors
+    assert printed[printed.index("\nall") :].split()[2:4] == ["0", "0"]  # resized, fresh
+    nets = stylegan_tf.load(next(run.results.iterdir()))
+    assert_close(nets.G_ema.preview(recorded["z"], None), nhwc(recorded["img_const"]), TOLERANCE)
 
 
 def damaged(old: bytes, new: bytes):
