@@ -227,6 +227,7 @@ def detail_line(record: dict[str, Any]) -> str:
     parts = [
         row("logits", ["Loss/scores/real", "Loss/scores/fake"], "+.2f"),
         row("signs", ["Loss/signs/real", "Loss/signs/fake"], "+.2f"),
+        *([row("augment p", ["Running/augment_p"], ".3f")] if "Running/augment_p" in record else []),
         row("loss G D", ["Loss/G", "Loss/D"], ".3f"),
         row("penalty", ["Loss/penalty"], ".3g"),
         row("gradients G D", ["Gradients/G_norm", "Gradients/D_norm"], ".3g"),

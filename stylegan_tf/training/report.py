@@ -54,7 +54,7 @@ CHARTS = (
     Chart(
         "Strength of the augmentation",
         "Running/augment_p",
-        "Probability of each transform. It rises while D classifies too many reals correctly.",
+        "Probability of each transform. It rises while the sign of the logits of reals is above augment.target, and falls below it.",
     ),
     Chart("Learning rates", "[GD]_lrate", "Size of a step of each network."),
     Chart("Level of detail", "lod", "0 is the full resolution; each step of 1 halves the side. Fractions: the next resolution fades in."),
@@ -181,7 +181,7 @@ def _charts(ticks: list[Record], scored: list[Record]) -> list[str]:
     names = dict.fromkeys(name for tick in ticks for name, value in tick.items() if value)
     known = [
         *CHARTS,
-        *(Chart(name, re.escape(name), OTHER) for name in names if name.startswith("Running/") and name != "Running/augment_p"),
+        *(Chart(name, re.escape(name), OTHER) for name in names if name.startswith("Running/") and not name.startswith("Running/augment_")),
     ]
     charts = []
     for chart in known:

@@ -1,12 +1,14 @@
 """Augmentation in runs: any model, exact on resume and on several devices, and what it writes."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 import config
@@ -33,14 +35,23 @@ def whole_run(tiny_settings, start_run):
     return settings, path
 
 
-def test_strength_is_shown_and_pictures_are_written(whole_run):
+def test_strength_and_sign_are_shown(whole_run):
     _, path = whole_run
     ticks = [line for line in lines(path / "stats.jsonl") if "tick" in line]
     strengths = [tick["Running/augment_p"] for tick in ticks]
     assert strengths == sorted(strengths)
     assert strengths[-1] > 0.5
-    assert "Running/augment_p" in (path / "report.html").read_text()
-    assert Image.open(path / "augmented.png").size == (24, 24)  # three images at three strengths
+    logged = re.findall(r"signs (\S+) \S+   augment p (\S+)   ", (path / "log.txt").read_text())
+    assert logged == [(f"{tick[in_training.SIGNS]:+.2f}", f"{tick['Running/augment_p']:.3f}") for tick in ticks]
+    events = [event for file in path.glob("events.out.tfevents.*") for event in tf.compat.v1.train.summary_iterator(str(file))]
+    values = [(value.tag, tf.make_ndarray(value.tensor)) for event in events for value in event.summary.value]
+    for name in ("Running/augment_p", in_training.SIGNS):
+        np.testing.assert_allclose([value for tag, value in values if tag == name], [tick[name] for tick in ticks])
+    report = (path / "report.html").read_text()
+    assert "Strength of the augmentation" in report
+    assert "signs/real" in report
+    assert "augment_count" not in report  # the controller's sums since the last adjustment
+    assert Image.open(path / "augmented.png").size == (192, 192)  # three images at three strengths, enlarged
 
 
 @pytest.mark.slow
