@@ -95,16 +95,16 @@ class Augmentation:
         return {f"{PREFIX}{name}": value for name, value in after._asdict().items()}
 
     def examples(self, images: np.ndarray, seed: int) -> np.ndarray:
-        """Some real images as they enter D, at three strengths, or three times at the fixed one.
+        """Some real images as they enter D, at three strengths, or at the fixed one.
 
         Args:
             images: float32 [n, R, R, C] in [-1, 1].
             seed: of the random numbers.
 
         Returns:
-            float32 [3 n, R, R, C], one strength after the other.
+            float32 [3 n or n, R, R, C], one strength after the other.
         """
-        strengths = SHOWN_STRENGTHS if self.is_adaptive else [self._fixed] * len(SHOWN_STRENGTHS)
+        strengths = SHOWN_STRENGTHS if self.is_adaptive else [self._fixed]
         shown = []
         for number, strength in enumerate(strengths):
             draws = RandomDraws(tf.constant([seed, number]), len(images))

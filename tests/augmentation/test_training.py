@@ -117,6 +117,16 @@ def test_strength_0_trains_as_no_augmentation():
         assert_close(augmented[name], value, 1e-3, name)  # the resampling filters round; four iterations amplify it
 
 
+@pytest.mark.parametrize(("options", "rows"), [({}, 3), ({"p": 0.3}, 1), ({"kind": "diffaugment"}, 1)])
+def test_examples_have_a_row_for_each_strength(options, rows):
+    reals = np.random.default_rng(0).uniform(-1, 1, (4, 8, 8, 3)).astype(np.float32)
+    shown = in_training.make(changed(config.preset("leaves64"), augment={"kind": "ada", **options})).examples(reals, seed=0)
+    assert shown.shape == (4 * rows, 8, 8, 3)
+    changes = np.abs(shown.reshape(rows, *reals.shape) - reals).mean(axis=(1, 2, 3, 4))
+    assert changes[0] > 0
+    assert list(changes) == sorted(changes)  # 0.2, 0.5, 0.8
+
+
 def test_no_augmentation_adds_nothing():
     assert in_training.make(config.preset("leaves64")) is None
 
