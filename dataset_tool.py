@@ -334,7 +334,7 @@ def info(args: argparse.Namespace) -> None:
     from stylegan_tf.data.records.inspection import describe_dataset, format_facts
 
     facts = describe_dataset(open_dataset(args.tfrecord_dir))
-    say(json.dumps(facts, indent=1) if args.json else format_facts(facts))
+    say(*(json.dumps(facts, indent=1).split("\n") if args.json else format_facts(facts)))
 
 
 def check(args: argparse.Namespace) -> None:

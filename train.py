@@ -168,7 +168,7 @@ def chosen_settings(options: argparse.Namespace) -> TrainingSettings:
     if options.total_kimg is not None:
         reasons["length"] = f"{options.total_kimg:g} kimg, as requested"
     say("Settings chosen for these images and this machine (--preset NAME takes others):")
-    say("\n".join(f"  {name:<13} {reason}" for name, reason in reasons.items()))
+    say(*(f"  {name:<13} {reason}" for name, reason in reasons.items()))
     return settings
 
 
@@ -206,7 +206,7 @@ def resume_run(path: Path, options: argparse.Namespace) -> int:
     devices = device_choice.open_devices(settings.run)
     settings_check.check_devices(settings, devices.num_devices)
     if options.dry_run:
-        say("\n".join(report))
+        say(*report)
         return print_estimate(settings, dataset, devices, options)
     folder = run_dirs.RunDir(path) if devices.is_chief else run_dirs.scratch()
     state = state_file.read(path / run_dirs.STATE_NAME)
@@ -288,9 +288,9 @@ def print_estimate(settings: TrainingSettings, dataset: "Dataset", devices: "Dev
     """Prints estimates of memory and time of a run, and with --verbose its configuration."""
     from stylegan_tf.training import estimate
 
-    say(estimate.describe(settings, dataset, devices, options.outdir))
+    say(*estimate.describe(settings, dataset, devices, options.outdir))
     if options.verbose:
-        say(json.dumps(settings_text.to_plain(settings), indent=2))
+        say(*json.dumps(settings_text.to_plain(settings), indent=2).split("\n"))
     return 0
 
 

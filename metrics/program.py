@@ -45,7 +45,7 @@ def _main(arguments: Sequence[str], default: str | None, description: str) -> in
     parser = _parser(default, description)
     parsed = parser.parse_args(arguments)
     if parsed.list:
-        say("\n".join(kind.description() for kind in registry.classes()))
+        say(*(line for kind in registry.classes() for line in kind.description().split("\n")))
         return 0
     options = _options(parsed)
     if parsed.fetch:
@@ -161,13 +161,13 @@ def _score(parsed: argparse.Namespace, metrics: list[Metric], options: Options) 
         folder = Path(parsed.outdir) if parsed.outdir else path.parent
         evaluate.evaluate(
             networks, metrics, options, dataset_path=parsed.data, folder=folder, again=parsed.again,
-            on_result=lambda result: say(result.shown(meanings.get(result.metric, ""))), announce=command_line.print_to_stderr,
+            on_result=lambda result: say(*result.shown(meanings.get(result.metric, ""))), announce=command_line.print_to_stderr,
         )  # fmt: skip
         written = report.write_overview(folder)
     if not written:
         raise UserError(f"{network} contains no network snapshot (network-snapshot-*.pkl).")
     if not is_single:
-        say("\n".join(f"wrote {path}" for path in written))
+        say(*(f"wrote {path}" for path in written))
     return 0
 
 
@@ -190,7 +190,7 @@ def _score_images(parsed: argparse.Namespace, names: str, options: Options) -> i
     meanings = {metric.name: metric.meaning() for metric in metrics}
     evaluate.evaluate(
         scored, metrics, options, dataset=reals, folder=folder, to_tensorboard=False, again=parsed.again,
-        on_result=lambda result: say(result.shown(meanings.get(result.metric, ""))),
+        on_result=lambda result: say(*result.shown(meanings.get(result.metric, ""))),
     )  # fmt: skip
     if folder:
         report.write_overview(folder)

@@ -52,8 +52,8 @@ def parse(name: str, num_images: int | None = None, available: int | None = None
         metric = kind.parse(name, num_images, available)
         if metric is not None:
             return metric
-    known = "\n".join(f"  {kind.examples}: {kind.summary}" for kind in classes())
-    raise UserError(f"Unknown metric {name!r}. Known (with any number, such as fid500 or fid10k):\n{known}")
+    known = (f"  {kind.examples}: {kind.summary}" for kind in classes())
+    raise UserError(f"Unknown metric {name!r}. Known (with any number, such as fid500 or fid10k):", *known)
 
 
 def parse_list(names: str, num_images: int | None = None, available: int | None = None) -> list[Metric]:

@@ -8,6 +8,7 @@ from PIL import Image
 
 from metrics import figures, registry
 from metrics.result import Result
+from stylegan_tf.display import visible_lines
 from stylegan_tf.files import atomic_path, write_text
 from stylegan_tf.images import save_png
 
@@ -20,7 +21,7 @@ def write(result: Result, folder: Path, picture: np.ndarray | None = None, *, to
         to_tensorboard: also as points of TensorBoard; training writes its own.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for suffix, line in (("jsonl", result.json()), ("txt", result.text())):
+    for suffix, line in (("jsonl", result.json()), ("txt", visible_lines(result.text()))):
         with open(folder / f"metric-{result.metric}.{suffix}", "a", encoding="utf-8") as file:
             file.write(line + "\n")
     if picture is not None:

@@ -53,12 +53,11 @@ class Result:
         notes = "".join(f"  | note: {note}" for note in self.notes)
         return f"{self.snapshot:<32}time {format_sec(self.elapsed_sec):<12} {values}  | {protocol} {dataset}{versions}{classes}{notes}"
 
-    def shown(self, meaning: str) -> str:
+    def shown(self, meaning: str) -> list[str]:
         """Lines for a terminal: values and time, what they mean, notes. The files of the metric have the protocol."""
         values = "  ".join(f"{name} {_number(estimate)}" for name, estimate in self.values.items())
-        notes = "".join(f"\n  note: {note}" for note in self.notes)
-        below = f"\n  {meaning}" if meaning else ""
-        return f"{self.snapshot}: {values}  ({format_sec(self.elapsed_sec)}){below}{notes}"
+        below = [*([meaning] if meaning else []), *(f"note: {note}" for note in self.notes)]
+        return [f"{self.snapshot}: {values}  ({format_sec(self.elapsed_sec)})", *(f"  {line}" for line in below)]
 
     def json(self) -> str:
         """One line; values are numbers as they are, not rounded."""

@@ -34,7 +34,7 @@ def main(argv: Sequence[str]) -> int:
     plans.check(plan)
     steps = plans.steps(plan)
     if options.list:
-        say("\n".join(f"{'done' if step.is_done() else 'to do':6} {step.name}" for step in steps))
+        say(*(f"{'done' if step.is_done() else 'to do':6} {step.name}" for step in steps))
         return 0
     plan.out.mkdir(parents=True, exist_ok=True)
     with _locked(plan.out):

@@ -83,8 +83,8 @@ class Runner:
             self._after()
         self._after()
         if self.failed:
-            lines = "\n  ".join(f"{name}: {reason}" for name, reason in self.failed.items())
-            raise UserError(f"{len(self.failed)} of {len(self.steps)} steps failed; the same command tries them again:\n  {lines}")
+            lines = (f"  {name}: {reason}" for name, reason in self.failed.items())
+            raise UserError(f"{len(self.failed)} of {len(self.steps)} steps failed; the same command tries them again:", *lines)
 
     def _run(self, step: Step, number: int) -> None:
         (self.out / "logs").mkdir(parents=True, exist_ok=True)
@@ -108,7 +108,7 @@ class Runner:
         if child.returncode or not step.is_done():
             tail = log_path.read_bytes()[-4000:].decode(errors="replace").strip().splitlines()
             say(f"{step.name} failed (exit code {child.returncode}); the end of {log_path}:")
-            say("\n".join(f"    {visible(line)}" for line in tail[-_TAIL:]))
+            say(*(f"    {visible(line)}" for line in tail[-_TAIL:]))
             self.failed[step.name] = f"exit code {child.returncode}, see {log_path}"
             return
         self.times[step.kind] = elapsed_sec / max(step.size - before, 1e-9)

@@ -49,7 +49,7 @@ def main() -> int:
 
 def _main(argv: Sequence[str]) -> None:
     if not argv or argv[0] in ("-h", "--help"):
-        say(HELP)
+        say(*HELP.split("\n"))
         return
     name, *arguments = argv
     if name not in PROGRAMS:

@@ -32,7 +32,7 @@ class Parser(argparse.ArgumentParser):
     def print_help(self, file=None) -> None:
         """Prints the help; `argparse` would hide that the output cannot be written."""
         if file is None:
-            say(self.format_help().rstrip("\n"))
+            say(*self.format_help().rstrip("\n").split("\n"))
         else:
             super().print_help(file)
 

@@ -67,7 +67,8 @@ def _ending(main: Callable[[Sequence[str]], int | None], argv: Sequence[str]) ->
     try:
         return main(argv) or 0
     except UserError as error:
-        print_to_stderr(f"error: {visible_lines(error)}")
+        first, *further = error.lines or ("",)
+        print_to_stderr(f"error: {first}", *further)
         return 2
     except BrokenPipeError:
         raise
@@ -75,17 +76,17 @@ def _ending(main: Callable[[Sequence[str]], int | None], argv: Sequence[str]) ->
         if error.filename == "<stdout>":
             raise
         place = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
-        print_to_stderr(f"error: {visible_lines(f'{place}{error.strerror or error}')}.")
+        print_to_stderr(f"error: {place}{error.strerror or error}.")
         return 2
     except KeyboardInterrupt:
         print_to_stderr("interrupted")
         return 130
 
 
-def print_to_stderr(text: str) -> None:
-    """Prints text at once; where stderr cannot be written (a full disk), this and all later output to it is dropped."""
+def print_to_stderr(*lines: str) -> None:
+    """Prints lines at once, as `display.say` does; if stderr cannot be written (a full disk), all later output to it is dropped."""
     try:
-        print(text, file=sys.stderr, flush=True)
+        print(visible_lines(*lines), file=sys.stderr, flush=True)
     except BrokenPipeError:
         raise
     except OSError:

@@ -148,7 +148,7 @@ def visible_capabilities() -> list[Capability]:
     return [detail.get("compute_capability", (0, 0)) for detail in details]
 
 
-def describe() -> str:
+def describe() -> list[str]:
     """Devices, driver, libraries, and what `run.precision=auto` and `run.xla=auto` choose, as lines of text."""
     command_line.import_tensorflow()
     import tensorflow as tf
@@ -169,7 +169,7 @@ def describe() -> str:
     ]
     remarks = notes(driver.cards) if driver and capabilities else []
     remarks += [reason for reason in [unseen_gpu(driver, build)] if reason and not capabilities]
-    return "\n".join([*(f"{name:<16} {value}" for name, value in lines), *remarks])
+    return [*(f"{name:<16} {value}" for name, value in lines), *remarks]
 
 
 def _of_card(card: nvidia.Card) -> str:
@@ -194,4 +194,4 @@ def _cpu_flags() -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(command_line.run(lambda _: say(describe())))
+    sys.exit(command_line.run(lambda _: say(*describe())))

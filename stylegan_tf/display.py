@@ -23,15 +23,15 @@ def visible(text: object, max_chars: int = _MAX_CHARS) -> str:
     return text if text.isprintable() else "".join(map(_visible_character, text))
 
 
-def visible_lines(text: object) -> str:
-    """The same for a text of several lines of any length, which stay lines."""
-    return "\n".join(visible(line, max_chars=len(line) + 3) for line in str(text).split("\n"))
+def visible_lines(*lines: object) -> str:
+    """Lines of any length, each made visible: line ends within them, which came from a file, are escapes as well."""
+    return "\n".join(visible(line, max_chars=len(line) + 3) for line in map(str, lines))
 
 
-def say(text: object) -> None:
-    """Prints lines for the user at once; they may contain names and messages from files."""
+def say(*lines: object) -> None:
+    """Prints lines for the user at once; they may contain names and messages from files (see `visible_lines`)."""
     try:
-        print(visible_lines(text), flush=True)
+        print(visible_lines(*lines), flush=True)
     except OSError as error:
         error.filename = "<stdout>"
         raise
@@ -39,7 +39,7 @@ def say(text: object) -> None:
 
 def class_name(text: str) -> str:
     """A class name as it is stored: composed Unicode (NFC), without what cannot be written as UTF-8 or shown on a terminal."""
-    return visible(unicodedata.normalize("NFC", text.strip()), max_chars=len(text) + 3)
+    return visible_lines(unicodedata.normalize("NFC", text.strip()))
 
 
 def _visible_character(character: str) -> str:

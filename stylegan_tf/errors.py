@@ -5,15 +5,22 @@ from collections.abc import Iterable
 
 
 class UserError(ValueError):
-    """An error that the user can correct. The command-line programs print its message and exit with 2."""
+    """An error that the user can correct. The command-line programs print its message and exit with 2.
+
+    Args:
+        lines: the message; further ones are shown beneath it. Line ends within a line are shown as escapes.
+    """
+
+    def __init__(self, *lines: str):
+        super().__init__(*lines)
+        self.lines = lines
+
+    def __str__(self) -> str:  # OSError's would print "None" for a message without errno
+        return "\n".join(map(str, self.lines))
 
 
 class MissingFileError(UserError, FileNotFoundError):
     """A file or folder does not exist."""
-
-    # OSError's own __str__ would print "None" for a message without errno.
-    def __str__(self) -> str:
-        return str(self.args[0]) if self.args else ""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

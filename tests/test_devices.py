@@ -88,7 +88,7 @@ def test_the_program_lists_what_was_found(monkeypatch):
     monkeypatch.setattr(nvidia, "read_driver", lambda: SEEN)
     monkeypatch.setattr(devices, "visible_capabilities", lambda: [CARD.capability])
     monkeypatch.setattr(devices, "missing_libraries", list)
-    lines = devices.describe().splitlines()
+    lines = devices.describe()
     assert "driver           580.65.06" in lines
     assert "GPU 0            NVIDIA L4, compute capability 8.9, 24.0 GB, of which 1.0 GB are in use" in lines
     assert "CUDA libraries   all found" in lines
@@ -98,6 +98,6 @@ def test_the_program_lists_what_was_found(monkeypatch):
 def test_the_program_on_a_machine_without_a_gpu(monkeypatch):
     monkeypatch.setattr(nvidia, "read_driver", lambda: None)
     monkeypatch.setattr(devices, "visible_capabilities", list)
-    lines = devices.describe().splitlines()
+    lines = devices.describe()
     assert lines[3:6] == ["driver           no NVIDIA driver found", "CUDA libraries   not needed", "TensorFlow uses  the CPU"]
     assert lines[-1] == "run.xla          auto is off"

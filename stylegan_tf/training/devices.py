@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from stylegan_tf import devices, nvidia
 from stylegan_tf.devices import Compilation
+from stylegan_tf.display import say
 from stylegan_tf.errors import UserError
 from stylegan_tf.settings import RunSettings
 from stylegan_tf.training.cluster import Cluster, read_cluster, wait_for_others
@@ -93,7 +94,7 @@ def open_devices(settings: RunSettings) -> Devices:
     num_workers = 1 if cluster is None else len(cluster.addresses)
     gpus = _visible_gpus(settings.num_gpus)
     if cluster is not None:
-        wait_for_others(cluster, settings.worker_minutes * 60, lambda text: print(text, flush=True))
+        wait_for_others(cluster, settings.worker_minutes * 60, say)
     strategy = _strategy(cluster, gpus, settings.num_gpus)
     capabilities = devices.visible_capabilities()
     policy, xla = devices.resolve_precision(settings.precision, capabilities), devices.resolve_xla(settings, capabilities)

@@ -44,8 +44,8 @@ NUM_RUNS_READ, MIN_TICKS = 20, 3  # newest runs among which one of the same netw
 LONG_SEC = 86400  # a run that takes longer is pointed to smaller presets
 
 
-def describe(settings: TrainingSettings, dataset: Dataset, devices: Devices, outdir: str | Path) -> str:
-    """Parameters, memory and time of a run on the devices of this machine, as text.
+def describe(settings: TrainingSettings, dataset: Dataset, devices: Devices, outdir: str | Path) -> list[str]:
+    """Parameters, memory and time of a run on the devices of this machine, as lines.
 
     Args:
         settings, dataset, devices: of the run.
@@ -90,7 +90,7 @@ def describe(settings: TrainingSettings, dataset: Dataset, devices: Devices, out
             "This takes more than a day. Shorter: --total-kimg, a lower --set data.resolution, narrower networks (--preset leaves64 "
             "takes hours on 2 CPU cores, --preset demo minutes), or no --preset: the settings are then chosen for this machine."
         )
-    return "\n".join([*lines, *devices.notes])
+    return [*lines, *devices.notes]
 
 
 def largest_part(settings: TrainingSettings, resolution: int, part: int, counts: dict[str, int], devices: Devices) -> int:

@@ -118,7 +118,7 @@ def start(
         Exit code.
     """
     write_config(run_dir, settings, dataset, devices, command)
-    run_dir.log(f"{shlex.join(command)}\n{describe(settings, dataset, devices)}")
+    run_dir.log(shlex.join(command), *describe(settings, dataset, devices))
     try:
         run = Run(settings, dataset, devices)
         set_first_weights(run, run_dir, source)
@@ -192,7 +192,7 @@ def transfer_weights(run: Run, run_dir: RunDir, source: str) -> None:
     loaded = loading.load(source)
     model = models.find(run.settings.model)
     rows = transfer.transfer(model, loaded, run.networks.by_name(), min_share=run.settings.transfer.min_share)
-    run_dir.log(f"Weights from {loaded.source or source}:\n{transfer.table(rows)}")
+    run_dir.log(f"Weights from {loaded.source or source}:", *transfer.table(rows))
 
 
 def finish(run_dir: RunDir, stopped_by: str | None) -> int:
@@ -216,7 +216,7 @@ def write_config(run_dir: RunDir, settings: TrainingSettings, dataset: Dataset, 
     config_file.write(run_dir, settings, dataset=identity_of(dataset, settings), devices=devices.description, command=command)
 
 
-def describe(settings: TrainingSettings, dataset: Dataset, devices: Devices) -> str:
+def describe(settings: TrainingSettings, dataset: Dataset, devices: Devices) -> list[str]:
     """Networks, data and devices of a run, a line each, and what is worth knowing of data and devices."""
     schedule = settings.schedule
     resolution = settings.data.resolution
@@ -224,13 +224,13 @@ def describe(settings: TrainingSettings, dataset: Dataset, devices: Devices) -> 
     growth = f"growing from {schedule.start_resolution}x{schedule.start_resolution}"
     growth = "no growth" if schedule.start_resolution == resolution else growth
     hints = [hint for hint in (_unused_labels(settings, dataset), _few_images(settings, dataset)) if hint]
-    return "\n".join([
+    return [
         f"Preset {settings.name}: {resolution}x{resolution}x{dataset.channels}, {growth}, {schedule.total_kimg:g} kimg",
         f"Data {dataset.path}: {dataset.num_images} images{labels}{', mirrored' if settings.data.mirror else ''}",
         f"Devices {devices.description}",
         *devices.notes,
         *hints,
-    ])  # fmt: skip
+    ]
 
 
 def _unused_labels(settings: TrainingSettings, dataset: Dataset) -> str | None:

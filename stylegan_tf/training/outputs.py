@@ -133,7 +133,7 @@ class Outputs:
     def write_tick(self, record: Record) -> None:
         """Logs the two lines of a tick and writes its numbers."""
         shown = progress.short_line(record, self.settings.schedule.total_kimg)
-        self.run_dir.log(f"{progress.tick_line(record)}\n{progress.detail_line(record)}", shown=shown)
+        self.run_dir.log(progress.tick_line(record), progress.detail_line(record), shown=shown)
         records.append(self.run_dir, record)
         self.events.scalars(progress.tags(record), record["nimg"])
 

@@ -102,15 +102,15 @@ class RunDir:
                 if path.exists():  # not a broken link, which is replaced
                     _check_regular(path, path.stat())
 
-    def log(self, text: str, is_kept: bool = True, shown: str | None = None) -> None:
-        """Prints text, and appends it to log.txt unless `is_kept` is false; it may contain names and messages from files.
+    def log(self, *lines: str, is_kept: bool = True, shown: str | None = None) -> None:
+        """Prints lines, and appends them to log.txt unless `is_kept` is false; they may contain names and messages from files.
 
         Args:
-            text: one or more lines.
+            lines: see `display.visible_lines`.
             is_kept: whether log.txt gets them.
-            shown: printed in their place.
+            shown: a line that is printed in their place.
         """
-        text = visible_lines(text)
+        text = visible_lines(*lines)
         try:
             print(text if shown is None else visible_lines(shown), flush=True)
         except BrokenPipeError:

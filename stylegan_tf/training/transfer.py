@@ -61,7 +61,9 @@ def transfer(model: Model, source: Networks, targets: Mapping[str, Network], *, 
     if share < min_share:
         raise UserError(
             f"Only {share:.0%} of the weights of {source.source or 'the source'} fit this configuration; transfer.min_share requires "
-            f"{min_share:.0%}.\n{_blocks(rows)}\nTry {_settings_of(source, targets)}a lower transfer.min_share."
+            f"{min_share:.0%}.",
+            *_blocks(rows),
+            f"Try {_settings_of(source, targets)}a lower transfer.min_share.",
         )
     for which, network in targets.items():
         assign_weights(network, weights[which])
@@ -90,15 +92,15 @@ def merge(which: str, old: Arrays, fresh: Arrays, resize: Resize) -> tuple[dict[
     return merged, rows
 
 
-def table(rows: Iterable[Row]) -> str:
+def table(rows: Iterable[Row]) -> list[str]:
     """A line for each block of each network, then one for each weight whose shape differs."""
     rows = list(rows)
     changed = [row for row in rows if row.source_shape not in (None, row.shape)]
     details = [f"  {row.network} {row.name}: {_shape(row.source_shape)} -> {_shape(row.shape)}, {row.action}" for row in changed]
-    return "\n".join([_blocks(rows), *(["other shapes:", *details] if details else [])])
+    return [*_blocks(rows), *(["other shapes:", *details] if details else [])]
 
 
-def _blocks(rows: Iterable[Row]) -> str:
+def _blocks(rows: Iterable[Row]) -> list[str]:
     blocks: dict[str, dict[str, int]] = {}
     for row in rows:
         counts = blocks.setdefault(f"{row.network} {_block(row.name)}", {"copied": 0, "resized": 0, "fresh": 0})
@@ -109,7 +111,7 @@ def _blocks(rows: Iterable[Row]) -> str:
     lines += [f"{block:<24}{c['copied']:>14,}{c['resized']:>14,}{c['fresh']:>14,}" for block, c in blocks.items()]
     sums = {kind: sum(counts[kind] for counts in blocks.values()) for kind in ("copied", "resized", "fresh")}
     lines.append(f"{'all':<24}{sums['copied']:>14,}{sums['resized']:>14,}{sums['fresh']:>14,}")
-    return "\n".join(lines)
+    return lines
 
 
 def _settings_of(source: Networks, targets: Mapping[str, Network]) -> str:

@@ -212,7 +212,7 @@ def test_a_score_that_says_nothing_says_why():
 def test_a_score_is_shown_with_its_meaning_and_its_notes_and_without_its_protocol():
     values = {"fid500": intervals.Estimate(276.1234, 270.0, 282.0)}
     made = Result("fid500", values, "network-final", 7, {"resize": "x"}, {"name": "d", "digest": "e"}, "r", 80.0, {}, ["few"])
-    assert made.shown(registry.parse("fid500").meaning()).splitlines() == [
+    assert made.shown(registry.parse("fid500").meaning()) == [
         "network-final: fid500 276.1234 [270.0000, 282.0000]  (1m 20s)",
         "  lower is better; below 50 the images resemble the photographs, above 200 they do not yet; compare only fid500 with fid500",
         "  note: few",

@@ -141,11 +141,13 @@ def _write(prepared: Prepared, indices: np.ndarray, target_dir: str | Path, made
             if lost:
                 listing = list_unusable(prepared.source, lost, _MAX_LISTED)
                 if not writer.num_images:
-                    raise UserError(f"None of the {len(indices)} images can be used, nothing was written:{listing}")
+                    raise UserError(f"None of the {len(indices)} images can be used, nothing was written:", *listing)
                 prepared.checked.drop_items(lost)
                 if not prepared.is_decoded and options.channels is None and choose_channels(prepared.checked, options) != plan.channels:
                     raise _ChannelsChangedError
-                say(f"{len(lost)} of {len(indices)} images could not be decoded when they were written, and are skipped:{listing}")
+                problem = f"{len(lost)} of {len(indices)} images could not be decoded when they were written, and are skipped:"
+                for line in [problem, *listing]:
+                    say(line)
             dataset = writer.complete()
             written = indices[np.isin(indices, prepared.checked.indices)].tolist()
             report = Report.of(prepared, Path(target_dir).name, written, time.monotonic() - start)

@@ -55,11 +55,11 @@ class PictureSet:
             found = f"; {self._source.other_files.describe()}" if self._source.other_files.total else ""
             raise UserError(f"{visible(path)} contains no pictures{found}.")
         checked = check_images(self._source, range(len(self._source)), Labels(None))
-        listing = list_unusable(self._source, checked.unusable, _MAX_LISTED).replace("\n  ", " ")
+        listing = " ".join(line.strip() for line in list_unusable(self._source, checked.unusable, _MAX_LISTED))
         if not len(checked.indices):
-            raise UserError(f"None of the {len(self._source)} pictures of {visible(path)} can be used:{listing}")
+            raise UserError(f"None of the {len(self._source)} pictures of {visible(path)} can be used: {listing}")
         self.notes = (
-            (f"{len(checked.unusable)} of {len(self._source)} pictures of {self.name} cannot be used and are left out:{listing}",)
+            (f"{len(checked.unusable)} of {len(self._source)} pictures of {self.name} cannot be used and are left out: {listing}",)
             if checked.unusable
             else ()
         )

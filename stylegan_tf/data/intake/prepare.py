@@ -134,11 +134,10 @@ def describe_source(source: Source, labels: Labels) -> str:
     return f"{text}; labels: {labels.describe()}."
 
 
-def list_unusable(source: Source, entries: Sequence[tuple[int, str, str]], max_listed: int | None) -> str:
+def list_unusable(source: Source, entries: Sequence[tuple[int, str, str]], max_listed: int | None) -> list[str]:
     """Lines that name images (item, reason, message), and how many more there are."""
-    lines = [f"{visible(source.names[index])}: {message}" for index, _, message in sorted(entries)[:max_listed]]
-    more = f"\n  and {len(entries) - len(lines)} more" if len(entries) > len(lines) else ""
-    return "\n  ".join(["", *lines]) + more
+    lines = [f"  {visible(source.names[index])}: {message}" for index, _, message in sorted(entries)[:max_listed]]
+    return [*lines, *([f"  and {len(entries) - len(lines)} more"] if len(entries) > len(lines) else [])]
 
 
 def decide(checked: CheckedImages, options: PrepareOptions) -> Plan:
@@ -219,11 +218,14 @@ def _report_unusable(
     listing = list_unusable(source, unusable, max_listed)
     total = len(checked.indices) + len(checked.unusable)  # fewer than in the source with `max_images`
     if not len(checked.indices):
-        raise UserError(f"None of the {total} images of {source.title} can be used:{listing}")
+        raise UserError(f"None of the {total} images of {source.title} can be used:", *listing)
     if unusable and options.on_error == "stop":
-        raise UserError(f"{len(unusable)} of {total} images cannot be used, nothing was written (skip them with --on-error skip):{listing}")
+        raise UserError(
+            f"{len(unusable)} of {total} images cannot be used, nothing was written (skip them with --on-error skip):", *listing
+        )
     if unusable:
-        say(f"{len(unusable)} of {total} images cannot be used and are skipped:{listing}")
+        for line in [f"{len(unusable)} of {total} images cannot be used and are skipped:", *listing]:
+            say(line)
     if duplicates := len(checked.unusable) - len(unusable):
         say(f"{duplicates} duplicates are skipped.")
 

@@ -114,8 +114,8 @@ def describe_dataset(dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def format_facts(facts: dict[str, Any]) -> str:
-    """The properties from `describe_dataset` as text."""
+def format_facts(facts: dict[str, Any]) -> list[str]:
+    """The properties from `describe_dataset` as lines."""
     shape = f"{facts['resolution']}x{facts['resolution']}x{facts['channels']}"
     levels = f"{facts['levels'][0]}x{facts['levels'][0]} to {facts['levels'][-1]}x{facts['levels'][-1]}"
     share = facts["bytes"] / facts["raw_bytes"]
@@ -134,7 +134,7 @@ def format_facts(facts: dict[str, Any]) -> str:
     text = [f"{name:<{width}}{visible(value, 2000)}" for name, value in lines.items()]
     text += [f"  {name:<{width}}{count}" for name, count in classes.items()]
     text += [f"  {name:<{width}}{least:g} to {most:g}, mean {mean:g}" for name, (least, most, mean) in numbers.items()]
-    return "\n".join(text)
+    return text
 
 
 def _label_facts(dataset: Dataset) -> dict[str, dict]:
