@@ -16,13 +16,13 @@ from PIL import Image
 import dataset_tool
 import generate
 import stylegan_tf
-from stylegan_tf import command_line, data, safe_pickle, snapshot
+from stylegan_tf import command_line, data, models, safe_pickle, snapshot
 from stylegan_tf.images import to_uint8
 from stylegan_tf.inference.export import onnxruntime_web
 from stylegan_tf.legacy import unpickler
 from stylegan_tf.seeds import classes_from_seeds, latents_from_seeds, one_hot
 from tests import tiny_model
-from tests.inference.small_network import small_discriminator, small_generator
+from tests.inference.small_network import small_discriminator, small_generator, small_stylegan2
 from tests.legacy.official_files import official_bytes
 
 CHECKOUT = Path(__file__).parents[1]
@@ -83,6 +83,32 @@ def test_help_is_quick_and_needs_no_tensorflow():
     done = subprocess.run([sys.executable, "-c", script], cwd=CHECKOUT, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout.splitlines()[-1]) == []
     assert "--seeds" in done.stdout
+
+
+@pytest.fixture(scope="module")
+def stylegan2(tmp_path_factory):
+    path, G = tmp_path_factory.mktemp("network") / "stylegan2.pkl", small_stylegan2()
+    D = models.find("stylegan2").Discriminator(models.network_settings("stylegan2")[1](fmap_base=32, fmap_max=4), resolution=8)
+    snapshot.save_networks(path, snapshot.Networks(G, D, G, model="stylegan2"))
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("command", "written"),
+    [
+        ("images --seeds 0-3 --grid", "grid.png"),
+        ("style-mixing --rows 1,2 --cols 3 --styles 0-1", "style-mixing-0-1.png"),
+        ("truncation --seeds 1,2 --psis 1,0", "truncation.png"),
+        ("noise --seeds 1 --samples 5", "noise-components.png"),
+        ("project --distance pixels --steps 2 --video none --target {target}", "projected.npz"),
+        ("directions find --method sefa --count 1 --scores none --seeds 0", "directions.npz"),
+    ],
+)
+def test_commands_work_with_stylegan2(stylegan2, tmp_path, command, written):
+    target = tmp_path / "target.png"
+    Image.new("RGB", (8, 8), "red").save(target)
+    run(*(part.format(target=target) for part in command.split()), "--network", stylegan2, "--outdir", tmp_path / "out")
+    assert written in names(tmp_path / "out")
 
 
 def test_images_of_seeds(network, tmp_path, capsys):
