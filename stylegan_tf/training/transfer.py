@@ -50,7 +50,10 @@ def transfer(model: Model, source: Networks, targets: Mapping[str, Network], *, 
         UserError: another model, or too few weights fit; nothing is changed then.
     """
     if source.model != model.name:
-        raise UserError(f"{source.source or 'The source'} holds networks of the model {source.model}; this run trains {model.name}.")
+        raise UserError(
+            f"{source.source or 'The source'} contains networks of the model {source.model}; this run trains {model.name}. "
+            f"Try a preset of {source.model} (--preset)."
+        )
     rows, weights = [], {}
     for which, network in targets.items():
         old = getattr(source, which)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stylegan_tf import snapshot
+from stylegan_tf import models, snapshot
 from stylegan_tf.errors import UserError
 from stylegan_tf.models.stylegan import transfer as stylegan_transfer
 from stylegan_tf.models.stylegan.model import MODEL as STYLEGAN
@@ -100,6 +100,12 @@ def test_minibatch_statistic_remains_the_last_feature():
 def test_too_little_is_refused_with_the_table():
     with pytest.raises(UserError, match=r"(?s)fit this configuration; transfer.min_share requires 90%.*copied.*resized.*fresh"):
         transfer.transfer(STYLEGAN, build(8), targets(build(32, seed=1)), min_share=0.9)
+
+
+def test_another_model_is_refused():
+    message = r"old\.pkl contains networks of the model stylegan; this run trains stylegan2\. Try a preset of stylegan \(--preset\)"
+    with pytest.raises(UserError, match=message):
+        transfer.transfer(models.find("stylegan2"), build(8), {}, min_share=0)
 
 
 def test_table_adds_up():
