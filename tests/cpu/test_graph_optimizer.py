@@ -40,6 +40,28 @@ def test_enabled_where_fast_paths_are_off(monkeypatch):
 
 def test_steps_are_called_with_it_disabled(monkeypatch):
     monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: [])
-    trainer = object.__new__(Trainer)
-    trainer._function = lambda *_: (lambda value: (value, is_switched_off()), ("an argument",))
-    assert trainer.run(None, None, nimg=0) == ("an argument", True)
+
+    class Function:
+        def __call__(self):
+            return is_switched_off()
+
+        def experimental_get_tracing_count(self):
+            return 1
+
+    class StubTrainer(Trainer):
+        def __init__(self):
+            """Without networks."""
+
+        def _key(self, *_):
+            return ()
+
+        def _function(self, key):
+            return Function()
+
+        def _arguments(self, *_):
+            return ()
+
+        def prepare(self, *_, **__):
+            pass
+
+    assert StubTrainer().run(None, None, nimg=0)

@@ -79,7 +79,7 @@ class TinyModel(Model):
             Phase("G", "G", G_terms),
         ]
 
-    def feature_maps(self, settings, side):
+    def feature_maps(self, settings, side, resolution):
         return getattr(settings, "width", 1)
 
 
