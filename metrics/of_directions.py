@@ -35,6 +35,8 @@ def prepare(request: MeasureRequest) -> Callable[[], Measures]:
         if dataset is None:
             raise UserError("A classifier needs the dataset of the network: --data FOLDER.")
         check_labels(dataset)
+    if "kid" in request.scores and dataset is not None and dataset.num_images < 2:
+        raise UserError(f"KID needs two real images or more. {dataset.path} has {dataset.num_images}.")
     lpips = weights.load_lpips(request.lpips) if "lpips" in request.scores and request.side >= _LEAST_LPIPS_SIDE else None
     inception = weights.load_inception(request.inception) if "kid" in request.scores and dataset is not None else None
 

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from metrics import classifiers, of_directions
+from stylegan_tf import data
 from stylegan_tf.errors import UserError
 from stylegan_tf.inference.directions.scores import MeasureRequest
 
@@ -34,3 +35,10 @@ def test_a_classifier_of_two_folders_tells_them_apart(monkeypatch):
 def test_a_classifier_needs_labels():
     with pytest.raises(UserError, match="--data"):
         of_directions.prepare(MeasureRequest(frozenset(["logits"]), 8))
+
+
+def test_kid_against_one_image_is_refused(tmp_path):
+    with data.DatasetWriter(tmp_path / "one", resolution=8, channels=3) as writer:
+        writer.add(np.zeros((8, 8, 3), np.uint8))
+    with pytest.raises(UserError, match=r"KID needs two real images or more\. .*one has 1"):
+        of_directions.prepare(MeasureRequest(frozenset(["kid"]), 8, data.open_dataset(tmp_path / "one")))
