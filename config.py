@@ -322,8 +322,7 @@ def automatic(
         reasons["augmentation"] = "ada, which adapts itself: weak where there are enough images"
     else:
         settings = demo() if side <= 32 else leaves64()
-        total_kimg = 60 if side <= 32 else settings.schedule.total_kimg
-        total_kimg = max(total_kimg, settings.schedule.total_kimg)
+        total_kimg = max(60, settings.schedule.total_kimg)
         reasons["model"] = "stylegan with at most 64 feature maps, which a CPU computes in hours"
         reasons["augmentation"] = "none: there are enough images for a run of this length"
         if few:

@@ -56,7 +56,7 @@ def parser() -> Parser:
     add("--total-kimg", type=float, metavar="KIMG", help="length of the run in thousands of real images (default: the preset's)")
     add("--seed", type=int, metavar="N", help="seed of weights, latents and data order (default: the preset's, 0)")
     add("--mirror", nargs="?", const="true", metavar="BOOL", help="mirror half of the images (default: the preset's)")
-    add("--gpus", type=int, metavar="N", help="number of GPUs, 0 for the CPU (default: all that TensorFlow sees; the CPU without one)")
+    add("--gpus", type=int, metavar="N", help="number of GPUs, 0 for the CPU (default: all that TensorFlow finds; the CPU without one)")
     add("--metrics", metavar="NAMES", help="metrics to compute for each snapshot, such as fid50k,kid50k_full (default: none)")
     add("--metric-images", type=int, metavar="N", help="number of images of every metric (default: the number in its name)")
     add(

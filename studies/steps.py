@@ -51,7 +51,7 @@ class Step:
 
 
 class Runner:
-    """Runs steps; their times are kept in a file, so that a later call knows how long the rest takes.
+    """Runs steps; their times are kept in a file, from which a later call estimates how long the rest takes.
 
     Args:
         steps: in order.

@@ -88,7 +88,7 @@ def unseen_gpu(
     system: str = platform.system(),
     missing: Callable[[], Sequence[str]] | None = None,
 ) -> str | None:
-    """Why TensorFlow sees no GPU although the machine has one, and what to do about it.
+    """Why TensorFlow finds no GPU although the machine has one, and what to do about it.
 
     Args:
         driver: of this machine.
@@ -104,7 +104,7 @@ def unseen_gpu(
         return None
     cards = ", ".join(card.name for card in driver.cards) or "an NVIDIA driver"
     return (
-        f"This machine has {cards}, but TensorFlow sees no GPU: {_reason(driver, build, environment, system, missing or missing_libraries)}"
+        f"This machine has {cards}, but TensorFlow finds no GPU: {_reason(driver, build, environment, system, missing or missing_libraries)}"
     )
 
 

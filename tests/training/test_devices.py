@@ -25,7 +25,7 @@ def test_a_gpu_that_tensorflow_does_not_see_is_named_unless_the_cpu_is_asked_for
     card = nvidia.Card("NVIDIA L4", (8, 9), 24.0, 1.0)
     monkeypatch.setattr(nvidia, "read_driver", lambda: nvidia.Driver("580.1", (card,)))
     first, second = devices.open_devices(RunSettings()).notes
-    assert first.startswith("This machine has NVIDIA L4, but TensorFlow sees no GPU: ")
+    assert first.startswith("This machine has NVIDIA L4, but TensorFlow finds no GPU: ")
     assert second.endswith("To train on it without this message: --gpus 0")
     assert devices.open_devices(RunSettings(num_gpus=0)).notes == ()
     with pytest.raises(UserError, match=r"there is none. Omit --gpus to train on the CPU. This machine has NVIDIA L4"):

@@ -14,8 +14,6 @@ MAX_FILE_BYTES = 512 << 20  # of one image file; larger ones are not read
 LABELS_NAME = "dataset.json"  # beside the images, as stylegan2-ada writes it
 HIDDEN, NOT_AN_IMAGE = "hidden file", "not an image file"  # reasons for ignoring a file
 _NUM_EXAMPLES = 20
-
-
 MAX_UNPACKED_BYTES = 2 << 30  # of a file that is read into memory as a whole
 MAX_ITEMS = 10_000_000  # images of one source; each takes about 300 bytes of memory
 _BOMB_BYTES = 64 << 20  # more must not be unpacked than _BOMB_RATIO times the packed size: images are never that repetitive
