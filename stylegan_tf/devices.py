@@ -103,9 +103,8 @@ def unseen_gpu(
     if driver is None:
         return None
     cards = ", ".join(card.name for card in driver.cards) or "an NVIDIA driver"
-    return (
-        f"This machine has {cards}, but TensorFlow finds no GPU: {_reason(driver, build, environment, system, missing or missing_libraries)}"
-    )
+    reason = _reason(driver, build, environment, system, missing or missing_libraries)
+    return f"This machine has {cards}, but TensorFlow finds no GPU: {reason}"
 
 
 def _reason(driver, build, environment, system, missing) -> str:
