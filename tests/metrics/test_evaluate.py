@@ -286,7 +286,7 @@ def test_no_snapshot_is_the_best_by_memorisation(tmp_path):
     [
         (["fid", "--network", "nowhere"], "nowhere does not exist"),
         (["fidelity", "--network", "nowhere"], "Unknown metric 'fidelity'"),
-        (["fid", "--network", "nowhere", "--seed", "-1"], "seed must be 0 or more"),
+        (["fid", "--network", "nowhere", "--seed", "-1"], "seed must be from 0 to 2147483647. Received: -1"),
         (["fid5", "--network", "nowhere"], "from 10 to 10,000,000 images"),
     ],
 )
