@@ -53,12 +53,12 @@ class BackgroundCompiler:
         """The function that was prepared for a key; None until it is compiled."""
         return self._ready.get(key)
 
-    def wants(self, key: Hashable) -> bool:
+    def can_request(self, key: Hashable) -> bool:
         """Whether a function can be prepared now, and this was not tried before."""
         return key not in self._asked and self.is_idle
 
     def request(self, key: Hashable, name: str, trace: Callable[[], tuple[Callable, FuncGraph]]) -> None:
-        """Starts to prepare a function that is wanted.
+        """Starts to prepare a function for which `can_request` is true.
 
         Args:
             key: of the function.

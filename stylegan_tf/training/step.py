@@ -118,7 +118,7 @@ class Trainer:
     def prepare(self, batches: Iterator, stage: Stage, *, nimg: int, num_iterations: int = 1) -> None:
         """Compiles the function of `run` in the background, if steps are compiled there and nothing else is. Takes the same arguments."""
         key = self._key(stage, nimg, num_iterations)
-        if self.compiler is None or not self.compiler.wants(key):
+        if self.compiler is None or not self.compiler.can_request(key):
             return
         arguments = self._arguments(batches, stage, nimg, num_iterations)
 

@@ -1,6 +1,5 @@
 """DCGAN: the counts of PyTorch's tutorial, its layers against NumPy, its training, and the program around it."""
 
-import math
 import os
 import subprocess
 import sys
@@ -15,12 +14,13 @@ from stylegan_tf import models, settings_text
 from stylegan_tf.errors import UserError
 from stylegan_tf.models.dcgan.networks import DCGANDiscriminator, DCGANGenerator
 from stylegan_tf.models.dcgan.settings import DiscriminatorSettings, GeneratorSettings, GStepSettings, Settings
-from stylegan_tf.models.weights import named_weights, weight_shapes
+from stylegan_tf.models.weights import named_weights
 from stylegan_tf.settings import AugmentSettings, DataSettings, LossSettings, NetworkOptimizerSettings, OptimizerSettings, RunSettings
 from stylegan_tf.training import resume
 from stylegan_tf.training.settings_check import check
 from stylegan_tf.training.step import Trainer
 from tests.closeness import assert_close
+from tests.models.network_weights import count, random_weights
 from tests.training.stylegan_steps import make_stage
 
 ROOT = Path(__file__).parents[2]
@@ -28,21 +28,9 @@ TOLERANCE = 2e-5  # float32 against float64 over four layers; measured below 2e-
 SMALL_G, SMALL_D = GeneratorSettings(z_dim=5, fmaps=2), DiscriminatorSettings(fmaps=2)
 
 
-def count(make):
-    return sum(math.prod(shape) for shape in weight_shapes(make, only_trainable=True).values())
-
-
 def test_counts_are_those_of_the_tutorial():
     assert count(lambda: DCGANGenerator(resolution=64)) == 3_576_704
     assert count(lambda: DCGANDiscriminator(resolution=64)) == 2_765_568
-
-
-def random_weights(network):
-    random = np.random.RandomState(1)
-    for name, variable in named_weights(network).items():
-        array = random.normal(0, 0.5, variable.shape)
-        variable.assign(np.abs(array) + 0.1 if "variance" in name else array)
-    return {name: np.float64(variable.numpy()) for name, variable in named_weights(network).items()}
 
 
 def upconv(x, kernel):

@@ -18,6 +18,7 @@ from stylegan_tf.models.dcgan.settings import DiscriminatorSettings, GeneratorSe
 from stylegan_tf.models.weights import named_weights, weight_shapes
 from tests.closeness import assert_close
 from tests.models import tiny_presets
+from tests.models.network_weights import count, random_weights
 
 ROOT = Path(__file__).parents[2]
 # Trained weights of G and D, counted from the layers that the studies and the public code give (at 64x64 for StyleGAN).
@@ -57,10 +58,6 @@ COUNTS = {
 TOLERANCE = 2e-5  # float32 against float64 over a few layers; measured below 3e-6
 
 
-def count(make):
-    return sum(math.prod(shape) for shape in weight_shapes(make, only_trainable=True).values())
-
-
 @pytest.mark.parametrize(("name", "counts"), COUNTS.items())
 def test_parameter_counts(name, counts):
     settings, model = config.preset(name), models.find(config.preset(name).model)
@@ -80,14 +77,6 @@ def test_mapping_networks_of_the_flowers(depth, number):  # the code of the stud
     assert settings.data.balance == "uniform"
     shapes = weight_shapes(lambda: models.find("stylegan").Generator(settings.G, resolution=8), only_trainable=True)
     assert sum(math.prod(shape) for name, shape in shapes.items() if name.startswith("mapping/")) == number
-
-
-def random_weights(network):
-    random = np.random.RandomState(1)
-    for name, variable in named_weights(network).items():
-        array = random.normal(0, 0.5, variable.shape)
-        variable.assign(np.abs(array) + 0.1 if "variance" in name else array)
-    return {name: np.float64(variable.numpy()) for name, variable in named_weights(network).items()}
 
 
 def transposed(x, kernel, stride, before, side):

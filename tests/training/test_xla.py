@@ -113,7 +113,7 @@ def test_what_cannot_be_compiled_goes_on_without_xla():
     compiler.request("key", "A step", trace)
     compiler.wait()
     assert compiler.ready("key") is None
-    assert not compiler.wants("key")
+    assert not compiler.can_request("key")
     assert lines == ["A step is not compiled with XLA and continues without it: ResourceExhaustedError: out of memory"]
 
 

@@ -1,4 +1,4 @@
-"""The server of the explorer: the files of the page, and JSON requests from the page itself and nobody else."""
+"""The server of the explorer: the files of the page, and JSON requests, which are accepted from this page only."""
 
 import hmac
 import ipaddress
@@ -68,7 +68,7 @@ class ExplorerServer(ThreadingHTTPServer):
         host = socket.gethostname() if self.host in ("0.0.0.0", "::") else f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.server_address[1]}/" + (f"?token={self.token}" if self.token else "")
 
-    def knows_host(self, header: str) -> bool:
+    def accepts_host(self, header: str) -> bool:
         """Whether a Host header names this server.
 
         A page elsewhere can let a domain name of its own lead to this machine (DNS rebinding): only the names that were asked for
@@ -163,7 +163,7 @@ class _Handler(BaseHTTPRequestHandler):
         return respond(self._body())
 
     def _check_host(self) -> None:
-        if not self.server.knows_host(self.headers.get("Host", "")):
+        if not self.server.accepts_host(self.headers.get("Host", "")):
             raise _Refused(HTTPStatus.FORBIDDEN, "The Host header names another server.")
 
     def _check_origin(self) -> None:
