@@ -20,6 +20,8 @@ from stylegan_tf.files import read_bounded
 
 _CHOOSE = "Name a file with --labels FILE, or choose --labels folders or --labels none."
 _AMBIGUOUS = -1
+_ENDINGS = (".json", ".csv", ".tsv", ".npy")  # of label files
+_MAX_UNREAD = 3  # more are the notes of a program on each image
 
 
 def find_labels(source: Source, wanted: str = "auto") -> Labels:
@@ -38,22 +40,22 @@ def find_labels(source: Source, wanted: str = "auto") -> Labels:
     if wanted == "auto":
         if source.labels is not None:
             return _from_source(source)
-        return _from_dataset_json(source) if source.other_files.label_files else _from_folders(source.names)
+        return _from_dataset_json(source) if source.other_files.label_files else _with_unread_files(_from_folders(source.names), source)
     if wanted == "folders":
         labels = _from_folders(source.names)
         if labels.values is None:
             raise UserError(f"{source.title} does not have one sub-folder per class, as --labels folders requires.")
         return labels
     path = Path(wanted).expanduser()
-    readers = {".json": read_label_json, ".csv": read_label_csv, ".tsv": read_label_csv}
     ending = path.suffix.lower()
-    if ending not in (*readers, ".npy"):
+    if ending not in _ENDINGS:
         raise UserError(f"Labels must be auto, none, folders, or a .json, .csv or .npy file. Received: {wanted}")
     if not path.exists():
         raise MissingFileError(f"There is no label file {path}.")
     if ending == ".npy":
         return _from_npy(source.names, path)
-    return _from_rows(source.names, readers[ending](read_bounded(path, MAX_LABEL_BYTES), str(path)), str(path))
+    read = read_label_json if ending == ".json" else read_label_csv
+    return _from_rows(source.names, read(read_bounded(path, MAX_LABEL_BYTES), str(path)), str(path))
 
 
 def _from_source(source: Source) -> Labels:
@@ -79,6 +81,15 @@ def _from_folders(names: Sequence[str]) -> Labels:
         return Labels(None)
     labels = labels_of_names([parent.split("/")[depth] for parent in parents], "names of folders")
     return dataclasses.replace(labels, values=labels.values[folders])
+
+
+def _with_unread_files(labels: Labels, source: Source) -> Labels:
+    """The labels; their origin names a file beside the images that looks like a label file and was not read."""
+    found = [name for name in source.other_files.examples.get(NOT_AN_IMAGE, ()) if name.lower().endswith(_ENDINGS)]
+    if not 1 <= len(found) <= _MAX_UNREAD:
+        return labels
+    origin = f"{labels.origin}; " if labels.values is not None else ""
+    return dataclasses.replace(labels, origin=f"{origin}{found[0]} was not read, --labels FILE reads it")
 
 
 def _from_dataset_json(source: Source) -> Labels:

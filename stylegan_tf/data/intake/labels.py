@@ -11,7 +11,7 @@ from stylegan_tf.display import class_name, visible
 from stylegan_tf.errors import UserError
 
 NO_CLASS = -1  # class number of an image without a label
-_NO_LABEL = frozenset({"", "nan", "null"})  # cells of images without a label, in any case
+_NO_LABEL = frozenset({"", "nan", "+nan", "-nan", "null"})  # cells of images without a label, in any case
 _MAX_CLASSES = 100_000
 _MAX_FLOAT32 = float(np.finfo(np.float32).max)
 _IMBALANCE = 10  # ratio of the largest class to the smallest from which the user is notified

@@ -4,7 +4,7 @@ import os
 import stat
 from pathlib import Path
 
-from stylegan_tf.data.sources.base import MAX_FILE_BYTES, NOT_AN_IMAGE, CropBox, Source, UnusableImage
+from stylegan_tf.data.sources.base import LABELS_NAME, MAX_FILE_BYTES, NOT_AN_IMAGE, CropBox, Source, UnusableImage
 from stylegan_tf.data.sources.file_names import SNIFF_BYTES, has_image_ending, looks_like_image, not_image_reason
 from stylegan_tf.errors import MissingFileError
 
@@ -66,7 +66,7 @@ class FolderSource(Source):
     def _is_folder(self, entry: os.DirEntry) -> bool:
         # Hidden folders (.git, .thumbnails) contain no images of the set.
         try:
-            return entry.is_dir() and not entry.name.startswith(".") and entry.name != "__MACOSX"
+            return entry.is_dir() and not entry.name.startswith(".") and entry.name not in ("__MACOSX", LABELS_NAME)
         except OSError:
             return False
 

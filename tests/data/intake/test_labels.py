@@ -76,7 +76,7 @@ FORMS = {  # a dataset.json, and what it means: class numbers, or a part of the 
     "dict alone": ('{"a/0.png": 2, "a/1.png": 0, "b/2.png": 1, "b/3.png": 2}', [2, 0, 1, 2]),
     "floats and text": ('{"labels": [["0", 2.0], ["1", "0"], ["2", "1.0"], ["3", " 2 "]]}', [2, 0, 1, 2]),
     "no label": ('{"labels": [["0.png", null], ["1.png", -1], ["2.png", "nan"], ["3.png", 1]]}', [-1, -1, -1, 1]),
-    "no label either": ('{"labels": [["0.png", NaN], ["1.png", "-1.0"], ["2.png", ""], ["3.png", 1]]}', [-1, -1, -1, 1]),
+    "no label either": ('{"labels": [["0.png", NaN], ["1.png", "-1.0"], ["2.png", "-nan"], ["3.png", 1]]}', [-1, -1, -1, 1]),
     "Windows and absolute": (
         r'{"labels": [["C:\\x\\a\\0.png", 1], ["/data/a/1.png", 0], ["./b/2.png", 1], ["x/b/3.png", 0]]}',
         [1, 0, 1, 0],
@@ -168,9 +168,22 @@ def test_a_dataset_json_that_cannot_be_read_is_refused(folder, tmp_path):
         archive.getinfo("dataset.json").flag_bits |= 1  # encrypted
     with pytest.raises(UserError, match=r"dataset\.json cannot be read \(encrypted"):
         labels_of(tmp_path / "x.zip")
-    os.mkfifo(folder / "dataset.json")
-    with pytest.raises(UserError, match=r"dataset\.json cannot be read \(not a regular file"):
-        labels_of(folder)
+    for make in (os.mkfifo, os.mkdir):
+        make(folder / "dataset.json")
+        with pytest.raises(UserError, match=r"dataset\.json cannot be read \(not a regular file"):
+            labels_of(folder)
+        (folder / "dataset.json").unlink() if make is os.mkfifo else (folder / "dataset.json").rmdir()
+
+
+def test_a_label_file_of_another_name_is_mentioned_where_folders_are_used_instead(folder):
+    (folder / "labels.csv").write_text("0.png,2\n")
+    assert labels_of(folder).origin == "names of folders; labels.csv was not read, --labels FILE reads it"
+    assert labels_of(folder, "folders").origin == "names of folders"
+    (folder / "one_more.png").write_bytes(encoded(leaf(), "PNG"))
+    assert labels_of(folder).describe() == "none (labels.csv was not read, --labels FILE reads it)"
+    for number in range(3):  # what a program noted on each image
+        (folder / "a" / f"{number}.png.json").write_text("{}")
+    assert labels_of(folder).describe() == "none"
 
 
 @pytest.mark.parametrize(
