@@ -267,7 +267,7 @@ def convert(args: argparse.Namespace) -> None:
 
     quality = jpeg_quality(args.encoding, args.quality)
     quality = JPEG_QUALITY if quality is None else quality
-    output = {"encoding": args.encoding, "quality": quality, "num_shards": args.shards, "overwrite": args.overwrite}
+    output = {"encoding": args.encoding, "quality": quality, "overwrite": args.overwrite}
     dataset = open_dataset(args.source_dir)
     convert_dataset(dataset, args.tfrecord_dir, made_by={"command": args.command_line}, workers=args.workers, **output)
     say(f"{dataset.num_images} images in {args.tfrecord_dir}")
@@ -339,14 +339,18 @@ def info(args: argparse.Namespace) -> None:
 
 def check(args: argparse.Namespace) -> None:
     """Verifies a dataset or a source of images."""
+    from stylegan_tf.data import open_dataset
+    from stylegan_tf.data.intake.prepare import prepare
+    from stylegan_tf.data.records.inspection import check_records
+    from stylegan_tf.data.sources import open_images
+
     path = Path(args.path)
     if path.is_dir() and next(path.glob("*.tfrecords"), None):
         refuse_preparation(args)
-        _check_dataset(path, args.workers)
+        dataset = open_dataset(path)
+        check_records(dataset, workers=args.workers)
+        say(f"No damage found in {path}: {dataset.num_images} images, {len(dataset.resolutions)} levels.")
         return
-    from stylegan_tf.data.intake.prepare import prepare
-    from stylegan_tf.data.sources import open_images
-
     options = prepare_options(args)
     with open_images(path) as source:
         prepared = prepare(source, options, max_listed=None)
@@ -354,17 +358,6 @@ def check(args: argparse.Namespace) -> None:
     shape = f"{plan.resolution}x{plan.resolution}x{plan.channels}"
     say(f"Labels: {prepared.labels.describe()}.")
     say(f"{len(prepared.checked.indices)} of {len(source)} images can be used; they would become {shape}.")
-
-
-def _check_dataset(path: Path, workers: int | None) -> None:
-    from stylegan_tf.data import open_dataset
-    from stylegan_tf.data.records.inspection import check_records
-    from stylegan_tf.progress_bar import Progress
-
-    dataset = open_dataset(path)
-    with Progress(dataset.num_images * len(dataset.resolutions), "Checking", unit="records") as progress:
-        check_records(dataset, lambda done, total: progress.advance(done - progress.done), workers=workers)
-    say(f"No damage found in {path}: {dataset.num_images} images, {len(dataset.resolutions)} levels.")
 
 
 def main(argv: Sequence[str]) -> int | None:

@@ -38,6 +38,7 @@ setup(
         "pillow>=10.4",
         "opencv-python-headless>=4.11",
         "google-crc32c>=1.6",  # checksums of records
+        "protobuf>=5",  # their contents
         "tensorboard>=2.20",
         "rich>=13",
     ],

@@ -15,8 +15,7 @@ from studies.rows import STUDIES
 from studies.steps import Runner
 from stylegan_tf.display import say
 from stylegan_tf.errors import UserError
-from stylegan_tf.files import write_text
-from stylegan_tf.training.run_dir import read_json
+from stylegan_tf.files import read_json, write_text
 
 _CHOICES_NAME = "study.json"
 _EXAMPLES = """examples:

@@ -12,10 +12,10 @@ from metrics.result import Result
 from studies.plan import Plan
 from studies.rows import Row
 from stylegan_tf import loading
-from stylegan_tf.files import atomic_path, write_text
+from stylegan_tf.files import atomic_path, read_json, write_text
 from stylegan_tf.progress_bar import format_sec
 from stylegan_tf.training import records
-from stylegan_tf.training.run_dir import CONFIG_NAME, read_json
+from stylegan_tf.training.run_dir import CONFIG_NAME
 
 _NOT_TRAINED = ("moving_mean", "moving_variance", "w_avg")  # and the noise maps: last part of the names of other weights
 

@@ -3,7 +3,6 @@
 import math
 import os
 import re
-import stat
 import struct
 import zipfile
 from collections.abc import Collection
@@ -12,7 +11,8 @@ from typing import BinaryIO, Literal
 
 import numpy as np
 
-from stylegan_tf.errors import MissingFileError, UserError
+from stylegan_tf.errors import UserError
+from stylegan_tf.files import open_regular
 from stylegan_tf.zip_directory import MAX_DIRECTORY_BYTES, directory_bytes
 
 MAX_BYTES = 1 << 30
@@ -36,7 +36,7 @@ def read_npy(path: str | os.PathLike, *, max_bytes: int = MAX_BYTES, is_mapped: 
         UserError: not such a file, damaged, or larger than allowed.
     """
     path = Path(path)
-    with _opened(path) as file:
+    with open_regular(path) as file:
         return _guarded(path, lambda: _read_array(file, os.fstat(file.fileno()).st_size, max_bytes, path if is_mapped else None))
 
 
@@ -53,26 +53,15 @@ def read_npz(path: str | os.PathLike, names: Collection[str] | None = None, *, m
         UserError: not such a file, damaged, larger than allowed, or an array is not there.
     """
     path = Path(path)
-    with _opened(path) as file:
+    with open_regular(path) as file:
         return _guarded(path, lambda: _read_members(file, path, names, max_bytes))
 
 
 def npz_names(path: str | os.PathLike) -> list[str]:
     """Names of the arrays in an .npz file; see `read_npz`."""
     path = Path(path)
-    with _opened(path) as file:
+    with open_regular(path) as file:
         return _guarded(path, lambda: list(_members(file, path)))
-
-
-def _opened(path: Path) -> BinaryIO:
-    try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # opening a pipe would block
-            raise UserError(f"{path} is not a file.")
-        return open(path, "rb")
-    except FileNotFoundError as error:
-        raise MissingFileError(f"{path} does not exist.") from error
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
 def _guarded(where: object, read):

@@ -1,12 +1,14 @@
 """Files: written atomically (temporary name, sync, rename), so that none is ever incomplete, and read with a bound on their size."""
 
 import contextlib
+import json
 import os
 import shutil
 import stat
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from stylegan_tf.errors import MissingFileError, UserError
 
@@ -58,26 +60,36 @@ def write_text(path: str | os.PathLike, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
-def read_bounded(path: str | os.PathLike, max_bytes: int) -> bytes:
-    """Content of a regular file of at most `max_bytes` bytes.
+def open_regular(path: str | os.PathLike) -> BinaryIO:
+    """Opens a file to read its bytes.
 
     Raises:
         MissingFileError: there is no such file.
-        UserError: a folder, pipe or device (which could block for ever), a larger file, or one that cannot be read.
+        UserError: a folder, pipe or device (which could block for ever), or a file that cannot be read.
     """
-    path = Path(path)
     try:
-        status = os.stat(path)
-        if not stat.S_ISREG(status.st_mode):
+        if not stat.S_ISREG(os.stat(path).st_mode):
             raise UserError(f"{path} is not a file.")
-        if status.st_size > max_bytes:
-            raise UserError(f"{path} has {status.st_size:,} bytes; at most {max_bytes:,} are read.")
-        with open(path, "rb") as file:
-            content = file.read(status.st_size + 1)  # Python takes memory for as much as may be read
+        return open(path, "rb")
     except FileNotFoundError:
-        raise MissingFileError(f"There is no file {path}.") from None
+        raise MissingFileError(f"{path} does not exist.") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}.") from None
-    if len(content) > status.st_size:
-        raise UserError(f"{path} changed its size while it was read. Try again when it is complete.")
-    return content
+
+
+def read_bounded(path: str | os.PathLike, max_bytes: int) -> bytes:
+    """Content of a regular file of at most `max_bytes` bytes. Raises as `open_regular`, and UserError for a larger file."""
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > max_bytes:
+            raise UserError(f"{path} has {size:,} bytes; at most {max_bytes:,} are read.")
+        return file.read(size)
+
+
+def read_json(path: str | os.PathLike, max_bytes: int = 1 << 20) -> object:
+    """The value in a small JSON file. Raises as `read_bounded`, and UserError for content that is not JSON."""
+    content = read_bounded(path, max_bytes)
+    try:
+        return json.loads(content.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} is not JSON ({str(error)[:80]}).") from error

@@ -16,9 +16,9 @@ _PAPER, _INK, _GREY = 255, 20, 90
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 
-def enlarged(image: np.ndarray, side: int, least: int = MIN_SHOWN_SIDE) -> np.ndarray:
-    """Repeats the pixels of uint8 [H, W, C], made of images of `side` pixels, until each image has at least `least` pixels a side."""
-    return upscale(image[None], -(-least // side))[0]
+def enlarged(image: np.ndarray, side: int) -> np.ndarray:
+    """Repeats the pixels of uint8 [H, W, C], made of images of `side` pixels, until each image has at least 128 pixels a side."""
+    return upscale(image[None], -(-MIN_SHOWN_SIDE // side))[0]
 
 
 def gap_of(side: int) -> int:
@@ -35,8 +35,9 @@ def sheet(
     row_names: Sequence[str] = (),
     note: str = "",
     text_width: int | None = None,
+    least: int = MIN_SHOWN_SIDE,
 ) -> np.ndarray:
-    """Arranges pictures row by row on white, enlarged to at least 128 pixels each.
+    """Arranges pictures row by row on white, each enlarged until its larger side has at least `least` pixels.
 
     Args:
         pictures: uint8 [N, H, W, C], C 1, 3 or 4; an empty place is a picture of 255.
@@ -46,11 +47,12 @@ def sheet(
         row_names: a text before each row.
         note: a text below all pictures, broken into lines of the sheet's width.
         text_width: the width in pixels of pictures that have texts and gaps of this size; None: that of `pictures`.
+        least: see above.
 
     Returns:
         uint8 [H', W', C]. Margins are white and opaque. A text that is wider than its picture is cut and ends in "...".
     """
-    pictures = upscale(pictures, -(-MIN_SHOWN_SIDE // max(pictures.shape[1:3])))
+    pictures = upscale(pictures, -(-least // max(pictures.shape[1:3])))
     count, height, width, channels = pictures.shape
     text_width = max(text_width or width, MIN_SHOWN_SIDE)
     gap, font = gap_of(text_width), ImageFont.load_default(max(text_width // 12, 12))

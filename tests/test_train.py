@@ -220,7 +220,7 @@ def test_damage_during_training_is_reported_with_file_and_record(run, capsys, tm
     damaged = tmp_path / "damaged"
     shutil.copytree(tiny_dataset, damaged)
     level = data.open_dataset(damaged).level(8)
-    record, path = bytes(level.read_data(17)), level.files[0].path
+    record, path = bytes(level.read_data(17)), level.file.path
     content = bytearray(path.read_bytes())
     assert content.count(record) == 1
     content[content.index(record) + len(record) // 2] ^= 1

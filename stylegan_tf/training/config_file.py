@@ -8,8 +8,9 @@ from pathlib import Path
 import stylegan_tf
 from stylegan_tf import models, settings_text
 from stylegan_tf.errors import MissingFileError, UserError
+from stylegan_tf.files import read_json
 from stylegan_tf.settings import TrainingSettings
-from stylegan_tf.training.run_dir import CONFIG_NAME, RunDir, read_json
+from stylegan_tf.training.run_dir import CONFIG_NAME, RunDir
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ import time
 from dataclasses import dataclass, field
 
 from stylegan_tf.errors import UserError
+from stylegan_tf.files import read_json
 from stylegan_tf.training.devices import Workers
-from stylegan_tf.training.run_dir import RunDir, read_json
+from stylegan_tf.training.run_dir import RunDir
 
 FILE_NAME, REFUSED_NAME = "control.json", "control-refused.json"
 MAX_BYTES = 1 << 16

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from stylegan_tf.errors import UserError
-from stylegan_tf.training.run_dir import FINAL_NAME, RunDir, read_bounded, renamed_final
+from stylegan_tf.files import read_bounded
+from stylegan_tf.training.run_dir import FINAL_NAME, RunDir, renamed_final
 
 FILE_NAME = "stats.jsonl"
 MAX_BYTES = 256 << 20  # 100 times the size for the paper's run with a tick every minute

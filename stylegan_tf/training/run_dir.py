@@ -26,7 +26,6 @@ FINAL_NAME = "network-final.pkl"
 SNAPSHOT_PREFIX, SNAPSHOT_SUFFIX = "network-snapshot-", ".pkl"
 
 
-MAX_JSON_BYTES = 1 << 20
 # Everything that a run writes or changes.
 FILE_PATTERNS = ("log.txt", "stats.jsonl", "report.html", "reals.png", "fakes*.png", "network-*.pkl", "events.out.tfevents.*", ABORT_NAME,
                  CONFIG_NAME, STATE_NAME)  # fmt: skip
@@ -128,34 +127,6 @@ class RunDir:
     def abort_requested(self) -> str | None:
         """The name of abort.txt if the folder contains such a file."""
         return ABORT_NAME if (self.path / ABORT_NAME).exists() else None
-
-
-def read_bounded(path: str | os.PathLike, max_bytes: int) -> bytes:
-    """Content of a small file.
-
-    Raises:
-        UserError: it cannot be read, is larger than `max_bytes`, or is a folder, pipe or device, which could block.
-    """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb") as file:
-            status = os.fstat(file.fileno())
-            _check_regular(path, status)
-            content = file.read(max_bytes + 1)
-    except OSError as error:
-        raise error if isinstance(error, UserError) else UserError(f"{path} cannot be read: {error.strerror or error}.") from error
-    if len(content) > max_bytes:
-        raise UserError(f"{path} has {status.st_size:,} bytes; at most {max_bytes:,} are read.")
-    return content
-
-
-def read_json(path: str | os.PathLike, max_bytes: int = MAX_JSON_BYTES) -> object:
-    """The value in a small JSON file. Raises UserError as `read_bounded`, and for content that is not JSON."""
-    content = read_bounded(path, max_bytes)
-    try:
-        return json.loads(content.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is not JSON ({str(error)[:80]}).") from error
 
 
 def _check_regular(path: str | os.PathLike, status: os.stat_result) -> None:

@@ -97,7 +97,7 @@ def test_masks_go_through_the_same_reader(tmp_path, capsys):
 
 
 def test_read_picture_says_what_is_wrong(tmp_path):
-    for path, message in [(tmp_path / "none.png", "There is no file"), (tmp_path, "is not a file")]:
+    for path, message in [(tmp_path / "none.png", "does not exist"), (tmp_path, "is not a file")]:
         with pytest.raises(UserError, match=message):
             read_picture(path)
     (tmp_path / "a\x1b[31m.png").write_bytes(b"")
@@ -116,7 +116,7 @@ def huge_record(tmp_path_factory):
         target = folder / "datasets" / encoding
         assert run("create_from_images", target, folder / "images", "--encoding", encoding, "--labels", "none") == 0
         level = open_dataset(target).level(32)
-        payloads = [bytes(level.files[0].read_payload(row)) for row in range(3)]
+        payloads = [bytes(level.file.read_payload(row)) for row in range(3)]
         small = bytes(level.read_data(1))
         if encoding == "png":
             bomb = small[:16] + struct.pack(">II", 30_000, 30_000) + small[24:]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from stylegan_tf.data.intake.crop import Crop
-from stylegan_tf.data.intake.decode import ALPHA, COLOUR, GREY, Decoded, decode_image_file, shape_from_header
+from stylegan_tf.data.intake.decode import ALPHA, COLOUR, GREY, Decoded, decode_image_file
 from stylegan_tf.data.intake.dedupe import Fingerprint, find_duplicates, fingerprint
 from stylegan_tf.data.intake.labels import Labels
 from stylegan_tf.data.intake.pillow_files import MAX_PIXELS
@@ -67,12 +67,9 @@ class CheckedImages:
 
     def drop(self, places: Sequence[int] | np.ndarray, reason: str, message: Callable[[int], str]) -> None:
         """Marks usable images as unusable, by their places in `indices`; `message` is called with the place."""
-        self.drop_items([(int(self.indices[place]), reason, message(int(place))) for place in places])
-
-    def drop_items(self, entries: Sequence[tuple[int, str, str]]) -> None:
-        """Marks usable images as unusable: (item, reason, message) of each."""
-        self.unusable += entries
-        keep = ~np.isin(self.indices, [index for index, _, _ in entries])
+        self.unusable += [(int(self.indices[place]), reason, message(int(place))) for place in places]
+        keep = np.ones(len(self.indices), bool)
+        keep[places] = False
         self.indices, self.heights, self.widths, self.kinds = (a[keep] for a in (self.indices, self.heights, self.widths, self.kinds))
         if self.prints:
             self.prints = [kept for kept, is_kept in zip(self.prints, keep, strict=True) if is_kept]
@@ -85,7 +82,6 @@ def check_images(
     *,
     crop: Crop | None = None,
     with_prints: bool = False,
-    decode_all: bool = True,
     max_pixels: int = MAX_PIXELS,
     workers: int | None = None,
 ) -> CheckedImages:
@@ -97,7 +93,6 @@ def check_images(
         labels: an image without a label is unusable if others have one.
         crop: applied to every image; the result determines the size.
         with_prints: compute fingerprints for finding duplicates.
-        decode_all: verify every file completely; else, use the header only where `shape_from_header` can.
         max_pixels: larger images are unusable, see `pillow_files.check_size`.
         workers: threads; None for one per processor.
     """
@@ -107,14 +102,16 @@ def check_images(
             if not labels.has(index):
                 raise UnusableImage("no label")
             content = source.read(index)
-            shape = None if decode_all or not isinstance(content, bytes) else shape_from_header(content, max_pixels)
-            return _facts_of_shape(shape) if shape else _facts(content, source.names[index], crop, with_prints, max_pixels)
+            decoded = decode_image_file(content, max_pixels) if isinstance(content, bytes) else from_array(content)
+            if crop:
+                decoded = crop(decoded, source.names[index])
+            return Facts(decoded.size, decoded.kind, decoded.notes, fingerprint(decoded.pixels) if with_prints else None)
         except UnusableImage as problem:
             return problem.with_traceback(None)  # a traceback would keep the image in memory
 
     checked = CheckedImages()
     results = parallel_map(check, indices, workers)
-    for index, facts in zip(indices, track(results, len(indices), "Checking" if decode_all else "Reading headers"), strict=True):
+    for index, facts in zip(indices, track(results, len(indices), "Checking"), strict=True):
         checked.add(int(index), facts)
     return checked.finish()
 
@@ -139,18 +136,6 @@ def drop_duplicates(checked: CheckedImages, source: Source, *, max_distance: int
 
     checked.drop(sorted(duplicates), DUPLICATE, message)
     checked.prints = []
-
-
-def _facts(content: bytes | np.ndarray, name: str, crop: Crop | None, with_prints: bool, max_pixels: int) -> Facts:
-    decoded = decode_image_file(content, max_pixels) if isinstance(content, bytes) else from_array(content)
-    if crop:
-        decoded = crop(decoded, name)
-    return Facts(decoded.size, decoded.kind, decoded.notes, fingerprint(decoded.pixels) if with_prints else None)
-
-
-def _facts_of_shape(shape: tuple[int, int, int]) -> Facts:
-    """Result for an opaque grey or colour image without notes."""
-    return Facts(shape[:2], GREY if shape[2] == 1 else COLOUR)
 
 
 def from_array(pixels: np.ndarray) -> Decoded:

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stylegan_tf.data.intake.decode import Decoded
-from stylegan_tf.data.intake.picture import read_picture
+from stylegan_tf.data.intake.decode import Decoded, read_picture
 from stylegan_tf.data.intake.pillow_files import MAX_PIXELS
 from stylegan_tf.data.intake.segment import Segment, as_rgb, find_object
 from stylegan_tf.data.sources.base import CropBox, UnusableImage

@@ -1,5 +1,6 @@
-"""Image files of any format to uint8 arrays: verified, turned upright, in sRGB."""
+"""Image files of any format to uint8 arrays: verified, turned upright, in sRGB; the reader of every program that takes a picture."""
 
+import os
 import struct
 import threading
 import zlib
@@ -7,11 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from stylegan_tf.data.intake.colour import standard_mode, to_srgb
+from stylegan_tf.data.intake.colour import standard_mode, to_channels, to_srgb
 from stylegan_tf.data.intake.pillow_files import MAX_PIXELS, open_picture
-from stylegan_tf.data.intake.samples import check_samples, stored_samples
-from stylegan_tf.data.records.png import png_chunks
-from stylegan_tf.data.sources.base import UnusableImage
+from stylegan_tf.data.intake.samples import check_samples, png_chunks, stored_samples
+from stylegan_tf.data.sources.base import MAX_FILE_BYTES, UnusableImage
+from stylegan_tf.display import visible
+from stylegan_tf.errors import UserError
+from stylegan_tf.files import read_bounded
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
@@ -20,8 +23,6 @@ _LARGE_PIXELS = 16 << 20  # larger images are decoded one at a time: memory stay
 _INFLATED_BYTES = 1 << 20  # at once
 _KEPT_SIDE = 2048  # images more than twice as large are reduced while decoding, to no less than this
 
-# Chunks that can change how pixels are shown (EXIF may be in text); finding out takes Pillow as long as decoding.
-_PNG_NOT_PLAIN = frozenset({b"tRNS", b"iCCP", b"eXIf", b"acTL", b"tEXt", b"zTXt", b"iTXt"})
 _PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of a pixel, by colour type
 
 _large_image_lock = threading.Lock()
@@ -72,30 +73,34 @@ def decode_image_file(data: bytes, max_pixels: int = MAX_PIXELS) -> Decoded:
         raise UnusableImage("truncated" if is_cut else "corrupt", text[:120]) from error
 
 
-def shape_from_header(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[int, int, int] | None:
-    """(height, width, channels) of a PNG or JPEG of 8 bits, grey or colour, from its header: what decoding it will give.
+def read_picture(
+    path: str | os.PathLike,
+    *,
+    channels: int | None = None,
+    max_pixels: int = MAX_PIXELS,
+) -> np.ndarray:
+    """A picture as `dataset_tool.py` reads it: the first image of the file, upright, in sRGB, 8 bits per channel.
 
-    Does not verify the rest of the file.
+    The file is never passed to another program, whatever its name (EPS, WMF and others are refused), and its header is checked
+    before memory for pixels is taken. Images of more than about 2048 pixels on the shorter side may be reduced while decoding.
+
+    Args:
+        path: an image file of one of `file_names.READABLE_FORMATS`, at most 512 MB.
+        channels: 1 (grey), 3 (RGB) or 4 (RGBA); None for those of the file. Transparent pixels are shown on white in 1 and 3.
+        max_pixels: larger images are refused; the limit of the memory for decoding is 4 bytes for each of these pixels.
 
     Returns:
-        None for every other file: those whose kind depends on their pixels, and those that need a note in the report.
+        uint8 [H, W, channels].
 
     Raises:
-        UnusableImage: larger than `max_pixels` allows.
+        MissingFileError: there is no such file.
+        UserError: not a file, not an image, damaged, or too large; the message names the file and the reason.
     """
-    is_png = data.startswith(b"\x89PNG")
-    if not is_png and not data.startswith(b"\xff\xd8"):
-        return None
-    if is_png and (data[24:25] != b"\x08" or any(kind in _PNG_NOT_PLAIN for kind, _, _ in png_chunks(data))):
-        return None
     try:
-        picture = open_picture(data, max_pixels)
-    except UnusableImage:
-        raise
-    except Exception:  # a damaged header can raise anything; decoding will report what is wrong
-        return None
-    is_plain = picture.mode in ("L", "RGB") and not picture.info.get("icc_profile") and (is_png or _orientation(picture) == 1)
-    return (picture.height, picture.width, len(picture.mode)) if is_plain else None
+        pixels = decode_image_file(read_bounded(path, MAX_FILE_BYTES), max_pixels).pixels
+    except UnusableImage as problem:
+        raise UserError(f"{visible(path)} cannot be used as a picture: {visible(problem)}.") from None
+    return pixels if channels is None else to_channels(pixels, channels, (255, 255, 255))
 
 
 def _check_png(data: bytes) -> None:

@@ -8,7 +8,6 @@ from stylegan_tf.data.intake.colour import parse_colour
 from stylegan_tf.data.intake.fit import FITS
 from stylegan_tf.data.intake.pillow_files import MAX_PIXELS
 from stylegan_tf.data.records.codecs import ENCODINGS, JPEG_QUALITY, check_encoding
-from stylegan_tf.data.records.file_writers import check_shards
 from stylegan_tf.display import class_name
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.resolution import check_resolution
@@ -45,7 +44,7 @@ class PrepareOptions:
         mask_dir: folder with a mask for every image, by name, for crop "segment".
         margin: background kept around a segmented object, as a share of its longer side; None for 0.1.
         workers: threads; None for one per processor.
-        encoding, num_shards, overwrite: see `writer.DatasetWriter`.
+        encoding, overwrite: see `writer.DatasetWriter`.
         quality: of JPEG, 1 to 100; None for the default.
     """
 
@@ -70,7 +69,6 @@ class PrepareOptions:
     workers: int | None = None
     encoding: str = "png"
     quality: int | None = None
-    num_shards: int = 1
     overwrite: bool = False
 
     def __post_init__(self):
@@ -88,7 +86,6 @@ class PrepareOptions:
         if len(set(self.class_names)) < len(self.class_names):
             repeated = next(name for name in self.class_names if self.class_names.count(name) > 1)
             raise UserError(f"Class names must be unique. Received twice: {repeated!r}")
-        check_shards(self.num_shards)
         if self.max_pixels is None:
             object.__setattr__(self, "max_pixels", MAX_PIXELS)
         for name in ("min_size", "max_images", "max_pixels", "workers", "wide_height"):
@@ -204,7 +201,6 @@ def add_output(parser: argparse.ArgumentParser, *, shuffle: int | None = 1) -> N
         add("--shuffle", type=int, default=shuffle, choices=(0, 1), help="1 writes in the original's shuffled order")
     add("--encoding", default="png", choices=tuple(ENCODINGS), help="png is lossless; raw can be read by the original")
     add("--quality", type=int, help=f"of jpeg, 1 to 100; default: {JPEG_QUALITY}")
-    add("--shards", type=count, default=1, metavar="N", help="record files per resolution; the original reads only 1")
     add("--workers", type=count, metavar="N", help="threads; default: one per processor")
     add("--overwrite", action="store_true", help="replace an existing dataset when the new one is complete")
 
@@ -222,8 +218,6 @@ def prepare_options(args: argparse.Namespace, **more: object) -> PrepareOptions:
     """PrepareOptions from the flags of a command."""
     known = {field.name for field in dataclasses.fields(PrepareOptions)}
     given = {name: value for name, value in vars(args).items() if name in known}
-    if hasattr(args, "shards"):
-        given["num_shards"] = args.shards
     if "shuffle" in given:
         given["shuffle"] = bool(given["shuffle"])
     if "class_names" in given:

@@ -42,14 +42,13 @@ class Prepared:
     labels: Labels
     checked: CheckedImages
     plan: Plan
-    is_decoded: bool  # every image was decoded in the first pass
     crop: Crop | None
 
     def load(self, index: int) -> Item:
         """Image `index` of the source as it is written to the dataset.
 
         Raises:
-            UnusableImage: damaged, if the first pass read only its header; or changed since then.
+            UnusableImage: it changed since the first pass.
         """
         content = self.source.read(index)
         decoded = decode_image_file(content, self.options.max_pixels) if isinstance(content, bytes) else from_array(content)
@@ -68,7 +67,6 @@ def prepare(
     source: Source,
     options: PrepareOptions,
     *,
-    decode_all: bool = True,
     max_listed: int | None = 10,
     say: Callable[[str], None] = say,
 ) -> Prepared:
@@ -77,7 +75,6 @@ def prepare(
     Args:
         source: of the images.
         options: of the dataset.
-        decode_all: verify every file completely now; else, most files are verified by `Prepared.load`, see `check_images`.
         max_listed: maximum number of unusable images listed by name; None for all.
         say: receives lines for the user.
 
@@ -94,12 +91,11 @@ def prepare(
     crop = _crop(source, options)
     indices = candidates(len(source), options)
     with_prints = options.dedupe != "none"
-    decode_all = decode_all or bool(crop) or with_prints  # both need the pixels
     if source.is_checked and not crop and not with_prints and not labels.is_missing().any():
         checked = assume_checked(source, indices)
     else:
-        passes = {"decode_all": decode_all, "max_pixels": options.max_pixels, "workers": options.workers}
-        checked = check_images(source, indices, labels, crop=crop, with_prints=with_prints, **passes)
+        limits = {"max_pixels": options.max_pixels, "workers": options.workers}
+        checked = check_images(source, indices, labels, crop=crop, with_prints=with_prints, **limits)
     if with_prints:
         drop_duplicates(checked, source, max_distance=options.dedupe_distance if options.dedupe == "near" else None)
     plan = decide(checked, options)
@@ -108,7 +104,7 @@ def prepare(
         say(f"Note: {imbalance}")
     for sentence in plan.remarks:
         say(f"Note: {sentence}")
-    return Prepared(source, options, labels, checked, plan, decode_all, crop)
+    return Prepared(source, options, labels, checked, plan, crop)
 
 
 def candidates(count: int, options: PrepareOptions) -> np.ndarray:
@@ -163,7 +159,7 @@ def decide(checked: CheckedImages, options: PrepareOptions) -> Plan:
         remarks.append(
             f"{enlarged} images are smaller than {resolution}x{resolution} and will be enlarged. Skip them with --min-size {resolution}."
         )
-    channels = options.channels or choose_channels(checked, options)
+    channels = options.channels or _choose_channels(checked, options)
     kinds = Counter(KINDS[kind] for kind in checked.kinds)
     if options.channels is None and len(kinds) > 1:
         listing = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
@@ -171,7 +167,7 @@ def decide(checked: CheckedImages, options: PrepareOptions) -> Plan:
     return Plan(resolution, channels, tuple(remarks))
 
 
-def choose_channels(checked: CheckedImages, options: PrepareOptions) -> int:
+def _choose_channels(checked: CheckedImages, options: PrepareOptions) -> int:
     """By majority: 1 if more than half are grey, 4 if more than half are transparent (JPEG has no alpha), else 3."""
     shares = {kind: float((checked.kinds == number).mean()) if len(checked.kinds) else 0.0 for number, kind in enumerate(KINDS)}
     if shares[GREY] > 0.5:

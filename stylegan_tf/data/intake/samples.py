@@ -1,10 +1,11 @@
 """Pixels as the header of a file defines them: bits per sample, signs, black and white, palettes and transparency."""
 
+import struct
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stylegan_tf.data.records.png import png_chunks
 from stylegan_tf.data.sources.base import UnusableImage
 
 if TYPE_CHECKING:
@@ -65,6 +66,18 @@ def stored_samples(picture: "Picture", data: bytes) -> tuple["Picture", list[str
     if picture.mode in ("P", "PA") and tags.get(_PHOTOMETRIC) == _PALETTE:
         _set_palette(picture, tags.get(_COLOUR_MAP, ()))
     return picture, []
+
+
+def png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """(kind, start, stop) of the content of every chunk up to IEND; the last one may extend beyond the end of the file."""
+    position = 8
+    while position + 8 <= len(data):
+        (length,) = struct.unpack_from(">I", data, position)
+        kind = data[position + 4 : position + 8]
+        yield kind, position + 8, position + 8 + length
+        if kind == b"IEND":
+            return
+        position += 12 + length
 
 
 def _check_tiff(tags: dict, *, is_big_endian: bool) -> None:

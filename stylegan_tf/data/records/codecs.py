@@ -40,11 +40,9 @@ def decode_image(data: bytes | memoryview, encoding: str, shape: tuple[int, int,
     import cv2
 
     channels, height, width = shape
-    if encoding == "raw":
-        if len(data) != channels * height * width:
-            raise ValueError(f"contains {len(data)} bytes, {channels * height * width} expected for {channels}x{height}x{width}")
-        return np.frombuffer(data, np.uint8).reshape(shape).transpose(1, 2, 0)
     check_header(data, encoding, shape)
+    if encoding == "raw":
+        return np.frombuffer(data, np.uint8).reshape(shape).transpose(1, 2, 0)
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:
@@ -62,15 +60,17 @@ def check_header(data: bytes | memoryview, encoding: str, shape: tuple[int, int,
 
     Args:
         data: bytes of a record.
-        encoding: "png" or "jpeg" ("raw" has no header).
+        encoding: "raw", "png" or "jpeg".
         shape: the expected (C, H, W).
 
     Raises:
         ValueError: another size or no image; the message is to follow the name of the record.
     """
+    channels, height, width = shape
     if encoding == "raw":
+        if len(data) != channels * height * width:
+            raise ValueError(f"contains {len(data)} bytes, {channels * height * width} expected for {channels}x{height}x{width}")
         return
-    _, height, width = shape
     stated = _stated_size(data, encoding) if len(data) >= 24 else None
     if stated is None:
         raise ValueError(f"contains a damaged {encoding.upper()}")
@@ -89,12 +89,12 @@ def check_encoding(encoding: str, channels: int, quality: int) -> None:
         raise UserError(f"JPEG quality must be from 1 to 100. Received: {quality}")
 
 
-def strip_jpeg(data: bytes, resolution: int, channels: int) -> bytes | None:
-    """A JPEG file reduced to its image, or None if it cannot be stored as it is.
+def strip_jpeg(data: bytes | None, resolution: int, channels: int) -> bytes | None:
+    """A JPEG file reduced to its image, or None if it cannot be stored as it is, or there is none.
 
     Accepted are 8-bit grey and colour (three components) of the right size; EXIF, thumbnails and comments are removed.
     """
-    kept, fits = [data[:2]], False
+    kept, fits, data = [b"\xff\xd8"], False, data or b""
     for marker, start, stop in _jpeg_segments(data):
         if marker in _JPEG_FRAMES:
             fits = data[start + 4 : start + 10] == struct.pack(">BHHB", 8, resolution, resolution, channels)

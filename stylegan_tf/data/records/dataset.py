@@ -14,7 +14,6 @@ from stylegan_tf.command_line import spelled
 from stylegan_tf.data.records.level import Level
 from stylegan_tf.data.records.manifest import (
     PARTIAL_SUFFIX,
-    FileName,
     Manifest,
     are_classes,
     content_digest,
@@ -46,7 +45,7 @@ class Dataset:
         manifest: written with the dataset; None for a dataset made by the original release.
     """
 
-    def __init__(self, path: Path, files: dict[int, list[Path]], manifest: Manifest | None, name: str, labels: np.ndarray | None):
+    def __init__(self, path: Path, files: dict[int, Path], manifest: Manifest | None, name: str, labels: np.ndarray | None):
         self.path, self.name, self.manifest = path, name, manifest
         self.resolutions = tuple(sorted(files))
         self.resolution = self.resolutions[-1]
@@ -76,7 +75,7 @@ class Dataset:
             channels=self.channels,
             resolution=self.resolution,
             encoding=self.encoding,
-            checksums=self.level(self.resolution).checksums(),
+            checksums=self.level(self.resolution).file.checksums(),
             labels=self.labels if self.label_size else None,
         )
 
@@ -94,7 +93,7 @@ class Dataset:
             facts = (level.num_images, level.channels, level.encoding)
             if facts != (self.num_images, self.channels, self.encoding):
                 raise UserError(
-                    f"{level.files[0].path} contains {facts[0]} images ({facts[1]} channels, {facts[2]}), but the largest level has "
+                    f"{level.file.path} contains {facts[0]} images ({facts[1]} channels, {facts[2]}), but the largest level has "
                     f"{self.num_images} ({self.channels} channels, {self.encoding}). {COPY_AGAIN}"
                 )
             self._levels[resolution] = level
@@ -168,31 +167,25 @@ def label_examples(dataset: Dataset) -> np.ndarray | None:
     return np.asarray(dataset.labels[rows], np.float32)
 
 
-def _find_levels(path: Path) -> tuple[dict[int, list[Path]], str]:
-    """Record files of every resolution in the order of shards, and the name of the dataset."""
-    found: dict[FileName, Path] = {}
-    for entry in sorted(path.iterdir()):
-        parsed = parse_file_name(entry)
-        if parsed and MIN_RESOLUTION <= parsed.resolution <= MAX_RESOLUTION:
-            found[parsed] = entry
+def _find_levels(path: Path) -> tuple[dict[int, Path], str]:
+    """The record file of every resolution, and the name of the dataset."""
+    parsed = {entry: parse_file_name(entry) for entry in path.iterdir()}
+    found = {entry: parts for entry, parts in parsed.items() if parts and MIN_RESOLUTION <= parts[1] <= MAX_RESOLUTION}
     if not found:
         raise MissingFileError(
             f"{path} contains no record files (NAME-r02.tfrecords and so on). "
             "Make a dataset from the images in it: "
             + spelled(f"python dataset_tool.py create_from_images NEW_FOLDER {shlex.quote(str(path))}")
         )
-    names = sorted({parsed.name for parsed in found})
-    num_shards = sorted({parsed.num_shards for parsed in found})
-    if len(names) > 1 or len(num_shards) > 1:
+    names = sorted({name for name, _ in found.values()})
+    if len(names) > 1:
         raise UserError(f"{path} contains records of more than one dataset ({', '.join(names)}). Move each into its own folder.")
-    top = max(parsed.resolution for parsed in found)
-    files = {}
-    for exponent in range(log2(MIN_RESOLUTION), log2(top) + 1):
-        wanted = [FileName(names[0], 1 << exponent, shard, num_shards[0]) for shard in range(num_shards[0])]
-        missing = [parsed for parsed in wanted if parsed not in found]
-        if missing:
-            raise MissingFileError(f"{path / file_name(*missing[0])} is missing. {COPY_AGAIN}")
-        files[1 << exponent] = [found[parsed] for parsed in wanted]
+    top = max(resolution for _, resolution in found.values())
+    sides = [1 << exponent for exponent in range(log2(MIN_RESOLUTION), log2(top) + 1)]
+    files = {side: path / file_name(names[0], side) for side in sides}
+    missing = [file for file in files.values() if file not in found]
+    if missing:
+        raise MissingFileError(f"{missing[0]} is missing. {COPY_AGAIN}")
     return files, names[0]
 
 

@@ -6,12 +6,10 @@ from typing import NamedTuple
 import numpy as np
 
 from stylegan_tf.data.records.codecs import encode_images, strip_jpeg
-from stylegan_tf.data.records.png import strip_png
 from stylegan_tf.data.records.tfrecords import Example, encode_example, frame
 from stylegan_tf.errors import UserError
 from stylegan_tf.resolution import MIN_RESOLUTION
 
-_LARGE = 0.6  # of the raw pixels: photographs take less if they are compressed at all
 # Leaves at 256x256 take 0.41 of raw as PNG and 0.06 as JPEG of quality 90; detailed photographs up to 0.65 and 0.2.
 _BYTES_PER_RAW_BYTE = {"raw": 1.0, "png": 0.65, "jpeg": 0.2}
 _OVERHEAD_BYTES = {"raw": 60, "png": 170, "jpeg": 450}  # each level: framing, shape, index, headers of the image format
@@ -70,28 +68,12 @@ class Encoder:
             raise UserError(f"Images must be arrays of uint8 {list(expected)}. Received: {found}")
 
     def _encode_top(self, items: Sequence[Item], pixels: np.ndarray) -> list[bytes]:
-        """The largest level: the source file's bytes if they can be stored as they are, a new encoding otherwise.
-
-        For a large PNG, the smaller of both.
-        """
-        data = [self._source_bytes(item) for item in items]
-        rest = [place for place, known in enumerate(data) if known is None or self._is_large(known)]
-        chosen = pixels if len(rest) == len(items) else pixels[rest]
-        for place, encoded in zip(rest, encode_images(chosen, self.encoding, self.quality), strict=True):
-            known = data[place]
-            data[place] = encoded if known is None or len(encoded) < len(known) else known
-        return data
-
-    def _is_large(self, data: bytes) -> bool:
-        """Whether the source file is a poorly compressed PNG. JPEGs are never encoded again: that would lose quality."""
-        return self.encoding == "png" and len(data) > _LARGE * self.image_bytes
-
-    def _source_bytes(self, item: Item) -> bytes | None:
-        """The bytes of the source file, if they can be stored as they are."""
-        if not item.encoded or self.encoding == "raw":
-            return None
-        strip = strip_png if self.encoding == "png" else strip_jpeg
-        return strip(item.encoded, self.resolution, self.channels)
+        """The largest level: of JPEGs, the source's bytes if they can be stored as they are; a new encoding otherwise."""
+        kept = [strip_jpeg(item.encoded, self.resolution, self.channels) if self.encoding == "jpeg" else None for item in items]
+        rest = [place for place, known in enumerate(kept) if known is None]
+        for place, encoded in zip(rest, encode_images(pixels[rest], self.encoding, self.quality), strict=True):
+            kept[place] = encoded
+        return kept
 
 
 def pyramid(images: np.ndarray) -> Iterator[np.ndarray]:

@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,23 +14,18 @@ from stylegan_tf.data.records.encoding import Item, estimate_bytes
 from stylegan_tf.data.records.manifest import FACTORS_NAME
 from stylegan_tf.data.records.target import ready_target
 from stylegan_tf.data.records.writer import DatasetWriter
-from stylegan_tf.display import say
+from stylegan_tf.display import say, visible
 from stylegan_tf.errors import UserError
 from stylegan_tf.files import read_bounded, write_text
 from stylegan_tf.images import save_png
 from stylegan_tf.parallel import parallel_map
 from stylegan_tf.progress_bar import Progress, track
-
-if TYPE_CHECKING:
-    from PIL.Image import Image as Picture
-    from PIL.ImageFont import FreeTypeFont
+from stylegan_tf.sheets import sheet
 
 LABELS_NAME = "dataset.json"  # of extracted images, as stylegan2-ada writes it
 
-_SHEET_COLOUR = (246, 246, 244)
 _MAX_FACTORS_BYTES = 1 << 30
-_GAP = 2  # pixels between images of a sheet
-_CAPTION_WIDTH = 120
+_CAPTION_CHARS = 20
 _MAX_CLASS_ROWS = 24
 _LABELS_AT_ONCE = 65_536  # read until every class has its images
 
@@ -42,7 +37,6 @@ def convert_dataset(
     made_by: dict[str, Any],
     encoding: str = "png",
     quality: int = JPEG_QUALITY,
-    num_shards: int = 1,
     overwrite: bool = False,
     workers: int | None = None,
     say: Callable[[str], None] = say,
@@ -51,7 +45,7 @@ def convert_dataset(
 
     Args:
         dataset: from `open_dataset`.
-        target_dir, made_by, encoding, quality, num_shards, overwrite: see `DatasetWriter`.
+        target_dir, made_by, encoding, quality, overwrite: see `DatasetWriter`.
         workers: threads; None for one per processor.
         say: receives lines for the user.
 
@@ -66,7 +60,6 @@ def convert_dataset(
         channels=dataset.channels,
         encoding=encoding,
         quality=quality,
-        num_shards=num_shards,
         overwrite=overwrite,
         class_names=dataset.class_names or None,
         expected_images=dataset.num_images,
@@ -81,7 +74,7 @@ def convert_dataset(
         def load(index: int) -> Callable[[], Item]:
             def item() -> Item:
                 progress.advance()
-                encoded = bytes(level.read_data(index)) if dataset.encoding == encoding else None
+                encoded = level.read_data(index) if dataset.encoding == encoding else None
                 label = dataset.labels[index] if dataset.label_size else None
                 return Item(level.read_image(index), label, encoded)
 
@@ -146,7 +139,7 @@ def contact_sheet(dataset: Dataset, *, columns: int = 12, rows: int = 8, cell: i
     if by_class:
         captions, groups = zip(*by_class.items(), strict=True)
     else:
-        captions = None
+        captions = ()
         count = min(dataset.num_images, columns * rows)
         groups = [list(range(first, min(first + columns, count))) for first in range(0, count, columns)]
     shown = [index for group in groups for index in group]
@@ -155,22 +148,14 @@ def contact_sheet(dataset: Dataset, *, columns: int = 12, rows: int = 8, cell: i
     return tile([[images[index] for index in group] for group in groups], captions=captions, cell=cell)
 
 
-def tile(rows: Sequence[Sequence[np.ndarray]], *, captions: Sequence[str] | None = None, cell: int = 96) -> np.ndarray:
+def tile(rows: Sequence[Sequence[np.ndarray]], *, captions: Sequence[str] = (), cell: int = 96) -> np.ndarray:
     """Rows of square images on one sheet, uint8 [H, W, 3], with a caption before each row."""
-    from PIL import Image, ImageDraw, ImageFont
-
-    left = _CAPTION_WIDTH if captions else 0
-    width = left + max(len(row) for row in rows) * (cell + _GAP) + _GAP
-    sheet = Image.new("RGB", (width, len(rows) * (cell + _GAP) + _GAP), _SHEET_COLOUR)
-    draw = ImageDraw.Draw(sheet)
-    for number, row in enumerate(rows):
-        top = _GAP + number * (cell + _GAP)
-        if captions:
-            font = ImageFont.load_default(13)
-            draw.text((6, top + cell // 2 - 8), _shortened(captions[number], font), fill=(40, 40, 40), font=font)
-        for column, image in enumerate(row):
-            sheet.paste(_thumbnail(image, cell), (left + _GAP + column * (cell + _GAP), top))
-    return np.asarray(sheet)
+    columns = max(map(len, rows))
+    cells = np.full((len(rows), columns, cell, cell, 3), 255, np.uint8)
+    for row, images in enumerate(rows):
+        for column, image in enumerate(images):
+            cells[row, column] = _thumbnail(image, cell)
+    return sheet(cells.reshape(-1, cell, cell, 3), columns, row_names=[visible(text, _CAPTION_CHARS) for text in captions], least=cell)
 
 
 def _image_name(index: int) -> str:
@@ -184,24 +169,15 @@ def _as_json(label: np.ndarray) -> int | list[float]:
     return int(label.argmax()) if is_one_hot else [float(number) for number in label]
 
 
-def _shortened(text: str, font: "FreeTypeFont") -> str:
-    """Text with its middle removed until it fits before a row."""
-    kept = len(text)
-    shown = text
-    while font.getlength(shown) > _CAPTION_WIDTH - 10 and kept > 4:
-        kept -= 1
-        shown = f"{text[: kept // 2]}…{text[len(text) - kept // 2 :]}"
-    return shown
-
-
-def _thumbnail(image: np.ndarray, cell: int) -> "Picture":
+def _thumbnail(image: np.ndarray, cell: int) -> np.ndarray:
+    """The image as uint8 [cell, cell, 3], on white."""
     from PIL import Image
 
     picture = Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
     if picture.mode == "RGBA":
-        picture = Image.alpha_composite(Image.new("RGBA", picture.size, (*_SHEET_COLOUR, 255)), picture)
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
     is_enlarged = picture.width < cell
-    return picture.convert("RGB").resize((cell, cell), Image.Resampling.NEAREST if is_enlarged else Image.Resampling.LANCZOS)
+    return np.asarray(picture.convert("RGB").resize((cell, cell), Image.Resampling.NEAREST if is_enlarged else Image.Resampling.LANCZOS))
 
 
 def _first_of_classes(dataset: Dataset, columns: int) -> dict[str, list[int]]:

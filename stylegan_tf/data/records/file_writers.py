@@ -15,53 +15,42 @@ from stylegan_tf.data.records.manifest import file_name
 from stylegan_tf.data.records.record_file import save_index
 from stylegan_tf.errors import UserError
 
-_MAX_SHARDS = 99_999  # five digits in the names of files
 _BUFFER_BYTES = 1 << 20  # of one resolution: fewer system calls, each of which has to wait for the threads that encode
 _HEADER_BYTES = 128  # what NumPy writes for any float32 matrix
 
 
-def check_shards(num_shards: int) -> None:
-    """Raises UserError for an impossible number of shards."""
-    if not 1 <= num_shards <= _MAX_SHARDS:
-        raise UserError(f"The number of shards must be from 1 to {_MAX_SHARDS}. Received: {num_shards}")
-
-
 class LevelWriter:
-    """Appends records to the shards of one resolution in turn, and keeps offsets and checksums (12 bytes a record)."""
+    """Appends records to the file of one resolution, and keeps offsets and checksums (12 bytes a record)."""
 
-    def __init__(self, folder: Path, name: str, resolution: int, num_shards: int):
+    def __init__(self, folder: Path, name: str, resolution: int):
         self.resolution = resolution
-        self._paths = [folder / file_name(name, resolution, shard, num_shards) for shard in range(num_shards)]
-        buffer = max(8192, _BUFFER_BYTES // num_shards)
-        self._files = [open(path, "wb", buffering=buffer) for path in self._paths]  # noqa: SIM115 - closed by `close`
-        self._offsets = [array("q", [0]) for _ in self._paths]
+        self._path = folder / file_name(name, resolution)
+        self._file = open(self._path, "wb", buffering=_BUFFER_BYTES)  # noqa: SIM115 - closed by `close`
+        self._offsets = array("q", [0])
         self._checksums = array("L")
 
     def append(self, records: Records) -> None:
-        """Writes framed records; image i goes to shard i % num_shards."""
-        for framed, checksum in zip(records.framed, records.checksums, strict=True):
-            shard = len(self._checksums) % len(self._files)
-            self._files[shard].write(framed)
-            self._offsets[shard].append(self._offsets[shard][-1] + len(framed))
-            self._checksums.append(checksum)
+        """Writes framed records."""
+        self._file.writelines(records.framed)
+        for framed in records.framed:
+            self._offsets.append(self._offsets[-1] + len(framed))
+        self._checksums.extend(records.checksums)
 
     def checksums(self) -> np.ndarray:
         """Masked CRC of every record so far: uint32."""
         return np.array(self._checksums, np.uint32)
 
     def finish(self) -> None:
-        """Flushes everything to the disk and writes the indices."""
-        for file, path, offsets in zip(self._files, self._paths, self._offsets, strict=True):
-            file.flush()
-            os.fsync(file.fileno())
-            file.close()
-            save_index(path, np.array(offsets, np.int64))
+        """Flushes everything to the disk and writes the index."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        save_index(self._path, np.array(self._offsets, np.int64))
 
     def close(self) -> None:
-        """Closes the files, finished or not."""
-        for file in self._files:
-            with contextlib.suppress(OSError):  # a full disk fails again when the buffer is flushed
-                file.close()
+        """Closes the file, finished or not."""
+        with contextlib.suppress(OSError):  # a full disk fails again when the buffer is flushed
+            self._file.close()
 
 
 class LabelWriter:

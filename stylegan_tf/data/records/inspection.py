@@ -1,48 +1,37 @@
 """Inspection of whole datasets: a search for damage, a comparison of two, and a table of properties."""
 
-import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from stylegan_tf.data.records.dataset import Dataset
-from stylegan_tf.data.records.level import Level
 from stylegan_tf.data.records.manifest import count_labels, label_ranges
 from stylegan_tf.data.records.record_file import scan_offsets
 from stylegan_tf.data.records.tfrecords import COPY_AGAIN
 from stylegan_tf.display import visible
 from stylegan_tf.errors import UserError
 from stylegan_tf.parallel import parallel_map
-from stylegan_tf.progress_bar import track
-
-_CHUNK_BYTES = 4 << 20
+from stylegan_tf.progress_bar import Progress, track
 
 
-def check_records(dataset: Dataset, on_progress: Callable[[int, int], None] | None = None, *, workers: int | None = None) -> None:
-    """Reads every record of every level: checksums, decoding, shapes, labels, and the digest; returns if all are right.
+def check_records(dataset: Dataset, *, workers: int | None = None) -> None:
+    """Reads every record of every level: checksums, decoding, shapes, labels, and the digest; shows progress.
 
     Args:
         dataset: from `open_dataset`.
-        on_progress: called from time to time with the number of records checked so far and in total.
         workers: threads; None for one per processor.
 
     Raises:
         UserError: the first damage found; names the file and the record.
     """
-    total, done = dataset.num_images * len(dataset.resolutions), 0
-    for resolution in reversed(dataset.resolutions):
-        level = dataset.level(resolution)
-        for file in level.files:
-            if not np.array_equal(scan_offsets(file.path), file.offsets):
-                raise UserError(f"{file.path}: the index beside it belongs to another file. Delete the index.")
-        with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
-            for count in pool.map(lambda rows, level=level: _check_rows(level, *rows), _row_ranges(level)):
-                done += count
-                if on_progress:
-                    on_progress(done, total)
+    with Progress(dataset.num_images * len(dataset.resolutions), "Checking", unit="records") as progress:
+        for resolution in reversed(dataset.resolutions):
+            level = dataset.level(resolution)
+            if not np.array_equal(scan_offsets(level.file.path), level.file.offsets):
+                raise UserError(f"{level.file.path}: the index beside it belongs to another file. Delete the index.")
+            for _ in parallel_map(level.read_image, range(dataset.num_images), workers):
+                progress.advance()
     _check_labels(dataset)
     if dataset.manifest and dataset.measured_digest() != dataset.manifest.digest:
         raise UserError(f"{dataset.path}: images or labels are not those that the manifest describes (their digest differs). {COPY_AGAIN}")
@@ -103,7 +92,6 @@ def describe_dataset(dataset: Dataset) -> dict[str, Any]:
         "channels": dataset.channels,
         "encoding": dataset.encoding,
         "levels": list(dataset.resolutions),
-        "shards": manifest.num_shards if manifest else 1,
         "label_size": dataset.label_size,
         **_label_facts(dataset),
         "bytes": sum(file.stat().st_size for file in Path(dataset.path).iterdir() if file.is_file()),
@@ -121,7 +109,7 @@ def format_facts(facts: dict[str, Any]) -> list[str]:
     share = facts["bytes"] / facts["raw_bytes"]
     lines = {
         "dataset": f"{facts['name']} in {facts['path']}",
-        "images": f"{facts['images']} of {shape}, {facts['encoding']}, levels {levels}, {facts['shards']} record file(s) per level",
+        "images": f"{facts['images']} of {shape}, {facts['encoding']}, levels {levels}",
         "disk": f"{facts['bytes'] / 1e6:.1f} MB, {share:.2f} of the raw pixels",
         "digest": facts["digest"],
         "labels": f"{facts['label_size']} numbers per image" if facts["label_size"] else "none",
@@ -142,27 +130,6 @@ def _label_facts(dataset: Dataset) -> dict[str, dict]:
     names = dataset.class_names or tuple(map(str, range(dataset.label_size)))
     classes = count_labels(dataset.labels, names) if dataset.label_size else {}
     return {"classes": classes, "label_ranges": label_ranges(dataset.labels, names)}
-
-
-def _row_ranges(level: Level) -> Iterator[tuple[int, int, int]]:
-    """(shard, first record, last + 1) of pieces of a few megabytes."""
-    for shard, file in enumerate(level.files):
-        first = 0
-        while first < len(file):
-            stop = int(np.searchsorted(file.offsets, file.offsets[first] + _CHUNK_BYTES))
-            stop = min(len(file), max(first + 1, stop))
-            yield shard, first, stop
-            first = stop
-
-
-def _check_rows(level: Level, shard: int, first: int, stop: int) -> int:
-    """Checks some records of one file: their checksums, then every image; returns their number."""
-    file = level.files[shard]
-    rows = range(first, stop)
-    file.check_payloads(rows, [file.read_payload(row) for row in rows])
-    for row in rows:
-        level.read_image(row * len(level.files) + shard)
-    return stop - first
 
 
 def _check_labels(dataset: Dataset) -> None:

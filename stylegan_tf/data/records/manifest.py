@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -24,30 +24,18 @@ FORMAT = "stylegan_tf dataset"
 FORMAT_VERSION = 1
 _MAX_BYTES = 16 << 20  # of a manifest; names of 100,000 classes
 
-_RECORD_FILE_NAME = re.compile(r"(?P<name>.+)-r(?P<log2>\d\d)(?:-(?P<shard>\d{5})-of-(?P<num_shards>\d{5}))?\.tfrecords")
+_RECORD_FILE_NAME = re.compile(r"(?P<name>.+)-r(?P<log2>\d\d)\.tfrecords")
 
 
-class FileName(NamedTuple):
-    """The parts of a record file's name."""
-
-    name: str
-    resolution: int
-    shard: int
-    num_shards: int
+def file_name(name: str, resolution: int) -> str:
+    """NAME-r05.tfrecords for 32x32."""
+    return f"{name}-r{log2(resolution):02d}.tfrecords"
 
 
-def file_name(name: str, resolution: int, shard: int = 0, num_shards: int = 1) -> str:
-    """NAME-r05.tfrecords for 32x32, or NAME-r05-00000-of-00004.tfrecords with several shards."""
-    suffix = "" if num_shards == 1 else f"-{shard:05d}-of-{num_shards:05d}"
-    return f"{name}-r{log2(resolution):02d}{suffix}.tfrecords"
-
-
-def parse_file_name(path: Path) -> FileName | None:
-    """The parts of a record file's name; None for any other file."""
+def parse_file_name(path: Path) -> tuple[str, int] | None:
+    """Name of the dataset and resolution in a record file's name; None for any other file."""
     match = _RECORD_FILE_NAME.fullmatch(path.name)
-    if not match:
-        return None
-    return FileName(match["name"], 1 << int(match["log2"]), int(match["shard"] or 0), int(match["num_shards"] or 1))
+    return (match["name"], 1 << int(match["log2"])) if match else None
 
 
 def labels_name(name: str) -> str:
@@ -77,7 +65,6 @@ class Manifest:
     label_shape: tuple[int, ...]
     class_names: tuple[str, ...]
     digest: str
-    num_shards: int
     files: dict[str, int]
     made_by: dict[str, Any]
     class_counts: dict[str, int] = dataclasses.field(default_factory=dict)
@@ -186,7 +173,6 @@ def _checked(values: dict[str, Any], path: Path) -> Manifest:
         "label_shape": lambda value: isinstance(value, list) and len(value) <= 1 and all(map(is_count, value)),
         "class_names": lambda value: isinstance(value, list) and all(isinstance(name, str) for name in value),
         "digest": lambda value: isinstance(value, str),
-        "num_shards": lambda value: is_count(value) and value > 0,
         "files": lambda value: isinstance(value, dict) and all(Path(name).name == name and is_count(n) for name, n in value.items()),
         "made_by": lambda value: isinstance(value, dict),
     }

@@ -1,17 +1,19 @@
 """TFRecord files as bytes: framing, masked CRC-32C checksums, and the Example inside a record.
 
-Needs no TensorFlow: the framing is a length, a payload and two checksums, the Example a small protocol buffer.
+Needs no TensorFlow: the framing is a length, a payload and two checksums, the Example a protocol buffer.
 Source: the records of the original release (`shape` int64 [C, H, W], `data` raw bytes in that order); docs/formats.md.
 """
 
 import functools
-import re
 import struct
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import google_crc32c
 import numpy as np
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
 
 COPY_AGAIN = "Copy or make the dataset again."  # what to try if a file is damaged
 HEADER_BYTES = 12  # uint64 length, uint32 masked CRC of it
@@ -19,15 +21,22 @@ FOOTER_BYTES = 4  # uint32 masked CRC of the payload
 FRAME_BYTES = HEADER_BYTES + FOOTER_BYTES
 
 _MASK_DELTA = 0xA282EAD8  # TensorFlow stores rotate_right(crc, 15) + delta
-_DATA_KEY = b"\x0a\x04data"
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # wire types of protocol buffers
+# Messages of TensorFlow's example.proto and feature.proto: name, number, type and whether it is repeated, of every field that is read.
+_MESSAGES = {
+    "BytesList": [("value", 1, "bytes", True)],
+    "Int64List": [("value", 1, "int64", True)],
+    "Feature": [("bytes_list", 1, "BytesList", False), ("int64_list", 3, "Int64List", False)],
+    "Entry": [("key", 1, "bytes", False), ("value", 2, "Feature", False)],
+    "Features": [("feature", 1, "Entry", True)],
+    "Example": [("features", 1, "Features", False)],
+}
 
 
 class Example(NamedTuple):
     """One record: `shape` is [C, H, W]; `data` is raw bytes in that order, or a PNG or JPEG of the same image."""
 
     shape: tuple[int, ...]
-    data: bytes | memoryview
+    data: bytes
     encoding: str = "raw"
 
 
@@ -69,122 +78,50 @@ def encode_example(example: Example) -> bytes:
 
     A raw record holds `shape` and `data` only, as in the original's files; other encodings add a feature `encoding`.
     """
-    # Built from the inside out and without the image data, which is copied only once, at the end.
-    size = len(example.data)
-    value = _varint_field(1, size)
-    bytes_list = _varint_field(1, len(value) + size) + value
-    entry = _DATA_KEY + _varint_field(2, len(bytes_list) + size) + bytes_list
-    features = _head(tuple(example.shape), example.encoding) + _varint_field(1, len(entry) + size) + entry
-    return b"".join((_varint_field(1, len(features) + size), features, example.data))
+    message = _example_type()()
+    add = message.features.feature.add
+    if example.encoding != "raw":
+        add(key=b"encoding").value.bytes_list.value.append(example.encoding.encode())
+    add(key=b"shape").value.int64_list.value.extend(example.shape)
+    add(key=b"data").value.bytes_list.value.append(example.data)
+    return message.SerializeToString()
 
 
-def parse_example(payload: bytes | memoryview) -> Example:
-    """Parses a record; `data` is a view of the payload.
+def parse_example(payload: bytes) -> Example:
+    """Parses a record.
 
     Raises:
         ValueError: not an Example, or one without `shape` and `data`.
     """
-    features = {}
-    payload = memoryview(payload)
-    for features_message in _fields(payload, 1):
-        for entry in _fields(features_message, 1):
-            key = b"".join(_fields(entry, 1))
-            features[bytes(key)] = next(iter(_fields(entry, 2)), memoryview(b""))
+    from google.protobuf.message import DecodeError
+
+    try:
+        features = {entry.key: entry.value for entry in _example_type().FromString(payload).features.feature}
+    except DecodeError:
+        raise ValueError("is not a TensorFlow Example") from None
     if b"shape" not in features or b"data" not in features:
         raise ValueError("does not contain the features `shape` and `data`")
-    values = _bytes_values(features[b"data"])
+    values = features[b"data"].bytes_list.value
     if len(values) != 1:
         raise ValueError(f"contains {len(values)} byte strings in `data`, expected one")
-    encoding = bytes(b"".join(_bytes_values(features.get(b"encoding", memoryview(b"")))) or b"raw")
-    return Example(tuple(_int64_values(features[b"shape"])), values[0], encoding.decode("ascii", "replace"))
+    encoding = b"".join(features[b"encoding"].bytes_list.value) if b"encoding" in features else b"raw"
+    return Example(tuple(features[b"shape"].int64_list.value), values[0], encoding.decode("ascii", "replace"))
 
 
-def example_pattern(shape: tuple[int, int, int], encoding: str) -> re.Pattern[bytes]:
-    """Pattern of our own records up to the bytes of the image; group 1 is the number of these bytes."""
-    number = rb"[\x80-\xff]*[\x00-\x7f]"
-    start = rb"\x0a" + number + re.escape(_head(shape, encoding)) + rb"\x0a" + number + re.escape(_DATA_KEY)
-    return re.compile(start + rb"\x12" + number + rb"\x0a" + number + rb"\x0a(" + number + rb")", re.DOTALL)
+@functools.cache
+def _example_type() -> "type[Message]":
+    """The class of TensorFlow's Example. Features are a list of entries here and not a map: the same bytes, in a fixed order."""
+    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
-
-def read_varint(message: bytes | memoryview, position: int = 0) -> tuple[int, int]:
-    """A variable-length integer of a protocol buffer, and the position after it."""
-    value = 0
-    for shift in range(0, 70, 7):
-        if position >= len(message):
-            break
-        byte = message[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, position
-    raise ValueError("contains a damaged number")
-
-
-@functools.lru_cache(maxsize=64)
-def _head(shape: tuple[int, ...], encoding: str) -> bytes:
-    """The features before `data`, identical in every record of a file."""
-    values = _field(3, _field(1, b"".join(map(_varint, shape))))  # Feature.int64_list.value, packed
-    features = [] if encoding == "raw" else [(b"encoding", _field(1, _field(1, encoding.encode())))]
-    return b"".join(_field(1, _field(1, key) + _field(2, value)) for key, value in [*features, (b"shape", values)])
-
-
-def _field(number: int, content: bytes | memoryview) -> bytes:
-    return b"".join((_varint_field(number, len(content)), content))
-
-
-def _varint_field(number: int, size: int) -> bytes:
-    """Tag and length that precede the `size` bytes of a field."""
-    return bytes([number << 3 | _BYTES]) + _varint(size)
-
-
-def _varint(value: int) -> bytes:
-    size = max(1, -(-value.bit_length() // 7))
-    return bytes([value >> shift & 0x7F | 0x80 for shift in range(0, 7 * size - 7, 7)] + [value >> 7 * size - 7])
-
-
-def _fields(message: memoryview, number: int) -> Iterator[memoryview]:
-    """Contents of all length-delimited fields with this number; others are skipped."""
-    for found, wire_type, content in _all_fields(message):
-        if found == number and wire_type == _BYTES:
-            yield content
-
-
-def _all_fields(message: memoryview) -> Iterator[tuple[int, int, int | memoryview]]:
-    """(number, wire type, content) of every field; fixed-width contents are returned as bytes."""
-    position = 0
-    while position < len(message):
-        key, position = read_varint(message, position)
-        wire_type = key & 7
-        if wire_type == _VARINT:
-            content, position = read_varint(message, position)
-            yield key >> 3, wire_type, content
-            continue
-        if wire_type == _BYTES:
-            size, position = read_varint(message, position)
-        elif wire_type in (_FIXED64, _FIXED32):
-            size = 8 if wire_type == _FIXED64 else 4
-        else:
-            raise ValueError("is not a TensorFlow Example")
-        if size > len(message) - position:
-            raise ValueError("is not a TensorFlow Example (a field is longer than its message)")
-        yield key >> 3, wire_type, message[position : position + size]
-        position += size
-
-
-def _bytes_values(feature: memoryview) -> list[memoryview]:
-    return [value for bytes_list in _fields(feature, 1) for value in _fields(bytes_list, 1)]
-
-
-def _int64_values(feature: memoryview) -> list[int]:
-    """Values of an int64 list, packed or not."""
-    values = []
-    for int64_list in _fields(feature, 3):
-        for number, wire_type, content in _all_fields(int64_list):
-            if number == 1 and wire_type == _VARINT:
-                values.append(content)
-            elif number == 1 and wire_type == _BYTES:
-                position = 0
-                while position < len(content):
-                    value, position = read_varint(content, position)
-                    values.append(value)
-    return values
+    file = descriptor_pb2.FileDescriptorProto(name="stylegan_tf/example.proto", package="stylegan_tf", syntax="proto3")
+    kinds = descriptor_pb2.FieldDescriptorProto
+    for message, fields in _MESSAGES.items():
+        described = file.message_type.add(name=message)
+        for name, number, kind, is_repeated in fields:
+            label = kinds.LABEL_REPEATED if is_repeated else kinds.LABEL_OPTIONAL
+            scalar = {"bytes": kinds.TYPE_BYTES, "int64": kinds.TYPE_INT64}.get(kind)
+            more = {"type_name": f".stylegan_tf.{kind}"} if scalar is None else {}
+            described.field.add(name=name, number=number, label=label, type=scalar or kinds.TYPE_MESSAGE, **more)
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("stylegan_tf.Example"))

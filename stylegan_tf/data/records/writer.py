@@ -15,7 +15,7 @@ import numpy as np
 from stylegan_tf.data.records.codecs import JPEG_QUALITY, check_encoding
 from stylegan_tf.data.records.dataset import Dataset, open_folder
 from stylegan_tf.data.records.encoding import Encoder, Item, Records, estimate_bytes
-from stylegan_tf.data.records.file_writers import LabelWriter, LevelWriter, check_shards
+from stylegan_tf.data.records.file_writers import LabelWriter, LevelWriter
 from stylegan_tf.data.records.manifest import Manifest, content_digest, count_labels, labels_name, write_manifest
 from stylegan_tf.data.records.target import PartialFolder, check_disk, check_target
 from stylegan_tf.display import class_name
@@ -46,7 +46,6 @@ class DatasetWriter:
         quality: of JPEG, 1 to 100; with the default, all levels together take less than twice the size of typical photographs.
         expected_images: if given, the free disk space is checked for this number before anything is written.
         class_names: names of the classes; labels can then be class numbers.
-        num_shards: record files a resolution; image i is in shard i % num_shards. The original reads only 1.
         overwrite: replace an existing dataset when the new one is complete; anything else at that place is left unchanged.
         made_by: how this dataset was made, for the manifest; any JSON object.
 
@@ -64,18 +63,15 @@ class DatasetWriter:
         quality: int = JPEG_QUALITY,
         expected_images: int | None = None,
         class_names: Sequence[str] | None = None,
-        num_shards: int = 1,
         overwrite: bool = False,
         made_by: dict[str, Any] | None = None,
     ):
         check_resolution(resolution)
         check_encoding(encoding, channels, quality)
-        check_shards(num_shards)
         self.target_dir = Path(os.path.abspath(target_dir))
         self.name = self.target_dir.name
         self.num_images = 0  # written; images just added may still be buffered
         self.class_names = tuple(map(class_name, class_names or ()))
-        self._num_shards = num_shards
         self._encoder = Encoder(resolution=resolution, channels=channels, encoding=encoding, quality=quality)
         self._chunk_size = min(256, max(1, _CHUNK_BYTES // self._encoder.image_bytes))
         self._waiting: list[Item] = []
@@ -93,7 +89,7 @@ class DatasetWriter:
         try:
             self._partial.make()
             for resolution in self._encoder.resolutions:
-                self._levels.append(LevelWriter(self._partial.path, self.name, resolution, self._num_shards))
+                self._levels.append(LevelWriter(self._partial.path, self.name, resolution))
         except OSError as error:
             self._partial.remove()
             raise UserError(f"{self.target_dir} cannot be created: {error.strerror}") from error
@@ -113,7 +109,7 @@ class DatasetWriter:
                 level.close()
             self._labels.close()
             self._partial.remove()
-            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
                 raise UserError(
                     f"The disk of {self.target_dir} is full. Nothing was left there. Free some disk space and try again."
                 ) from error
@@ -124,9 +120,8 @@ class DatasetWriter:
         Args:
             image: uint8 [R, R, C].
             label: float [label_size], a class number (with `class_names`), or None; the same kind for every image.
-            encoded: the file this image was decoded from, with exactly the pixels of `image`. It becomes the largest level as it is
-                if its format is that of the dataset and allows it (8-bit PNG without palette or transparency chunk). Otherwise
-                the image is encoded again, and so is a poorly compressed PNG if that makes it smaller.
+            encoded: the file this image was decoded from, with exactly the pixels of `image`. If it is a JPEG and the dataset holds
+                JPEGs, its compressed image becomes the largest level, so that it does not lose quality once more.
 
         Raises:
             UserError: an image of another shape or type, or a label of another size than those before.
@@ -206,7 +201,6 @@ class DatasetWriter:
             label_shape=() if labels is None else labels.shape[1:],
             class_names=self.class_names,
             digest=content_digest(checksums=top.checksums(), labels=labels, **facts),
-            num_shards=self._num_shards,
             files=files,
             class_counts={} if labels is None else count_labels(labels, self.class_names),
             made_by={**self._made_by, **({"quality": self._encoder.quality} if encoding == "jpeg" else {})},

@@ -11,7 +11,7 @@ import tempfile
 import zipfile
 import zlib
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Generic, TypeVar
 
 from stylegan_tf.data.sources.base import LABELS_NAME, MAX_FILE_BYTES, NOT_AN_IMAGE, Source, UnusableImage, check_items, is_bomb
 from stylegan_tf.data.sources.file_names import SNIFF_BYTES, entry_name, has_image_ending, looks_like_image, not_image_reason, size_reason
@@ -26,70 +26,79 @@ _MAX_DIRECTORY_BYTES = 256 << 20  # of a zip: about three million entries
 _MIN_ENTRIES, _ENTRY_BYTES = 100_000, 16  # entries that are always accepted; packed bytes that each further one must have
 _ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error)
 _ZIP_ERRORS += (OSError, EOFError, NotImplementedError, RuntimeError, ValueError, LookupError, OverflowError, MemoryError)
+_Entry = TypeVar("_Entry")
 _ENCRYPTED, _UTF8 = 0x1, 0x800  # flags of entries
 
 
-class ZipSource(Source):
-    """All image entries of a zip, sorted by name."""
+class _Archive(Source, Generic[_Entry]):
+    """All image entries of an archive, sorted by name. Subclasses add their entries, and read one."""
 
     def __init__(self, path: Path):
         super().__init__()
         self.title = str(path)
+        self._entries: dict[str, _Entry] = {}
+        self._others: dict[str, _Entry] = {}
+
+    def read(self, index: int) -> bytes:
+        """Content of an image entry."""
+        return self._read(self._entries[self.names[index]])
+
+    def side_file(self, name: str) -> bytes | None:
+        """Content of another entry."""
+        return self._read(self._others[name]) if name in self._others else None
+
+    def _add(self, stated_name: str, entry: _Entry, reason: str | None, *, num_bytes: int, packed_bytes: int) -> None:
+        """Adds an entry to the images, or counts it among the other files; `reason` is why it is ignored if its name is valid."""
+        name = entry_name(stated_name)
+        if name is None:
+            reason = "unusable name (outside of the archive, or too long)"
+        elif name in self._entries or name in self._others:
+            reason = "repeated name in the archive"
+        else:
+            reason = reason or not_image_reason(name) or size_reason(num_bytes, packed_bytes)
+        if reason is None and not has_image_ending(name):
+            if name.rpartition("/")[2] == LABELS_NAME:
+                self._others[name] = entry
+            reason = None if looks_like_image(self._first_bytes(entry)) else NOT_AN_IMAGE
+        if reason:
+            self.other_files.add(name or stated_name, reason)
+        else:
+            self._entries[name] = entry
+
+    def _first_bytes(self, entry: _Entry) -> bytes:
+        raise NotImplementedError
+
+    def _read(self, entry: _Entry) -> bytes:
+        raise NotImplementedError
+
+
+class ZipSource(_Archive[zipfile.ZipInfo]):
+    """All image entries of a zip, sorted by name. Checksums are verified when they are read."""
+
+    def __init__(self, path: Path):
+        super().__init__(path)
         _check_directory(path)
         try:
             self._zip = zipfile.ZipFile(path)
         except _ZIP_ERRORS as error:
             raise UserError(f"{path} is a damaged zip: {error}") from None
-        self._entries: dict[str, zipfile.ZipInfo] = {}
-        self._others: dict[str, zipfile.ZipInfo] = {}
         for info in self._zip.infolist():
             if not info.is_dir():
-                self._add(info)
+                reason = "link in the archive" if stat.S_ISLNK(info.external_attr >> 16) else None
+                reason = "encrypted (unpack the archive first)" if info.flag_bits & _ENCRYPTED and not reason else reason
+                self._add(_decoded_name(info), info, reason, num_bytes=info.file_size, packed_bytes=info.compress_size)
         self.names = sorted(self._entries)
-
-    def read(self, index: int) -> bytes:
-        """Content of an image entry; its checksum is verified. Its size was checked when the archive was opened."""
-        return self._read(self._entries[self.names[index]])
-
-    def side_file(self, name: str) -> bytes | None:
-        """Content of another entry."""
-        info = self._others.get(name)
-        return None if info is None else self._read(info)
 
     def close(self) -> None:
         """Closes the archive."""
         self._zip.close()
 
-    def _add(self, info: zipfile.ZipInfo) -> None:
-        """Adds an entry to the images, or counts it among the other files."""
-        name = entry_name(_decoded_name(info))
-        reason = self._ignored_reason(info, name)
-        if reason is None and not has_image_ending(name):
-            if name.rpartition("/")[2] == LABELS_NAME:
-                self._others[name] = info
-            reason = None if self._is_image_inside(info) else NOT_AN_IMAGE
-        if reason:
-            self.other_files.add(name or info.filename, reason)
-        else:
-            self._entries[name] = info
-
-    def _ignored_reason(self, info: zipfile.ZipInfo, name: str | None) -> str | None:
-        if name is None:
-            return "unusable name (outside of the archive, or too long)"
-        if name in self._entries or name in self._others:
-            return "repeated name in the archive"
-        if stat.S_ISLNK(info.external_attr >> 16):
-            return "link in the archive"
-        if info.flag_bits & _ENCRYPTED:
-            return "encrypted (unpack the archive first)"
-        return not_image_reason(name) or size_reason(info.file_size, info.compress_size)
-
-    def _is_image_inside(self, info: zipfile.ZipInfo) -> bool:
+    def _first_bytes(self, info: zipfile.ZipInfo) -> bytes:
         try:
             with self._zip.open(info) as entry:
-                return looks_like_image(entry.read(SNIFF_BYTES))
+                return entry.read(SNIFF_BYTES)
         except _ZIP_ERRORS:
-            return False
+            return b""
 
     def _read(self, info: zipfile.ZipInfo) -> bytes:
         try:
@@ -103,7 +112,7 @@ class ZipSource(Source):
         return content
 
 
-class TarSource(Source):
+class TarSource(_Archive[tuple[int, int]]):
     """All image entries of a tar, sorted by name.
 
     Entries are read in any order, which a compressed tar does not allow: it is decompressed once into an unnamed file in the
@@ -111,63 +120,28 @@ class TarSource(Source):
     """
 
     def __init__(self, path: Path):
-        super().__init__()
-        self.title = str(path)
+        super().__init__(path)
         self._file = _opened(path)
-        self._places: dict[str, tuple[int, int]] = {}  # offset and size by name
-        self._others: dict[str, tuple[int, int]] = {}
         size = os.fstat(self._file.fileno()).st_size
         try:
             with tarfile.TarFile(fileobj=_TarHeaders(self._file)) as archive:
                 while (member := archive.next()) is not None:
                     if not member.isdir():
-                        self._add(member, size)
+                        place = (member.offset_data, member.size)
+                        self._add(member.name, place, _tar_reason(member, size), num_bytes=member.size, packed_bytes=member.size)
                     archive.members.clear()  # a million entries would take a gigabyte of memory
-                    _check_entries(len(self._places), path)
+                    _check_entries(len(self._entries), path)
         except _TAR_ERRORS as error:
             self._file.close()
-            raise UserError(f"{path} is a damaged tar after {len(self._places)} images: {error}. Copy it again.") from None
-        self.names = sorted(self._places)
-
-    def read(self, index: int) -> bytes:
-        """Content of an image entry."""
-        return self._read(self._places[self.names[index]])
-
-    def side_file(self, name: str) -> bytes | None:
-        """Content of another entry."""
-        place = self._others.get(name)
-        return None if place is None else self._read(place)
+            raise UserError(f"{path} is a damaged tar after {len(self._entries)} images: {error}. Copy it again.") from None
+        self.names = sorted(self._entries)
 
     def close(self) -> None:
         """Closes the archive."""
         self._file.close()
 
-    def _add(self, member: tarfile.TarInfo, archive_bytes: int) -> None:
-        """Adds an entry to the images, or counts it among the other files."""
-        name = entry_name(member.name)
-        reason = self._ignored_reason(member, name, archive_bytes)
-        place = (member.offset_data, member.size)
-        if reason is None and not has_image_ending(name):
-            if name.rpartition("/")[2] == LABELS_NAME:
-                self._others[name] = place
-            reason = None if looks_like_image(os.pread(self._file.fileno(), SNIFF_BYTES, place[0])) else NOT_AN_IMAGE
-        if reason:
-            self.other_files.add(name or member.name, reason)
-        else:
-            self._places[name] = place
-
-    def _ignored_reason(self, member: tarfile.TarInfo, name: str | None, archive_bytes: int) -> str | None:
-        if name is None:
-            return "unusable name (outside of the archive, or too long)"
-        if name in self._places or name in self._others:
-            return "repeated name in the archive"
-        if member.issym() or member.islnk():
-            return "link in the archive"
-        if not member.isreg() or member.issparse():
-            return "not a regular file"
-        if member.offset_data + member.size > archive_bytes:
-            return "entry larger than the archive"
-        return not_image_reason(name) or size_reason(member.size, member.size)
+    def _first_bytes(self, place: tuple[int, int]) -> bytes:
+        return os.pread(self._file.fileno(), SNIFF_BYTES, place[0])
 
     def _read(self, place: tuple[int, int]) -> bytes:
         offset, size = place
@@ -178,6 +152,15 @@ class TarSource(Source):
         if len(content) != size:
             raise UnusableImage("damaged in the archive", f"{len(content)} bytes, {size} expected")
         return content
+
+
+def _tar_reason(member: tarfile.TarInfo, archive_bytes: int) -> str | None:
+    """Why an entry is ignored, whatever its name; None if it may be an image."""
+    if member.issym() or member.islnk():
+        return "link in the archive"
+    if not member.isreg() or member.issparse():
+        return "not a regular file"
+    return "entry larger than the archive" if member.offset_data + member.size > archive_bytes else None
 
 
 class _TarHeaders:

@@ -114,10 +114,9 @@ def test_several_levels_can_be_read_at_once(dataset):
 
 
 @pytest.mark.parametrize("encoding", ["raw", "png"])
-@pytest.mark.parametrize(("num_images", "channels", "label_size", "num_files"), [(1, 1, 0, 1), (2, 4, 0, 1), (3, 3, 1, 2), (9, 1, 2, 4)])
-def test_odd_datasets(tmp_path, encoding, num_images, channels, label_size, num_files):
-    arguments = {"num_images": num_images, "channels": channels, "label_size": label_size, "num_shards": num_files}
-    dataset = made(tmp_path / "a", encoding=encoding, **arguments)
+@pytest.mark.parametrize(("num_images", "channels", "label_size"), [(1, 1, 0), (2, 4, 0), (3, 3, 1), (9, 1, 2)])
+def test_odd_datasets(tmp_path, encoding, num_images, channels, label_size):
+    dataset = made(tmp_path / "a", encoding=encoding, num_images=num_images, channels=channels, label_size=label_size)
     images, labels = first_images(make_pipeline(dataset, resolution=8, batch_size=4, seed=1), 30)
     assert labels.shape == (30, label_size)
     expected = Order(num_images, seed=1).images_at(np.arange(30))
@@ -163,7 +162,7 @@ def test_balance_without_labels_is_refused(tmp_path):
 @pytest.mark.parametrize(("encoding", "position"), [("png", 90), ("jpeg", 300), ("raw", 3), ("raw", 25), ("raw", 120)])
 def test_damaged_record_ends_training_with_its_name(tmp_path, encoding, position):  # 120 is a pixel
     dataset = made(tmp_path / "a", encoding=encoding)
-    file = dataset.level(8).files[0]
+    file = dataset.level(8).file
     content = bytearray(file.path.read_bytes())
     content[int(file.offsets[11]) + position] ^= 16
     file.path.write_bytes(content)
@@ -177,7 +176,7 @@ def test_damaged_record_ends_training_with_its_name(tmp_path, encoding, position
 
 def test_file_that_is_cut_during_training_is_named(tmp_path):
     dataset = made(tmp_path / "a", encoding="raw")
-    file = dataset.level(8).files[0]
+    file = dataset.level(8).file
     os.truncate(file.path, int(file.offsets[11]) + 5)
     with pytest.raises(tf.errors.OpError) as met:
         first_images(make_pipeline(dataset, resolution=8, batch_size=4, seed=0), 19)

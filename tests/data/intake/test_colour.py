@@ -11,7 +11,6 @@ from stylegan_tf.data.intake.colour import CONVERTED, IGNORED, to_srgb
 from stylegan_tf.data.intake.decode import decode_image_file
 from stylegan_tf.data.intake.options import PrepareOptions
 from stylegan_tf.data.intake.prepare import prepare
-from stylegan_tf.data.records.png import strip_png
 from stylegan_tf.data.sources import open_images
 from tests.data.broken_files import encoded, leaf
 
@@ -58,13 +57,6 @@ def test_a_copy_of_srgb_changes_nothing(kind):
     assert (result.pixels == decode_image_file(encoded(leaf(), kind)).pixels).all()
     assert result.is_plain
     assert result.notes == ()
-
-
-def test_a_png_with_srgb_is_stored_as_it_is_and_one_with_another_space_is_not():
-    with_srgb = encoded(leaf(), "PNG", icc_profile=SRGB)
-    assert decode_image_file(with_srgb).is_plain
-    assert b"iCCP" not in strip_png(with_srgb, 32, 3)
-    assert decode_image_file(encoded(leaf(), "PNG", icc_profile=SWAPPED)).notes == (CONVERTED,)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF"])

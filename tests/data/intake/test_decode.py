@@ -1,5 +1,7 @@
 """Tests of decoding: every kind of pixel becomes the right 8-bit colours."""
 
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -9,7 +11,7 @@ from stylegan_tf.data.intake.colour import parse_colour, to_channels
 from stylegan_tf.data.intake.decode import ALPHA, COLOUR, GREY, decode_image_file
 from stylegan_tf.data.sources import UnusableImage
 from stylegan_tf.errors import UserError
-from tests.data.broken_files import encoded, leaf
+from tests.data.broken_files import chunk, encoded, leaf, plain_rows, png
 
 WHITE = (255, 255, 255)
 
@@ -122,3 +124,11 @@ def test_colours_of_the_background():
     assert parse_colour("#ff8000") == (255, 128, 0)
     with pytest.raises(UserError, match="must be a colour"):
         parse_colour("blackish")
+
+
+def test_a_png_with_a_small_window_is_decoded():
+    """Pillow ignores the window that the zlib stream of a PNG states."""
+    compress = zlib.compressobj(9, zlib.DEFLATED, 11)
+    stream = compress.compress(plain_rows()) + compress.flush()
+    small = png(b"").replace(chunk(b"IDAT", zlib.compress(b"")), chunk(b"IDAT", stream))
+    np.testing.assert_array_equal(decode_image_file(small).pixels, decode_image_file(png(plain_rows())).pixels)

@@ -4,11 +4,10 @@ import time
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from stylegan_tf import progress_bar
 from stylegan_tf.data import open_dataset, read_images
-from stylegan_tf.data.intake.build import build_dataset, estimate
+from stylegan_tf.data.intake.build import build_dataset
 from stylegan_tf.data.intake.options import PrepareOptions
 from stylegan_tf.data.intake.prepare import prepare
 from stylegan_tf.data.sources import ArraySource, open_images
@@ -88,22 +87,6 @@ def test_unusable_images_are_counted_among_those_checked(tmp_path):
     assert any(line.startswith("1 of 3 images cannot be used") for line in lines)
 
 
-def test_the_estimated_time_excludes_what_only_the_first_image_costs(tmp_path, monkeypatch):
-    """The time of imports, counted for each of twelve images, turned twenty seconds into three minutes."""
-    source = write(tmp_path, [leaf(number, 8) for number in range(20)])
-    prepared = prepare(source, PrepareOptions(workers=1), say=silent)
-    read, clock = source.read, [0.0]
-
-    def read_in_time(index):
-        clock[0] += 1 if clock[0] else 1000
-        return read(index)
-
-    monkeypatch.setattr(source, "read", read_in_time)
-    monkeypatch.setattr("stylegan_tf.data.intake.build.time.monotonic", lambda: clock[0])
-    _, seconds = estimate(prepared, np.arange(20))
-    assert seconds == 20
-
-
 def test_duplicates_are_skipped_and_listed(tmp_path):
     source = write(tmp_path / "images", [leaf(0), leaf(1), leaf(0), leaf(2)])
     report = build_dataset(source, tmp_path / "set", PrepareOptions(dedupe="exact"), made_by={}, say=silent)
@@ -122,29 +105,6 @@ def test_exact_fit_skips_other_sizes(tmp_path):
     prepared = prepare(source, PrepareOptions(resolution=32, fit="exact", min_size=1), say=silent)
     assert prepared.checked.indices.tolist() == [0, 1]
     assert "--fit center-crop" in prepared.checked.unusable[0][2]
-
-
-def test_plain_pngs_are_stored_as_they_are(tmp_path):
-    source = write(tmp_path / "images", [leaf(number) for number in range(4)])
-    build_dataset(source, tmp_path / "set", PrepareOptions(shuffle=False), made_by={}, say=silent)
-    dataset = open_dataset(tmp_path / "set")
-    stored = bytes(dataset.level(32).read_data(1))
-    sent = source.read(1)
-    assert stored in (sent, stored)
-    assert stored[: len(sent) // 2] == sent[: len(sent) // 2]
-    assert (read_images(dataset, range(4))[3] == np.asarray(leaf(3))).all()
-
-
-def test_poorly_compressed_pngs_are_encoded_again_if_that_is_smaller(tmp_path):
-    noise = Image.fromarray(np.random.RandomState(0).randint(0, 256, (32, 32, 3), np.uint8))
-    source = write(tmp_path / "images", [leaf(0), noise], compress_level=0)
-    build_dataset(source, tmp_path / "set", PrepareOptions(shuffle=False), made_by={}, say=silent)
-    dataset = open_dataset(tmp_path / "set")
-    of_leaf, of_noise = (len(dataset.level(32).read_data(number)) for number in range(2))
-    assert of_leaf < 0.6 * 32 * 32 * 3 < len(source.read(0))
-    assert of_noise <= len(source.read(1))
-    for number, image in enumerate((leaf(0), noise)):
-        assert (read_images(dataset, [number])[0] == np.asarray(image)).all()
 
 
 def test_jpegs_are_stored_as_they_are_in_jpeg_records(tmp_path):

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 import dataset_tool
-from stylegan_tf import command_line
-from stylegan_tf.data.records import inspection
+from stylegan_tf import command_line, parallel
 from tests.data.broken_files import encoded, leaf
 
 
@@ -56,7 +55,6 @@ REFUSED = [
     "extract D file/xx",
     *(f"{command} --workers {number}" for command in ("extract D X", "compare D D", "convert X D", "check D") for number in (-5, 0)),
     "create_from_images X src --workers 0",
-    "create_from_images X src --shards 100000",
     "create_lsun_wide X lmdb --width 64 --height 100",
     "create_mnistrgb X mnist --num-images -5",
     "create_mnistrgb X mnist --random-seed -1",
@@ -92,8 +90,8 @@ def test_check_lists_every_damaged_image(place, monkeypatch, tmp_path, capsys):
     assert run("check", tmp_path) == 2
     assert capsys.readouterr().err.count("not an image") == 14
     monkeypatch.chdir(place)
-    pool, threads = inspection.ThreadPoolExecutor, []
-    monkeypatch.setattr(inspection, "ThreadPoolExecutor", lambda workers: threads.append(workers) or pool(workers))
+    pool, threads = parallel.ThreadPoolExecutor, []
+    monkeypatch.setattr(parallel, "ThreadPoolExecutor", lambda workers: threads.append(workers) or pool(workers))
     assert run("check", "D", "--workers", 3) == 0
     assert set(threads) == {3}
 

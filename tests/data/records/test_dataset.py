@@ -69,7 +69,7 @@ def test_raw_writer_makes_the_records_of_the_original(tmp_path, name):
     assert our_files == their_files
     ours = open_dataset(tmp_path / name)
     for resolution in theirs.resolutions:
-        their_file, our_file = theirs.level(resolution).files[0], ours.level(resolution).files[0]
+        their_file, our_file = theirs.level(resolution).file, ours.level(resolution).file
         assert their_file.num_bytes == our_file.num_bytes
         for row in range(64):  # equal but for the order of the two features
             assert parse_example(our_file.read_payload(row)) == parse_example(their_file.read_payload(row))
@@ -126,7 +126,7 @@ def test_records_in_layouts_of_other_programs_are_read(tmp_path):
 
 
 def test_images_are_read_in_the_requested_order(tmp_path):
-    images = made(tmp_path / "a", num_images=7, num_shards=3)
+    images = made(tmp_path / "a", num_images=7)
     dataset = open_dataset(tmp_path / "a")
     np.testing.assert_array_equal(read_images(dataset, np.array([6, 1, 1, 0])), images[[6, 1, 1, 0]])
     assert read_images(dataset, []).shape == (0, 8, 8, 3)
@@ -157,13 +157,12 @@ def test_two_datasets_in_one_folder_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("has_manifest", [True, False])
-@pytest.mark.parametrize("shards", [1, 2])
-def test_missing_files_are_named(tmp_path, has_manifest, shards):
-    made(tmp_path / "a", num_shards=shards)
+def test_missing_files_are_named(tmp_path, has_manifest):
+    made(tmp_path / "a")
     if not has_manifest:
         without_manifest(tmp_path / "a")
     for path in sorted((tmp_path / "a").iterdir()):
-        if path.suffix in (".json", ".index") or (path.name.startswith("a-r03") and shards == 1):
+        if path.suffix in (".json", ".index") or path.name.startswith("a-r03"):
             continue  # without the largest level a smaller dataset is left, which only a manifest can tell
         path.rename(tmp_path / "aside")
         if path.suffix == ".labels" and not has_manifest:
@@ -286,7 +285,7 @@ def test_every_flipped_bit_in_a_record_is_detected(tmp_path, encoding):
     rng = np.random.default_rng(1)
     for path in sorted((tmp_path / "a").glob("*.tfrecords")):
         content = path.read_bytes()
-        offsets = open_dataset(tmp_path / "a").level(8 if "r03" in path.name else 4).files[0].offsets
+        offsets = open_dataset(tmp_path / "a").level(8 if "r03" in path.name else 4).file.offsets
         for position in [*range(0, 24, 2), *rng.integers(0, len(content), 15).tolist(), len(content) - 1]:
             damaged = bytearray(content)
             damaged[position] ^= 1 << rng.integers(8)
@@ -314,8 +313,8 @@ def test_another_image_with_a_valid_checksum_is_detected(tmp_path):
     made(tmp_path / "a", num_images=3, labels=False)
     without_manifest(tmp_path / "a")
     dataset = open_dataset(tmp_path / "a")
-    payloads = [bytes(dataset.level(8).files[0].read_payload(row)) for row in range(3)]
-    small = bytes(dataset.level(4).files[0].read_payload(0))
+    payloads = [bytes(dataset.level(8).file.read_payload(row)) for row in range(3)]
+    small = bytes(dataset.level(4).file.read_payload(0))
     data = parse_example(small).data
     for wrong, message in [
         (small, r"record 1 has shape \[3, 4, 4\] \(png\), expected \[3, 8, 8\]"),
@@ -338,10 +337,3 @@ def test_first_record_must_be_an_image_of_its_level(tmp_path):
     (tmp_path / "a-r02.tfrecords").write_bytes(b"".join(frame([encode_example(Example((3, 4, 4), b"", "gif"))])[0]))
     with pytest.raises(UserError, match=r"encoded as 'gif'\. Known encodings: png, raw, jpeg"):
         open_dataset(tmp_path)
-
-
-def test_check_reports_progress(tmp_path):
-    made(tmp_path / "a")
-    seen = []
-    check_records(open_dataset(tmp_path / "a"), on_progress=lambda done, total: seen.append((done, total)))
-    assert seen == [(6, 12), (12, 12)]

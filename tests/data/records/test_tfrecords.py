@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stylegan_tf.data.records.manifest import FileName, file_name, index_path, parse_file_name
+from stylegan_tf.data.records.manifest import file_name, index_path, parse_file_name
 from stylegan_tf.data.records.record_file import RecordFile, save_index, scan_offsets
-from stylegan_tf.data.records.tfrecords import Example, encode_example, example_pattern, frame, parse_example
+from stylegan_tf.data.records.tfrecords import Example, encode_example, frame, parse_example
 from stylegan_tf.errors import MissingFileError, UserError
 
 
@@ -24,8 +24,12 @@ def test_example_round_trip(encoding, size):
     shape = (3, 1024, 1024)
     payload = encode_example(Example(shape, data, encoding))
     assert parse_example(payload) == Example(shape, data, encoding)
-    match = example_pattern(shape, encoding).match(payload)
-    assert payload[match.end() :] == data
+
+
+def test_features_have_a_fixed_order():
+    """Digests of datasets depend on every byte of a record; shape and data of 4x4 pixels as TensorFlow serialises them."""
+    head = b"\x0a\x10\x0a\x05shape\x12\x07\x1a\x05\x0a\x03\x03\x04\x04"
+    assert encode_example(Example((3, 4, 4), b"xy")) == b"\x0a\x22" + head + b"\x0a\x0e\x0a\x04data\x12\x06\x0a\x04\x0a\x02xy"
 
 
 def test_tensorflow_reads_our_records(tmp_path):
@@ -75,9 +79,8 @@ def test_invalid_examples_raise_value_error():
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("cats-r05.tfrecords", FileName("cats", 32, 0, 1)),
-        ("a-r02-r10.tfrecords", FileName("a-r02", 1024, 0, 1)),
-        ("cats-r02-00001-of-00004.tfrecords", FileName("cats", 4, 1, 4)),
+        ("cats-r05.tfrecords", ("cats", 32)),
+        ("a-r02-r10.tfrecords", ("a-r02", 1024)),
         ("cats-rxx.labels", None),
         ("cats.tfrecords", None),
         ("-r05.tfrecords", None),

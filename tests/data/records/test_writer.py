@@ -3,9 +3,7 @@
 import json
 import os
 import struct
-import zlib
 
-import cv2
 import numpy as np
 import pytest
 
@@ -13,7 +11,6 @@ from stylegan_tf.data import DatasetWriter, open_dataset, read_images
 from stylegan_tf.data.records.codecs import decode_image, encode_images, strip_jpeg
 from stylegan_tf.data.records.encoding import estimate_bytes, pyramid
 from stylegan_tf.data.records.inspection import check_records
-from stylegan_tf.data.records.png import strip_png
 from stylegan_tf.data.records.target import check_disk
 from stylegan_tf.errors import UserError
 
@@ -35,11 +32,10 @@ def write(folder, images, labels=None, **arguments):
     return open_dataset(folder)
 
 
-@pytest.mark.parametrize("num_shards", [1, 3])
 @pytest.mark.parametrize(("encoding", "channels"), [("png", 1), ("png", 3), ("png", 4), ("raw", 1), ("raw", 3), ("raw", 4)])
-def test_lossless_datasets_contain_the_same_images(tmp_path, encoding, channels, num_shards):
+def test_lossless_datasets_contain_the_same_images(tmp_path, encoding, channels):
     images = made_images(20, 16, channels)
-    dataset = write(tmp_path / "cats", images, encoding=encoding, num_shards=num_shards)
+    dataset = write(tmp_path / "cats", images, encoding=encoding)
     assert (dataset.name, dataset.num_images, dataset.resolution, dataset.channels) == ("cats", 20, 16, channels)
     assert (dataset.encoding, dataset.label_size, dataset.labels.shape, dataset.resolutions) == (encoding, 0, (20, 0), (4, 8, 16))
     for level in pyramid(images):
@@ -237,7 +233,6 @@ def test_an_unfinished_dataset_cannot_be_opened(tmp_path):
         ({"channels": 4, "encoding": "jpeg"}, "1, 3 channels. Received: 4"),
         ({"encoding": "webp"}, "png"),
         ({"encoding": "jpeg", "quality": 101}, "1 to 100"),
-        ({"num_shards": 0}, "shards"),
         ({"expected_images": 10**12}, "GB are free"),
     ],
 )
@@ -264,7 +259,6 @@ def test_manifest_describes_the_dataset(tmp_path):
         "label_shape": [2],
         "class_names": ["ä", "b"],
         "class_counts": {"ä": 1, "b": 2},
-        "num_shards": 1,
         "made_by": {"source": "test", "fit": "pad"},
     }
 
@@ -295,36 +289,6 @@ def test_disk_check_works_for_a_folder_that_does_not_exist(tmp_path):
     check_disk(tmp_path / "not" / "there", 1000)
     with pytest.raises(UserError, match="only"):
         check_disk(tmp_path / "not" / "there", 1 << 60)
-
-
-def png_chunk(kind, content):
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
-
-def test_png_files_pass_through_without_their_metadata(tmp_path):
-    image = np.linspace(0, 255, 16 * 16 * 3).astype(np.uint8).reshape(16, 16, 3)  # is small once it is deflated
-    plain = encode_one(image, "png")
-    with_text = plain[:33] + png_chunk(b"tEXt", b"Author\0someone") + png_chunk(b"eXIf", b"MM\0*") + plain[33:]
-    assert strip_png(with_text, 16, 3) == strip_png(plain, 16, 3)
-    odd = cv2.imencode(".png", image[:, :, ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])[1].tobytes()
-    assert odd != plain
-    with DatasetWriter(tmp_path / "a", resolution=16, channels=3) as writer:
-        writer.add(image, encoded=odd)
-        writer.add(image, encoded=b"not a PNG")
-    dataset = open_dataset(tmp_path / "a")
-    assert bytes(dataset.level(16).read_data(0)) == strip_png(odd, 16, 3)
-    assert bytes(dataset.level(16).read_data(1)) == plain
-    np.testing.assert_array_equal(read_images(dataset, [0, 1]), [image, image])
-
-
-def test_only_plain_png_files_of_the_right_size_pass_through():
-    image = made_images(1, 16)[0]
-    rgb = encode_one(image, "png")
-    assert strip_png(rgb, 16, 3)
-    sixteen_bit = cv2.imencode(".png", image.astype(np.uint16) * 257)[1].tobytes()
-    cut, wrong_size, transparent = rgb[:-20], encode_one(image[:8, :8], "png"), rgb[:33] + png_chunk(b"tRNS", bytes(6)) + rgb[33:]
-    for refused in (sixteen_bit, cut, wrong_size, transparent, encode_one(image[:, :, :1], "png"), b"", rgb[:8], rgb[:30]):
-        assert strip_png(refused, 16, 3) is None
 
 
 def test_jpeg_files_pass_through_without_their_metadata(tmp_path):
