@@ -117,7 +117,7 @@ class Progress:
 
     def _print_lines(self) -> None:
         while not self._ended.wait(LINE_SEC):
-            if _open[-1] is not self:
+            if _open[-1:] != [self]:
                 continue
             try:
                 self._print(self.line())

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from stylegan_tf.data import open_dataset, read_images
+from stylegan_tf.data import open_dataset
 from stylegan_tf.data.intake.build import build_dataset
 from stylegan_tf.data.intake.options import PrepareOptions
 from stylegan_tf.data.intake.prepare import prepare
@@ -87,30 +87,3 @@ def test_any_flipped_bit_of_a_png_is_detected_or_harmless(tmp_path):
         except UnusableImage:
             continue
         assert np.array_equal(decoded, pixels)
-
-
-def test_a_file_that_changes_between_the_passes_is_skipped_or_refused(tmp_path):
-    folder = tmp_path / "images"
-    folder.mkdir()
-    for index in range(5):
-        (folder / f"{index}.jpg").write_bytes(broken_files.encoded(broken_files.leaf(index), "JPEG"))
-    for on_error, dedupe in (("skip", "none"), ("skip", "exact"), ("stop", "none")):
-        source = open_images(folder)
-        original_read = source.read
-        source.read = lambda index, source=source, read=original_read: b"gone" if source.is_late and index == 2 else read(index)
-        source.is_late = False
-        options = PrepareOptions(resolution=16, on_error=on_error, dedupe=dedupe, shuffle=False, labels="none", workers=1, overwrite=True)
-
-        def say(text, source=source):
-            source.is_late = source.is_late or "about" in text  # the estimate is the last line before writing
-
-        if on_error == "skip":
-            report = build_dataset(source, tmp_path / "set", options, made_by={}, say=say)
-            assert report.num_written == 4
-            assert report.skipped[0]["reason"] == "not an image"
-            assert ("changed since" in report.skipped[0]["message"]) == (dedupe == "exact")
-            assert read_images(open_dataset(tmp_path / "set"), [3]).shape == (1, 16, 16, 3)
-        else:
-            with pytest.raises(UserError, match=r"2\.jpg.*changed"):
-                build_dataset(source, tmp_path / "other", options, made_by={}, say=say)
-            assert not (tmp_path / "other").exists()

@@ -112,7 +112,7 @@ def test_records_in_layouts_of_other_programs_are_read(tmp_path):
     record = encode_example(Example((3, 4, 4), bytes(48)))
     start, head = record[:-48], record[2:20]  # `head`: the feature `shape`
     ours, other = (start, b""), (start.replace(head, b"", 1), head)
-    third = b"\x0a\x08\x0a\x01x\x12\x03\x1a\x01\x00"
+    third = b"\x0a\x0a\x0a\x01x\x12\x05\x1a\x03\x0a\x01\x00"
     pieces = [layout[0] + image.tobytes() + layout[1] for layout, image in zip([ours, other, other, ours], images, strict=True)]
     (tmp_path / "two").mkdir()
     (tmp_path / "two" / "two-r02.tfrecords").write_bytes(b"".join(frame(pieces)[0]))
