@@ -1,10 +1,12 @@
 """Everything that is wanted of a GPU that is lent for ten minutes, in the order of importance, ended in time.
 
-    python -m benchmarks.gpu --out "$OUT"                                          # on the GPU
-    python -m benchmarks.gpu --minutes 3 --small                                    # tries the script, on a CPU too
+    python -m benchmarks.gpu --out gpu-results                                      # on the GPU
+    python -m benchmarks.gpu --out gpu-small --small --minutes 20                    # tries the script on a CPU, in the forms for GPUs
 
-Every benchmark is a program of its own; what it prints is in OUT/NAME.txt, all JSON lines in OUT/results.jsonl. Prints a table in
-Markdown at the end. docs/performance.md says what is predicted.
+It needs a TensorFlow that finds the GPU (docs/gpus.md), and for the features of FID the metric network (docs/metrics.md; without a
+network connection, STYLEGAN_TF_INCEPTION). Every benchmark is a program of its own; what it prints is in OUT/NAME.txt, all JSON lines
+are in OUT/results.jsonl. Benchmarks with a line there are not repeated: a second call goes on where the time of the first ended. Prints
+a table in Markdown at the end. docs/performance.md says what is predicted.
 """
 
 import argparse
@@ -57,22 +59,23 @@ def chosen(is_small: bool) -> list[Program]:
         return f"train_step {size} --repeats {2 if is_small else 6}"
 
     drawing = "--resolution 16 --fmap-max 8" if is_small else "--resolution 256 --batch 32"
-    layers = "layers --side 8 --maps 8 --batch 2" if is_small else "layers --side 256 --maps 64 --batch 32"
+    layers = "layers --side 8 --maps 8 --batch 2 --repeats 1" if is_small else "layers --side 256 --maps 64 --batch 32"
+    features = f"metrics --only bfloat16 --num-images {32 if is_small else 2048} --repeats {1 if is_small else 6}"
     return [
-        Program("256x256 XLA", train(256, 32, f"{HALF} --xla --stage-change --profile"), 200),
+        Program("256x256 XLA", train(256, 32, f"{HALF} --xla --profile"), 240, has_cache=True),
         Program("256x256", train(256, 32, f"{HALF} --profile"), 90),
-        Program("layers 256x256", f"{layers} {HALF}", 60),
-        Program("64x64 XLA", train(64, 64, f"{HALF} --xla --stage-change"), 150),
         Program("drawing 256x256 XLA", f"inference {drawing} {HALF} --xla", 90),
+        Program("features of FID", features, 90),
+        Program("layers 256x256", f"{layers} {HALF}", 60),
+        Program("256x256 XLA, from cache", train(256, 32, f"{HALF} --xla"), 90, has_cache=True),
+        Program("64x64 auto", train(64, 64, f"{HALF} --background --stage-change"), 400),
+        Program("1024x1024 XLA", train(1024, 8, f"{HALF} --xla"), 300),
+        Program("256x256 auto", train(256, 32, f"{HALF} --background --stage-change"), 500),
         Program("drawing 256x256", f"inference {drawing} {HALF}", 45),
         Program("64x64", train(64, 64, HALF), 60),
-        Program("1024x1024 XLA", train(1024, 8, f"{HALF} --xla"), 200),
         Program("layers XLA", f"{layers} {HALF} --xla", 60),
-        Program("features of FID", "metrics --only features", 60),
-        Program("64x64 XLA, cache", train(64, 64, f"{HALF} --xla"), 120, has_cache=True),
-        Program("64x64 XLA, from cache", train(64, 64, f"{HALF} --xla"), 120, has_cache=True),
-        Program("128x128 XLA", train(128, 32, f"{HALF} --xla"), 150),
-        Program("512x512 XLA", train(512, 16, f"{HALF} --xla"), 150),
+        Program("128x128 XLA", train(128, 32, f"{HALF} --xla"), 200),
+        Program("512x512 XLA", train(512, 16, f"{HALF} --xla"), 250),
         Program("256x256 float32", train(256, 32, ""), 90),
     ]
 
@@ -85,21 +88,26 @@ def main() -> None:
     parser.add_argument("--only", metavar="WORD", default="", help="only benchmarks with this word in their names")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    start, rows = time.monotonic(), {}
+    results = options.out / "results.jsonl"
+    rows = {row.pop("name"): row for row in map(json.loads, results.read_text().splitlines())} if results.exists() else {}
+    start = time.monotonic()
     for program in chosen(options.small):
         left = 60 * options.minutes - (time.monotonic() - start)
-        if left < 20 or options.only not in program.name:
+        if left < 20 or options.only not in program.name or rows.get(program.name):
             continue
         with tempfile.TemporaryDirectory() as profile:  # only its summary is kept
             arguments = program.arguments.replace("--profile", f"--profile {profile}").split()
             environment = {**os.environ, **program.environment(options.out)}
+            if options.small:
+                environment.setdefault("STYLEGAN_TF_CPU_PATHS", "gpu")
             row, printed = programs.run(arguments, limit_sec=min(program.limit_sec, left), environment=environment)
         (options.out / f"{program.name.replace(' ', '-')}.txt").write_text(printed, encoding="utf-8")
-        with open(options.out / "results.jsonl", "a", encoding="utf-8") as lines:
+        with open(results, "a", encoding="utf-8") as lines:
             lines.write(json.dumps({"name": program.name, **row}) + "\n")
         rows[program.name] = row
         print(f"{time.monotonic() - start:4.0f} s  {program.name}: {'done' if row else printed.strip().splitlines()[-1]}", flush=True)
-    print(programs.table({name: row for name, row in rows.items() if "images_per_sec" in row}))
+    shown = {name: row | row.get("bfloat16", {}) for name, row in rows.items()}  # of features
+    print(programs.table({name: row for name, row in shown.items() if "images_per_sec" in row}))
 
 
 if __name__ == "__main__":

@@ -19,13 +19,12 @@ def main() -> None:
     import tensorflow as tf
 
     from benchmarks import ceiling, flops, measure, profiles
+    from stylegan_tf.training.compilation import with_xla
 
     G_ema = workload.networks()["G_ema"]
     z = tf.random.stateless_normal([workload.batch, G_ema.z_dim], [0, 0])
 
-    @tf.function(jit_compile=options.xla)
-    def draw(latents):
-        return G_ema.sample(latents)
+    draw = tf.function(with_xla(G_ema.sample, options.xla), autograph=False)
 
     def run():
         draw(z)[0, 0, 0, 0].numpy()

@@ -34,10 +34,10 @@ def summary(seconds: list[float], images: int) -> dict[str, float]:
 
 
 def print_result(result: dict) -> None:
-    """Prints one JSON line with the peak memory of the process, and of the GPU where there is one since the last line."""
+    """Prints one JSON line with the peak memory of the process and of the GPU, which `result` holds afterwards."""
     from stylegan_tf.training.devices import peak_gpu_memory_gb
 
     result["peak_rss_gb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    result["peak_gpu_gb"] = peak_gpu_memory_gb()
+    result["peak_gpu_gb"] = max(result.get("peak_gpu_gb", 0.0), peak_gpu_memory_gb())
     result["cores"] = os.cpu_count()
-    print(json.dumps({name: round(value, 4) if isinstance(value, float) else value for name, value in result.items()}))
+    print(json.dumps({name: round(value, 4) if isinstance(value, float) else value for name, value in result.items()}), flush=True)

@@ -24,6 +24,7 @@ def parse(
     add_profile(parser)
     if is_training:
         parser.add_argument("--compare", action="store_true", help="both precisions, without and with XLA, as a table")
+        parser.add_argument("--background", action="store_true", help="compile with XLA in a thread while steps run without it")
         parser.add_argument("--stage-change", action="store_true", help="time the first step of another stage of growth, too")
     options = parser.parse_args()
     growth.check_resolution(options.resolution)

@@ -5,24 +5,29 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 
-COLUMNS = ("images_per_sec", "first_step_sec", "stage_change_sec", "peak_gpu_gb", "peak_rss_gb", "share_of_ceiling")
+COLUMNS = ("images_per_sec", "first_step_sec", "compiled_sec", "stage_change_sec", "peak_gpu_gb", "peak_rss_gb", "share_of_ceiling")
 
 
 def run(arguments: Sequence[str], *, limit_sec: float | None = None, environment: Mapping[str, str] | None = None) -> tuple[dict, str]:
     """Runs `python -m benchmarks.ARGUMENTS`; what a program before it left in memory of the GPU is gone.
 
     Returns:
-        Its JSON line, {} if it fails or takes longer than `limit_sec`; and all that it printed, or why it failed.
+        Its last JSON line, {} if it fails or printed none within `limit_sec`; and all that it printed, or why it failed.
     """
     command = [sys.executable, "-m", f"benchmarks.{arguments[0]}", *arguments[1:]]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=limit_sec, env=environment, check=False)
     except subprocess.TimeoutExpired as error:
-        return {}, f"not done after {error.timeout:.0f} s"
+        printed = (error.stdout or b"").decode(errors="replace")
+        return _last_row(printed), f"{printed}not done after {error.timeout:.0f} s"
     if done.returncode:
         return {}, f"exit code {done.returncode}: {done.stderr[-2000:]}"
-    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
-    return json.loads(lines[-1]) if lines else {}, done.stdout
+    return _last_row(done.stdout), done.stdout
+
+
+def _last_row(printed: str) -> dict:
+    lines = [line for line in printed.splitlines() if line.startswith("{") and line.endswith("}")]
+    return json.loads(lines[-1]) if lines else {}
 
 
 def table(rows: Mapping[str, Mapping[str, float]]) -> str:

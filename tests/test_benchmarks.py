@@ -1,5 +1,6 @@
 """What the benchmarks count, against figures worked out by hand or stated by the original release."""
 
+import importlib
 import json
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from benchmarks import paper_run, passes, profiles, programs
+from benchmarks import gpu, paper_run, passes, profiles, programs
 from benchmarks.flops import executed_flops
 from benchmarks.workload import Workload
 
@@ -112,6 +113,43 @@ def test_a_benchmark_that_fails_or_takes_too_long_does_not_end_the_others():
     assert programs.run(["train_step"], limit_sec=0.01) == ({}, "not done after 0 s")
 
 
+def test_what_a_benchmark_printed_before_its_time_ended_counts(monkeypatch):
+    def stopped(command, **options):
+        raise subprocess.TimeoutExpired(command, 5, output=b'Profile.\n{"images_per_sec": 7.5}\n{"images_pe')
+
+    monkeypatch.setattr(subprocess, "run", stopped)
+    row, printed = programs.run(["train_step"])
+    assert row == {"images_per_sec": 7.5}
+    assert printed.endswith("not done after 5 s")
+
+
+@pytest.mark.parametrize("program", [*gpu.chosen(False), *gpu.chosen(True)], ids=lambda program: program.name)
+def test_benchmarks_for_a_gpu_know_their_options(program, monkeypatch):
+    name, *arguments = program.arguments.split()
+    monkeypatch.setattr(sys, "argv", [name, *arguments, "--help"])  # what is before --help is checked first
+    with pytest.raises(SystemExit) as end:
+        importlib.import_module(f"benchmarks.{name}").main()
+    assert end.value.code == 0
+
+
+def test_benchmarks_for_a_gpu_go_on_where_the_time_ended(monkeypatch, tmp_path, capsys):
+    called = []
+
+    def run(arguments, *, limit_sec, environment):
+        called.append(arguments)
+        return ({"images_per_sec": 3.0}, "{}") if len(called) != 2 else ({}, "exit code 2")
+
+    monkeypatch.setattr(programs, "run", run)
+    monkeypatch.setattr(sys, "argv", ["gpu", "--small", "--out", str(tmp_path)])
+    gpu.main()
+    assert len(called) == len(gpu.chosen(True))
+    gpu.main()
+    assert len(called) == len(gpu.chosen(True)) + 1
+    failed, again = ([argument for argument in called[index] if "/" not in argument] for index in (1, -1))  # the profile's folder differs
+    assert failed == again
+    assert capsys.readouterr().out.count("| 256x256 XLA | 3 |") == 2
+
+
 NETWORK = {"images_per_sec", "images_per_sec_min", "images_per_sec_max", "share_of_ceiling", "nominal_flops_per_image",
            "executed_flops_per_image", "ceiling_tflops", "peak_rss_gb", "first_step_sec"}  # fmt: skip
 
@@ -122,7 +160,11 @@ NETWORK = {"images_per_sec", "images_per_sec_min", "images_per_sec_max", "share_
     [
         ("train_step --resolution 8 --fmap-max 8 --batch 4 --repeats 1 --profile", NETWORK),
         ("train_step --resolution 8 --fmap-max 8 --batch 4 --repeats 1 --precision mixed_bfloat16", NETWORK),
-        ("inference --resolution 16 --fmap-max 8 --repeats 1", NETWORK),
+        (
+            "train_step --resolution 8 --fmap-max 8 --batch 4 --repeats 1 --background --stage-change",
+            NETWORK | {"compiled_sec", "images_per_sec_meanwhile", "prepared_sec", "stage_change_sec"},
+        ),
+        ("inference --resolution 16 --fmap-max 8 --repeats 1 --xla", NETWORK),
         ("explorer --resolution 16 --fmap-max 8 --repeats 1", {"images_per_sec", "network_ms", "network_ms_max", "peak_rss_gb"}),
         (
             "pipeline --resolution 16 --num-images 8 --batch-size 4 --repeats 1",
