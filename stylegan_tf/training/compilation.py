@@ -5,6 +5,7 @@ step that XLA compiles, which compute gradients and assign nothing, are called w
 such call the memory of a step is needed twice.
 """
 
+import functools
 import logging
 import threading
 import time
@@ -98,10 +99,10 @@ class BackgroundCompiler:
 def compile_inner_functions(graph: FuncGraph) -> int:
     """Calls each function in the graph that XLA compiles once, with zeros and the variables of the graph; returns how many there are.
 
-    A function that assigns variables is left out: it is compiled when it is needed.
+    All are compiled at the same time, D's and G's. A function that assigns variables is left out: it is compiled when it is needed.
     """
     outside = {id(inner): outer for outer, inner in graph.captures}
-    called = 0
+    calls, errors = {}, []  # by name: the parts of a minibatch are computed by one function
     for operation in graph.get_operations():
         if operation.type not in ("PartitionedCall", "StatefulPartitionedCall"):
             continue
@@ -109,11 +110,25 @@ def compile_inner_functions(graph: FuncGraph) -> int:
         assigns = any("Assign" in inner.type for inner in function.graph.get_operations())
         if assigns or not is_for_xla(function):
             continue
-        called += 1
         arguments = [outside[id(_source(value))] if value.dtype == tf.resource else _zeros(value) for value in operation.inputs]
         # From inside another function: what a direct call compiles is not found by the step.
-        tf.function(function.call_flat, autograph=False)(*arguments)
-    return called
+        calls[function.name] = functools.partial(tf.function(function.call_flat, autograph=False), *arguments)
+
+    def compile_one(call):
+        try:
+            call()
+        except Exception as error:  # raised below, in the thread that waits
+            errors.append(error)
+
+    # Daemons: the program can be ended while they compile.
+    threads = [threading.Thread(target=compile_one, args=(call,), daemon=True) for call in calls.values()]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+    return len(calls)
 
 
 def is_for_xla(function: AtomicFunction) -> bool:

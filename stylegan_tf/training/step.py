@@ -20,7 +20,7 @@ from stylegan_tf.models.weights import assign_on_replica, copy_variables, move_a
 from stylegan_tf.resolution import Lod, split_lod
 from stylegan_tf.settings import TrainingSettings
 from stylegan_tf.training import optimizers, timing
-from stylegan_tf.training.compilation import BackgroundCompiler, with_xla
+from stylegan_tf.training.compilation import BackgroundCompiler, compile_inner_functions, with_xla
 from stylegan_tf.training.inputs import Inputs, InputSource, RandomInputs, process_reals
 from stylegan_tf.training.parts import Split, compute_part, part_of_replica, split_minibatch, sum_over_parts
 from stylegan_tf.training.schedule import Stage
@@ -110,7 +110,10 @@ class Trainer:
         function = self._function(key)
         arguments = self._arguments(batches, stage, nimg, num_iterations)
         # Not while another thread traces: each would remove gradients that the other has registered.
-        with graph_optimizer.disabled_on_cpus(), contextlib.nullcontext() if function.experimental_get_tracing_count() else self._tracing:
+        is_new = not function.experimental_get_tracing_count()
+        with graph_optimizer.disabled_on_cpus(), self._tracing if is_new else contextlib.nullcontext():
+            if is_new and self.xla == "foreground" and self.strategy.num_replicas_in_sync == 1:
+                compile_inner_functions(function.get_concrete_function(*arguments).graph)
             results = function(*arguments)
         self.prepare(batches, stage, nimg=nimg, num_iterations=num_iterations)
         return results
