@@ -1,4 +1,4 @@
-"""Milliseconds of what lies between the convolutions, in several forms: the candidates for a faster form on GPUs.
+"""Milliseconds of what lies between the convolutions and of modulated convolutions, in several forms: the candidates for faster forms.
 
     python -m benchmarks.layers --side 256 --maps 64 --batch 32 --precision mixed_bfloat16
     python -m benchmarks.layers --side 128 --maps 128 --batch 32 --precision mixed_bfloat16 --xla
@@ -46,7 +46,7 @@ def candidates(options, dtype) -> dict:
     """Functions of an image and other arguments by name, with the forms ("off": plain, "gpu") that they are timed in."""
     import tensorflow as tf
 
-    from stylegan_tf.layers import activations, convolution, modulation, resample
+    from stylegan_tf.layers import activations, convolution, modulated, modulation, resample
 
     maps = options.maps
     styles, bias = (tf.cast(tf.random.normal(shape), dtype) for shape in ([options.batch, 2 * maps], [maps]))
@@ -69,6 +69,7 @@ def candidates(options, dtype) -> dict:
         parts = tf.matmul(tf.ones([rows.shape[0], 1, rows.shape[1]], x.dtype), rows)
         return tf.reduce_sum(tf.cast(parts, tf.float32), axis=[0, 1])
 
+    scales, weights = tf.random.normal([options.batch, maps]) + 1.0, tf.random.normal([3, 3, maps, maps])
     both = ("off", "gpu")
     return {
         "convolution": (convolution.conv2d, (kernel,), ("gpu",)),
@@ -81,7 +82,25 @@ def candidates(options, dtype) -> dict:
         "mean, float32": (lambda x: tf.reduce_mean(tf.cast(x, tf.float32), axis=[1, 2]), (), ("",)),
         "sums": (lambda x: tf.reduce_sum(x, axis=[0, 1, 2]), (), ("",)),
         "sums by product": (sums_by_product, (), ("",)),
+        "modulated convolution by activations": (modulated.modulated_conv2d, (weights, scales), ("on",)),
+        "modulated convolution by weights": (modulated_by_weights, (weights, scales), ("on",)),
     }
+
+
+def modulated_by_weights(x, kernel, styles):
+    """`modulated_conv2d` with a scaled kernel for each sample: one convolution of a group of feature maps for each sample.
+
+    [N, H, W, in], [k, k, in, out] and [N, in] to [N, H, W, out].
+    """
+    import tensorflow as tf
+
+    count, height, width, _ = x.shape
+    scaled = styles[:, None, None, :, None] * kernel
+    scaled *= tf.math.rsqrt(tf.reduce_sum(tf.square(scaled), axis=[1, 2, 3], keepdims=True) + 1e-8)
+    groups = tf.reshape(tf.transpose(tf.cast(scaled, x.dtype), [1, 2, 3, 0, 4]), [*kernel.shape[:3], -1])  # [k, k, in, N out]
+    rows = tf.reshape(tf.transpose(x, [1, 2, 0, 3]), [1, height, width, -1])  # [1, H, W, N in]
+    y = tf.nn.conv2d(rows, groups, strides=1, padding="SAME")
+    return tf.transpose(tf.reshape(y, [height, width, count, -1]), [2, 0, 1, 3])
 
 
 def with_derivatives(function):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from benchmarks.layers import modulated_by_weights
 from stylegan_tf.layers import fir
 from stylegan_tf.layers.modulated import modulated_conv2d
 from tests.closeness import assert_close
@@ -85,3 +86,23 @@ def test_modulated_convolution_is_one_with_scaled_weights(x):
             tf.constant(x, tf.float32), tf.constant(kernel, tf.float32), tf.constant(styles, tf.float32), demodulate=demodulate
         )
         assert_close(found, expected, TOLERANCE)
+
+
+def test_both_forms_of_the_modulated_convolution_have_the_same_derivatives(x):
+    random = np.random.RandomState(2)
+    shapes = (3, 3, 3, 4), (2, 3), (*x.shape[:3], 4)
+    kernel, styles, upstream = (tf.constant(random.normal(0, 1, shape), tf.float32) for shape in shapes)
+
+    def derivatives(form):
+        arguments = (tf.constant(x, tf.float32), kernel, styles)
+        with tf.GradientTape() as second:
+            second.watch(arguments)
+            with tf.GradientTape() as first:
+                first.watch(arguments)
+                y = form(*arguments)
+            gradients = first.gradient(y, arguments, upstream)
+            norm = tf.reduce_sum(gradients[2] ** 2)  # as of path lengths
+        return y, *gradients, *second.gradient(norm, arguments)
+
+    for found, expected in zip(derivatives(modulated_conv2d), derivatives(modulated_by_weights), strict=True):
+        assert_close(found, expected, 1e-5)  # float32, and other orders of summation
