@@ -1,6 +1,7 @@
 """Files of trained LeNets (.npz): weights, whether training converged, and the accuracy on test images."""
 
 import os
+import shlex
 from typing import NamedTuple
 
 import numpy as np
@@ -42,7 +43,8 @@ def read(path: str | os.PathLike) -> LeNetFile:
     Raises:
         UserError: missing, damaged, or not a LeNet's; says how to make one.
     """
-    hint = "Make one: python -m stylegan_tf.lenet_training --help"
+    options = "--data datasets/mnist --test datasets/mnist-test --stop-at 0.947"
+    hint = f"Make one: python -m stylegan_tf.lenet_training {options} --out {shlex.quote(str(path))}"
     try:
         arrays = read_npz(path, ["is_converged", "accuracy", *SHAPES], max_bytes=MAX_BYTES)
     except UserError as error:

@@ -64,7 +64,7 @@ def test_training_stops_at_an_accuracy():
 
 
 def test_files_that_are_not_lenets_are_refused(tmp_path):
-    with pytest.raises(MissingFileError, match=r"Make one: python -m stylegan_tf\.lenet_training"):
+    with pytest.raises(MissingFileError, match=r"lenet_training --data \S+ --test \S+ --stop-at 0.947 --out \S+missing.npz$"):
         lenet_file.read(tmp_path / "missing.npz")
     weights = {name: np.zeros(shape, np.float32) for name, shape in lenet_file.SHAPES.items()}
     for name, array, message in (
