@@ -1,4 +1,4 @@
-"""Pictures of report.html: reals beside the newest fakes, and the same latents over time, cut from the grids of a run."""
+"""Pictures of report.html: reals, the newest fakes, augmented reals, and the same latents over time, cut from the grids of a run."""
 
 import base64
 import functools
@@ -19,8 +19,9 @@ TILE_SIDE = 96  # pixels of a picture in the file; the page scales it
 
 
 def pair(folder: Path, settings: TrainingSettings) -> str:
-    """Reals beside the newest fakes, as HTML."""
+    """Reals beside the newest fakes, and augmented reals where D sees them so, as HTML."""
     grids = [("Photographs", folder / "reals.png"), *(("Generated", path) for path in _fakes(folder)[-1:])]
+    grids.append(("Photographs as D sees them, a row for each strength of the augmentation", folder / "augmented.png"))
     figures = []
     for caption, path in grids:
         if path.exists():

@@ -78,14 +78,16 @@ def test_report_is_one_file(tmp_path):
     for nimg in (0, 8000):
         save_png(folder / f"fakes{nimg // 1000:06d}.png", np.full((128, 192, 3), nimg // 100, np.uint8))
     save_png(folder / "reals.png", np.zeros((16, 24, 3), np.uint8))  # an earlier version's grid was not enlarged
+    save_png(folder / "augmented.png", np.zeros((192, 192, 3), np.uint8))
     (folder / "network-snapshot-000008.pkl").touch()
     report.write(folder, SETTINGS, best_value)
     page = (folder / "report.html").read_text()
     assert "network-snapshot-000008.pkl</b>, fid5k 33.25" in page
     assert "sgan-&lt;leaves&gt;-1gpu" in page
-    assert page.count("data:image/png;base64,") == 4  # reals, the newest fakes, two rows of the strip
+    assert page.count("data:image/png;base64,") == 5  # reals, the newest fakes, augmented reals, two frames of the strip
     assert "<figcaption>Photographs</figcaption>" in page
     assert "<figcaption>Generated, kimg 8</figcaption>" in page
+    assert "a row for each strength of the augmentation</figcaption>" in page
     assert "width=device-width" in page
     assert page.count("<svg") == page.count("class='meaning'")  # a sentence for every curve
     assert "8x8</text>" in page  # growth
