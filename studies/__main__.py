@@ -1,4 +1,4 @@
-"""python -m studies digits|scenes|ablations: see `program`."""
+"""python -m studies digits|scenes|ablations|flowers: see `program`."""
 
 import sys
 

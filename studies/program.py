@@ -53,7 +53,8 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "study",
         choices=list(STUDIES),
-        help="digits: (conditional) GANs on MNIST; scenes: DCGAN, WGAN, StyleGAN2; ablations: StyleGAN A to F",
+        help="digits: (conditional) GANs on MNIST; scenes: DCGAN, WGAN, StyleGAN2; "
+        "ablations: StyleGAN A to F; flowers: depths of the mapping",
     )
     add("--data", required=True, metavar="DIR", help="a dataset; or MNIST's files (digits), a folder or archive of photographs (others)")
     add("--outdir", required=True, metavar="OUT", help="results; what is done in it is not repeated, and what is begun goes on")

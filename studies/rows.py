@@ -1,4 +1,4 @@
-"""The rows of the three studies: which presets, how long, scored how, and the figures that the studies themselves report."""
+"""The rows of the studies: which presets, how long, scored how, and the figures that the studies themselves report."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -60,6 +60,8 @@ _SMALL = ("G.fmaps=16", "D.fmaps=16")
 _SMALL_STYLES = ("G.fmap_base=256", "G.fmap_max=32", "D.fmap_base=256", "D.fmap_max=32", "G.z_dim=32", "G.w_dim=32",
                  "schedule.steady_kimg=0.2", "schedule.fade_kimg=0.1")  # fmt: skip
 
+_SMALL_FLOWERS = (*_SMALL_STYLES, "G.mapping_fmaps=32", "data.resolution=32")
+
 _DIGITS = (
     Row("digits-dcgan-compact", {"FID": "17.30", "epochs": "25"}, True, _SMALL),
     Row("digits-cdcgan-smoothing", {"FID": "17", "LeNet IS": "4.98", "LeNet accuracy": "87 %", "epochs": "30"},
@@ -110,6 +112,17 @@ _ABLATIONS = (
     Row("stylegan-f", {"FID": "5.17, 4.40"}, True, (*_SMALL_STYLES, "G.mapping_fmaps=32"), "style mixing"),
 )  # fmt: skip
 
+_FLOWERS = (
+    Row("flowers-4", {}, True, _SMALL_FLOWERS, "no score in the study; a comment in its code says 5 mapping layers, the code has 4"),
+    Row("flowers-5", {}, note="what that comment says"),
+    Row("flowers-8", {}, True, _SMALL_FLOWERS, "the depth of StyleGAN's paper"),
+)  # fmt: skip
+
+_OF_STYLES = (
+    Protocol(("fid5k_full", "kid5k_full", "pr5k3", "ppl_wfull"), ("kid500",)),
+    Protocol(("fid100", "kid100"), ("kid100",)),
+)
+
 STUDIES = {
     "digits": Study(
         _DIGITS,
@@ -128,10 +141,6 @@ STUDIES = {
         Protocol(("fid100", "kid100", "d_scores250"), ("kid100",)),
         resolution=64, quick_kimg=1,
     ),
-    "ablations": Study(
-        _ABLATIONS,
-        Protocol(("fid5k_full", "kid5k_full", "pr5k3", "ppl_wfull"), ("kid500",)),
-        Protocol(("fid100", "kid100"), ("kid100",)),
-        resolution=32, quick_kimg=1,
-    ),
+    "ablations": Study(_ABLATIONS, *_OF_STYLES, resolution=32, quick_kimg=1),
+    "flowers": Study(_FLOWERS, *_OF_STYLES, resolution=256, quick_kimg=1),
 }  # fmt: skip
