@@ -36,6 +36,7 @@ class LossSettings:
     gp_target: Positive = 1.0  # norm of the gradient that this penalty pulls to
     lecam_weight: NotNegative = 0.0  # pulls D's logits together, for few images (LeCam): 3e-7 to 1e-6 beside ada; 0 for none
     D_steps: Count = 1  # steps of D for one step of G, each with real images of its own: 5 in the WGAN papers
+    D_trains_ahead: bool = False  # 20 times D_steps before each of the first 25 steps of G and before every 500th (WGAN's own code)
     D_min_loss: Number | None = None  # D's step is left out where D's loss on its images is not above this; none: every step is taken
     real_target: Target = 1.0  # D's target for real images (logistic): a number, or [least, most] of what is drawn for each image
     fake_target: Target = 0.0  # D's target for generated images, likewise

@@ -193,11 +193,11 @@ def scenes_dcgan_wide() -> TrainingSettings:
 
 
 def scenes_wgan() -> TrainingSettings:
-    """WGAN with clipping before each of D's five steps and PyTorch's RMSProp (Arjovsky et al. 2017).
+    """WGAN with clipping before each of D's steps and PyTorch's RMSProp (Arjovsky et al. 2017).
 
-    Their code gives D 100 steps in the first 25 iterations and in every 500th; here it has 5 in all.
+    As in their code, D takes 100 steps before each of the first 25 steps of G and before every 500th, and 5 before the others.
     """
-    loss = LossSettings(G="wgan", D="wgan", regulariser=None, wgan_drift=0, D_steps=5, clip=0.01, clip_when="before")
+    loss = LossSettings(G="wgan", D="wgan", regulariser=None, wgan_drift=0, D_steps=5, D_trains_ahead=True, clip=0.01, clip_when="before")
     rmsprop = NetworkOptimizerSettings(kind="rmsprop_torch", beta2=0.99, epsilon=1e-8)
     return _critic("scenes-wgan", loss=loss, adam=rmsprop, lrate=5e-5)
 

@@ -123,6 +123,20 @@ def needs_new_optimizers(previous_lod: float | None, lod: float) -> bool:
     return int(lod) != int(previous_lod) or -int(-lod // 1) != -int(-previous_lod // 1)
 
 
+def is_generator_due(iteration: int) -> bool:
+    """Whether G takes a step at the end of an iteration, counted from 0, where `loss.D_trains_ahead` is set.
+
+    With 5 steps of D in an iteration, D takes 100 steps before steps 0 to 24, 500, 1,000, ... of G and 5 before the others.
+
+    Source: the code of Arjovsky et al. 2017, "Wasserstein GAN".
+    """
+    if iteration < 25 * 20:
+        return iteration % 20 == 19
+    # Steps 25 to 499 of G take an iteration each. Of each 500 after them, the first takes 20 iterations.
+    later = iteration - 25 * 20 - 475
+    return later < 0 or later % 519 >= 19
+
+
 def rescaled(settings: ScheduleSettings, resolution: int) -> ScheduleSettings:
     """Shortens all stages in proportion, so that the full resolution is trained alone within `total_kimg`."""
     schedule = TrainingSchedule(settings, resolution)

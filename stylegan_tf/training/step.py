@@ -23,7 +23,7 @@ from stylegan_tf.training import optimizers, timing
 from stylegan_tf.training.compilation import BackgroundCompiler, compile_inner_functions, with_xla
 from stylegan_tf.training.inputs import Inputs, InputSource, RandomInputs, process_reals
 from stylegan_tf.training.parts import Split, compute_part, part_of_replica, split_minibatch, sum_over_parts
-from stylegan_tf.training.schedule import Stage
+from stylegan_tf.training.schedule import Stage, is_generator_due
 
 # Phases of one iteration that are due, each with the names of its lazy penalties that are.
 Due = tuple[tuple[str, frozenset[str]], ...]
@@ -218,7 +218,8 @@ class Trainer:
         return floor, fade is not None, stage.minibatch, stage.max_minibatch_per_device, due
 
     def _due(self, iteration: int) -> Due:
-        phases = [phase for phase in self.phases if iteration % phase.every == 0]
+        networks = ("D",) if self.settings.loss.D_trains_ahead and not is_generator_due(iteration) else ("G", "D")
+        phases = [phase for phase in self.phases if iteration % phase.every == 0 and phase.network in networks]
         return tuple((phase.name, frozenset(name for name, n in (phase.lazy or {}).items() if iteration % n == 0)) for phase in phases)
 
     def _make_function(self, floor, is_fading, minibatch, max_part, due: tuple[Due, ...], *, is_compiled: bool):

@@ -17,7 +17,7 @@ OPTIONS = {
     "digits-cdcgan-feedback": ["loss.real_target=[0.8, 1]"],
     "digits-cgan": [],
     "scenes-dcgan-noisy": ["loss.D_min_loss=0.1"],
-    "scenes-wgan": ["loss.D_steps=2"],
+    "scenes-wgan": ["loss.D_steps=2", "loss.D_trains_ahead=false"],
     "scenes-wgan-gp-elements": ["loss.D_steps=2"],
     "scenes-wgan-gp-resnet": ["loss.D_steps=2"],
 }

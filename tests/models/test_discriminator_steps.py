@@ -12,7 +12,7 @@ from stylegan_tf.models.cgan.networks import CGANDiscriminator, CGANGenerator
 from stylegan_tf.models.weights import named_weights, weight_arrays
 from stylegan_tf.settings import ScheduleSettings
 from stylegan_tf.training.inputs import RandomInputs
-from stylegan_tf.training.schedule import TrainingSchedule
+from stylegan_tf.training.schedule import TrainingSchedule, is_generator_due
 from stylegan_tf.training.settings_check import check
 from stylegan_tf.training.step import Trainer
 from tests.closeness import assert_close
@@ -155,3 +155,22 @@ def test_loss_of_the_classifier_is_added_to_that_of_the_generator(tmp_path):
 def test_what_cannot_work_is_refused(assignments, message):
     with pytest.raises(UserError, match=message):
         check(settings_text.override(config.preset("digits-cgan"), assignments))
+
+
+def test_d_takes_100_steps_before_the_first_25_steps_of_g_and_every_500th():
+    found, steps_of_D = [], 0
+    for iteration in range(3000):
+        steps_of_D += 5
+        if is_generator_due(iteration):
+            found.append(steps_of_D)
+            steps_of_D = 0
+    assert found == [100 if step < 25 or step % 500 == 0 else 5 for step in range(len(found))]
+    assert len(found) > 1500
+
+
+def test_where_d_trains_ahead_g_stays_as_it_is():
+    before, after, statistics, _ = run_once("loss.D_trains_ahead=true")
+    for name, weight in before["G"].items():
+        np.testing.assert_array_equal(after["G"][name], weight, err_msg=name)
+    assert not all(np.array_equal(after["D"][name], weight) for name, weight in before["D"].items())
+    assert "Loss/G" not in statistics
