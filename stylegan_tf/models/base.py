@@ -331,7 +331,7 @@ class Model:
         return {}
 
     def feature_maps(self, settings: Any, side: int, resolution: int) -> int:
-        """Number of feature maps at a side, for estimates of time and memory.
+        """Number of feature maps at a side, for estimates of time and memory; 0 without convolutions.
 
         Args:
             settings: of the generator or the discriminator.

@@ -26,6 +26,8 @@ STEP_FACTOR = 7.5
 R1_FACTOR = 2.0  # its part of R1: the gradient by the images, and the derivatives of its square (counted likewise)
 # Time of an iteration whatever its images: hundreds of small operations (demo: 2.0 of the 3.0 s per kimg at 8x8, minibatch 16).
 ITERATION_SEC = 0.032
+# The same of dense networks, which have few operations (digits-cgan, minibatch 100: 16 ms in all on two busy cores).
+DENSE_ITERATION_SEC = 0.012
 # Nominal speeds of a whole step, FLOP/s: the demo's on two CPU cores at every resolution, and about a tenth of an A100's peak.
 CPU_FLOPS, GPU_FLOPS = 0.12e12, 15e12
 # Speed of a whole step relative to that of its convolutions.
@@ -115,6 +117,7 @@ def nominal_cost(settings: TrainingSettings, devices: Devices) -> Cost:
 def _cost(settings: TrainingSettings, devices: Devices, image_sec: Callable[[int], float]) -> Cost:
     """The cost of phases from the time that one image takes on one device, by resolution."""
     schedule = TrainingSchedule(settings.schedule, settings.data.resolution, devices.num_devices)
+    iteration_sec = ITERATION_SEC if _feature_maps(settings, settings.D)(4) else DENSE_ITERATION_SEC
 
     @functools.cache
     def cost(kind: tuple[int, bool]) -> float:
@@ -122,7 +125,7 @@ def _cost(settings: TrainingSettings, devices: Devices, image_sec: Callable[[int
         minibatch, limit = schedule.minibatch_at(size)
         on_device = -(-minibatch // devices.num_devices)
         rounds = -(-on_device // min(on_device, limit or on_device))
-        sec = rounds * ITERATION_SEC + on_device * image_sec(size)
+        sec = rounds * iteration_sec + on_device * image_sec(size)
         return 1000 * sec / minibatch * (forecast.FADING_COST if is_fading else 1.0)
 
     return cost
@@ -247,8 +250,11 @@ def measured_flops(settings: TrainingSettings, resolution: int, devices: Devices
     """Floating-point operations per second of this device in a convolution of the run: the fastest of those in 0.3 s or more.
 
     The fastest of ten or more, because other programs only ever slow a convolution down. A GPU computes several before the host waits.
+    Dense networks have no convolution: the nominal speed.
     """
     width = _feature_maps(settings, settings.D)(resolution)
+    if not width:
+        return GPU_FLOPS if devices.has_gpus else CPU_FLOPS
     dtype = {"mixed_bfloat16": tf.bfloat16, "mixed_float16": tf.float16}.get(devices.policy, tf.float32)
     most, pixels, in_flight = (32, 2**27, 10) if devices.has_gpus else (8, 2**22, 1)
     batch = max(1, min(most, pixels // (resolution**2 * width)))

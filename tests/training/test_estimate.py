@@ -4,9 +4,11 @@ from types import SimpleNamespace
 
 import pytest
 
+import config
 from stylegan_tf.models.stylegan.settings import DiscriminatorSettings, GeneratorSettings, Settings
 from stylegan_tf.settings import AugmentSettings, DataSettings, LossSettings, ScheduleSettings
 from stylegan_tf.training import estimate
+from stylegan_tf.training.schedule import TrainingSchedule
 
 
 def test_flops_of_the_full_network_are_those_counted_by_hand():
@@ -28,6 +30,12 @@ def test_narrower_networks_cost_less():
     memory = [estimate.memory_bytes(settings, 32, 8, counts, "float32") for settings in (narrow, Settings("x"))]
     assert memory[0] < memory[1]
     assert estimate.memory_bytes(Settings("x"), 32, 8, counts, "mixed_bfloat16") < memory[1]
+
+
+def test_dense_networks_take_the_time_of_their_iterations():  # 25 images/s were estimated for 6,000: a convolution was timed
+    settings, devices = config.preset("digits-cgan"), SimpleNamespace(has_gpus=False, num_devices=1, policy="float32", xla="off")
+    cost, _, _ = estimate._benchmarked_cost(settings, TrainingSchedule(settings.schedule, 32, 1), devices)
+    assert cost((32, False)) == pytest.approx(10 * estimate.DENSE_ITERATION_SEC)  # 10 iterations of 100 images a kimg
 
 
 def test_weights_are_counted_without_being_made():

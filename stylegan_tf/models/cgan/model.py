@@ -20,7 +20,7 @@ class CGAN(Model):
         return two_phases(settings, lambda part, labels: G(part.z, labels, training=True))
 
     def feature_maps(self, settings, side, resolution):
-        return 1  # it has none
+        return 0
 
 
 MODEL = CGAN()
