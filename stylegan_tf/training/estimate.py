@@ -173,7 +173,9 @@ def _benchmarked_cost(settings: TrainingSettings, schedule: TrainingSchedule, de
         costs = _flops_by_side(settings, resolution)
         return step_factor(settings) * sum(flops / speeds[side] for side, flops in costs.items())
 
-    basis = f"from {len(speeds) - 1} convolutions timed on this machine; earlier runs of these networks would make it more certain"
+    has_convolutions = _feature_maps(settings, settings.D)(4) > 0
+    source = f"{len(speeds) - 1} convolutions timed on this machine" if has_convolutions else "the usual time of an iteration"
+    basis = f"from {source}; earlier runs of these networks would make it more certain"
     return _cost(settings, devices, image_sec), basis, SPREAD_OF_BENCHMARK
 
 
