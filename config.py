@@ -1,7 +1,7 @@
 """The file to edit: every preset of a training run, and where results go.
 
-A preset is a function that returns `TrainingSettings`; `train.py --preset NAME` runs it, `--set group.name=value` changes
-one value of it. Every setting is explained, with its unit, in stylegan_tf/settings.py and docs/config.md.
+A preset is a function that returns `TrainingSettings`, named in `PRESETS`; `train.py --preset NAME` runs it and `--set
+group.name=value` changes one value of it. Every setting is explained, with its unit, in stylegan_tf/settings.py and docs/config.md.
 """
 
 from collections.abc import Callable
@@ -54,110 +54,54 @@ def paper_schedule(num_gpus: int = 8) -> ScheduleSettings:
     )
 
 
-def stylegan() -> TrainingSettings:
+def stylegan(**changes) -> TrainingSettings:
     """The paper's run (configuration F) at the dataset's own resolution, up to 1024x1024, with its 8-GPU minibatches."""
-    return stylegan_settings.Settings(
-        name="stylegan",
-        schedule=paper_schedule(),
-        data=DataSettings(path="datasets/ffhq", mirror=True),
-        run=RunSettings(grid_size="4k"),
-    )
+    run = {"schedule": paper_schedule(), "data": DataSettings(path="datasets/ffhq", mirror=True), "run": RunSettings(grid_size="4k")}
+    return stylegan_settings.Settings(name="stylegan", **{**run, **changes})
 
 
-def stylegan_4gpu() -> TrainingSettings:
-    """The paper's run with its minibatches for 4 GPUs."""
-    return replace(stylegan(), name="stylegan-4gpu", schedule=paper_schedule(4))
+# Configurations F to A of the paper's table 1: the options of G in which each differs from the one before.
+ABLATIONS = {
+    "f": {},
+    "e": {"style_mixing_prob": None},
+    "d": {"use_noise": False},
+    "c": {"const_input": False},  # a dense layer on w
+    # Without mapping network, styles and truncation, with pixel norm.
+    "b": {"use_styles": False, "use_pixel_norm": True, "use_instance_norm": False, "mapping_layers": 0, "truncation_psi": None},
+    "a": {"blur_filter": None},
+}
 
 
-def stylegan_2gpu() -> TrainingSettings:
-    """The paper's run with its minibatches for 2 GPUs."""
-    return replace(stylegan(), name="stylegan-2gpu", schedule=paper_schedule(2))
-
-
-def stylegan_1gpu() -> TrainingSettings:
-    """The paper's run with its minibatches for 1 GPU."""
-    return replace(stylegan(), name="stylegan-1gpu", schedule=paper_schedule(1))
-
-
-def stylegan_512() -> TrainingSettings:
-    """The paper's run at 512x512."""
-    return replace(stylegan(), name="stylegan-512", data=DataSettings(path="datasets/ffhq", resolution=512, mirror=True))
-
-
-def stylegan_256() -> TrainingSettings:
-    """The paper's run at 256x256."""
-    return replace(stylegan(), name="stylegan-256", data=DataSettings(path="datasets/ffhq", resolution=256, mirror=True))
-
-
-def stylegan_f() -> TrainingSettings:
-    """Configuration F of the paper's table 1, as `stylegan`, with the minibatches for 1 GPU."""
-    return replace(stylegan_1gpu(), name="stylegan-f")
-
-
-def stylegan_e() -> TrainingSettings:
-    """Configuration E: F without style mixing."""
-    return _ablated("stylegan-e", stylegan_f(), style_mixing_prob=None)
-
-
-def stylegan_d() -> TrainingSettings:
-    """Configuration D: E without noise inputs."""
-    return _ablated("stylegan-d", stylegan_e(), use_noise=False)
-
-
-def stylegan_c() -> TrainingSettings:
-    """Configuration C: D with a dense layer on w in place of the constant input."""
-    return _ablated("stylegan-c", stylegan_d(), const_input=False)
-
-
-def stylegan_b() -> TrainingSettings:
-    """Configuration B: C without mapping network and styles, with pixel norm; no truncation."""
-    options = {"use_styles": False, "use_pixel_norm": True, "use_instance_norm": False, "mapping_layers": 0, "truncation_psi": None}
-    return _ablated("stylegan-b", stylegan_c(), **options)
+def _ablated(letter: str, **changes) -> TrainingSettings:
+    """A configuration of the paper's table 1 with the minibatches for 1 GPU."""
+    options: dict = {}
+    for number, added in ABLATIONS.items():
+        options |= added
+        if number == letter:
+            break
+    return stylegan(**{"G": stylegan_settings.GeneratorSettings(**options), "schedule": paper_schedule(1), **changes})
 
 
 def stylegan_a() -> TrainingSettings:
     """Configuration A, the progressive GAN (Karras et al. 2018): no blur, WGAN-GP, from 4x4, 12,000 kimg, G averaged an iteration."""
-    base = _ablated("stylegan-a", stylegan_b(), blur_filter=None)
-    return replace(
-        base,
-        D=replace(base.D, blur_filter=None),
+    rates = {"G_lrate_by_resolution": {1024: 0.0015}, "D_lrate_by_resolution": {1024: 0.0015}}
+    return _ablated(
+        "a",
+        D=stylegan_settings.DiscriminatorSettings(blur_filter=None),
         loss=LossSettings(G="wgan", D="wgan_gp", regulariser=None, wgan_drift=0.001, gp_lambda=10),
         optimizer=OptimizerSettings(ema_decay=0.999),
-        schedule=replace(base.schedule, total_kimg=12000, start_resolution=4, G_lrate_by_resolution={1024: 0.0015},
-                         D_lrate_by_resolution={1024: 0.0015}),
-    )  # fmt: skip
-
-
-def _ablated(name: str, base: TrainingSettings, **options) -> TrainingSettings:
-    """A preset with other options of G."""
-    return replace(base, name=name, G=replace(base.G, **options))
+        schedule=replace(paper_schedule(1), total_kimg=12000, start_resolution=4, **rates),
+    )
 
 
 def _flowers(mapping_layers: int) -> TrainingSettings:
     """StyleGAN on flowers, 256x256, with a mapping network of so many layers; classes are drawn equally often, as they are not equal."""
-    base = stylegan_1gpu()
-    return replace(
-        base,
-        name=f"flowers-{mapping_layers}",
-        G=replace(base.G, mapping_layers=mapping_layers),
+    return stylegan(
+        G=stylegan_settings.GeneratorSettings(mapping_layers=mapping_layers),
+        schedule=paper_schedule(1),
         data=DataSettings(path="datasets/flowers", resolution=256, mirror=True, balance="uniform"),
         run=RunSettings(),
     )
-
-
-def flowers_4() -> TrainingSettings:
-    """Flowers with 4 mapping layers: what the code of the study of flowers has, although its text says 5."""
-    return _flowers(4)
-
-
-def flowers_5() -> TrainingSettings:
-    """Flowers with 5 mapping layers."""
-    return _flowers(5)
-
-
-def flowers_8() -> TrainingSettings:
-    """Flowers with StyleGAN's 8 mapping layers."""
-    return _flowers(8)
 
 
 def leaves64() -> TrainingSettings:
@@ -219,48 +163,22 @@ def stylegan2_auto(resolution: int, num_gpus: int = 1) -> TrainingSettings:
     minibatch = max(min(num_gpus * min(4096 // resolution, 32), 64), num_gpus)
     group = min(minibatch // num_gpus, 4)
     settings = _stylegan2(
-        f"stylegan2-auto-{resolution}", resolution, minibatch, group, fmap_base=32768 if resolution >= 512 else 16384,
+        resolution, minibatch, group, fmap_base=32768 if resolution >= 512 else 16384,
         lrate=0.002 if resolution >= 1024 else 0.0025, gamma=0.0002 * resolution**2 / minibatch, ema_kimg=minibatch * 10 / 32,
         ema_rampup=0.05, mapping_layers=2,
     )  # fmt: skip
-    return replace(settings, augment=AugmentSettings(kind="ada"))
-
-
-def stylegan2_auto64() -> TrainingSettings:
-    """The "auto" configuration at 64x64 for one GPU; at other resolutions, call `stylegan2_auto`."""
-    return replace(stylegan2_auto(64), name="stylegan2-auto")
+    return replace(settings, name=f"stylegan2-auto-{resolution}", augment=AugmentSettings(kind="ada"))
 
 
 def scenes_stylegan2_ada() -> TrainingSettings:
-    """The same on scenes, 5,000 kimg, as in the study of scenes (48 hours on a T4)."""
-    base = stylegan2_auto64()
-    data, schedule = replace(base.data, path="datasets/corridor"), replace(base.schedule, total_kimg=5000)
-    return replace(base, name="scenes-stylegan2-ada", data=data, schedule=schedule)
-
-
-def scenes_stylegan2() -> TrainingSettings:
-    """The same without augmentation, which the study asks for."""
-    return replace(scenes_stylegan2_ada(), name="scenes-stylegan2", augment=AugmentSettings())
-
-
-def stylegan2_paper256() -> TrainingSettings:
-    """The runs of StyleGAN2-ADA's paper at 256x256, without augmentation (`--set augment.kind=ada` adds it)."""
-    return _stylegan2("stylegan2-paper256", 256, 64, 8, fmap_base=16384, lrate=0.0025, gamma=1, ema_kimg=20)
-
-
-def stylegan2_paper512() -> TrainingSettings:
-    """The same at 512x512."""
-    return _stylegan2("stylegan2-paper512", 512, 64, 8, fmap_base=32768, lrate=0.0025, gamma=0.5, ema_kimg=20)
-
-
-def stylegan2_paper1024() -> TrainingSettings:
-    """The same at 1024x1024."""
-    return _stylegan2("stylegan2-paper1024", 1024, 32, 4, fmap_base=32768, lrate=0.002, gamma=2, ema_kimg=10)
+    """The same at 64x64 on scenes, 5,000 kimg, as in the study of scenes (48 hours on a T4)."""
+    base = stylegan2_auto(64)
+    return replace(base, data=replace(base.data, path="datasets/corridor"), schedule=replace(base.schedule, total_kimg=5000))
 
 
 def stylegan2_cifar() -> TrainingSettings:
     """The runs of StyleGAN2-ADA's paper on CIFAR-10, 32x32: no path length, no style mixing, a discriminator of plain blocks."""
-    settings = _stylegan2("stylegan2-cifar", 32, 64, 32, fmap_base=32768, lrate=0.0025, gamma=0.01, ema_kimg=500, ema_rampup=0.05,
+    settings = _stylegan2(32, 64, 32, fmap_base=32768, lrate=0.0025, gamma=0.01, ema_kimg=500, ema_rampup=0.05,
                           mapping_layers=2)  # fmt: skip
     # The release leaves G's rate and decay as path lengths in every 4th iteration ask for them.
     adam = NetworkOptimizerSettings(beta2=0.99**0.8)
@@ -275,12 +193,12 @@ def stylegan2_cifar() -> TrainingSettings:
 
 
 def _stylegan2(
-    name: str, resolution: int, minibatch: int, group: int, *, fmap_base: int, lrate: float, gamma: float, ema_kimg: float,
+    resolution: int, minibatch: int, group: int, *, fmap_base: int, lrate: float, gamma: float, ema_kimg: float,
     ema_rampup: float | None = None, mapping_layers: int = 8,
 ) -> TrainingSettings:  # fmt: skip
     """What the configurations of StyleGAN2-ADA differ in: minibatch and group of its statistics, widths, rates, R1, average of G."""
     return stylegan2_settings.Settings(
-        name=name,
+        name="stylegan2",
         G=stylegan2_settings.GeneratorSettings(fmap_base=fmap_base, mapping_layers=mapping_layers),
         D=stylegan2_settings.DiscriminatorSettings(fmap_base=fmap_base, mbstd_group_size=group),
         loss=LossSettings(gamma=gamma, lazy_interval=16),
@@ -335,31 +253,34 @@ def automatic(
     return replace(settings, name="auto", data=DataSettings(resolution=side), schedule=schedule), reasons
 
 
+# Name -> function that makes the settings, which then get that name.
 PRESETS: dict[str, Callable[[], TrainingSettings]] = {
     "demo": demo,
     "leaves64": leaves64,
+    # The paper's run, with its minibatches for 8, 4, 2 and 1 GPUs, and at smaller resolutions.
     "stylegan": stylegan,
-    "stylegan-4gpu": stylegan_4gpu,
-    "stylegan-2gpu": stylegan_2gpu,
-    "stylegan-1gpu": stylegan_1gpu,
-    "stylegan-512": stylegan_512,
-    "stylegan-256": stylegan_256,
-    "stylegan2-auto": stylegan2_auto64,
-    "stylegan2-paper256": stylegan2_paper256,
-    "stylegan2-paper512": stylegan2_paper512,
-    "stylegan2-paper1024": stylegan2_paper1024,
+    "stylegan-4gpu": lambda: stylegan(schedule=paper_schedule(4)),
+    "stylegan-2gpu": lambda: stylegan(schedule=paper_schedule(2)),
+    "stylegan-1gpu": lambda: stylegan(schedule=paper_schedule(1)),
+    "stylegan-512": lambda: stylegan(data=DataSettings(path="datasets/ffhq", resolution=512, mirror=True)),
+    "stylegan-256": lambda: stylegan(data=DataSettings(path="datasets/ffhq", resolution=256, mirror=True)),
+    "stylegan2-auto": lambda: stylegan2_auto(64),
+    # The runs of StyleGAN2-ADA's paper, without augmentation (`--set augment.kind=ada` adds it).
+    "stylegan2-paper256": lambda: _stylegan2(256, 64, 8, fmap_base=16384, lrate=0.0025, gamma=1, ema_kimg=20),
+    "stylegan2-paper512": lambda: _stylegan2(512, 64, 8, fmap_base=32768, lrate=0.0025, gamma=0.5, ema_kimg=20),
+    "stylegan2-paper1024": lambda: _stylegan2(1024, 32, 4, fmap_base=32768, lrate=0.002, gamma=2, ema_kimg=10),
     "stylegan2-cifar": stylegan2_cifar,
     "scenes-stylegan2-ada": scenes_stylegan2_ada,
-    "scenes-stylegan2": scenes_stylegan2,
+    "scenes-stylegan2": lambda: replace(scenes_stylegan2_ada(), augment=AugmentSettings()),  # asked for by the study
     "stylegan-a": stylegan_a,
-    "stylegan-b": stylegan_b,
-    "stylegan-c": stylegan_c,
-    "stylegan-d": stylegan_d,
-    "stylegan-e": stylegan_e,
-    "stylegan-f": stylegan_f,
-    "flowers-4": flowers_4,
-    "flowers-5": flowers_5,
-    "flowers-8": flowers_8,
+    "stylegan-b": lambda: _ablated("b"),
+    "stylegan-c": lambda: _ablated("c"),
+    "stylegan-d": lambda: _ablated("d"),
+    "stylegan-e": lambda: _ablated("e"),
+    "stylegan-f": lambda: _ablated("f"),
+    "flowers-4": lambda: _flowers(4),  # what the code of the study of flowers has, although its text says 5
+    "flowers-5": lambda: _flowers(5),
+    "flowers-8": lambda: _flowers(8),
     **study_presets.PRESETS,
 }
 
@@ -372,4 +293,4 @@ def preset(name: str) -> TrainingSettings:
     """
     if name not in PRESETS:
         raise UserError(f"Unknown preset {name}.{did_you_mean(name, PRESETS)} Known: {', '.join(PRESETS)}.")
-    return PRESETS[name]()
+    return replace(PRESETS[name](), name=name)

@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from metrics import real_images
-from metrics.features.inception import RESIZE_PROTOCOLS
+from metrics.features.inception import RESIZE_PROTOCOLS, ROUNDING
 from metrics.features.moments import Moments
-from metrics.features.rounding import ROUNDING
-from metrics.features.store import CHUNK, FeatureStore, NumberedStore, cached_moments, key_of
+from metrics.features.store import CHUNK, FeatureStore, cached_moments, key_of
 from metrics.generated import Worker, devices, make_workers, network_digest, run_in_order
 from metrics.image_sets import ImageBatches, ImageSet, ScoredImages, notes, real_protocol
 from metrics.networks import weights
@@ -47,7 +46,7 @@ class Bench:
         self.resolution, self.channels, self.label_size = sizes.resolution, sizes.channels, sizes.label_size
         self.is_mirrored = was_mirrored if options.mirror is None else options.mirror
         self._stores: list[FeatureStore] = []  # of generated images
-        self._for_moments: list[NumberedStore] = []  # of real images, made here only for moments, which are cached themselves
+        self._for_moments: list[FeatureStore] = []  # of real images, made here only for moments, which are cached themselves
         self._needed: set[Path] = set()  # folders of real features that a metric reads one by one
 
     @property
@@ -155,7 +154,7 @@ class Bench:
         yield from self._real_features(store, selection, of or self.dataset, "reals" if of is None else "held-out reals")
 
     def _real_features(
-        self, store: NumberedStore, selection: RealSelection, dataset: ImageSet, label: str
+        self, store: FeatureStore, selection: RealSelection, dataset: ImageSet, label: str
     ) -> Iterator[tuple[int, np.ndarray]]:
         def make(worker: Worker, keys: np.ndarray) -> np.ndarray:
             return worker.real_features(real_images.read(dataset, keys, self.resolution, self.channels))
@@ -165,8 +164,8 @@ class Bench:
 
         yield from self._in_chunks(fetch, len(selection.indices), label)
 
-    def _real_store(self, dataset: ImageSet) -> NumberedStore:
-        return NumberedStore(self.cache / f"reals-{key_of(self._real_protocol(dataset))}")
+    def _real_store(self, dataset: ImageSet) -> FeatureStore:
+        return FeatureStore(self.cache / f"reals-{key_of(self._real_protocol(dataset))}")
 
     def all_real_features(self, selection: RealSelection) -> np.ndarray:
         """float32 [n, 2048], one row for each row of the selection."""
@@ -187,8 +186,9 @@ class Bench:
 
     def _stored(self, store: FeatureStore, num: int, task: Task, label: str) -> Iterator[tuple[int, np.ndarray]]:
         def fetch(worker: Worker, start: int, count: int) -> np.ndarray:
-            chunk = start // CHUNK
-            return store.get(chunk, count, lambda: task(worker, chunk, count))
+            numbers = np.arange(start, start + count)
+            # Even numbers, as those of real images that are not mirrored: a file of the store is one chunk.
+            return store.get(2 * numbers, lambda missing: task(worker, start // CHUNK, count)[missing // 2 - start])
 
         yield from self._in_chunks(fetch, num, label)
 

@@ -1,13 +1,9 @@
 """Scores by class of conditional models: FID of each class, and the share of images recognised as the class that was asked for."""
 
-import os
-import sys
+if __name__ == "__main__":  # before the imports of this package, which needs it
+    import by_path
 
-if __name__ == "__main__":  # run by its path: the checkout must be importable, not this folder
-    sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    from metrics.program import run_metric
-
-    sys.exit(run_metric("accuracy10k_labels", __doc__))
+    by_path.run("accuracy10k_labels", __doc__)
 
 from typing import TYPE_CHECKING
 
@@ -16,10 +12,9 @@ import numpy as np
 from metrics.features.moments import frechet_distance, moments_of
 from metrics.features.store import CHUNK
 from metrics.frechet_inception_distance import size_notes
-from metrics.image_sets import ScoredImages
 from metrics.intervals import Estimate, proportion
 from metrics.metric import AgainstReals, Metric, Need, Score, Value
-from metrics.sources import check_classes
+from metrics.sources import class_names
 from stylegan_tf.errors import UserError
 
 if TYPE_CHECKING:
@@ -35,7 +30,7 @@ class ClassFrechetDistance(AgainstReals):
     """
 
     stem = "fid"
-    suffix_pattern = "_classes"
+    suffix = suffix_pattern = "_classes"
     default_images = 10_000
     examples = "fid10k_classes, fid10k_classes_full"
     summary = "Fréchet Inception distance within each class, for conditional models"
@@ -44,21 +39,13 @@ class ClassFrechetDistance(AgainstReals):
     needs = frozenset({Need.FEATURES, Need.REALS, Need.CLASSES, Need.CONDITIONAL})
     values = (Value(), Value("worst"))
 
-    @property
-    def suffix(self) -> str:
-        return "_classes"
-
-    def check_size(self, bench: "Bench") -> None:
-        super().check_size(bench)
-        check_asked_classes(bench)
-
     def score(self, bench: "Bench") -> Score:
         selection = self.select(bench)
         reals, fakes = bench.all_real_features(selection), bench.all_generated_features(self.num_images)
         real_classes = np.asarray(bench.dataset.labels)[selection.indices].argmax(axis=1)
         fake_classes = asked_classes(bench, self.num_images)
         found, left_out = {}, []
-        for number, name in enumerate(class_names(bench)):
+        for number, name in enumerate(class_names(bench.dataset)):
             parts = fakes[fake_classes == number], reals[real_classes == number]
             if min(map(len, parts)) < _LEAST_PER_CLASS:
                 left_out.append(name)
@@ -81,7 +68,7 @@ class ClassAccuracy(Metric):
     """
 
     stem = "accuracy"
-    suffix_pattern = "_labels"
+    suffix = suffix_pattern = "_labels"
     default_images = 10_000
     examples = "accuracy10k_labels"
     summary = "share of images recognised as the class that was asked for"
@@ -90,18 +77,10 @@ class ClassAccuracy(Metric):
     needs = frozenset({Need.CLASSES, Need.CONDITIONAL})
     values = (Value(lower_is_better=False), Value("classifier", lower_is_better=None))
 
-    @property
-    def suffix(self) -> str:
-        return "_labels"
-
-    def check_size(self, bench: "Bench") -> None:
-        super().check_size(bench)
-        check_asked_classes(bench)
-
     def score(self, bench: "Bench") -> Score:
-        from metrics.classifiers import class_logits
+        from metrics.classifiers import label_logits
 
-        logits, classifier = class_logits(bench, self.num_images)
+        logits, classifier = label_logits(bench, self.num_images)
         values, classes = accuracy_by_class(self.name, logits, bench)
         values[f"{self.name}_classifier"] = Estimate(classifier.accuracy)
         return Score(values, {"classifier": classifier.origin, "num_fakes": self.num_images}, classes=classes)
@@ -111,7 +90,8 @@ def accuracy_by_class(name: str, logits: np.ndarray, bench: "Bench") -> tuple[di
     """The share of logits [N, classes] whose maximum is the class that was asked for, and that share by class."""
     asked = asked_classes(bench, len(logits))
     is_right = logits.argmax(axis=1) == asked
-    classes = {of: float(is_right[asked == number].mean()) for number, of in enumerate(class_names(bench)) if (asked == number).any()}
+    rows = {of: asked == number for number, of in enumerate(class_names(bench.dataset))}
+    classes = {of: float(is_right[chosen].mean()) for of, chosen in rows.items() if chosen.any()}
     return {name: proportion(is_right)}, classes
 
 
@@ -120,26 +100,3 @@ def asked_classes(bench: "Bench", num_images: int) -> np.ndarray:
     generated = bench.workers[0].generated
     labels = [generated.labels(chunk) for chunk in range(-(-num_images // CHUNK))]
     return np.concatenate(labels).argmax(axis=1)[:num_images]
-
-
-def class_names(bench: "Bench") -> list[str]:
-    """Names of the classes, or their numbers."""
-    return list(bench.dataset.class_names) or [str(number) for number in range(bench.dataset.label_size)]
-
-
-def check_asked_classes(bench: "Bench") -> None:
-    """Refuses images that no class was asked for, and pictures in folders of other classes than the data's.
-
-    Raises:
-        UserError: says what is missing.
-    """
-    check_classes(bench.dataset)
-    if not bench.label_size:
-        what = "pictures in one folder a class (0/, 1/, ...)" if isinstance(bench.scored, ScoredImages) else "a model trained with labels"
-        raise UserError(f"{bench.scored.source}: no class was asked for. A score by class needs {what}.")
-    if isinstance(bench.scored, ScoredImages):
-        names, known = list(bench.scored.images.class_names), class_names(bench)
-        if names != known:
-            raise UserError(
-                f"The classes of {bench.scored.source} are {', '.join(names)}; those of {bench.dataset.path}: {', '.join(known)}."
-            )

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from metrics.features.store import key_of
 from metrics.image_sets import ImageSet, read_images
-from metrics.sources import check_classes, check_labels, classifier_digest, is_attributes
+from metrics.sources import check_labels, classifier_digest, is_attributes
 from metrics.users_classifier import model_logits, users_model
 from stylegan_tf.array_files import read_npz
 from stylegan_tf.errors import UserError
@@ -171,11 +171,12 @@ def _train(model: keras.Model, images: np.ndarray, labels: np.ndarray, is_one_ho
     return float(np.mean((outputs > 0) == (expected > 0.5)))
 
 
-def class_logits(bench: "Bench", num_images: int) -> tuple[np.ndarray, Classifier]:
-    """Logits [num_images, classes] of the classifier trained on the dataset's labels, and that classifier."""
-    check_classes(bench.dataset)
-    classifier = _of_labels(bench)
-    return _outputs(bench, classifier.logits, _key(bench, classifier), num_images), classifier
+def label_logits(bench: "Bench", num_images: int) -> tuple[np.ndarray, Classifier]:
+    """Logits [num_images, label_size] of the classifier trained on the dataset's labels, and that classifier."""
+    options = {"resolution": bench.resolution, "channels": bench.channels, "seed": bench.options.seed, "cache": bench.cache}
+    classifier = trained_classifier(bench.dataset, **options)
+    key = {"classifier": classifier.origin, "trained_on": bench.dataset.digest}
+    return _outputs(bench, classifier.logits, key, num_images), classifier
 
 
 def attribute_logits(bench: "Bench", num_images: int) -> tuple[np.ndarray, str]:
@@ -184,19 +185,8 @@ def attribute_logits(bench: "Bench", num_images: int) -> tuple[np.ndarray, str]:
         origins = [f"{Path(path).name}/{classifier_digest(path)}" for path in bench.options.classifier]
         found = [_of_users_file(bench, path, origin, num_images) for path, origin in zip(bench.options.classifier, origins, strict=True)]
         return np.concatenate(found, axis=1), ", ".join(origins)
-    classifier = _of_labels(bench)
-    outputs = _outputs(bench, classifier.logits, _key(bench, classifier), num_images)
+    outputs, classifier = label_logits(bench, num_images)
     return (_each_against_the_rest(outputs) if classifier.is_one_hot else outputs), classifier.origin
-
-
-def _of_labels(bench: "Bench") -> Classifier:
-    options = {"resolution": bench.resolution, "channels": bench.channels, "seed": bench.options.seed, "cache": bench.cache}
-    return trained_classifier(bench.dataset, **options)
-
-
-def _key(bench: "Bench", classifier: Classifier) -> dict[str, str]:
-    """Identity of a classifier that was trained here."""
-    return {"classifier": classifier.origin, "trained_on": bench.dataset.digest}
 
 
 def _outputs(bench: "Bench", logits: Logits, key: dict[str, str], num_images: int) -> np.ndarray:

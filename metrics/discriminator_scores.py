@@ -1,13 +1,9 @@
 """Scores of the discriminator: d_scores, what D calls real, and how well it separates the images that it was trained on."""
 
-import os
-import sys
+if __name__ == "__main__":  # before the imports of this package, which needs it
+    import by_path
 
-if __name__ == "__main__":  # run by its path: the checkout must be importable, not this folder
-    sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    from metrics.program import run_metric
-
-    sys.exit(run_metric("d_scores", __doc__))
+    by_path.run("d_scores", __doc__)
 
 from typing import TYPE_CHECKING, ClassVar
 
@@ -23,7 +19,6 @@ from stylegan_tf.resolution import split_lod
 
 if TYPE_CHECKING:
     from metrics.bench import Bench
-    from metrics.generated import Worker
 
 _BATCH = 32  # a multiple of every size of the groups of minibatch statistics
 
@@ -71,10 +66,6 @@ class DiscriminatorScores(Metric):
         protocol["held_out"] = f"{bench.held_out.name}/{bench.held_out.digest}" if bench.held_out else "none"
         picture = figures.histogram("logits of D", logits, "share of the images by logit; above 0: called real")
         return Score(values, protocol, np.asarray(picture))
-
-    def run_batch(self, worker: "Worker", count: int) -> None:
-        for _, images in worker.generated.batches(0, count):
-            images.numpy()
 
 
 def generated_logits(bench: "Bench", num_images: int) -> np.ndarray:

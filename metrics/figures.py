@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+from scipy.ndimage import map_coordinates
 
 _WIDTH, _HEIGHT = 960, 540
 _LEFT, _RIGHT, _TOP, _BOTTOM = 90, 30, 60, 70
@@ -57,34 +58,32 @@ class Axes:
                 self.draw.text((self.x(value), _HEIGHT - _BOTTOM + 10), label, _INK, font, anchor="ma")
 
 
-def curve(
-    title: str, x: Sequence[float], values: Sequence[float], intervals: Sequence[tuple[float, float]], *, marked: int | None, note: str = ""
-) -> Image.Image:
-    """Values with intervals over x, in order of x; `marked` is the place of the value to mark, or None."""
-    lows, highs = zip(*intervals, strict=True)
-    axes = Axes(title, (min(x), max(x)), (min(lows), max(highs)), note)
-    draw, colour = axes.draw, COLOURS[0]
-    points = [(axes.x(at), axes.y(value)) for at, value in zip(x, values, strict=True)]
-    for (column, _), low, high in zip(points, lows, highs, strict=True):
-        draw.line([(column, axes.y(low)), (column, axes.y(high))], colour, 2)
-        for end in (low, high):
-            draw.line([(column - 5, axes.y(end)), (column + 5, axes.y(end))], colour, 2)
-    draw.line(points, colour, 3, joint="curve")
-    for place, (column, row) in enumerate(points):
-        size, fill = (8, _BEST) if place == marked else (5, colour)
-        draw.ellipse([column - size, row - size, column + size, row + size], fill)
-    return axes.image
+def curves(
+    title: str, series: Mapping[str, Sequence[tuple[float, float]]], note: str = "", *, intervals: Sequence[tuple[float, float]] = (),
+    marked: int | None = None,
+) -> Image.Image:  # fmt: skip
+    """A line for each series of points (x, y), in order of x.
 
-
-def curves(title: str, series: Mapping[str, Sequence[tuple[float, float]]], note: str = "") -> Image.Image:
-    """A line for each series of points (x, y)."""
+    Args:
+        series: by name; "" for a name that is not shown.
+        intervals: of the points of a single series, drawn as bars.
+        marked: place of the point to mark.
+    """
     points = np.array([point for line in series.values() for point in line], np.float64)
-    axes = Axes(title, (points[:, 0].min(), points[:, 0].max()), (points[:, 1].min(), points[:, 1].max()), note, list(series))
+    heights = np.append(points[:, 1], np.ravel(intervals))
+    reach = (points[:, 0].min(), points[:, 0].max())
+    axes = Axes(title, reach, (heights.min(), heights.max()), note, [name for name in series if name])
     for number, line in enumerate(series.values()):
         colour, places = COLOURS[number % len(COLOURS)], [(axes.x(x), axes.y(y)) for x, y in line]
+        for (column, _), ends in zip(places, intervals):  # noqa: B905  there may be no intervals
+            low, high = map(axes.y, ends)
+            axes.draw.line([(column, low), (column, high)], colour, 2)
+            for end in (low, high):
+                axes.draw.line([(column - 5, end), (column + 5, end)], colour, 2)
         axes.draw.line(places, colour, 3, joint="curve")
-        for column, row in places:
-            axes.draw.ellipse([column - 4, row - 4, column + 4, row + 4], colour)
+        for place, (column, row) in enumerate(places):
+            size, fill = (8, _BEST) if place == marked else (4, colour)
+            axes.draw.ellipse([column - size, row - size, column + size, row + size], fill)
     return axes.image
 
 
@@ -153,7 +152,8 @@ def contour(title: str, x_names: Sequence[str], y_names: Sequence[str], values: 
     # Bands have equal numbers of cells, not equal widths: one bad row would leave all others in one band.
     cells = np.sort(values[~np.isnan(values)])
     filled = np.where(np.isnan(values), cells[0], values)
-    shares = np.interp(_interpolated(filled, rows, columns)[::-1], cells, np.linspace(0, 1, len(cells)))
+    heights = map_coordinates(filled, np.meshgrid(rows, columns, indexing="ij"), order=1)[::-1]
+    shares = np.interp(heights, cells, np.linspace(0, 1, len(cells)))
     bands = np.floor(shares * (_BANDS - 1e-9)) / (_BANDS - 1)
     dark, light = np.array(COLOURS[0]), np.array((250, 240, 200))
     pixels = (light + (dark - light) * bands[..., None]).astype(np.uint8)
@@ -173,12 +173,3 @@ def contour(title: str, x_names: Sequence[str], y_names: Sequence[str], values: 
     draw.text((_LEFT, 20), title, _INK, ImageFont.load_default(20))
     draw.text((_WIDTH - _RIGHT, _HEIGHT - 12), note, _INK, font, anchor="rs")
     return image
-
-
-def _interpolated(table: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Bilinear values of a table [R, C] at fractional rows [H] and columns [W]."""
-    top, left = np.minimum(rows.astype(int), table.shape[0] - 2), np.minimum(columns.astype(int), table.shape[1] - 2)
-    down, right = (rows - top)[:, None], (columns - left)[None]
-    upper = table[top][:, left] * (1 - right) + table[top][:, left + 1] * right
-    lower = table[top + 1][:, left] * (1 - right) + table[top + 1][:, left + 1] * right
-    return upper * (1 - down) + lower * down

@@ -1,13 +1,9 @@
 """Fréchet Inception distance: fid50k (the original's protocol), fid50k_full, and any other number."""
 
-import os
-import sys
+if __name__ == "__main__":  # before the imports of this package, which needs it
+    import by_path
 
-if __name__ == "__main__":  # run by its path: the checkout must be importable, not this folder
-    sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    from metrics.program import run_metric
-
-    sys.exit(run_metric("fid50k", __doc__))
+    by_path.run("fid50k", __doc__)
 
 from typing import TYPE_CHECKING
 
@@ -62,17 +58,13 @@ class ExtrapolatedFrechetDistance(AgainstReals):
     """
 
     stem = "fid"
-    suffix_pattern = "_inf"
+    suffix = suffix_pattern = "_inf"
     min_images = 2 * FEATURES
     repeats_reals = True
     examples = "fid50k_inf, fid50k_inf_full"
     summary = "Fréchet Inception distance extrapolated to infinitely many generated images"
     scale = "as fid, without the part that comes from the number of images"
     protocol_summary = "a line through the distances of tenths of the generated images over 1/number; real images as for fid"
-
-    @property
-    def suffix(self) -> str:
-        return "_inf"
 
     def score(self, bench: "Bench") -> Score:
         selection = self.select(bench)

@@ -1,13 +1,9 @@
 """Inception Score: is50k by Inception's classes, is50k_labels by a classifier trained on the dataset's own labels."""
 
-import os
-import sys
+if __name__ == "__main__":  # before the imports of this package, which needs it
+    import by_path
 
-if __name__ == "__main__":  # run by its path: the checkout must be importable, not this folder
-    sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    from metrics.program import run_metric
-
-    sys.exit(run_metric("is50k", __doc__))
+    by_path.run("is50k", __doc__)
 
 from typing import TYPE_CHECKING
 
@@ -53,21 +49,17 @@ class InceptionScore(Metric):
 class LabelInceptionScore(InceptionScore):
     """The same by a classifier of the dataset's own classes, as the "LeNet score" of MNIST studies."""
 
-    suffix_pattern = "_labels"
+    suffix = suffix_pattern = "_labels"
     examples = "is50k_labels"
     summary = "Inception Score by the dataset's own classes"
     scale = "from 1 (one class, or no class recognisable) to the number of classes"
     protocol_summary = "mean over ten parts; a classifier is trained on the labels, and the result gives its accuracy"
     needs = frozenset({Need.CLASSES})
 
-    @property
-    def suffix(self) -> str:
-        return "_labels"
-
     def score(self, bench: "Bench") -> Score:
-        from metrics.classifiers import class_logits
+        from metrics.classifiers import label_logits
 
-        logits, classifier = class_logits(bench, self.num_images)
+        logits, classifier = label_logits(bench, self.num_images)
         return self._score_of(logits, classifier.origin, {})
 
     def request(self, bench: "Bench") -> dict[str, Json]:

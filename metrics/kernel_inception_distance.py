@@ -1,13 +1,9 @@
 """Kernel Inception distance: kid50k, kid50k_full, and any other number; unbiased, over all pairs at once."""
 
-import os
-import sys
+if __name__ == "__main__":  # before the imports of this package, which needs it
+    import by_path
 
-if __name__ == "__main__":  # run by its path: the checkout must be importable, not this folder
-    sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    from metrics.program import run_metric
-
-    sys.exit(run_metric("kid50k_full", __doc__))
+    by_path.run("kid50k_full", __doc__)
 
 from typing import TYPE_CHECKING, ClassVar
 

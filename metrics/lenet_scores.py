@@ -1,13 +1,9 @@
 """Scores of digits by a LeNet, as the studies of MNIST have them: lenet_is and lenet_accuracy, each by the name of its classifier."""
 
-import os
-import sys
+if __name__ == "__main__":  # before the imports of this package, which needs it
+    import by_path
 
-if __name__ == "__main__":  # run by its path: the checkout must be importable, not this folder
-    sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    from metrics.program import run_metric
-
-    sys.exit(run_metric("lenet_accuracy10k_converged", __doc__))
+    by_path.run("lenet_accuracy10k_converged", __doc__)
 
 import dataclasses
 from typing import TYPE_CHECKING
@@ -15,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metrics import figures, real_images
-from metrics.class_scores import accuracy_by_class, check_asked_classes
+from metrics.class_scores import accuracy_by_class
 from metrics.image_sets import read_images
 from metrics.inception_score import NUM_PARTS, split_scores
 from metrics.intervals import Estimate, of_parts
@@ -159,10 +155,6 @@ class LenetAccuracy(LenetScore):
     protocol_summary = "conditional models; the classifier's own test accuracy beside the value"
     needs = frozenset({Need.CLASSES, Need.CONDITIONAL})
     values = (Value(lower_is_better=False), Value("classifier", lower_is_better=None))
-
-    def check_size(self, bench: "Bench") -> None:
-        super().check_size(bench)
-        check_asked_classes(bench)
 
     def score(self, bench: "Bench") -> Score:
         values, classes = accuracy_by_class(self.name, self.outputs(bench)[1], bench)

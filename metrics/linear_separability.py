@@ -1,13 +1,9 @@
 """Linear separability: ls, how well a straight cut in z and in w separates attributes of the images."""
 
-import os
-import sys
+if __name__ == "__main__":  # before the imports of this package, which needs it
+    import by_path
 
-if __name__ == "__main__":  # run by its path: the checkout must be importable, not this folder
-    sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    from metrics.program import run_metric
-
-    sys.exit(run_metric("ls", __doc__))
+    by_path.run("ls", __doc__)
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -76,7 +72,7 @@ class LinearSeparability(Metric):
         return f"{super().cost()}, a classifier trained on the labels once, and two planes for each attribute"
 
     def least_images(self, bench: "Bench") -> int:
-        return max(self.min_images, 2 * _POINTS_PER_NUMBER * _width(bench))  # half of the images are kept
+        return max(self.min_images, 2 * _POINTS_PER_NUMBER * max(bench.G.z_dim, bench.G.w_dim))  # half of the images are kept
 
 
 def trivial_notes(tables: list[np.ndarray], *, is_conditional: bool) -> tuple[str, ...]:
@@ -93,11 +89,6 @@ def trivial_notes(tables: list[np.ndarray], *, is_conditional: bool) -> tuple[st
     if is_conditional:
         notes.append("the label is an input of w: w separates classes of the labels by construction")
     return tuple(notes)
-
-
-def _width(bench: "Bench") -> int:
-    """Length of the longer of z and w."""
-    return max(bench.G.z_dim, bench.G.w_dim)
 
 
 def latents_and_styles(bench: "Bench", chosen: np.ndarray) -> Iterator[np.ndarray]:

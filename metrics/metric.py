@@ -10,6 +10,7 @@ import numpy as np
 
 from metrics.intervals import Estimate
 from metrics.options import Json, Options
+from metrics.sources import check_asked_classes, check_classes
 from stylegan_tf.errors import UserError
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Score:
     Attributes:
         values: estimates by name, in the order of `Metric.value_names`.
         protocol: choices of this metric alone; `Bench.common_protocol` has those that all metrics share.
-        picture: uint8 [H, W, 3] to save beside the values, or None.
+        picture: uint8 [H, W, C] to save beside the values, or None.
         notes: sentences on what the values do not say.
         classes: a value for each class by name, of scores by class.
     """
@@ -160,6 +161,10 @@ class Metric(abc.ABC):
         """Raises UserError where the number of images says nothing about the network of a bench."""
         if Need.REALS in self.needs:
             self.check_reals(bench.dataset, bench.held_out)
+        if Need.CLASSES in self.needs:
+            check_classes(bench.dataset)
+        if Need.CONDITIONAL in self.needs:
+            check_asked_classes(bench.scored, bench.label_size, bench.dataset)
         if self.num_images < self.least_images(bench):
             raise UserError(f"{self.name}: a network of this width needs --num-images {self.least_images(bench)} or more for this score.")
         if self.num_images > bench.num_available:

@@ -1,20 +1,15 @@
 """Nearest training images of generated ones: memorisation, as a figure and as a test against held-out images."""
 
-import os
-import sys
+if __name__ == "__main__":  # before the imports of this package, which needs it
+    import by_path
 
-if __name__ == "__main__":  # run by its path: the checkout must be importable, not this folder
-    sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    from metrics.program import run_metric
-
-    sys.exit(run_metric("memorisation", __doc__))
+    by_path.run("memorisation", __doc__)
 
 import dataclasses
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
 
 from metrics import real_images
 from metrics.features.pairwise import NearestSearch
@@ -24,6 +19,8 @@ from metrics.intervals import Estimate, proportion
 from metrics.metric import MIN_IMAGES, Metric, Need, Score, Value
 from metrics.options import Json
 from metrics.real_images import RealSelection
+from stylegan_tf.data.intake.fit import fit_image
+from stylegan_tf.sheets import MIN_SHOWN_SIDE, sheet
 
 if TYPE_CHECKING:
     from metrics.bench import Bench, Task
@@ -31,7 +28,6 @@ if TYPE_CHECKING:
 
 NUM_SHOWN = 3  # neighbours a row of the figure, by pixels and by features
 PIXEL_SIDE = 32  # pixels are compared at this size: a shift by one pixel must not hide a copy
-_SHOWN_SIDE = 96  # pixels of an image in the figure
 _RESAMPLES = 1000
 
 
@@ -229,23 +225,16 @@ def training_set(bench: "Bench", kind: str, *, is_mirrored: bool) -> Iterator[tu
 
 
 def figure(bench: "Bench", nearest: dict[str, NearestSearch], num_rows: int) -> np.ndarray:
-    """uint8 [H, W, 3]: the generated images nearest to the training set, each with its neighbours by pixels and by features."""
-    rows = np.argsort(nearest["features"].distances[:, 0], kind="stable")[:num_rows]
-    header, gap, side = 28, 8, _SHOWN_SIDE
-    width = side * (1 + 2 * NUM_SHOWN) + 2 * gap
-    canvas = Image.new("RGB", (width, header + side * len(rows)), "white")
-    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(14)
-    starts = {"generated": 0, "pixels": side + gap, "features": side * (1 + NUM_SHOWN) + 2 * gap}
-    for name, x in starts.items():
-        draw.text((x + 3, 6), name if name == "generated" else f"nearest by {name}", (40, 40, 40), font)
-    for place, row in enumerate(rows):
-        y = header + side * place
-        canvas.paste(_picture(_generated_image(bench, int(row))), (0, y))
-        for name in ("pixels", "features"):
-            numbers = [int(number) for number in nearest[name].numbers[row] if number >= 0]
-            for column, image in enumerate(read_images(bench.dataset, numbers, bench.resolution, bench.channels)):
-                canvas.paste(_picture(image), (starts[name] + side * column, y))
-    return np.asarray(canvas)
+    """uint8 [H, W, C]: the generated images nearest to the training set, each with its neighbours by pixels and by features."""
+    side, pictures = min(bench.resolution, MIN_SHOWN_SIDE), []
+    for row in np.argsort(nearest["features"].distances[:, 0], kind="stable")[:num_rows]:
+        numbers = [*nearest["pixels"].numbers[row], *nearest["features"].numbers[row]]
+        generated = fit_image(_generated_image(bench, int(row)), side, "center-crop", fill=(255,) * bench.channels)
+        pictures += [generated, *read_images(bench.dataset, numbers, side, bench.channels)]
+    names = ["generated"]
+    for kind in ("pixels", "features"):
+        names += [f"nearest by {kind}", *[""] * (NUM_SHOWN - 1)]
+    return sheet(np.stack(pictures), len(names), column_names=names)
 
 
 def _generated_image(bench: "Bench", number: int) -> np.ndarray:
@@ -255,10 +244,3 @@ def _generated_image(bench: "Bench", number: int) -> np.ndarray:
         if rows.start <= place < rows.stop:
             return images[place - rows.start].numpy()
     raise ValueError(f"No generated image {number}")
-
-
-def _picture(image: np.ndarray) -> Image.Image:
-    """At the size of the figure, as RGB."""
-    picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image[..., :3]).convert("RGB")
-    method = Image.Resampling.NEAREST if picture.width < _SHOWN_SIDE else Image.Resampling.LANCZOS
-    return picture.resize((_SHOWN_SIDE, _SHOWN_SIDE), method)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from metrics.features.store import CHUNK, FeatureStore, key_of
+from metrics.features.store import FeatureStore, key_of
 from metrics.networks import weights
 from metrics.sources import check_labels
 from stylegan_tf import data
@@ -95,18 +95,16 @@ def _kid(arrays: dict[str, np.ndarray], request: MeasureRequest) -> Callable[[np
 
     network, dataset = Inception(arrays), request.dataset
 
-    def features(images: np.ndarray) -> np.ndarray:
-        images = images[..., :3]
-        return np.concatenate([np.asarray(network(images[start : start + _BATCH])) for start in range(0, len(images), _BATCH)])
+    def features(images: np.ndarray, label: str | None = None) -> np.ndarray:
+        starts = range(0, len(images), _BATCH)
+        shown = track(starts, label=label, unit="batches") if label else starts
+        return np.concatenate([np.asarray(network(images[start : start + _BATCH, ..., :3])) for start in shown])
 
     rng = np.random.default_rng([request.seed, 0x1D])
     chosen = np.sort(rng.permutation(dataset.num_images)[:NUM_REALS])
-    protocol = {"features": weights.INCEPTION, "dataset": dataset.digest, "side": request.side, "seed": request.seed, "reals": len(chosen)}
+    protocol = {"features": weights.INCEPTION, "dataset": dataset.digest, "side": request.side}
     store = FeatureStore(weights.cache_folder() / "metrics" / f"reals-{key_of(protocol)}")
-    parts = track(list(enumerate(np.array_split(chosen, -(-len(chosen) // CHUNK)))), label="Inception: reals", unit="chunks")
-    reals = np.concatenate(
-        [store.get(chunk, len(part), lambda part=part: features(data.read_images(dataset, part, request.side))) for chunk, part in parts]
-    )
+    reals = store.get(chosen, lambda missing: features(data.read_images(dataset, missing, request.side), "Inception: reals"))
     return lambda images: kernel_distance(features(images), reals).value
 
 

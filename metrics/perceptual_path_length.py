@@ -1,13 +1,9 @@
 """Perceptual path length: ppl_zfull, ppl_wfull, ppl_zend, ppl_wend: how far an image moves for a small step in latent space."""
 
-import os
-import sys
+if __name__ == "__main__":  # before the imports of this package, which needs it
+    import by_path
 
-if __name__ == "__main__":  # run by its path: the checkout must be importable, not this folder
-    sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    from metrics.program import run_metric
-
-    sys.exit(run_metric("ppl_wfull", __doc__))
+    by_path.run("ppl_wfull", __doc__)
 
 import dataclasses
 from typing import TYPE_CHECKING

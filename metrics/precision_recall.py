@@ -1,13 +1,9 @@
 """Improved precision and recall, density and coverage: pr50k3 and any other number and k."""
 
-import os
-import sys
+if __name__ == "__main__":  # before the imports of this package, which needs it
+    import by_path
 
-if __name__ == "__main__":  # run by its path: the checkout must be importable, not this folder
-    sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    from metrics.program import run_metric
-
-    sys.exit(run_metric("pr50k3", __doc__))
+    by_path.run("pr50k3", __doc__)
 
 import dataclasses
 import re

@@ -3,7 +3,6 @@
 import argparse
 import fcntl
 import os
-import re
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -33,12 +32,12 @@ _EXAMPLES = """examples:
 
 def run_all(argv: Sequence[str] | None = None) -> int:
     """`python -m metrics`."""
-    return command_line.run(lambda arguments: _main(arguments, None, "Scores networks: FID, KID, precision and recall, ..."), argv)
+    return run(None, "Scores networks: FID, KID, precision and recall, ...", argv)
 
 
-def run_metric(name: str, description: str) -> int:
-    """A metric's own file, run by its path; `name` is the metric where the command line names none."""
-    return command_line.run(lambda arguments: _main(arguments, name, description))
+def run(name: str | None, description: str, argv: Sequence[str] | None = None) -> int:
+    """A program of scores; `name` is the metric where the command line names none."""
+    return command_line.run(lambda arguments: _main(arguments, name, description), argv)
 
 
 def _main(arguments: Sequence[str], default: str | None, description: str) -> int:
@@ -228,7 +227,7 @@ def watched_snapshots(run: Path) -> Iterator[Path]:
 def is_being_written(run: Path) -> bool:
     """Whether a process on this machine holds the lock of a run folder (see stylegan_tf/training/run_dir.py)."""
     try:
-        file = open(run / ".lock", encoding="utf-8", errors="replace")  # noqa: SIM115
+        file = open(run / ".lock", "rb")  # noqa: SIM115
     except OSError:  # no lock file: not a run folder that was trained in
         return False
     with file:
@@ -236,17 +235,6 @@ def is_being_written(run: Path) -> bool:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # released at once, when the file is closed
         except BlockingIOError:
             return True
-        except OSError:  # a disk without locks: the process that the file names may still run
-            owner = re.fullmatch(r"process (\d{1,10})\s*", file.read(100))
-            return owner is not None and _is_alive(int(owner[1]))
+        except OSError:  # a disk without locks: --watch ends with the final snapshot
+            return True
     return False
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except PermissionError:  # of another user
-        return True
-    except (ProcessLookupError, OverflowError):
-        return False
-    return True

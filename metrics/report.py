@@ -137,12 +137,9 @@ def _cell(result: Result, name: str, *, is_best: bool) -> str:
 
 def _note(name: str, best: Result | None, latest: Result) -> str:
     """The best snapshot and the protocol of a column."""
-    best_is = f"best {best.snapshot}" if best else "neither end is better"
-    return f"- {name}: {best_is}, {_protocol_line(best or latest)}"
-
-
-def _protocol_line(result: Result) -> str:
-    return ", ".join(f"{key} {value}" for key, value in result.protocol.items()) + f", data {result.dataset['digest']}"
+    best_is, result = f"best {best.snapshot}" if best else "neither end is better", best or latest
+    protocol = "".join(f"{key} {value}, " for key, value in result.protocol.items())
+    return f"- {name}: {best_is}, {protocol}data {result.dataset['digest']}"
 
 
 def draw_curve(name: str, results: Sequence[Result], best: Result | None) -> Image.Image:
@@ -153,11 +150,11 @@ def draw_curve(name: str, results: Sequence[Result], best: Result | None) -> Ima
         results: two or more, in order of training.
         best: the one to mark, or None.
     """
-    estimates = [result.values[name] for result in results]
+    kimgs, estimates = [result.nimg / 1000 for result in results], [result.values[name] for result in results]
     intervals = [(e.value, e.value) if e.low is None else (e.low, e.high) for e in estimates]
     mark = f"   best {best.values[name].value:.4g} at {best.nimg / 1000:.1f} kimg ({best.snapshot})" if best else ""
     places = [place for place, result in enumerate(results) if result is best]
-    return figures.curve(
-        name + mark, [result.nimg / 1000 for result in results], [e.value for e in estimates], intervals,
-        marked=places[0] if places else None, note="kimg; bars: 95 % intervals",
+    return figures.curves(
+        name + mark, {"": [(kimg, e.value) for kimg, e in zip(kimgs, estimates, strict=True)]}, "kimg; bars: 95 % intervals",
+        intervals=intervals, marked=places[0] if places else None,
     )  # fmt: skip

@@ -2,15 +2,18 @@
 
 import hashlib
 import os
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from metrics.image_sets import ImageSet, open_image_set
+from metrics.image_sets import ImageSet, ScoredImages, open_image_set
 from stylegan_tf import data
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.loading import find_dataset
 from stylegan_tf.snapshot_file import SnapshotContents
+
+if TYPE_CHECKING:
+    from stylegan_tf.snapshot import Networks
 
 _LEAST_LABELLED = 10  # one image in ten tests the classifier
 
@@ -88,6 +91,21 @@ def check_classes(dataset: ImageSet) -> None:
     check_labels(dataset)
     if is_attributes(dataset):
         raise UserError(f"The labels of {dataset.path} are attributes, not classes. An Inception Score needs classes.")
+
+
+def class_names(dataset: ImageSet) -> list[str]:
+    """Names of the classes, or their numbers."""
+    return list(dataset.class_names) or [str(number) for number in range(dataset.label_size)]
+
+
+def check_asked_classes(scored: "Networks | ScoredImages", label_size: int, dataset: ImageSet) -> None:
+    """Raises UserError for images that no class was asked for, and for pictures in folders of other classes than the data's."""
+    is_pictures = isinstance(scored, ScoredImages)
+    if not label_size:
+        what = "pictures in one folder a class (0/, 1/, ...)" if is_pictures else "a model trained with labels"
+        raise UserError(f"{scored.source}: no class was asked for. A score by class needs {what}.")
+    if is_pictures and (names := list(scored.images.class_names)) != (known := class_names(dataset)):
+        raise UserError(f"The classes of {scored.source} are {', '.join(names)}; those of {dataset.path}: {', '.join(known)}.")
 
 
 def classifier_digest(path: str | os.PathLike) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from stylegan_tf.models.cgan import settings as cgan_settings
 from stylegan_tf.models.dcgan import settings as dcgan_settings
@@ -29,21 +30,20 @@ CONDITIONAL = {**DIGITS, "fmaps": 128, "kernel": 5, "init": "truncated"}
 
 
 def _digits(
-    name: str, shared: dict, *, epochs: int, G: dict | None = None, D: dict | None = None, loss: LossSettings | None = None,
-    lrate: float = 0.0002, schedule: dict | None = None, is_conditional: bool = False, G_step: dict | None = None,
+    shared: dict, *, G: dict | None = None, D: dict | None = None, G_step: dict | None = None, **run,
 ) -> dcgan_settings.Settings:  # fmt: skip
-    """A DCGAN for digits: what all share, and what differs."""
+    """A DCGAN for digits: what both networks share, what differs, and the run (see `_digits_run`)."""
     return dcgan_settings.Settings(
-        name=name,
+        name="digits",
         G=dcgan_settings.GeneratorSettings(**shared, **(G or {})),
         D=dcgan_settings.DiscriminatorSettings(**shared, **(D or {})),
         G_step=dcgan_settings.GStepSettings(reuse_fakes=False, **(G_step or {})),
-        **_digits_run(epochs, loss=loss, lrate=lrate, schedule=schedule, is_conditional=is_conditional),
+        **_digits_run(**run),
     )
 
 
 def _digits_run(
-    epochs: int, *, loss: LossSettings | None = None, lrate: float = 0.0002, schedule: dict | None = None, is_conditional: bool = False
+    epochs: int = 25, *, loss: LossSettings | None = None, lrate: float = 0.0002, schedule: dict | None = None, is_conditional: bool = False
 ) -> dict:
     """The groups of settings that all models share, for digits: minibatches of 100, Adam 0.0002 with beta1 0.5, no average of G."""
     loss = loss or LossSettings(regulariser=None)
@@ -65,79 +65,12 @@ def _digits_run(
     }
 
 
-def digits_dcgan() -> TrainingSettings:
-    """DCGAN, the baseline of the study of digits: digits enlarged to 64x64, 1024 feature maps at 4x4, 25 epochs."""
-    return _digits("digits-dcgan", {**COMPACT, "side": 64}, epochs=25)
-
-
-def digits_dcgan_compact() -> TrainingSettings:
-    """DCGAN for 28x28: 512 feature maps at 4x4, and a last kernel of 13x13 in G."""
-    return _digits("digits-dcgan-compact", COMPACT, epochs=25)
-
-
-def digits_dcgan_deep() -> TrainingSettings:
-    """The compact G with a discriminator of five layers, whose last kernel is 2x2 here; the study does not say how it shrinks."""
-    return _digits("digits-dcgan-deep", COMPACT, epochs=25, D={"last_side": 2})
-
-
-def digits_dcgan_no_norm() -> TrainingSettings:
-    """The compact DCGAN without batch normalisation."""
-    return _digits("digits-dcgan-no-norm", {**COMPACT, "norm": "none"}, epochs=25)
-
-
-def digits_dcgan_3_steps() -> TrainingSettings:
-    """The compact DCGAN with 3 steps of D for one of G; as many steps of G as in 25 epochs of one step."""
-    return _digits("digits-dcgan-3-steps", COMPACT, epochs=25, loss=LossSettings(regulariser=None, D_steps=3))
-
-
-def digits_dcgan_fast() -> TrainingSettings:
-    """The compact DCGAN with ten times the learning rate, 0.002."""
-    return _digits("digits-dcgan-fast", COMPACT, epochs=25, lrate=0.002)
-
-
-def digits_cgan() -> TrainingSettings:
-    """Conditional GAN of dense layers, 100 epochs. The public code has no batch normalisation, although the study says "removed"."""
-    return cgan_settings.Settings(name="digits-cgan", **_digits_run(100, is_conditional=True))
-
-
-def _cdcgan(name: str, *, target: float = 1.0, **options) -> dcgan_settings.Settings:
+def _cdcgan(*, target: float = 1.0, shared: dict | None = None, G_step: dict | None = None) -> dcgan_settings.Settings:
     """A conditional DCGAN: 7x7 and 14x14 with kernels of 5x5, 30 epochs, rates that fall by 5 % in every 500 steps of D."""
-    loss = LossSettings(regulariser=None, real_target=target)
-    decay = {"lrate_decay": 0.95, "lrate_decay_kimg": 50}
-    D = {"last_side": 7, **options.pop("D", {})}
-    G = {"first_side": 7, **options.pop("G", {})}
-    shared = {**CONDITIONAL, **options.pop("shared", {})}
-    return _digits(name, shared, epochs=30, G=G, D=D, loss=loss, schedule=decay, is_conditional=True, **options)
-
-
-def digits_cdcgan() -> TrainingSettings:
-    """Conditional DCGAN: labels join the latent, and the image as constant planes. All ten digits are drawn (the public code: 0 to 8)."""
-    return _cdcgan("digits-cdcgan")
-
-
-def digits_cdcgan_no_norm() -> TrainingSettings:
-    """The same without batch normalisation."""
-    return _cdcgan("digits-cdcgan-no-norm", shared={"norm": "none"})
-
-
-def digits_cdcgan_extended() -> TrainingSettings:
-    """The same with two more layers in each network: a 5x5 convolution at each of both sides (the study does not give their shape)."""
-    return _cdcgan("digits-cdcgan-extended", shared={"convs_per_side": 2})
-
-
-def digits_cdcgan_branches() -> TrainingSettings:
-    """The same with labels through a convolution of their own before they join (at 28x28 our own choice of widths)."""
-    return _cdcgan("digits-cdcgan-branches", shared={"labels": "branches"})
-
-
-def digits_cdcgan_smoothing() -> TrainingSettings:
-    """The same with one-sided label smoothing: D's target for real digits is 0.9."""
-    return _cdcgan("digits-cdcgan-smoothing", target=0.9)
-
-
-def digits_cdcgan_feedback() -> TrainingSettings:
-    """The same with smoothing, and the loss of a classifier in G's loss (`python -m stylegan_tf.lenet_training` trains it)."""
-    return _cdcgan("digits-cdcgan-feedback", target=0.9, G_step={"classifier": "classifiers/document.npz", "alpha": 1.0})
+    return _digits(
+        {**CONDITIONAL, **(shared or {})}, G={"first_side": 7}, D={"last_side": 7}, G_step=G_step, epochs=30, is_conditional=True,
+        loss=LossSettings(regulariser=None, real_target=target), schedule={"lrate_decay": 0.95, "lrate_decay_kimg": 50},
+    )  # fmt: skip
 
 
 # Scenes: 64x64 photographs of one place, 15,100 of each in the study.
@@ -163,106 +96,84 @@ def _scenes_run(kimg: float, *, loss: LossSettings, adam: NetworkOptimizerSettin
     }
 
 
-def dcgan() -> dcgan_settings.Settings:
+def dcgan(**changes) -> TrainingSettings:
     """DCGAN as PyTorch's tutorial has it, 64x64: batches of 128, Adam 0.0002 with beta1 0.5, no average of G; 26 epochs of 15,100."""
-    return dcgan_settings.Settings(
-        name="dcgan", **_scenes_run(393, loss=LossSettings(regulariser=None), adam=DIGITS_ADAM, lrate=0.0002, minibatch=128)
-    )
-
-
-def scenes_dcgan_min_loss() -> TrainingSettings:
-    """DCGAN whose D takes a step only where its loss is above 0.1."""
-    return replace(dcgan(), name="scenes-dcgan-min-loss", loss=LossSettings(regulariser=None, D_min_loss=0.1))
-
-
-def scenes_dcgan_noisy() -> TrainingSettings:
-    """DCGAN with noisy labels: targets between 0.8 and 1, and between 0 and 0.2 (our own choice; the study does not give them)."""
-    loss = LossSettings(regulariser=None, real_target=(0.8, 1.0), fake_target=(0.0, 0.2))
-    return replace(dcgan(), name="scenes-dcgan-noisy", loss=loss)
-
-
-def scenes_dcgan_ada() -> TrainingSettings:
-    """DCGAN with adaptive augmentation, which the study asks for."""
-    return replace(dcgan(), name="scenes-dcgan-ada", augment=AugmentSettings(kind="ada"))
-
-
-def scenes_dcgan_wide() -> TrainingSettings:
-    """DCGAN of twice the width, which the study asks for."""
-    G, D = dcgan_settings.GeneratorSettings(fmaps=128), dcgan_settings.DiscriminatorSettings(fmaps=128)
-    return replace(dcgan(), name="scenes-dcgan-wide", G=G, D=D)
-
-
-def scenes_wgan() -> TrainingSettings:
-    """WGAN with clipping before each of D's steps and PyTorch's RMSProp (Arjovsky et al. 2017).
-
-    As in their code, D takes 100 steps before each of the first 25 steps of G and before every 500th, and 5 before the others.
-    """
-    loss = LossSettings(G="wgan", D="wgan", regulariser=None, wgan_drift=0, D_steps=5, D_trains_ahead=True, clip=0.01, clip_when="before")
-    rmsprop = NetworkOptimizerSettings(kind="rmsprop_torch", beta2=0.99, epsilon=1e-8)
-    return _critic("scenes-wgan", loss=loss, adam=rmsprop, lrate=5e-5)
-
-
-def scenes_wgan_tf() -> TrainingSettings:
-    """WGAN with clipping after each of D's five steps and TensorFlow's RMSProp, as in the code of Gulrajani et al. 2017."""
-    loss = LossSettings(G="wgan", D="wgan", regulariser=None, wgan_drift=0, D_steps=5, clip=0.01)
-    rmsprop = NetworkOptimizerSettings(kind="rmsprop_tf", beta2=0.9, epsilon=1e-10)
-    return _critic("scenes-wgan-tf", loss=loss, adam=rmsprop, lrate=5e-5)
+    run = _scenes_run(393, loss=LossSettings(regulariser=None), adam=DIGITS_ADAM, lrate=0.0002, minibatch=128)
+    return dcgan_settings.Settings(name="dcgan", **{**run, **changes})
 
 
 PENALTY = LossSettings(G="wgan", D="wgan_gp", regulariser=None, wgan_drift=0, gp_lambda=10, D_steps=5)
 PENALTY_ADAM = NetworkOptimizerSettings(beta1=0.5, beta2=0.9)
+CLIPPING = LossSettings(G="wgan", D="wgan", regulariser=None, wgan_drift=0, D_steps=5, clip=0.01)
 CRITIC_KIMG = 11_200.0  # 35,000 steps of G, after which the study saw little gain; it went on to 97,500
 
 
-def _critic(name: str, *, loss: LossSettings, adam: NetworkOptimizerSettings, lrate: float, norm: str = "batch") -> TrainingSettings:
+def _critic(
+    norm: str = "batch", *, loss: LossSettings = PENALTY, adam: NetworkOptimizerSettings = PENALTY_ADAM, lrate: float = 1e-4
+) -> TrainingSettings:
     """DCGAN's networks with a critic: minibatches of 64, other latents in G's step."""
     return dcgan_settings.Settings(
-        name=name,
+        name="critic",
         D=dcgan_settings.DiscriminatorSettings(norm=norm),
         G_step=dcgan_settings.GStepSettings(reuse_fakes=False),
         **_scenes_run(CRITIC_KIMG, loss=loss, adam=adam, lrate=lrate, minibatch=64),
     )
 
 
-def scenes_wgan_gp() -> TrainingSettings:
-    """DCGAN as WGAN-GP: D normalises each image, with a gain and an offset for each feature map (Gulrajani's code)."""
-    return _critic("scenes-wgan-gp", loss=PENALTY, adam=PENALTY_ADAM, lrate=1e-4, norm="layer")
-
-
-def scenes_wgan_gp_elements() -> TrainingSettings:
-    """The same with a gain and an offset for each pixel of each feature map (PyTorch's LayerNorm); the study does not say which."""
-    return _critic("scenes-wgan-gp-elements", loss=PENALTY, adam=PENALTY_ADAM, lrate=1e-4, norm="layer_per_element")
-
-
-def scenes_wgan_gp_resnet() -> TrainingSettings:
+def _resnet() -> TrainingSettings:
     """Residual WGAN-GP for 64x64 (Gulrajani et al. 2017, appendix F), 28,000 steps of G."""
-    return resnet_settings.Settings(
-        name="scenes-wgan-gp-resnet", **_scenes_run(8_960, loss=PENALTY, adam=PENALTY_ADAM, lrate=1e-4, minibatch=64)
-    )
+    run = _scenes_run(8_960, loss=PENALTY, adam=PENALTY_ADAM, lrate=1e-4, minibatch=64)
+    return resnet_settings.Settings(name="resnet", **run)
 
 
+# Name -> function that makes the settings, which then get that name.
 PRESETS: dict[str, Callable[[], TrainingSettings]] = {
-    "digits-dcgan": digits_dcgan,
-    "digits-dcgan-compact": digits_dcgan_compact,
-    "digits-dcgan-deep": digits_dcgan_deep,
-    "digits-dcgan-no-norm": digits_dcgan_no_norm,
-    "digits-dcgan-3-steps": digits_dcgan_3_steps,
-    "digits-dcgan-fast": digits_dcgan_fast,
-    "digits-cgan": digits_cgan,
-    "digits-cdcgan": digits_cdcgan,
-    "digits-cdcgan-no-norm": digits_cdcgan_no_norm,
-    "digits-cdcgan-extended": digits_cdcgan_extended,
-    "digits-cdcgan-branches": digits_cdcgan_branches,
-    "digits-cdcgan-smoothing": digits_cdcgan_smoothing,
-    "digits-cdcgan-feedback": digits_cdcgan_feedback,
+    # The baseline of the study of digits: digits enlarged to 64x64, 1024 feature maps at 4x4.
+    "digits-dcgan": partial(_digits, {**COMPACT, "side": 64}),
+    # For 28x28: 512 feature maps at 4x4, and a last kernel of 13x13 in G.
+    "digits-dcgan-compact": partial(_digits, COMPACT),
+    # A discriminator of five layers, whose last kernel is 2x2 here; the study does not say how it shrinks.
+    "digits-dcgan-deep": partial(_digits, COMPACT, D={"last_side": 2}),
+    "digits-dcgan-no-norm": partial(_digits, {**COMPACT, "norm": "none"}),
+    # As many steps of G as in 25 epochs of one step.
+    "digits-dcgan-3-steps": partial(_digits, COMPACT, loss=LossSettings(regulariser=None, D_steps=3)),
+    "digits-dcgan-fast": partial(_digits, COMPACT, lrate=0.002),
+    # Dense layers. The public code has no batch normalisation, although the study says "removed".
+    "digits-cgan": lambda: cgan_settings.Settings(name="cgan", **_digits_run(100, is_conditional=True)),
+    # Labels join the latent, and the image as constant planes. All ten digits are drawn (the public code: 0 to 8).
+    "digits-cdcgan": _cdcgan,
+    "digits-cdcgan-no-norm": partial(_cdcgan, shared={"norm": "none"}),
+    # Two more layers in each network: a 5x5 convolution at each of both sides (the study does not give their shape).
+    "digits-cdcgan-extended": partial(_cdcgan, shared={"convs_per_side": 2}),
+    # Labels go through a convolution of their own before they join (at 28x28 our own choice of widths).
+    "digits-cdcgan-branches": partial(_cdcgan, shared={"labels": "branches"}),
+    # One-sided label smoothing.
+    "digits-cdcgan-smoothing": partial(_cdcgan, target=0.9),
+    # Smoothing, and the loss of a classifier in G's loss (`python -m stylegan_tf.lenet_training` trains it).
+    "digits-cdcgan-feedback": partial(_cdcgan, target=0.9, G_step={"classifier": "classifiers/document.npz", "alpha": 1.0}),
     "dcgan": dcgan,
-    "scenes-dcgan-min-loss": scenes_dcgan_min_loss,
-    "scenes-dcgan-noisy": scenes_dcgan_noisy,
-    "scenes-dcgan-ada": scenes_dcgan_ada,
-    "scenes-dcgan-wide": scenes_dcgan_wide,
-    "scenes-wgan": scenes_wgan,
-    "scenes-wgan-tf": scenes_wgan_tf,
-    "scenes-wgan-gp": scenes_wgan_gp,
-    "scenes-wgan-gp-elements": scenes_wgan_gp_elements,
-    "scenes-wgan-gp-resnet": scenes_wgan_gp_resnet,
-}
+    # D takes a step only where its loss is above 0.1.
+    "scenes-dcgan-min-loss": partial(dcgan, loss=LossSettings(regulariser=None, D_min_loss=0.1)),
+    # Noisy labels: the study does not give the targets.
+    "scenes-dcgan-noisy": partial(dcgan, loss=LossSettings(regulariser=None, real_target=(0.8, 1.0), fake_target=(0.0, 0.2))),
+    # Adaptive augmentation and twice the width, which the study asks for.
+    "scenes-dcgan-ada": partial(dcgan, augment=AugmentSettings(kind="ada")),
+    "scenes-dcgan-wide": partial(
+        dcgan, G=dcgan_settings.GeneratorSettings(fmaps=128), D=dcgan_settings.DiscriminatorSettings(fmaps=128)
+    ),
+    # Clipping before each of D's steps and PyTorch's RMSProp (Arjovsky et al. 2017). As in their code, D takes 100 steps before each of the
+    # first 25 steps of G and before every 500th, and 5 before the others.
+    "scenes-wgan": partial(
+        _critic, loss=replace(CLIPPING, D_trains_ahead=True, clip_when="before"), lrate=5e-5,
+        adam=NetworkOptimizerSettings(kind="rmsprop_torch", beta2=0.99, epsilon=1e-8),
+    ),
+    # Clipping after each of D's five steps and TensorFlow's RMSProp, as in the code of Gulrajani et al. 2017.
+    "scenes-wgan-tf": partial(
+        _critic, loss=CLIPPING, lrate=5e-5, adam=NetworkOptimizerSettings(kind="rmsprop_tf", beta2=0.9, epsilon=1e-10)
+    ),
+    # D normalises each image, with a gain and an offset for each feature map (Gulrajani's code), or for each pixel of each feature map
+    # (PyTorch's LayerNorm); the study does not say which.
+    "scenes-wgan-gp": partial(_critic, "layer"),
+    "scenes-wgan-gp-elements": partial(_critic, "layer_per_element"),
+    "scenes-wgan-gp-resnet": _resnet,
+}  # fmt: skip

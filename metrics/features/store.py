@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from metrics.features.moments import Moments
-from stylegan_tf.array_files import read_npy, read_npz
+from stylegan_tf.array_files import read_npz
 from stylegan_tf.errors import UserError
 from stylegan_tf.files import atomic_path
 
@@ -25,44 +25,10 @@ def key_of(protocol: Mapping[str, object]) -> str:
 
 
 class FeatureStore:
-    """Float arrays of one kind, computed once for each chunk.
-
-    Files are written whole or not at all, so that processes may share a store.
-
-    Args:
-        folder: of this kind, named by `key_of` its protocol.
-    """
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-
-    def get(self, chunk: int, count: int, make: Callable[[], np.ndarray]) -> np.ndarray:
-        """float32 [count, ...] of a chunk: read if an earlier evaluation stored it, otherwise computed and stored."""
-        path = self.folder / f"{chunk:05d}.npy"
-        kept = _read(path)
-        if kept is not None and len(kept) >= count:
-            return kept[:count]
-        made = np.asarray(make(), np.float32)
-        try:
-            self._keep(path, made)
-        except FileNotFoundError:  # another process that scores the same network has just removed the folder
-            self._keep(path, made)
-        return made
-
-    def _keep(self, path: Path, made: np.ndarray) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with atomic_path(path) as temporary:
-            np.save(temporary, made)
-
-    def remove(self) -> None:
-        """Deletes everything of this kind."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-
-class NumberedStore:
     """Rows of features by number, computed once for each number, whatever selection of images a score uses.
 
-    A file has the rows of one range of 2 * `CHUNK` numbers that were computed so far.
+    A file has the rows of one range of 2 * `CHUNK` numbers that were computed so far. Files are written whole or not at all, so that
+    processes may share a store.
 
     Args:
         folder: of this kind, named by `key_of` its protocol.
@@ -93,10 +59,16 @@ class NumberedStore:
         rows = np.concatenate([kept[1].reshape(-1, *rows.shape[1:]), rows])
         order = np.argsort(numbers)
         numbers, rows = numbers[order], rows[order]
+        try:
+            self._write(chunk, numbers, rows)
+        except FileNotFoundError:  # another process that scores the same network has just removed the folder
+            self._write(chunk, numbers, rows)
+        return numbers, rows
+
+    def _write(self, chunk: int, numbers: np.ndarray, rows: np.ndarray) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         with atomic_path(self._path(chunk)) as temporary:
             np.savez(temporary, numbers=numbers, rows=rows)
-        return numbers, rows
 
     def _read(self, chunk: int) -> tuple[np.ndarray, np.ndarray]:
         """Numbers and rows of a range; none where the file is missing or damaged."""
@@ -112,14 +84,6 @@ class NumberedStore:
     def remove(self) -> None:
         """Deletes everything of this kind."""
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def _read(path: Path) -> np.ndarray | None:
-    """The array of a file, or None where it is missing or damaged."""
-    try:
-        return read_npy(path)
-    except UserError:
-        return None
 
 
 def cached_moments(folder: Path, protocol: Mapping[str, object], make: Callable[[], Moments]) -> Moments:

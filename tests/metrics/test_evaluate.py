@@ -13,8 +13,8 @@ from metrics import evaluate, program, registry, report
 from metrics.bench import Bench
 from metrics.during_training import snapshot_scores
 from metrics.features import store
+from metrics.features.inception import ROUNDING
 from metrics.features.moments import frechet_distance, moments_of
-from metrics.features.rounding import ROUNDING
 from metrics.features.store import CHUNK
 from metrics.intervals import Estimate
 from metrics.options import Options
@@ -142,16 +142,16 @@ def test_real_features_are_deleted_where_moments_suffice(snapshot_networks, tmp_
 
 def test_a_store_that_another_process_removes_is_created_again(tmp_path, monkeypatch):
     fakes = store.FeatureStore(tmp_path / "fakes")
-    save, fails = np.save, [True]
+    save, fails = np.savez, [True]
 
-    def save_in_a_removed_folder(path, values):
+    def save_in_a_removed_folder(path, **arrays):
         if fails.pop() if fails else False:
             fakes.remove()
-        save(path, values)
+        save(path, **arrays)
 
-    monkeypatch.setattr(store.np, "save", save_in_a_removed_folder)
-    assert fakes.get(0, 3, lambda: np.ones((3, 2))).shape == (3, 2)
-    assert (tmp_path / "fakes" / "00000.npy").exists()
+    monkeypatch.setattr(store.np, "savez", save_in_a_removed_folder)
+    assert fakes.get(np.arange(3), lambda missing: np.ones((3, 2))).shape == (3, 2)
+    assert (tmp_path / "fakes" / "00000.npz").exists()
 
 
 def test_real_statistics_follow_the_content_of_the_data(snapshot_networks, tmp_path, leaves_path):
@@ -211,7 +211,7 @@ def test_a_store_by_number_computes_what_is_missing(tmp_path):
         made.append(numbers.tolist())
         return np.stack([numbers, -numbers], axis=1)
 
-    numbered = store.NumberedStore(tmp_path / "reals")
+    numbered = store.FeatureStore(tmp_path / "reals")
     for numbers in ([3, 7, 600], [0, 3, 7, 8, 600, 2000], [7, 8]):
         found = numbered.get(np.array(numbers), rows)
         np.testing.assert_array_equal(found, [[number, -number] for number in numbers])

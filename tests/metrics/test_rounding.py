@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from metrics.features.rounding import RoundedConvolution, is_rounded, two_parts
+from metrics.features.inception import RoundedConvolution, is_rounded, two_parts
 from metrics.networks.conversion import INCEPTION_LAYERS
 
 

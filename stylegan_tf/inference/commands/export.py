@@ -12,6 +12,7 @@ from stylegan_tf.command_line import check_output
 from stylegan_tf.errors import UserError
 from stylegan_tf.inference.commands.options import add_network_options
 from stylegan_tf.inference.commands.session import StyleSession, open_session, read_network, require_styles, require_styles_for_options
+from stylegan_tf.inference.export import onnxruntime_web
 from stylegan_tf.seeds import one_hot
 from stylegan_tf.snapshot_file import SnapshotContents
 
@@ -53,14 +54,16 @@ def run(args: argparse.Namespace, report: Callable[[str], None]) -> None:
     require_styles_for_options(args, contents)
     if args.format == "keras" and contents.lod > 0:  # called without a lod, it would run layers that were never trained
         raise UserError(f"{contents.source} is at lod {contents.lod:g}, which a Keras file does not contain. Use --format savedmodel.")
-    library = _onnxruntime_web(args) if args.format == "web" else {}
+    library = onnxruntime_web.read_files(args.onnxruntime_web) if args.format == "web" else {}
     session = open_session(args, contents)
     from stylegan_tf.inference.export import saved_model
 
     G, has_styles = session.G, isinstance(session, StyleSession)
     psi, cutoff = session.truncation() if has_styles else (None, None)
+    signatures = "latents, mapping, synthesis, w" if has_styles else "latents"
     if args.format == "keras":
-        saved_model.export_keras(G, path, **_truncation_settings(session, psi, cutoff) if has_styles else {})
+        changes = {"truncation_psi": psi, "truncation_cutoff": G.num_ws if cutoff is None else cutoff} if has_styles else {}
+        saved_model.export_keras(G, path, **changes)
         report(f"{path}: {path.stat().st_size / 1e6:.1f} MB. Load it with keras.saving.load_model after `import {type(G).__module__}`.")
         return
     options = {"lod": session.lod, "output": args.images}
@@ -74,7 +77,7 @@ def run(args: argparse.Namespace, report: Callable[[str], None]) -> None:
         from stylegan_tf.inference.export.tflite_file import export_tflite
 
         difference = export_tflite(exported, path, batch_size=args.batch_size or 1)
-        report(f"{path}: {path.stat().st_size / 1e6:.1f} MB, within {difference:.1g} of TensorFlow; signatures {_signatures(has_styles)}.")
+        report(f"{path}: {path.stat().st_size / 1e6:.1f} MB, within {difference:.1g} of TensorFlow; signatures {signatures}.")
     elif args.format == "web":
         from stylegan_tf.inference.export.web_folder import export_web
 
@@ -86,8 +89,7 @@ def run(args: argparse.Namespace, report: Callable[[str], None]) -> None:
     else:
         saved_model.export_savedmodel(exported, path, batch_size=args.batch_size)
         size, speed = saved_model.measure(path, z_dim=G.z_dim, label_size=G.label_size, batch_size=args.batch_size or 4)
-        names = f"latents, seeds{_signatures(has_styles).removeprefix('latents')}"
-        report(f"{path}: {size / 1e6:.1f} MB, {speed:.1f} images/s on this machine; signatures {names}.")
+        report(f"{path}: {size / 1e6:.1f} MB, {speed:.1f} images/s on this machine; signatures {signatures}.")
 
 
 def _write_onnx(
@@ -114,20 +116,6 @@ def _labels(contents: SnapshotContents) -> list[tuple[str, np.ndarray]]:
     size = contents.shape.label_size
     names = contents.class_names if len(contents.class_names) == size else tuple(map(str, range(size)))
     return list(zip(names, one_hot(range(size), size), strict=True)) if size else []
-
-
-def _signatures(has_styles: bool) -> str:
-    return "latents, mapping, synthesis, w" if has_styles else "latents"
-
-
-def _truncation_settings(session: StyleSession, psi: float, cutoff: int | None) -> dict[str, float | int]:
-    return {"truncation_psi": psi, "truncation_cutoff": session.G.num_ws if cutoff is None else cutoff}
-
-
-def _onnxruntime_web(args: argparse.Namespace) -> dict[str, bytes]:
-    from stylegan_tf.inference.export.onnxruntime_web import read_files
-
-    return read_files(args.onnxruntime_web)
 
 
 def _check_options(args: argparse.Namespace) -> None:

@@ -12,18 +12,16 @@ import tensorflow as tf
 from stylegan_tf.errors import UserError
 from stylegan_tf.files import atomic_path, new_folder
 from stylegan_tf.images import to_uint8_tensor
-from stylegan_tf.inference.export.graph_randn import randn
 from stylegan_tf.models.base import Generator, StyleGenerator
 from stylegan_tf.models.weights import assign_weights, weight_arrays
 from stylegan_tf.seeds import latents_from_seeds
 
-OUTPUTS = ("float", "uint8")
 # A function of tensors to tensors by name, and the specifications of its inputs.
 Function = tuple[Callable[..., dict[str, tf.Tensor]], list[tf.TensorSpec]]
 
 
 class ExportedGenerator(tf.Module):
-    """A generator with the signatures `latents` and `seeds`.
+    """A generator with the signature `latents`.
 
     Args:
         G: the generator.
@@ -45,11 +43,7 @@ class ExportedGenerator(tf.Module):
         G = self.G
         z = tf.TensorSpec([batch_size, G.z_dim], tf.float32, "z")
         labels = [tf.TensorSpec([batch_size, G.label_size], tf.float32, "labels")] if G.label_size else []
-        seeds = tf.TensorSpec([batch_size], tf.int64, "seeds")
-        return {
-            "latents": (lambda z, *labels: {"images": self._images(z, *labels)}, [z, *labels]),
-            "seeds": (lambda seeds, *labels: {"images": self._images(randn(seeds, G.z_dim), *labels)}, [seeds, *labels]),
-        }
+        return {"latents": (lambda z, *labels: {"images": self._images(z, *labels)}, [z, *labels])}
 
     def _images(self, z: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
         return self._converted(self.G.preview(z, labels, lod=self.lod))

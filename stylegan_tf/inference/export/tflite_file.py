@@ -17,7 +17,7 @@ from stylegan_tf.inference.export.saved_model import ExportedGenerator, Function
 
 
 def export_tflite(exported: ExportedGenerator, path: str | os.PathLike, *, batch_size: int = 1) -> float:
-    """Writes a .tflite file with the signatures of the SavedModel, except those from seeds.
+    """Writes a .tflite file with the signatures of the SavedModel.
 
     Args:
         exported: the generator and its options; noise cannot be random.
@@ -30,8 +30,7 @@ def export_tflite(exported: ExportedGenerator, path: str | os.PathLike, *, batch
     Raises:
         UserError: they differ by more than 1e-4; nothing is written.
     """
-    # NumPy's generator in the signature "seeds" needs operations that the format does not have.
-    functions = {name: function for name, function in exported.functions(batch_size).items() if name != "seeds"}
+    functions = exported.functions(batch_size)
     with warnings.catch_warnings(), silenced_stderr():
         warnings.filterwarnings("ignore", message=".*tf.lite.Interpreter is deprecated")
         content = _converted(functions)

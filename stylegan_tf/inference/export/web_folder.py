@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,11 +11,11 @@ import numpy as np
 
 from stylegan_tf.files import new_folder
 from stylegan_tf.inference.export.onnx_files import onnx_networks
-from stylegan_tf.inference.export.onnxruntime_web import LICENSE
 from stylegan_tf.inference.export.saved_model import ExportedGenerator, ExportedStyleGenerator
 from stylegan_tf.resolution import resolution_at
 
 _PAGE = Path(__file__).parent / "web" / "index.html"
+_LICENSE = _PAGE.with_name("LICENSE-onnxruntime-web.txt")
 _PLACE = "NETWORK"  # of the description of the network in the page
 _LIBRARY = "ort.wasm.min.js"  # loaded by its own element; the other files are read by the page's code
 
@@ -58,5 +59,5 @@ def export_web(
             (folder / name).write_bytes(data)
         (folder / "index.html").write_text(page, encoding="utf-8")
         (folder / "offline.js").write_text(f"var OFFLINE = {json.dumps(encoded)};\n", encoding="utf-8")
-        (folder / "LICENSE-onnxruntime-web.txt").write_text(LICENSE, encoding="utf-8")
+        shutil.copyfile(_LICENSE, folder / _LICENSE.name)
     return difference
