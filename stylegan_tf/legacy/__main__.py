@@ -10,7 +10,7 @@ from stylegan_tf import command_line
 from stylegan_tf.argument_parser import Parser
 from stylegan_tf.display import say, visible
 from stylegan_tf.errors import UserError
-from stylegan_tf.legacy.official import read_official
+from stylegan_tf.legacy import read_official
 from stylegan_tf.legacy.torch_modules import is_torch_pickle, read_modules
 from stylegan_tf.legacy.unpickler import read_networks
 

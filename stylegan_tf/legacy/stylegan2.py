@@ -1,6 +1,5 @@
 """A network pickle of stylegan2-ada-pytorch, or of StyleGAN2 in stylegan3, as settings and weights of ours."""
 
-import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,10 +9,10 @@ import numpy as np
 
 from stylegan_tf import settings_text
 from stylegan_tf.errors import UserError
-from stylegan_tf.legacy.names import from_chw
+from stylegan_tf.legacy.stylegan import checked_arrays, from_chw
 from stylegan_tf.legacy.torch_modules import NAMES, TorchModule, read_modules
 from stylegan_tf.models.stylegan2.settings import DiscriminatorSettings, GeneratorSettings
-from stylegan_tf.snapshot_file import NetworkArrays, NetworkShape, SnapshotContents
+from stylegan_tf.snapshot_file import NetworkShape, SnapshotContents
 
 _BLOCK = re.compile(r"b(\d{1,4})")
 _LAYER = re.compile(r"b(\d{1,4})\.(const|(\w+)\.(weight|bias|noise_strength|noise_const|affine\.weight|affine\.bias))")
@@ -24,20 +23,17 @@ _HEAD_OF_D = {"fromrgb": "from_rgb", "conv": "conv", "fc": "dense0", "out": "den
 _FILTER = (1, 3, 3, 1)
 
 
-def read_stylegan2(path: str | os.PathLike) -> SnapshotContents:
-    """Reads the networks of a pickle. nimg is 0: such files do not record it.
-
-    Raises:
-        MissingFileError: there is no such file.
-        UserError: not such a pickle, damaged, of another program, or with options that our networks do not have.
-    """
-    path = Path(path)
+def read_stylegan2(path: Path) -> SnapshotContents:
+    """Reads the networks of a pickle of PyTorch, as `stylegan.read_stylegan`."""
     modules = read_modules(path)
     try:
-        budget = 2 * path.stat().st_size + (1 << 20)
         read = {name: _discriminator(module) if name == "D" else _generator(module) for name, module in modules.items()}
-        (G, shape), (D, shape_of_D), (G_ema, shape_of_G_ema) = (_checked(*read[name], name, budget) for name in NAMES)
-        if not shape == shape_of_D == shape_of_G_ema:
+        G, D, G_ema = (
+            checked_arrays(settings_text.from_plain(kind, _plain(values)), weights, name, path)
+            for name, (kind, values, _, weights) in ((name, read[name]) for name in NAMES)
+        )
+        shape, *others = (read[name][2] for name in NAMES)
+        if others != [shape, shape]:
             raise UserError("G, D and G_ema have different resolutions, channels or labels.")
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
@@ -98,21 +94,10 @@ def _discriminator(module: TorchModule) -> tuple[type, dict[str, Any], NetworkSh
     return DiscriminatorSettings, values, _shape(module), _renamed(module, _name_in_discriminator)
 
 
-def _checked(kind: type, values: Mapping[str, Any], shape: NetworkShape, weights: Mapping[str, np.ndarray], name: str, budget: int):
-    """Settings and weights of one network; `budget` is the number of bytes that the weights may need."""
-    settings = settings_text.from_plain(kind, {key: _plain(value) for key, value in values.items()})
-    # Checked before they are copied: all of them could be one array.
-    if 4 * sum(array.size for array in weights.values()) > budget:
-        raise UserError(f"{name} has more weights than the file can contain.")
-    if any(array.dtype.kind not in "fiub" for array in weights.values()):
-        raise UserError(f"the weights of {name} must be real numbers.")
-    return NetworkArrays(settings, {key: np.array(array, np.float32, order="C") for key, array in weights.items()}), shape
-
-
 def _shape(module: TorchModule) -> NetworkShape:
     state = module.state
     values = {"resolution": state["img_resolution"], "channels": state["img_channels"], "label_size": state["c_dim"]}
-    return settings_text.from_plain(NetworkShape, {name: _plain(value) for name, value in values.items()})
+    return settings_text.from_plain(NetworkShape, _plain(values))
 
 
 def _blocks(module: TorchModule) -> dict[int, TorchModule]:
@@ -199,8 +184,9 @@ def _to_our_layout(name: str, array: np.ndarray) -> np.ndarray:
     return array
 
 
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Numbers of NumPy as Python's."""
+    return {name: value.item() if isinstance(value, np.generic) else value for name, value in values.items()}
 
 
 def _require(condition: bool, message: str) -> None:

@@ -7,9 +7,8 @@ import pytest
 
 from stylegan_tf.errors import UserError
 from stylegan_tf.legacy import read_official
-from stylegan_tf.legacy.names import discriminator_weights, generator_weights
-from stylegan_tf.legacy.options import fused_scale as fused_scale_of
-from stylegan_tf.legacy.options import translate_discriminator, translate_generator
+from stylegan_tf.legacy.stylegan import discriminator_weights, generator_weights, translate
+from stylegan_tf.legacy.stylegan import fused_scale as fused_scale_of
 from stylegan_tf.legacy.unpickler import is_official, read_networks
 from tests.legacy.official_files import (
     SMALL,
@@ -120,7 +119,7 @@ def test_kernels_rotated_by_the_pickles_own_fused_scale(fused_scale, rotated):
 
 
 def test_defaults_are_the_originals():
-    (G, shape), (D, shape_of_D) = translate_generator({}), translate_discriminator({})
+    (G, shape), (D, shape_of_D) = translate({}, is_generator=True), translate({}, is_generator=False)
     assert (shape.resolution, shape.channels, G.z_dim, G.truncation_psi, fused_scale_of({})) == (1024, 3, 512, 0.7, "auto")
     assert (shape_of_D.resolution, shape_of_D.channels, D.mbstd_group_size) == (32, 1, 4)
 

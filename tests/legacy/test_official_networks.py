@@ -8,8 +8,7 @@ import pytest
 from stylegan_tf import images
 from stylegan_tf.errors import UserError
 from stylegan_tf.legacy import read_official
-from stylegan_tf.legacy.names import discriminator_weights, generator_weights
-from stylegan_tf.legacy.options import translate_discriminator, translate_generator
+from stylegan_tf.legacy.stylegan import discriminator_weights, generator_weights, translate
 from stylegan_tf.models.stylegan.discriminator import Discriminator
 from stylegan_tf.models.stylegan.generator import Generator
 from stylegan_tf.models.weights import assign_weights
@@ -34,14 +33,14 @@ def test_images_and_logits_of_an_official_pickle():
 def test_256_pixels_cross_the_limit_of_fused_layers():
     variables, recorded = arrays("net256_vars"), arrays("net256_io")
     kwargs = {"resolution": 256, "num_channels": 3, "fmap_base": 512, "fmap_max": 16}
-    settings, shape = translate_generator(kwargs | {"latent_size": 32, "dlatent_size": 32, "mapping_fmaps": 32})
+    settings, shape = translate(kwargs | {"latent_size": 32, "dlatent_size": 32, "mapping_fmaps": 32}, is_generator=True)
     named = {name.removeprefix("G/").replace("G_", ""): array for name, array in variables.items() if name.startswith("G/")}
     G = Generator(settings, **dataclasses.asdict(shape))
     assign_weights(G, generator_weights(named, resolution=256, fused_scale="auto"))
     computed = np.asarray(G(recorded["z"], noise_mode="const"))
     assert_close(computed, nhwc(recorded["G_default_psi0.7_cut8"]), 1e-4)
 
-    settings, shape = translate_discriminator(kwargs)
+    settings, shape = translate(kwargs, is_generator=False)
     D = Discriminator(settings, **dataclasses.asdict(shape))
     named = {name.removeprefix("D/"): array for name, array in variables.items() if name.startswith("D/")}
     assign_weights(D, discriminator_weights(named, resolution=256, fused_scale="auto"))
