@@ -1,21 +1,18 @@
 """Command line for datasets: makes them from images, inspects them, converts and extracts them."""
 
 import argparse
+import importlib
 import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from stylegan_tf import command_line
 from stylegan_tf.argument_parser import Parser
 from stylegan_tf.command_line import spelled
 from stylegan_tf.data.intake.options import HelpFormatter, add_output, add_preparation, count, prepare_options, refuse_preparation, seed
 from stylegan_tf.display import say, visible_lines
-
-if TYPE_CHECKING:
-    from stylegan_tf.data.sources import Source
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -38,8 +35,7 @@ def parser() -> Parser:
     )
     commands = root.add_subparsers(metavar="COMMAND", required=True)
 
-    def command(run: Callable, text: str, *positional: tuple[str, str]) -> Parser:
-        name = run.__name__
+    def command(name: str, run: Callable, text: str, *positional: tuple[str, str]) -> Parser:
         added = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".", formatter_class=HelpFormatter)
         for argument, meaning in positional:
             added.add_argument(argument, help=meaning)
@@ -63,65 +59,100 @@ _OTHER_PATHS = ("tfrecord_dir", "tfrecord_dir_a", "tfrecord_dir_b", "source_dir"
 
 def _add_makers(command: Callable) -> None:
     """Commands that make datasets from any images, and from drawn leaves."""
-    leaves = command(create_leaves, "make the built-in dataset: drawn leaves of eight species, with labels and factors", _TARGET)
+    leaves = command(
+        "create_leaves",
+        lambda args: _build(args, "leaves.LeavesSource", args.num_images, args.resolution, args.seed, changes={"shuffle": False}),
+        "make the built-in dataset: drawn leaves of eight species, with labels and factors", _TARGET,
+    )  # fmt: skip
     leaves.add_argument("--resolution", type=int, default=64, help="side in pixels, a power of two from 4 to 1024")
     leaves.add_argument("--num-images", type=count, default=2000, help="number of images")
     leaves.add_argument("--seed", type=seed, default=0, help="of the random factors of the leaves")
     add_output(leaves, shuffle=None)  # the table of factors has the order of the records
 
-    images = command(create_from_images, "make a dataset from a folder, zip or tar of images", _TARGET, ("image_dir", "folder, zip or tar"))
-    add_preparation(images)
-    add_output(images)
-
+    images = command(
+        "create_from_images", lambda args: _build(args, "open_images", args.image_dir),
+        "make a dataset from a folder, zip or tar of images", _TARGET, ("image_dir", "folder, zip or tar"),
+    )  # fmt: skip
     tfds = command(
-        create_from_tfds, "make a dataset from an image set of tensorflow-datasets", _TARGET, ("name", "of the set, such as mnist")
-    )
+        "create_from_tfds",
+        lambda args: _build(
+            args, "databases.TfdsSource", args.name, split=args.split, data_dir=args.data_dir, image_key=args.image_key,
+            label_key=args.label_key,
+        ),
+        "make a dataset from an image set of tensorflow-datasets", _TARGET, ("name", "of the set, such as mnist"),
+    )  # fmt: skip
     tfds.add_argument("--split", default="train", help="in the notation of tensorflow-datasets, such as train[:10%%]")
     tfds.add_argument("--data-dir", help="folder of prepared sets; default: that of tensorflow-datasets")
     tfds.add_argument("--image-key", help="feature with the image; default: the only one")
     tfds.add_argument("--label-key", help="feature with the class; default: `label`")
-    add_preparation(tfds)
-    add_output(tfds)
-
-    hdf5 = command(create_from_hdf5, "make a dataset from an HDF5 file with data... [n, C, H, W]", _TARGET, ("hdf5_filename", "HDF5 file"))
-    add_preparation(hdf5)
-    add_output(hdf5)
-
-    convert_ = command(convert, "write a dataset in another encoding", _TARGET, ("source_dir", "dataset folder, ours or the original's"))
-    add_output(convert_, shuffle=None)
+    hdf5 = command(
+        "create_from_hdf5", lambda args: _build(args, "databases.Hdf5Source", args.hdf5_filename),
+        "make a dataset from an HDF5 file with data... [n, C, H, W]", _TARGET, ("hdf5_filename", "HDF5 file"),
+    )  # fmt: skip
+    for maker in (images, tfds, hdf5):
+        add_preparation(maker)
+        add_output(maker)
+    converted = ("source_dir", "dataset folder, ours or the original's")
+    add_output(command("convert", convert, "write a dataset in another encoding", _TARGET, converted), shuffle=None)
 
 
 def _add_wellknown(command: Callable) -> None:
     """The original's commands for well-known sets, with the same names and order of records."""
+    files = ("mnist_dir", "folder of train-images-idx3-ubyte.gz")
     mnist = command(
-        create_mnist,
-        "make a dataset from MNIST, Fashion-MNIST and sets in the same format",
-        _TARGET,
-        ("mnist_dir", "folder of train-images-idx3-ubyte.gz"),
-    )
+        "create_mnist", lambda args: _build(args, "wellknown.open_mnist", args.mnist_dir, split=args.split),
+        "make a dataset from MNIST, Fashion-MNIST and sets in the same format", _TARGET, files,
+    )  # fmt: skip
     mnist.add_argument("--split", default="train", choices=("train", "test"), help="the original uses train")
     rgb = command(
-        create_mnistrgb,
-        "make a dataset from MNIST digits, three stacked as red, green and blue",
-        _TARGET,
-        ("mnist_dir", "folder of train-images-idx3-ubyte.gz"),
-    )
+        "create_mnistrgb",
+        lambda args: _build(
+            args, "wellknown.StackedDigits", args.mnist_dir, num_images=args.num_images, random_seed=args.random_seed
+        ),
+        "make a dataset from MNIST digits, three stacked as red, green and blue", _TARGET, files,
+    )  # fmt: skip
     rgb.add_argument("--num-images", type=count, default=1_000_000, help="number of images")
     rgb.add_argument("--random-seed", type=seed, default=123, help="seed of the choice of digits")
-    cifar10 = command(create_cifar10, "make a dataset from CIFAR-10", _TARGET, ("cifar10_dir", "folder of data_batch_1"))
-    cifar100 = command(create_cifar100, "make a dataset from CIFAR-100", _TARGET, ("cifar100_dir", "folder of the file `train`"))
-    svhn = command(create_svhn, "make a dataset from SVHN", _TARGET, ("svhn_dir", "folder of train_32x32.mat or train_1.pkl"))
+    cifar10 = command(
+        "create_cifar10", lambda args: _build(args, "wellknown.open_cifar10", args.cifar10_dir),
+        "make a dataset from CIFAR-10", _TARGET, ("cifar10_dir", "folder of data_batch_1"),
+    )  # fmt: skip
+    cifar100 = command(
+        "create_cifar100", lambda args: _build(args, "wellknown.open_cifar100", args.cifar100_dir),
+        "make a dataset from CIFAR-100", _TARGET, ("cifar100_dir", "folder of the file `train`"),
+    )  # fmt: skip
+    svhn = command(
+        "create_svhn", lambda args: _build(args, "wellknown.open_svhn", args.svhn_dir),
+        "make a dataset from SVHN", _TARGET, ("svhn_dir", "folder of train_32x32.mat or train_1.pkl"),
+    )  # fmt: skip
     for maker in (mnist, cifar10, cifar100, svhn):
         maker.add_argument("--class-names", default="", metavar="NAMES", help="comma-separated; default: those of the set")
 
-    lsun = command(create_lsun, "make a dataset from one LSUN category, cropped to squares", _TARGET, ("lmdb_dir", "LMDB folder"))
+    category = ("lmdb_dir", "LMDB folder")
+    lsun = command(
+        "create_lsun",
+        lambda args: _build(args, "databases.LsunSource", args.lmdb_dir, args.max_images, changes={"max_images": None}),
+        "make a dataset from one LSUN category, cropped to squares", _TARGET, category,
+    )  # fmt: skip
     lsun.add_argument("--resolution", type=int, default=256, help="side in pixels")
-    wide = command(create_lsun_wide, "make a dataset from one LSUN category, between bars", _TARGET, ("lmdb_dir", "LMDB folder"))
+    wide = command(
+        "create_lsun_wide",
+        lambda args: _build(args, "databases.LsunSource", args.lmdb_dir, args.max_images, changes={
+            "resolution": args.width, "fit": "wide", "wide_height": args.height, "min_size": args.width, "max_images": None,
+        }),
+        "make a dataset from one LSUN category, between bars", _TARGET, category,
+    )  # fmt: skip
     wide.add_argument("--width", type=count, default=512, help="of the picture and of the square, in pixels")
     wide.add_argument("--height", type=count, default=384, help="of the picture between the bars, in pixels")
     for maker in (lsun, wide):
         maker.add_argument("--max-images", type=count, metavar="N", help="use only the first N; default: all")
-    celeba = command(create_celeba, "make a dataset from aligned CelebA, 128x128", _TARGET, ("celeba_dir", "folder of img_align_celeba"))
+    celeba = command(
+        "create_celeba",
+        lambda args: _build(args, "folder.CelebaSource", args.celeba_dir, cx=args.cx, cy=args.cy, changes={
+            "resolution": 128, "labels": "none",
+        }),
+        "make a dataset from aligned CelebA, 128x128", _TARGET, ("celeba_dir", "folder of img_align_celeba"),
+    )  # fmt: skip
     celeba.add_argument("--cx", type=int, default=89, help="column of the crop's centre")
     celeba.add_argument("--cy", type=int, default=121, help="row of the crop's centre")
     for maker in (mnist, cifar10, cifar100, svhn, celeba):
@@ -132,16 +163,17 @@ def _add_wellknown(command: Callable) -> None:
 
 def _add_inspectors(command: Callable) -> None:
     """Commands that read datasets."""
-    show = command(display, "draw a contact sheet of a dataset", _DATASET)
+    show = command("display", display, "draw a contact sheet of a dataset", _DATASET)
     show.add_argument("--output", metavar="PNG", help="file to write; default: NAME-contact-sheet.png in the current folder")
     show.add_argument("--columns", type=count, default=12, help="images in a row")
     show.add_argument("--rows", type=count, default=8, help="rows; with class labels, there is one row per class")
     show.add_argument("--cell", type=int, default=96, help="side of an image on the sheet, in pixels")
     show.add_argument("--open", action="store_true", help="open it in the desktop's image viewer")
 
-    out = command(extract, "write the images of a dataset to PNG files", _DATASET, ("output_dir", "new folder"))
+    out = command("extract", extract, "write the images of a dataset to PNG files", _DATASET, ("output_dir", "new folder"))
     out.add_argument("--workers", type=count, metavar="N", help="threads; default: one per processor")
     versus = command(
+        "compare",
         compare,
         "compare two datasets image by image; exit code 1 if they differ",
         ("tfrecord_dir_a", "dataset"),
@@ -149,9 +181,10 @@ def _add_inspectors(command: Callable) -> None:
     )
     versus.add_argument("--ignore-labels", type=int, nargs="?", const=1, default=0, help="1 compares images only")
     versus.add_argument("--workers", type=count, metavar="N", help="threads; default: one per processor")
-    facts = command(info, "describe a dataset: shape, counts, labels, disk space, digest", _DATASET)
+    facts = command("info", info, "describe a dataset: shape, counts, labels, disk space, digest", _DATASET)
     facts.add_argument("--json", action="store_true", help="as JSON")
     verify = command(
+        "check",
         check,
         "verify all files of a dataset, or of a source of images; writes nothing",
         ("path", "dataset folder, image folder, zip or tar"),
@@ -160,102 +193,24 @@ def _add_inspectors(command: Callable) -> None:
     add_preparation(verify)
 
 
-def _build(open_source: "Callable[[], Source]", args: argparse.Namespace, **more) -> None:
-    """Builds a dataset; checks options and target first, because opening a large source can take minutes."""
+def _build(args: argparse.Namespace, place: str, *arguments: object, changes: dict[str, object] | None = None, **options: object) -> None:
+    """Builds a dataset; checks options and target first, because opening a large source can take minutes.
+
+    Args:
+        args: of the command.
+        place: class or function in stylegan_tf.data.sources that opens the source; its module is imported then.
+        arguments, options: of that function.
+        changes: options of the preparation that the command sets itself.
+    """
     from stylegan_tf.data.intake.build import build_dataset
     from stylegan_tf.data.records.target import ready_target
 
-    options = prepare_options(args, **more)
-    sources = [value for name in _SOURCES if (value := getattr(args, name, None))]
-    ready_target(args.tfrecord_dir, args.overwrite, sources=sources)
-    with open_source() as source:
-        build_dataset(source, args.tfrecord_dir, options, made_by={"command": args.command_line}, sources=sources)
-
-
-def create_leaves(args: argparse.Namespace) -> None:
-    """Makes the built-in dataset of drawn leaves."""
-    from stylegan_tf.data.sources.leaves import LeavesSource
-
-    _build(lambda: LeavesSource(args.num_images, args.resolution, args.seed), args, shuffle=False)
-
-
-def create_from_images(args: argparse.Namespace) -> None:
-    """Makes a dataset from a folder or an archive."""
-    from stylegan_tf.data.sources import open_images
-
-    _build(lambda: open_images(args.image_dir), args)
-
-
-def create_from_tfds(args: argparse.Namespace) -> None:
-    """Makes a dataset from a set of tensorflow-datasets."""
-    from stylegan_tf.data.sources.databases import TfdsSource
-
-    keys = {"image_key": args.image_key, "label_key": args.label_key}
-    _build(lambda: TfdsSource(args.name, split=args.split, data_dir=args.data_dir, **keys), args)
-
-
-def create_from_hdf5(args: argparse.Namespace) -> None:
-    """Makes a dataset from an HDF5 file."""
-    from stylegan_tf.data.sources.databases import Hdf5Source
-
-    _build(lambda: Hdf5Source(args.hdf5_filename), args)
-
-
-def create_mnist(args: argparse.Namespace) -> None:
-    """Makes a dataset from IDX files."""
-    from stylegan_tf.data.sources.wellknown import open_mnist
-
-    _build(lambda: open_mnist(args.mnist_dir, split=args.split), args)
-
-
-def create_mnistrgb(args: argparse.Namespace) -> None:
-    """Makes a dataset from digits stacked as colours."""
-    from stylegan_tf.data.sources.wellknown import StackedDigits
-
-    _build(lambda: StackedDigits(args.mnist_dir, num_images=args.num_images, random_seed=args.random_seed), args)
-
-
-def create_cifar10(args: argparse.Namespace) -> None:
-    """Makes a dataset from CIFAR-10."""
-    from stylegan_tf.data.sources.wellknown import open_cifar10
-
-    _build(lambda: open_cifar10(args.cifar10_dir), args)
-
-
-def create_cifar100(args: argparse.Namespace) -> None:
-    """Makes a dataset from CIFAR-100."""
-    from stylegan_tf.data.sources.wellknown import open_cifar100
-
-    _build(lambda: open_cifar100(args.cifar100_dir), args)
-
-
-def create_svhn(args: argparse.Namespace) -> None:
-    """Makes a dataset from SVHN."""
-    from stylegan_tf.data.sources.wellknown import open_svhn
-
-    _build(lambda: open_svhn(args.svhn_dir), args)
-
-
-def create_lsun(args: argparse.Namespace) -> None:
-    """Makes a dataset of squares from LSUN."""
-    from stylegan_tf.data.sources.databases import LsunSource
-
-    _build(lambda: LsunSource(args.lmdb_dir, args.max_images), args, max_images=None)
-
-
-def create_lsun_wide(args: argparse.Namespace) -> None:
-    """Makes a dataset of wide pictures from LSUN."""
-    from stylegan_tf.data.sources.databases import LsunSource
-
-    wide = {"resolution": args.width, "fit": "wide", "wide_height": args.height, "min_size": args.width, "max_images": None}
-    _build(lambda: LsunSource(args.lmdb_dir, args.max_images), args, **wide)
-
-
-def create_celeba(args: argparse.Namespace) -> None:
-    """Makes a dataset from aligned CelebA."""
-    from stylegan_tf.data.sources.folder import CelebaSource
-
-    _build(lambda: CelebaSource(args.celeba_dir, cx=args.cx, cy=args.cy), args, resolution=128, labels="none")
+    prepared = prepare_options(args, **(changes or {}))
+    paths = [value for name in _SOURCES if (value := getattr(args, name, None))]
+    ready_target(args.tfrecord_dir, args.overwrite, sources=paths)
+    module, _, name = f"stylegan_tf.data.sources.{place}".rpartition(".")
+    with getattr(importlib.import_module(module), name)(*arguments, **options) as source:
+        build_dataset(source, args.tfrecord_dir, prepared, made_by={"command": args.command_line}, sources=paths)
 
 
 def convert(args: argparse.Namespace) -> None:
