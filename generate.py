@@ -16,8 +16,6 @@ from stylegan_tf.inference.commands import directions, explore, export, figures,
 from stylegan_tf.loading import newest_run
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from stylegan_tf.inference.directions.scores import MeasureRequest, Measures
     from stylegan_tf.inference.projection import Distance
 
@@ -80,11 +78,21 @@ def make_distance(name: str, weights_path: str | None) -> "Callable[[], Distance
 
     Weights are read here, without TensorFlow, so that a wrong file is refused before the network is built.
     """
-    if name == "pixels":
-        return pixel_distance
-    from metrics.networks import weights
+    if name == "lpips":
+        from metrics.networks import weights
 
-    return partial(lpips_distance, weights.load_lpips(weights_path))
+        arrays = weights.load_lpips(weights_path)
+
+    def make() -> "Distance":
+        if name == "pixels":
+            from stylegan_tf.inference import projection
+
+            return projection.pixel_distance
+        from metrics.features.lpips import Lpips
+
+        return Lpips(arrays)
+
+    return make
 
 
 def prepare_measures(request: "MeasureRequest") -> "Callable[[], Measures]":
@@ -92,20 +100,6 @@ def prepare_measures(request: "MeasureRequest") -> "Callable[[], Measures]":
     from metrics.of_directions import prepare
 
     return prepare(request)
-
-
-def pixel_distance() -> "Distance":
-    """The distance between pixels, which needs no other network."""
-    from stylegan_tf.inference import projection
-
-    return projection.pixel_distance
-
-
-def lpips_distance(arrays: "dict[str, np.ndarray]") -> "Distance":
-    """LPIPS with these weights."""
-    from metrics.features.lpips import Lpips
-
-    return Lpips(arrays)
 
 
 if __name__ == "__main__":

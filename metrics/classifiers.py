@@ -35,21 +35,13 @@ _MAX_READ = 50_000  # images read for training
 
 @dataclasses.dataclass(frozen=True)
 class Classifier:
-    """A trained classifier.
+    """A trained classifier."""
 
-    Attributes:
-        model: float images [N, S, S, C] in [-1, 1] to logits [N, label_size].
-        side: S.
-        is_one_hot: labels are classes (softmax), not attributes of their own (sigmoid).
-        accuracy: share of correct labels on images that it was not trained on.
-        origin: its name in a result.
-    """
-
-    model: keras.Model
-    side: int
-    is_one_hot: bool
-    accuracy: float
-    origin: str
+    model: keras.Model  # float images [N, S, S, C] in [-1, 1] to logits [N, label_size]
+    side: int  # S
+    is_one_hot: bool  # labels are classes (softmax), not attributes of their own (sigmoid)
+    accuracy: float  # share of correct labels on images that it was not trained on
+    origin: str  # its name in a result
 
     def logits(self, images: np.ndarray | tf.Tensor) -> tf.Tensor:
         """uint8 images [N, R, R, C], R a multiple of `side`, to float32 logits [N, label_size]."""

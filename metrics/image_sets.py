@@ -53,17 +53,11 @@ def read_images(images: ImageSet, indices: Sequence[int] | np.ndarray, resolutio
 
 @dataclasses.dataclass(frozen=True)
 class ScoredImages:
-    """Images from elsewhere in the place of a network's: all are read at one size and with the same number of channels.
-
-    Attributes:
-        images: the set.
-        resolution: side in pixels, of these and of the real images.
-        channels: 1, 3 or 4.
-    """
+    """Images from elsewhere in the place of a network's: all are read at one size and with the same number of channels."""
 
     images: ImageSet
-    resolution: int
-    channels: int
+    resolution: int  # side in pixels, of these and of the real images
+    channels: int  # 1, 3 or 4
     nimg: int = 0
 
     @property

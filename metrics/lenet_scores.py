@@ -38,12 +38,9 @@ class LenetScore(Metric):
 
     They disagree: scores by one are not compared with scores by the other. The name of the classifier is part of the name of
     the score, and the file given with --lenet must be of that kind.
-
-    Attributes:
-        classifier: a key of `KINDS`.
     """
 
-    classifier: str = "converged"
+    classifier: str = "converged"  # a key of `KINDS`
 
     suffix_pattern = "_(?P<classifier>document|converged)"
     default_images = 10_000

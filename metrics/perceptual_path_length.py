@@ -35,15 +35,11 @@ class PerceptualPathLength(Metric):
     network ignores the norm of z, as the original's does, and sqrt(z_dim) elsewhere (see `Generated.path_norm`). The step is anywhere on
     it ("full") or at its start ("end"). Noise is sampled for every pair and is the same for both of its images.
 
-    Attributes:
-        space: "z" or "w".
-        sampling: "full" or "end".
-
     Source: Karras et al. 2019, arXiv:1812.04948, section 4.1.
     """
 
-    space: str = "w"
-    sampling: str = "full"
+    space: str = "w"  # "z" or "w"
+    sampling: str = "full"  # "full" or "end"
 
     stem = "ppl"
     suffix_pattern = "_(?P<space>[zw])(?P<sampling>full|end)"

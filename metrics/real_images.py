@@ -13,21 +13,13 @@ _MIRROR, _SAMPLE = 4, 6  # streams of random numbers; metrics/generated.py has 1
 
 @dataclasses.dataclass(frozen=True)
 class RealSelection:
-    """Real images of a score.
+    """Real images of a score."""
 
-    Attributes:
-        indices: int [n], number in the dataset.
-        is_mirrored: bool [n].
-        counts: int [n], how often each counts.
-        num_distinct: different photographs among them.
-        is_sampled: whether they are a random sample of a larger dataset.
-    """
-
-    indices: np.ndarray
-    is_mirrored: np.ndarray
-    counts: np.ndarray
-    num_distinct: int
-    is_sampled: bool = False
+    indices: np.ndarray  # int [n], number in the dataset
+    is_mirrored: np.ndarray  # bool [n]
+    counts: np.ndarray  # int [n], how often each counts
+    num_distinct: int  # different photographs among them
+    is_sampled: bool = False  # whether they are a random sample of a larger dataset
 
     @property
     def keys(self) -> np.ndarray:

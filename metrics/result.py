@@ -13,33 +13,20 @@ from stylegan_tf.progress_bar import format_sec
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """A score with everything that is needed to compare or to repeat it.
+    """A score with everything that is needed to compare or to repeat it."""
 
-    Attributes:
-        metric: name in full, such as "fid50k".
-        values: estimates by name, the main one first.
-        snapshot: file name of the network, without ".pkl".
-        nimg: real images the network had seen.
-        protocol: every choice that the score depends on.
-        dataset: name, digest and number of images.
-        request: key of the request; equal requests give equal scores.
-        elapsed_sec: duration.
-        versions: of the library and of TensorFlow, empty for results of earlier versions.
-        notes: sentences on what the values do not say.
-        classes: the main value for each class by name, of scores by class.
-    """
-
-    metric: str
-    values: dict[str, Estimate]
-    snapshot: str
-    nimg: int
-    protocol: dict[str, Json]
-    dataset: dict[str, Json]
-    request: str
+    metric: str  # name in full, such as "fid50k"
+    values: dict[str, Estimate]  # estimates by name, the main one first
+    snapshot: str  # file name of the network, without ".pkl"
+    nimg: int  # real images the network had seen
+    protocol: dict[str, Json]  # every choice that the score depends on
+    dataset: dict[str, Json]  # name, digest and number of images
+    request: str  # key of the request; equal requests give equal scores.
     elapsed_sec: float
+    # of the library and of TensorFlow, empty for results of earlier versions.
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
-    notes: Sequence[str] = ()
-    classes: dict[str, float] = dataclasses.field(default_factory=dict)
+    notes: Sequence[str] = ()  # sentences on what the values do not say
+    classes: dict[str, float] = dataclasses.field(default_factory=dict)  # the main value for each class by name, of scores by class
 
     def text(self) -> str:
         """The original's line, with intervals, protocol and dataset behind it."""

@@ -24,24 +24,15 @@ CLASSIFIER_EPOCHS, QUICK_CLASSIFIER_EPOCHS = 30, 4
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """A study in a folder.
-
-    Attributes:
-        study, rows: what is run.
-        data: of the user: a dataset, or what one is made from.
-        test: dataset of test images, None where it is made from `data` or there is none.
-        out: results.
-        is_quick: see `--quick`.
-        kimg: length of every run; None for that of the preset.
-    """
+    """A study in a folder."""
 
     study: Study
     rows: tuple[Row, ...]
-    data: Path
-    test: Path | None
-    out: Path
-    is_quick: bool
-    kimg: float | None
+    data: Path  # of the user: a dataset, or what one is made from
+    test: Path | None  # dataset of test images, None where it is made from `data` or there is none
+    out: Path  # folder of the results
+    is_quick: bool  # see `--quick`
+    kimg: float | None  # length of every run; None for that of the preset.
 
     @property
     def protocol(self) -> Protocol:

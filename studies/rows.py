@@ -6,54 +6,34 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Row:
-    """One preset of a study.
+    """One preset of a study."""
 
-    Attributes:
-        preset: of config.py; also the name of the row.
-        reported: figures of the study's own document, by column.
-        is_quick: whether --quick trains it.
-        quick: settings that make it small for --quick.
-        note: what to know when the figures are compared.
-    """
-
-    preset: str
-    reported: Mapping[str, str] = field(default_factory=dict)
-    is_quick: bool = False
-    quick: tuple[str, ...] = ()
-    note: str = ""
+    preset: str  # of config.py; also the name of the row.
+    reported: Mapping[str, str] = field(default_factory=dict)  # figures of the study's own document, by column
+    is_quick: bool = False  # whether --quick trains it
+    quick: tuple[str, ...] = ()  # settings that make it small for --quick
+    note: str = ""  # what to know when the figures are compared
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """How every row is scored.
+    """How every row is scored."""
 
-    Attributes:
-        final: metrics of the last snapshot.
-        curve: metrics of every snapshot.
-    """
-
-    final: tuple[str, ...]
-    curve: tuple[str, ...]
+    final: tuple[str, ...]  # metrics of the last snapshot
+    curve: tuple[str, ...]  # metrics of every snapshot
 
 
 @dataclass(frozen=True)
 class Study:
-    """A table of rows.
+    """A table of rows."""
 
-    Attributes:
-        rows: in the order in which they are trained.
-        full, quick: protocols; names of metrics for LeNet scores and scores of labels are left out where a row has no labels.
-        resolution: of the dataset that is made from pictures.
-        quick_kimg: length of each run with --quick.
-        is_digits: LeNets are trained, and the classifier on real and generated digits.
-    """
-
-    rows: tuple[Row, ...]
+    rows: tuple[Row, ...]  # in the order in which they are trained
+    # protocols; names of metrics for LeNet scores and scores of labels are left out where a row has no labels.
     full: Protocol
     quick: Protocol
-    resolution: int
-    quick_kimg: float
-    is_digits: bool = False
+    resolution: int  # of the dataset that is made from pictures
+    quick_kimg: float  # length of each run with --quick
+    is_digits: bool = False  # LeNets are trained, and the classifier on real and generated digits
 
 
 _SMALL = ("G.fmaps=16", "D.fmaps=16")

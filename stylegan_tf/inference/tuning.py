@@ -30,17 +30,11 @@ class TuningSettings:
 
 @dataclasses.dataclass(frozen=True)
 class TuningStep:
-    """One step of the tuning.
+    """One step of the tuning."""
 
-    Attributes:
-        step: 1 to num_steps.
-        distance: between the generated image and the target.
-        change: the same distance, between other images of the tuned and of the original generator; 0 without the penalty.
-    """
-
-    step: int
-    distance: float
-    change: float
+    step: int  # 1 to num_steps
+    distance: float  # between the generated image and the target
+    change: float  # the same distance, between other images of the tuned and of the original generator; 0 without the penalty.
 
 
 def tune(

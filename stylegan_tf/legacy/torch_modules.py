@@ -25,19 +25,12 @@ _MAX_DEPTH = 8  # of modules in modules: a generator has four
 
 @dataclasses.dataclass(frozen=True)
 class TorchModule:
-    """One module, with those inside it.
+    """One module, with those inside it."""
 
-    Attributes:
-        kind: name of its class, such as "Generator".
-        state: its attributes, those of the modules inside it left out.
-        modules: the modules inside it by name.
-        arrays: its own parameters and buffers by name, read-only.
-    """
-
-    kind: str
-    state: dict[str, Any]
-    modules: dict[str, "TorchModule"]
-    arrays: dict[str, np.ndarray]
+    kind: str  # name of its class, such as "Generator"
+    state: dict[str, Any]  # its attributes, those of the modules inside it left out
+    modules: dict[str, "TorchModule"]  # the modules inside it by name
+    arrays: dict[str, np.ndarray]  # its own parameters and buffers by name, read-only
 
     def all_arrays(self, prefix: str = "") -> dict[str, np.ndarray]:
         """Arrays of this module and of all inside it by name: "synthesis.b4.conv1.weight"."""

@@ -17,19 +17,12 @@ _COMPONENT_NAMES = {"G_synthesis": "synthesis", "G_mapping": "mapping"}
 
 @dataclasses.dataclass(frozen=True)
 class OfficialNetwork:
-    """One `Network` object of the original.
+    """One `Network` object of the original."""
 
-    Attributes:
-        name: "G", "D" or "Gs".
-        kind: the function that built it: "G_style", "D_basic".
-        options: the arguments it was built with (`static_kwargs`), those of its components included.
-        variables: arrays in the original's layout; names of components start with "mapping/" and "synthesis/".
-    """
-
-    name: str
-    kind: str
-    options: dict[str, Any]
-    variables: dict[str, np.ndarray]
+    name: str  # "G", "D" or "Gs"
+    kind: str  # the function that built it: "G_style", "D_basic"
+    options: dict[str, Any]  # the arguments it was built with (`static_kwargs`), those of its components included
+    variables: dict[str, np.ndarray]  # arrays in the original's layout; names of components start with "mapping/" and "synthesis/".
 
 
 def is_official(path: str | os.PathLike) -> bool:

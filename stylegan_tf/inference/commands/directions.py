@@ -30,10 +30,9 @@ from stylegan_tf.inference.commands.options import (
 )
 from stylegan_tf.inference.commands.pictures import Figure, save_figure, seed_names, text_fields
 from stylegan_tf.inference.commands.session import StyleSession, check_latents, read_network, require_styles
-from stylegan_tf.inference.directions.direction import Edit, apply_edits
+from stylegan_tf.inference.directions.direction import MAX_SHEET_IMAGES, Edit, apply_edits, edited_images
 from stylegan_tf.inference.directions.file import check_styles
 from stylegan_tf.inference.directions.scores import PrepareMeasures
-from stylegan_tf.inference.directions.sheets import MAX_SHEET_IMAGES, edited_images
 from stylegan_tf.progress_bar import track
 
 _MAX_VIDEO_IMAGES = 1_000_000

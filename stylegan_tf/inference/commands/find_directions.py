@@ -23,10 +23,9 @@ from stylegan_tf.inference.commands.options import (
 )
 from stylegan_tf.inference.commands.pictures import seed_names, text_fields, truncation_fields
 from stylegan_tf.inference.commands.session import StyleSession, check_latents, find_lod, read_network, require_styles
-from stylegan_tf.inference.directions.direction import Direction, Edit
+from stylegan_tf.inference.directions.direction import MAX_SHEET_IMAGES, Direction, Edit, contact_sheet, edited_images
 from stylegan_tf.inference.directions.file import save_directions
 from stylegan_tf.inference.directions.scores import SCORES, MeasureRequest, Measures, PrepareMeasures, Scorer, ranked
-from stylegan_tf.inference.directions.sheets import MAX_SHEET_IMAGES, contact_sheet, edited_images
 from stylegan_tf.loading import find_dataset
 from stylegan_tf.progress_bar import track
 from stylegan_tf.resolution import resolution_at
@@ -82,9 +81,13 @@ def run_find(args: argparse.Namespace, report: Callable[[str], None], prepare_me
     measures = make_measures()
     found = finder.find(session, measures)
     ws = session.truncated(finder.ws[: args.score_images])
-    scorer = Scorer(partial(_images_at, session, ws), finder.scored(measures), steps)
+
+    def images_at(direction: Direction | None, step: float) -> np.ndarray:
+        return edited_images(session.sampler, ws, [Edit(direction, step, direction.layers)] if direction is not None else [])
+
+    scorer = Scorer(images_at, finder.scored(measures), steps)
     scored = [
-        dataclasses.replace(direction, scores=scorer.score(direction, finder.target_of(direction, measures)))
+        dataclasses.replace(direction, scores=scorer.score(direction, finder.targets.get(direction.name)))
         for direction in track(found, label="Scoring directions", unit="directions")
     ]
     directions = ranked(scored)
@@ -115,7 +118,7 @@ class _Finder:
         self.photographs = self._photographs() if "photographs" in methods else None
         self.classes = self._classes()
         self.scores = self._scores()
-        self._targets: dict[str, int] = {}  # class that a direction was made for
+        self.targets: dict[str, int] = {}  # class that a direction was made for
 
     def request(self) -> MeasureRequest:
         """What is to be measured: the scores, and the classifier that a method needs."""
@@ -153,10 +156,6 @@ class _Finder:
             found += self._channels(session, measures, w)
         return found
 
-    def target_of(self, direction: Direction, measures: Measures) -> int | None:
-        """The class that a direction was made for, None for those found without labels."""
-        return self._targets.get(direction.name)
-
     @property
     def _needs_classifier(self) -> bool:
         return bool({"classes", "pictures"} & set(self.methods)) or ("channels" in self.methods and self.args.target is not None)
@@ -169,7 +168,7 @@ class _Finder:
         logits = np.concatenate([np.asarray(measures.classifier.logits(batch)) for batch in images])
         method = "pictures" if self.pictures else "classes"
         names = {self.args.name: 0} if self.pictures else {_as_name(measures.classifier.names[k]): k for k in self.classes}
-        self._targets |= names
+        self.targets |= names
         part = w[: len(logits)]
         return [find.boundary(session.G, part, logits[:, k], self.layers, name=name, method=method) for name, k in names.items()]
 
@@ -185,7 +184,7 @@ class _Finder:
             effects = partial(find.logit_effects, G, ws, logits=measures.classifier.logits, target=target, **options)
             for direction in find.channels(G, w, self.layers, self.args.count, effects, "channels"):
                 found.setdefault(direction.name, direction)
-                self._targets.setdefault(direction.name, target)
+                self.targets.setdefault(direction.name, target)
         return list(found.values())
 
     def _dataset(self) -> Dataset | None:
@@ -291,10 +290,6 @@ def table(directions: Sequence[Direction]) -> list[str]:
             f"{shown('others_per_step', '.3f'):>11} {shown('lpips_per_step', '.4f'):>10} {shown('held_out_accuracy', '.3f'):>8}  {kid}"
         )
     return lines
-
-
-def _images_at(session: StyleSession, ws: np.ndarray, direction: Direction | None, step: float) -> np.ndarray:
-    return edited_images(session.sampler, ws, [Edit(direction, step, direction.layers)] if direction is not None else [])
 
 
 def _as_name(text: str) -> str:

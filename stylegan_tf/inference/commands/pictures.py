@@ -19,18 +19,13 @@ _MAX_NAME_CHARS = 40  # of a class name in a file name
 
 @dataclass(frozen=True)
 class Figure:
-    """Images in rows and columns.
+    """Images in rows and columns."""
 
-    Attributes:
-        pictures: uint8 [R, K, H, W, C].
-        columns, rows: names of the columns and rows.
-        note: one or two sentences: what the rows and columns are.
-    """
-
-    pictures: np.ndarray
+    pictures: np.ndarray  # uint8 [R, K, H, W, C]
+    # names of the columns and rows.
     columns: Sequence[str]
     rows: Sequence[str]
-    note: str
+    note: str  # one or two sentences: what the rows and columns are
 
 
 def save_figure(path: Path, figure: Figure, session: Session, **fields: str | None) -> str:

@@ -1,4 +1,4 @@
-"""A direction in latent space, and what it does to images: steps along w, or offsets of style channels."""
+"""A direction in latent space, and the images edited with it: steps along w, or offsets of style channels."""
 
 import contextlib
 import dataclasses
@@ -9,11 +9,14 @@ import numpy as np
 
 from stylegan_tf.errors import UserError, did_you_mean
 from stylegan_tf.inference.commands.options import parse_layers
+from stylegan_tf.sheets import sheet
 
 if TYPE_CHECKING:
+    from stylegan_tf.inference.sampler import StyleSampler
     from stylegan_tf.models.base import StyleGenerator
 
 MAX_STRENGTH = 100.0
+MAX_SHEET_IMAGES = 1024
 
 # Numbers of a direction by name, such as "lpips_per_step"; a list has one number for each of the steps in the file.
 Scores = dict[str, float | str | list[float]]
@@ -21,21 +24,14 @@ Scores = dict[str, float | str | list[float]]
 
 @dataclasses.dataclass(frozen=True)
 class Direction:
-    """One direction; strength 1 is one standard deviation of the latents of the network along it.
+    """One direction; strength 1 is one standard deviation of the latents of the network along it."""
 
-    Attributes:
-        name: unique in a file, without spaces, "=" and "@".
-        vector: float32 [num_ws, w_dim], added to ws; or [sum of the styles' sizes], added to the styles of all layers (StyleSpace).
-        layers: layers that it is applied to unless others are asked for.
-        method: how it was found.
-        scores: what was measured, empty where nothing was.
-    """
-
-    name: str
+    name: str  # unique in a file, without spaces, "=" and "@"
+    # float32 [num_ws, w_dim], added to ws; or [sum of the styles' sizes], added to the styles of all layers (StyleSpace).
     vector: np.ndarray
-    layers: tuple[int, ...]
-    method: str
-    scores: Scores = dataclasses.field(default_factory=dict)
+    layers: tuple[int, ...]  # layers that it is applied to unless others are asked for
+    method: str  # how it was found
+    scores: Scores = dataclasses.field(default_factory=dict)  # what was measured, empty where nothing was
 
     @property
     def is_of_styles(self) -> bool:
@@ -104,3 +100,20 @@ def style_offsets(G: "StyleGenerator", edits: Sequence[Edit], share: float = 1.0
     finally:
         for variable, bias in kept:
             variable.assign(bias)
+
+
+def edited_images(sampler: "StyleSampler", ws: np.ndarray, edits: Sequence[Edit], share: float = 1.0) -> np.ndarray:
+    """uint8 [N, R, R, C] of ws [N, num_ws, w_dim] after edits, with `share` of their strengths."""
+    with style_offsets(sampler.G, edits, share):
+        return sampler.images(apply_edits(ws, edits, share))
+
+
+def contact_sheet(
+    sampler: "StyleSampler", ws: np.ndarray, direction: Direction, steps: Sequence[float], *, rows: Sequence[str]
+) -> np.ndarray:
+    """uint8 [H, W, C]: the latents [N, num_ws, w_dim] in rows with these names, edited by the steps in columns."""
+    columns = [edited_images(sampler, ws, [Edit(direction, step, direction.layers)]) for step in steps]
+    images = np.stack(columns, axis=1)  # [N, steps, R, R, C]
+    note = f"Direction {direction.name}: one seed in each row, one step in each column."
+    names = {"column_names": [f"{step:+g}" if step else "0" for step in steps], "row_names": rows}
+    return sheet(images.reshape(-1, *images.shape[2:]), len(steps), **names, note=note)

@@ -19,58 +19,39 @@ SCORES = ("logits", "lpips", "kid")
 
 @dataclasses.dataclass(frozen=True)
 class ImageClassifier:
-    """A classifier of images.
+    """A classifier of images."""
 
-    Attributes:
-        logits: images in [0, 255] [N, R, R, C] to [N, classes], differentiable in float images.
-        names: of the classes.
-        origin: what it was trained on, and its accuracy.
-    """
-
+    # images in [0, 255] [N, R, R, C] to [N, classes], differentiable in float images.
     logits: "Callable[[np.ndarray | tf.Tensor], tf.Tensor]"
-    names: Sequence[str]
-    origin: str
+    names: Sequence[str]  # of the classes
+    origin: str  # what it was trained on, and its accuracy
 
 
 @dataclasses.dataclass(frozen=True)
 class Measures:
-    """What directions are scored with; the library does not import metrics, so the programs pass them in. None: not measured.
+    """What directions are scored with; the library does not import metrics, so the programs pass them in. None: not measured."""
 
-    Attributes:
-        classifier: of the dataset's classes or the user's pictures.
-        distance: two batches of images [N, R, R, C] in [-1, 1] to distances [N].
-        kid: uint8 images to their Kernel Inception distance from the reference.
-        kid_reference: what `kid` compares with.
-    """
-
-    classifier: ImageClassifier | None = None
+    classifier: ImageClassifier | None = None  # of the dataset's classes or the user's pictures
+    # two batches of images [N, R, R, C] in [-1, 1] to distances [N].
     distance: "Callable[[np.ndarray, np.ndarray], tf.Tensor] | None" = None
-    kid: Callable[[np.ndarray], float] | None = None
-    kid_reference: str = ""
+    kid: Callable[[np.ndarray], float] | None = None  # uint8 images to their Kernel Inception distance from the reference
+    kid_reference: str = ""  # what `kid` compares with
 
 
 @dataclasses.dataclass(frozen=True)
 class MeasureRequest:
-    """Which measures are asked for.
+    """Which measures are asked for."""
 
-    Attributes:
-        scores: of `SCORES`.
-        side: of the generated images.
-        dataset: what the network was trained on, None where it is not known.
-        pictures: two kinds of pictures, uint8 [N, side, side, C] each, that a classifier is trained on instead of the dataset's labels.
-        pictures_name: name of the first kind.
-        lpips, inception: files of weights, None for the downloaded ones.
-        seed: of classifiers and samples.
-    """
-
-    scores: frozenset[str]
-    side: int
-    dataset: "Dataset | None" = None
+    scores: frozenset[str]  # of `SCORES`
+    side: int  # of the generated images
+    dataset: "Dataset | None" = None  # what the network was trained on, None where it is not known
+    # two kinds of pictures, uint8 [N, side, side, C] each, that a classifier is trained on instead of the dataset's labels.
     pictures: tuple[np.ndarray, np.ndarray] | None = None
-    pictures_name: str = "positive"
+    pictures_name: str = "positive"  # name of the first kind
+    # files of weights, None for the downloaded ones.
     lpips: str | None = None
     inception: str | None = None
-    seed: int = 0
+    seed: int = 0  # of classifiers and samples
 
 
 # Reads weights and checks data at once, without TensorFlow; what it returns makes the measures.

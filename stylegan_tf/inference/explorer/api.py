@@ -28,32 +28,20 @@ _VIDEO_TYPES = {"mp4": "video/mp4", "webp": "image/webp", "gif": "image/gif"}
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """Bytes for the page.
-
-    Attributes:
-        content: the bytes.
-        content_type: MIME type.
-        milliseconds: that the image took to compute.
-        file_name: under which the page saves it, "" for none.
-    """
+    """Bytes for the page."""
 
     content: bytes
-    content_type: str
-    milliseconds: float = 0.0
-    file_name: str = ""
+    content_type: str  # MIME type
+    milliseconds: float = 0.0  # that the image took to compute
+    file_name: str = ""  # under which the page saves it, "" for none
 
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """A network file that the page may choose.
+    """A network file that the page may choose."""
 
-    Attributes:
-        path: as in commands.
-        label: shown.
-    """
-
-    path: str
-    label: str
+    path: str  # as in commands
+    label: str  # shown
 
 
 def entries_of(paths: Sequence[str]) -> list[Entry]:

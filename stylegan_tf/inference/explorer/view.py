@@ -20,43 +20,32 @@ _T = TypeVar("_T", int, float)
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """What a view of a network may ask for.
+    """What a view of a network may ask for."""
 
-    Attributes:
-        label_size, num_ws, max_lod: of the network; 0 where it has no labels, no styles, one resolution.
-        directions: that can be applied to it.
-    """
-
+    # of the network; 0 where it has no labels, no styles, one resolution.
     label_size: int
     num_ws: int
     max_lod: int
-    directions: Sequence[Direction] = ()
+    directions: Sequence[Direction] = ()  # that can be applied to it
 
 
 @dataclasses.dataclass(frozen=True)
 class View:
-    """One image.
+    """One image."""
 
-    Attributes:
-        latent: (seed, weight) of each latent that is blended; the weights add up to 1.
-        label: [label_size]; None for the label that belongs to each seed.
-        psi, cutoff: truncation; a cutoff of None for all layers.
-        noise, noise_seed: mode "const", "random" (a function of the seed) or "none".
-        mix_seed, mix_layers: the layers that take their styles from another seed; no layers for no mixing.
-        edits: directions with strengths.
-        lod: level of detail; None for that of the snapshot.
-    """
-
-    latent: tuple[tuple[int, float], ...]
-    label: tuple[float, ...] | None = None
+    latent: tuple[tuple[int, float], ...]  # (seed, weight) of each latent that is blended; the weights add up to 1.
+    label: tuple[float, ...] | None = None  # [label_size]; None for the label that belongs to each seed.
+    # truncation; a cutoff of None for all layers.
     psi: float = 1.0
     cutoff: int | None = None
+    # mode "const", "random" (a function of the seed) or "none".
     noise: str = "const"
     noise_seed: int = 0
+    # the layers that take their styles from another seed; no layers for no mixing.
     mix_seed: int = 0
     mix_layers: tuple[int, ...] = ()
-    edits: tuple[Edit, ...] = ()
-    lod: float | None = None
+    edits: tuple[Edit, ...] = ()  # directions with strengths
+    lod: float | None = None  # level of detail; None for that of the snapshot.
 
 
 def parse_view(value: object, limits: Limits) -> View:
