@@ -1,10 +1,11 @@
 """The bench of a metric: one network or set of images, the real images, their features, and the protocol of both."""
 
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 
 from metrics import real_images
 from metrics.features.inception import RESIZE_PROTOCOLS, ROUNDING
@@ -21,6 +22,7 @@ from stylegan_tf.progress_bar import Progress
 from stylegan_tf.snapshot import Networks
 
 Task = Callable[[Worker, int, int], np.ndarray]  # (worker, chunk or number of the first image, count) -> [count, ...]
+ImageFunction = Callable[[Worker, tf.Tensor], np.ndarray]  # (worker, uint8 images [n, R, R, C]) -> [n, ...]
 
 
 class Bench:
@@ -116,12 +118,11 @@ class Bench:
 
     def generated_features(self, num_images: int) -> Iterator[tuple[int, np.ndarray]]:
         """Yields (number of the first image, float32 features [n, 2048]), chunk by chunk; kept until `clear`."""
-        store = self._store("fakes", self.common_protocol() | self.feature_protocol())
-        yield from self._stored(store, num_images, lambda worker, chunk, count: worker.generated_features(chunk, count), "fakes")
+        yield from self.stored_chunks("fakes", self.feature_protocol(), num_images, Worker.generated_features, "fakes")
 
     def all_generated_features(self, num_images: int) -> np.ndarray:
         """float32 [num_images, 2048]."""
-        return _collected(self.generated_features(num_images), num_images)
+        return np.concatenate([rows for _, rows in self.generated_features(num_images)])
 
     def select_reals(self, num_images: int | None, *, repeat: bool = False) -> RealSelection:
         """Real images of a score; see `real_images.select`."""
@@ -157,7 +158,8 @@ class Bench:
         self, store: FeatureStore, selection: RealSelection, dataset: ImageSet, label: str
     ) -> Iterator[tuple[int, np.ndarray]]:
         def make(worker: Worker, keys: np.ndarray) -> np.ndarray:
-            return worker.real_features(real_images.read(dataset, keys, self.resolution, self.channels))
+            images = real_images.read(dataset, keys, self.resolution, self.channels)
+            return worker.features(images, advance=worker.generated.advance)
 
         def fetch(worker: Worker, start: int, count: int) -> np.ndarray:
             return store.get(selection.keys[start : start + count], lambda missing: make(worker, missing))
@@ -169,22 +171,32 @@ class Bench:
 
     def all_real_features(self, selection: RealSelection) -> np.ndarray:
         """float32 [n, 2048], one row for each row of the selection."""
-        return _collected(self.real_features(selection), len(selection.indices))
+        return np.concatenate([rows for _, rows in self.real_features(selection)])
 
     def _real_protocol(self, dataset: ImageSet) -> dict[str, Json]:
         return {"dataset": dataset.digest, "resolution": self.resolution, "channels": self.channels, **self.feature_protocol()}
 
+    def of_images(self, kind: str, protocol: dict[str, Json], num: int, function: ImageFunction, label: str) -> np.ndarray:
+        """float32 [num, ...] of a function of the generated images; as `stored_chunks`."""
+
+        def task(worker: Worker, chunk: int, count: int) -> np.ndarray:
+            return np.concatenate([function(worker, images) for _, images in worker.generated.batches(chunk, count)])
+
+        return np.concatenate([rows for _, rows in self.stored_chunks(kind, protocol, num, task, label)])
+
     def stored_chunks(self, kind: str, protocol: dict[str, Json], num: int, task: Task, label: str) -> Iterator[tuple[int, np.ndarray]]:
-        """Yields (first number, float32 [n, ...]) of task(worker, chunk, count), kept until `clear`, with progress."""
-        yield from self._stored(self._store(kind, self.common_protocol() | protocol), num, task, label)
+        """Yields (first number, float32 [n, ...]) of task(worker, chunk, count), kept until `clear`, with progress.
 
-    def _store(self, kind: str, protocol: dict[str, Json]) -> FeatureStore:
+        Args:
+            kind, protocol: what is computed; the same is not computed twice.
+            num: images, or pairs of them.
+            task: computes the first `count` rows of a chunk.
+            label: of the progress.
+        """
         labels_of = {"labels_of": self.dataset.digest} if self.label_size else {}
-        store = FeatureStore(self.cache / f"{kind}-{key_of(protocol | labels_of)}")
+        store = FeatureStore(self.cache / f"{kind}-{key_of(self.common_protocol() | protocol | labels_of)}")
         self._stores.append(store)
-        return store
 
-    def _stored(self, store: FeatureStore, num: int, task: Task, label: str) -> Iterator[tuple[int, np.ndarray]]:
         def fetch(worker: Worker, start: int, count: int) -> np.ndarray:
             numbers = np.arange(start, start + count)
             # Even numbers, as those of real images that are not mirrored: a file of the store is one chunk.
@@ -216,12 +228,3 @@ class Bench:
         """Deletes what is not needed after all scores are written: generated features, and real ones whose moments suffice."""
         for store in [*self._stores, *(store for store in self._for_moments if store.folder not in self._needed)]:
             store.remove()
-
-
-def _collected(chunks: Iterable[tuple[int, np.ndarray]], count: int) -> np.ndarray:
-    result = None
-    for start, values in chunks:
-        if result is None:
-            result = np.empty((count, *values.shape[1:]), values.dtype)
-        result[start : start + len(values)] = values
-    return result

@@ -20,7 +20,6 @@ from stylegan_tf.progress_bar import track
 
 if TYPE_CHECKING:
     from metrics.bench import Bench
-    from metrics.generated import Worker
 
 Logits = Callable[[tf.Tensor], tf.Tensor]  # uint8 images [N, R, R, C] to [N, k]
 
@@ -183,12 +182,7 @@ def attribute_logits(bench: "Bench", num_images: int) -> tuple[np.ndarray, str]:
 
 def _outputs(bench: "Bench", logits: Logits, key: dict[str, str], num_images: int) -> np.ndarray:
     """float32 [num_images, k] of a function of uint8 images on the device, stored under a key that identifies the function."""
-
-    def task(worker: "Worker", chunk: int, count: int) -> np.ndarray:
-        return np.concatenate([logits(images) for _, images in worker.generated.batches(chunk, count)])
-
-    chunks = bench.stored_chunks("logits", key, num_images, task, "classified")
-    return np.concatenate([values for _, values in chunks])
+    return bench.of_images("logits", key, num_images, lambda _, images: logits(images), "classified")
 
 
 def _of_users_file(bench: "Bench", path: str, origin: str, num_images: int) -> np.ndarray:

@@ -147,18 +147,13 @@ class Worker:
         """The perceptual distance, on this device."""
         return _lpips(self.device, self.options.lpips)
 
-    def features(self, images: np.ndarray | tf.Tensor) -> np.ndarray:
-        """float32 [N, 2048] of uint8 images [N, R, R, C], N above 0. An alpha channel is ignored."""
-        with tf.device(self.device):
-            parts = [self.inception(images[start : start + _FEATURE_BATCH, ..., :3]) for start in range(0, len(images), _FEATURE_BATCH)]
-        return np.concatenate(parts)
-
-    def real_features(self, images: np.ndarray) -> np.ndarray:
-        """The same of real images, with progress."""
+    def features(self, images: np.ndarray | tf.Tensor, *, advance: Callable[[int], None] = lambda count: None) -> np.ndarray:
+        """float32 [N, 2048] of uint8 images [N, R, R, C], N above 0, without alpha; `advance` is called with the size of each batch."""
         parts = []
         for start in range(0, len(images), _FEATURE_BATCH):
-            parts.append(self.features(images[start : start + _FEATURE_BATCH]))
-            self.generated.advance(len(parts[-1]))
+            with tf.device(self.device):
+                parts.append(self.inception(images[start : start + _FEATURE_BATCH, ..., :3]))
+            advance(len(parts[-1]))
         return np.concatenate(parts)
 
     def generated_features(self, chunk: int, count: int) -> np.ndarray:

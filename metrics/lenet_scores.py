@@ -23,7 +23,6 @@ from stylegan_tf.errors import UserError
 
 if TYPE_CHECKING:
     from metrics.bench import Bench
-    from metrics.generated import Worker
     from stylegan_tf.lenet import LeNet
 
 KINDS = {"document": False, "converged": True}  # name to `lenet_file.LeNetFile.is_converged`
@@ -85,11 +84,9 @@ class LenetScore(Metric):
         path = self.path(bench.options)
         network = lenet.load(path)
 
-        def task(worker: "Worker", chunk: int, count: int) -> np.ndarray:
-            return np.concatenate([_outputs(network, images.numpy()) for _, images in worker.generated.batches(chunk, count)])
-
-        chunks = bench.stored_chunks("lenet", {"lenet": file_digest(path)}, self.num_images, task, "classified")
-        found = np.concatenate([values for _, values in chunks])
+        found = bench.of_images(
+            "lenet", {"lenet": file_digest(path)}, self.num_images, lambda _, images: _outputs(network, images.numpy()), "classified"
+        )
         return found[:, : -lenet_file.NUM_CLASSES], found[:, -lenet_file.NUM_CLASSES :]
 
     def request(self, bench: "Bench") -> dict[str, Json]:

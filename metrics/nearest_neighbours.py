@@ -23,8 +23,7 @@ from stylegan_tf.data.intake.fit import fit_image
 from stylegan_tf.sheets import MIN_SHOWN_SIDE, sheet
 
 if TYPE_CHECKING:
-    from metrics.bench import Bench, Task
-    from metrics.generated import Worker
+    from metrics.bench import Bench
 
 NUM_SHOWN = 3  # neighbours a row of the figure, by pixels and by features
 PIXEL_SIDE = 32  # pixels are compared at this size: a shift by one pixel must not hide a copy
@@ -143,21 +142,14 @@ def small_pixels(images: np.ndarray) -> np.ndarray:
 
 def generated_set(bench: "Bench", num_images: int) -> ImageSet:
     """The generated images."""
-
-    def pixels_task(worker: "Worker", chunk: int, count: int) -> np.ndarray:
-        return np.concatenate([small_pixels(images.numpy()) for _, images in worker.generated.batches(chunk, count)])
-
-    def flipped_task(worker: "Worker", chunk: int, count: int) -> np.ndarray:
-        return np.concatenate([worker.features(images[:, :, ::-1]) for _, images in worker.generated.batches(chunk, count)])
-
-    def stored(kind: str, protocol: dict[str, Json], task: "Task", label: str) -> np.ndarray:
-        return np.concatenate([rows for _, rows in bench.stored_chunks(kind, protocol, num_images, task, label)])
-
     features = bench.all_generated_features(num_images)
-    pixels = stored("pixels", {"side": PIXEL_SIDE}, pixels_task, "fakes, pixels")
+    pixels = bench.of_images("pixels", {"side": PIXEL_SIDE}, num_images, lambda _, images: small_pixels(images.numpy()), "fakes, pixels")
     flipped = None
     if not bench.is_mirrored:
-        rows = stored("flipped", bench.feature_protocol(), flipped_task, "fakes, mirrored")
+        protocol = bench.feature_protocol()
+        rows = bench.of_images(
+            "flipped", protocol, num_images, lambda worker, images: worker.features(images[:, :, ::-1]), "fakes, mirrored"
+        )
         flipped = ImageSet(rows, flip_pixels(pixels, bench.channels), None, "generated")
     return ImageSet(features, pixels, None, "generated", flipped)
 

@@ -1,8 +1,10 @@
 """A classifier of images in a Keras file of the user, checked before it is built."""
 
+import contextlib
 import json
 import math
 import zipfile
+from collections.abc import Iterator
 
 import keras
 import numpy as np
@@ -32,69 +34,58 @@ def users_model(path: str, resolution: int, channels: int) -> tuple[keras.Model,
     Raises:
         UserError: not such a model; one line.
     """
-    _check_archive(path)
-    _check_weights(path)
-    try:
+    with _refused(path, "cannot be read as a Keras model"):
+        _check_archive(path)
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except MemoryError as error:
-        raise UserError(f"{path} cannot be read as a Keras model: it needs more memory than there is.") from error
-    except Exception as error:
-        raise UserError(f"{path} cannot be read as a Keras model: {_one_line(error)}") from error
     shape = getattr(model, "input_shape", None)
     if not isinstance(shape, tuple) or len(shape) != 4 or shape[1] != shape[2] or not all(n is None or isinstance(n, int) for n in shape):
         raise UserError(f"{path} must have one input of square images [N, S, S, C]. Its input: {_one_line(shape)}")
     side = shape[1] or resolution
     if shape[-1] != channels or resolution % side:
         raise UserError(f"{path} expects images {shape[1:]}; the network generates {resolution} x {channels}.")
-    try:
-        _check_activations(path, model, (side, side, channels))
+    with _refused(path, "cannot classify images"):
+        _check_activations(model, (side, side, channels))
         outputs = np.asarray(model_logits(model, np.zeros((2, resolution, resolution, channels), np.uint8), side))
-    except UserError:
-        raise
-    except Exception as error:
-        raise UserError(f"{path} cannot classify images: {_one_line(error)}") from error
     if outputs.ndim != 2 or len(outputs) != 2 or not outputs.shape[1] or outputs.dtype.kind != "f":
         raise UserError(f"{path} must give float logits [N, attributes]. For two images it gives {outputs.dtype} {list(outputs.shape)}")
     return model, side
 
 
-def _check_archive(path: str) -> None:
-    """Refuses what is not a .keras archive (older formats are read without Keras' safe mode), and archives that unfold."""
+@contextlib.contextmanager
+def _refused(path: str, what: str) -> Iterator[None]:
+    """Turns every exception into one line, "`path` `what`: reason"."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            entries = {entry.filename: entry.file_size for entry in archive.infolist()}
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-        raise UserError(f"{path} cannot be read as a Keras model (.keras): {_one_line(error)}") from error
-    if not {"config.json", "metadata.json"} <= entries.keys() or not str(path).endswith(".keras"):
-        raise UserError(f"{path} cannot be read as a Keras model: expected an archive of Keras 3, named .keras.")
-    if entries["config.json"] > _MAX_CONFIG_BYTES or sum(entries.values()) > _MAX_MODEL_BYTES:
-        raise UserError(f"{path} cannot be read as a Keras model: it unfolds to {sum(entries.values()):,} bytes.")
+        yield
+    except MemoryError as error:
+        raise UserError(f"{path} {what}: it needs more memory than there is.") from error
+    except Exception as error:
+        raise UserError(f"{path} {what}: {_one_line(error)}") from error
 
 
-def _check_weights(path: str) -> None:
-    """Refuses a configuration of more weights than the archive contains, before any of them takes memory.
+def _check_archive(path: str) -> None:
+    """Refuses what is not a .keras archive (older formats are read without Keras' safe mode), archives that unfold, and configurations
+    of more weights than the archive contains, before any of them takes memory.
 
     Within a stateless scope, Keras derives the shapes of the weights and does not create them.
+
+    Raises:
+        ValueError: says what is wrong.
     """
     with zipfile.ZipFile(path) as archive:
-        entries = {entry.filename: entry.file_size for entry in archive.infolist()}
-        try:
-            config = json.loads(archive.read("config.json"))
-            largest = _largest_size(config)
-            if largest > MAX_WIDTH:
-                raise UserError(f"{path} cannot be read as a Keras model: its configuration contains a size of {largest:,}.")
-            with keras.StatelessScope(initialize_variables=False):
-                model = keras.saving.deserialize_keras_object(config | {"compile_config": None}, safe_mode=True)
-            num_bytes = sum(math.prod(weight.shape) * tf.as_dtype(weight.dtype).size for weight in model.variables)
-        except UserError:
-            raise
-        except Exception as error:
-            raise UserError(f"{path} cannot be read as a Keras model: {_one_line(error)}") from error
-    if num_bytes > entries.get(_WEIGHTS_NAME, 0):
-        raise UserError(
-            f"{path} cannot be read as a Keras model: its configuration has weights of {num_bytes:,} bytes, "
-            f"{_WEIGHTS_NAME} contains {entries.get(_WEIGHTS_NAME, 0):,}."
-        )
+        sizes = {entry.filename: entry.file_size for entry in archive.infolist()}
+        if not {"config.json", "metadata.json"} <= sizes.keys() or not str(path).endswith(".keras"):
+            raise ValueError("expected an archive of Keras 3, named .keras.")
+        if sizes["config.json"] > _MAX_CONFIG_BYTES or sum(sizes.values()) > _MAX_MODEL_BYTES:
+            raise ValueError(f"it unfolds to {sum(sizes.values()):,} bytes.")
+        config = json.loads(archive.read("config.json"))
+    if (largest := _largest_size(config)) > MAX_WIDTH:
+        raise ValueError(f"its configuration contains a size of {largest:,}.")
+    with keras.StatelessScope(initialize_variables=False):
+        model = keras.saving.deserialize_keras_object(config | {"compile_config": None}, safe_mode=True)
+    num_bytes = sum(math.prod(weight.shape) * tf.as_dtype(weight.dtype).size for weight in model.variables)
+    if num_bytes > sizes.get(_WEIGHTS_NAME, 0):
+        contained = f"{_WEIGHTS_NAME} contains {sizes.get(_WEIGHTS_NAME, 0):,}"
+        raise ValueError(f"its configuration has weights of {num_bytes:,} bytes, {contained}.")
 
 
 def _largest_size(config: object) -> int:
@@ -106,12 +97,12 @@ def _largest_size(config: object) -> int:
     return config if isinstance(config, int) else 0
 
 
-def _check_activations(path: str, model: keras.Model, shape: tuple[int, int, int]) -> None:
-    """Refuses a model that would give one image more numbers in a layer than fit in memory; nothing is computed."""
+def _check_activations(model: keras.Model, shape: tuple[int, int, int]) -> None:
+    """Raises ValueError for a model that would give one image more numbers in a layer than fit in memory; nothing is computed."""
     graph = tf.function(lambda images: model(images, training=False)).get_concrete_function(tf.TensorSpec([1, *shape])).graph
     sizes = [tensor.shape.num_elements() or 0 for operation in graph.get_operations() for tensor in operation.outputs]
     if max(sizes) > _MAX_ACTIVATIONS:
-        raise UserError(f"{path} cannot classify images: a layer gives {max(sizes):,} numbers for one image of {shape[0]}x{shape[1]}.")
+        raise ValueError(f"a layer gives {max(sizes):,} numbers for one image of {shape[0]}x{shape[1]}.")
 
 
 def _one_line(what: object) -> str:

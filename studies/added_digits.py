@@ -30,7 +30,6 @@ SCHEMES = {
     "source_plane": "a second channel: 1 for real and test digits, -1 for generated ones",
 }
 _BATCH = 100
-_RATE = 1e-3
 _CHUNK = 1000  # digits generated at a time
 _MOST_DRAWN = 4  # digits generated for each that the quality check must leave
 _EXAMPLE = """example:
@@ -208,20 +207,7 @@ def with_plane(images: np.ndarray, level: int) -> np.ndarray:
 
 def fit(network: "LeNet", phases: Sequence[tuple[tuple[np.ndarray, np.ndarray], int]], *, seed: int) -> None:
     """Trains on each phase's (images, classes) for its number of epochs, with one Adam at a rate of 0.001 throughout."""
-    import keras
-    import tensorflow as tf
-
-    variables = list(network.weights.values())
-    optimizer = keras.optimizers.Adam(_RATE)
-    optimizer.build(variables)
-
-    @tf.function(reduce_retracing=True)
-    def step(batch, classes):
-        with tf.GradientTape() as tape:
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(classes, network(lenet_training.to_floats(batch)))
-            loss = tf.reduce_mean(losses)
-        optimizer.apply(tape.gradient(loss, variables), variables)
-
+    step = lenet_training.step_of(network, lenet_training.LEARNING_RATE)
     rng = np.random.default_rng([seed, 0xF17])
     for (images, classes), epochs in phases:
         for _ in range(epochs):

@@ -3,8 +3,9 @@
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +17,11 @@ from stylegan_tf.errors import UserError
 from stylegan_tf.progress_bar import track
 from stylegan_tf.seeds import check_random_seed
 
+if TYPE_CHECKING:
+    from keras.optimizers.schedules import LearningRateSchedule
+
+    from stylegan_tf.lenet import LeNet
+
 EXAMPLES = """examples:
   python -m stylegan_tf.lenet_training --data datasets/mnist --test datasets/mnist-test --stop-at 0.947 --out classifiers/document.npz
   python -m stylegan_tf.lenet_training --data datasets/mnist --test datasets/mnist-test --out classifiers/converged.npz
@@ -23,7 +29,7 @@ EXAMPLES = """examples:
 DOCUMENT_ACCURACY = 0.947  # of the classifier in the study of digits
 BATCH = 100
 EPOCHS = 10  # MNIST: 99 % of the test images after 8
-_LEARNING_RATE = 1e-3
+LEARNING_RATE = 1e-3
 _STEPS_PER_LOOK = 10  # steps between two looks at the accuracy, where training stops at one
 
 
@@ -44,24 +50,13 @@ def train(
         UserError: `stop_at` is not reached.
     """
     import keras
-    import tensorflow as tf
 
     from stylegan_tf import lenet
 
     network = lenet.fresh(seed=seed)
-    variables = list(network.weights.values())
     num_steps = epochs * (len(images) // min(BATCH, len(images)))
-    rate = _LEARNING_RATE if stop_at is not None else keras.optimizers.schedules.CosineDecay(_LEARNING_RATE, num_steps)
-    optimizer = keras.optimizers.Adam(rate)
-    optimizer.build(variables)
-
-    @tf.function
-    def step(batch, batch_labels):
-        with tf.GradientTape() as tape:
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(batch_labels, network(to_floats(batch)))
-            loss = tf.reduce_mean(losses)
-        optimizer.apply(tape.gradient(loss, variables), variables)
-
+    rate = LEARNING_RATE if stop_at is not None else keras.optimizers.schedules.CosineDecay(LEARNING_RATE, num_steps)
+    step = step_of(network, rate)
     rng = np.random.default_rng(seed)
     order = np.concatenate([rng.permutation(len(images))[: num_steps // epochs * BATCH] for _ in range(epochs)])
     batches = np.array_split(order, num_steps)
@@ -74,6 +69,24 @@ def train(
         raise UserError(f"The accuracy after {num_steps} steps is {found:.4f}, below {stop_at}. Try more epochs or a lower --stop-at.")
     weights = {name: variable.numpy() for name, variable in network.weights.items()}
     return lenet_file.LeNetFile(weights, stop_at is None, found)
+
+
+def step_of(network: "LeNet", rate: "float | LearningRateSchedule") -> Callable[[np.ndarray, np.ndarray], None]:
+    """A step of Adam on uint8 images [N, 32, 32, channels] and their classes [N], compiled."""
+    import keras
+    import tensorflow as tf
+
+    variables = list(network.weights.values())
+    optimizer = keras.optimizers.Adam(rate)
+    optimizer.build(variables)
+
+    @tf.function(reduce_retracing=True)
+    def step(batch, classes):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(classes, network(to_floats(batch))))
+        optimizer.apply(tape.gradient(loss, variables), variables)
+
+    return step
 
 
 def to_floats(images):

@@ -21,8 +21,5 @@ class MeanBrightness(Metric):
     values = (Value(lower_is_better=False),)
 
     def score(self, bench):
-        def task(worker, chunk, count):
-            return np.concatenate([images.numpy().mean((1, 2, 3)) for _, images in worker.generated.batches(chunk, count)])
-
-        means = np.concatenate([rows for _, rows in bench.stored_chunks("brightness", {}, self.num_images, task, self.name)])
+        means = bench.of_images("brightness", {}, self.num_images, lambda _, images: images.numpy().mean((1, 2, 3)), self.name)
         return Score({self.name: bootstrap(means, np.mean, seed=bench.options.seed)}, {"num_fakes": self.num_images})
