@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from metrics import evaluate, registry, report
 from metrics.evaluate import images_per_sec
+from metrics.image_sets import ImageSet
 from metrics.metric import Metric, Need
 from metrics.options import Options
 from stylegan_tf import data
@@ -30,7 +31,6 @@ def snapshot_scores(
     *,
     num_images: int | None = None,
     time_budget_sec: float | None = None,
-    options: Options | None = None,
 ) -> SnapshotScores:
     """The scores that training computes after every snapshot.
 
@@ -41,7 +41,6 @@ def snapshot_scores(
         num_images: replaces the numbers in the names.
         time_budget_sec: time that scoring a snapshot may take, without the real images (they are scored once). The first
             snapshot reduces the numbers in the names to fit; the run then keeps them, so that its scores compare.
-        options: of the protocol.
 
     Returns:
         An object to call with (path, networks, nimg). Points of TensorBoard are left to the caller.
@@ -49,20 +48,20 @@ def snapshot_scores(
     Raises:
         UserError: at once, for an unknown name, a dataset that does not exist, or a metric network that cannot be fetched.
     """
-    options = options or Options()
+    options = Options()
     names = metric_names if isinstance(metric_names, str) else ",".join(metric_names)
     metrics = registry.parse_list(names, num_images)
-    evaluate.prepare(metrics, options, data.open_dataset(dataset_path))
-    folder = Path(run_dir)
+    dataset, folder = data.open_dataset(dataset_path), Path(run_dir)
+    evaluate.prepare(metrics, options, dataset)
     announcements = [print_to_stderr]  # for the first snapshot: the others cost the same
 
     def compute(path: Path, networks: "Networks", nimg: int) -> dict[str, float]:
         networks = dataclasses.replace(networks, source=str(path), nimg=nimg)
         chosen = metrics
         if time_budget_sec is not None:
-            chosen = sized(metrics, networks, dataset_path, options, time_budget_sec, folder)
+            chosen = sized(metrics, networks, dataset, options, time_budget_sec, folder)
         results = evaluate.evaluate(
-            networks, chosen, options, dataset_path=dataset_path, folder=folder, to_tensorboard=False,
+            networks, chosen, options, dataset=dataset, folder=folder, to_tensorboard=False,
             announce=announcements.pop() if announcements else None,
         )  # fmt: skip
         report.write_overview(folder)
@@ -72,7 +71,7 @@ def snapshot_scores(
 
 
 def sized(
-    metrics: Sequence[Metric], networks: "Networks", dataset_path: str | Path, options: Options, budget_sec: float, folder: Path
+    metrics: Sequence[Metric], networks: "Networks", dataset: ImageSet, options: Options, budget_sec: float, folder: Path
 ) -> list[Metric]:
     """The metrics with numbers that fit the budget: those of an earlier snapshot of this run, or measured now."""
     from metrics.bench import Bench
@@ -85,7 +84,7 @@ def sized(
         kept = {}
     if asked not in kept:
         evaluate.check_styles(metrics, options, networks.model)
-        bench = Bench(networks, data.open_dataset(dataset_path), options)
+        bench = Bench(networks, dataset, options)
         sizes = fitting(metrics, bench, budget_sec)
         kept[asked] = [registry.parse(metric.name, size).name for metric, size in zip(metrics, sizes, strict=True)]
         write_text(path, json.dumps(kept, indent=2) + "\n")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import stylegan_tf
 from metrics import report, sources
 from metrics.features.store import key_of
-from metrics.image_sets import ImageSet, ScoredImages, open_image_set
+from metrics.image_sets import ImageSet, ScoredImages
 from metrics.metric import Metric, Need
 from metrics.networks import weights
 from metrics.options import Options
@@ -100,7 +100,6 @@ def evaluate(
     metrics: Iterable[Metric],
     options: Options,
     *,
-    dataset_path: str | Path | None = None,
     dataset: ImageSet | None = None,
     folder: Path | None = None,
     to_tensorboard: bool = True,
@@ -113,8 +112,7 @@ def evaluate(
     Args:
         scored: networks from `stylegan_tf.load`, or images from `image_sets.choose`.
         metrics: from `registry.parse_list`.
-        dataset_path: real images; None: what the networks were trained on.
-        dataset: the same, opened already.
+        dataset: real images; None: what the networks were trained on.
         folder: where results are written, None: nowhere. A score in it with the same request is not computed again.
         to_tensorboard: see `report.write`.
         again: compute existing scores again.
@@ -128,7 +126,7 @@ def evaluate(
         check_images_suffice(metrics, options)
     else:
         check_styles(metrics, options, scored.model)
-        dataset = dataset or open_image_set(sources.find_dataset(scored.source, scored.dataset, dataset_path))
+        dataset = dataset or sources.open_dataset_of(scored)
     bench = Bench(scored, dataset, options)
     for metric in metrics:
         metric.check_size(bench)

@@ -10,7 +10,7 @@ from pathlib import Path
 from metrics import registry
 from metrics.metric import Metric
 from metrics.options import CROPS, NOISE_MODES, PRECISIONS, RESIZES, Options
-from stylegan_tf import command_line, data
+from stylegan_tf import command_line
 from stylegan_tf.argument_parser import Parser
 from stylegan_tf.command_line import spelled
 from stylegan_tf.display import say
@@ -136,7 +136,7 @@ def _score(parsed: argparse.Namespace, metrics: list[Metric], options: Options) 
         raise MissingFileError(missing_network(network))
     if (parsed.all or parsed.watch) and not network.is_dir():
         raise UserError(f"--all and --watch need a run folder. {network} is a file.")
-    from metrics import evaluate, report, sources
+    from metrics import evaluate, image_sets, report, sources
 
     is_single = not (parsed.all or parsed.watch)
     paths = [find_snapshot(network)] if is_single else snapshots_of(network)
@@ -144,10 +144,12 @@ def _score(parsed: argparse.Namespace, metrics: list[Metric], options: Options) 
         raise UserError(f"{network} contains no network snapshot (network-snapshot-*.pkl).")
     # The first snapshot is read before TensorFlow is imported, so that what cannot be scored is refused at once.
     first = read(paths[0]) if paths else None
-    dataset = data.open_dataset(parsed.data) if parsed.data and first is None else None
-    if first is not None:
+    if first is None:
+        dataset = image_sets.open_image_set(parsed.data) if parsed.data else None
+    else:
         evaluate.check_styles(metrics, options, first.model)
         dataset = sources.open_dataset_of(first, parsed.data)
+        sources.check_fit(first.shape, dataset)
     evaluate.prepare(metrics, options, dataset)
     command_line.import_tensorflow()
     from stylegan_tf.snapshot import make_networks
@@ -159,7 +161,7 @@ def _score(parsed: argparse.Namespace, metrics: list[Metric], options: Options) 
         first = None  # its arrays are in the networks now
         folder = Path(parsed.outdir) if parsed.outdir else path.parent
         evaluate.evaluate(
-            networks, metrics, options, dataset_path=parsed.data, folder=folder, again=parsed.again,
+            networks, metrics, options, dataset=dataset, folder=folder, again=parsed.again,
             on_result=lambda result: say(*result.shown(meanings.get(result.metric, ""))), announce=command_line.print_to_stderr,
         )  # fmt: skip
         written = report.write_overview(folder)

@@ -26,19 +26,9 @@ class Sizes(Protocol):
     label_size: int
 
 
-def open_dataset_of(contents: SnapshotContents, dataset_path: str | os.PathLike | None) -> ImageSet:
-    """Opens the real images that a snapshot is scored against, and checks that the two match.
-
-    Args:
-        contents: a snapshot, ours or official.
-        dataset_path: real images; None: what the snapshot was trained on.
-
-    Raises:
-        UserError: not a snapshot, no dataset, or the two do not match.
-    """
-    dataset = open_image_set(find_dataset(contents.source, contents.dataset, dataset_path))
-    check_fit(contents.shape, dataset)
-    return dataset
+def open_dataset_of(trained: "SnapshotContents | Networks", path: str | os.PathLike | None = None) -> ImageSet:
+    """The real images at `path`; None: what the networks were trained on. Raises as `loading.find_dataset` and `open_image_set`."""
+    return open_image_set(find_dataset(trained.source, trained.dataset, path))
 
 
 def check_fit(network: Sizes, dataset: ImageSet) -> None:

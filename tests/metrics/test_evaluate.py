@@ -299,7 +299,7 @@ def test_another_kind_of_data_is_refused(snapshot_networks, tmp_path):
     with data.DatasetWriter(tmp_path / "grey", resolution=8, channels=1) as writer:
         writer.add(np.zeros((8, 8, 1), np.uint8))
     with pytest.raises(UserError, match="1 channels, the network generates 3"):
-        evaluate.evaluate(snapshot_networks, registry.parse_list("fid40"), Options(), dataset_path=tmp_path / "grey")
+        evaluate.evaluate(snapshot_networks, registry.parse_list("fid40"), Options(), dataset=data.open_dataset(tmp_path / "grey"))
 
 
 def test_callback_of_training(snapshot_networks, tmp_path, leaves_path):
@@ -385,7 +385,7 @@ def test_one_real_image_is_refused(snapshot_networks, tmp_path, name, least):
     with data.DatasetWriter(tmp_path / "one", resolution=8, channels=3, class_names=["a", "b"]) as writer:
         writer.add(np.zeros((8, 8, 3), np.uint8), label=0)
     with pytest.raises(UserError, match=f"{name} needs {least} real images or more. .* has 1"):
-        evaluate.evaluate(snapshot_networks, registry.parse_list(name), Options(), dataset_path=tmp_path / "one")
+        evaluate.evaluate(snapshot_networks, registry.parse_list(name), Options(), dataset=data.open_dataset(tmp_path / "one"))
 
 
 def test_one_held_out_image_is_refused_before_any_work(leaves_path, tmp_path):
