@@ -91,11 +91,6 @@ def overridden(settings: TrainingSettings, options: argparse.Namespace) -> Train
     return settings_text.override(settings, [*assignments, *options.set])
 
 
-def assigned_names(options: argparse.Namespace) -> list[str]:
-    """Names of the settings in `--set`."""
-    return [assignment.partition("=")[0].strip() for assignment in options.set]
-
-
 def main(argv: Sequence[str]) -> int:
     """Starts or resumes what the command line describes."""
     settings_text.check_unsplit(argv)
@@ -133,7 +128,10 @@ def prepare_data(options: argparse.Namespace, settings: TrainingSettings | None)
 
         settings_check.check(settings)  # before the work of a build
     requested = settings.data.resolution if settings else requested_resolution(options)
-    largest = config.PHOTOGRAPH_RESOLUTION.get(options.preset, MAX_RESOLUTION) if settings else largest_resolution()
+    if settings:
+        largest = config.PHOTOGRAPH_RESOLUTION.get(options.preset, MAX_RESOLUTION)
+    else:
+        largest = config.GPU_RESOLUTION if count_gpus() else config.CPU_RESOLUTION
     options.data = str(photographs.dataset_of(options.data, max_resolution=largest, resolution=requested))
 
 
@@ -141,11 +139,6 @@ def requested_resolution(options: argparse.Namespace) -> int | None:
     """The resolution of `--set data.resolution=...`, None without it."""
     assignments = [assignment for assignment in options.set if assignment.partition("=")[0].strip() == "data.resolution"]
     return settings_text.override(TrainingSettings(""), assignments).data.resolution
-
-
-def largest_resolution() -> int:
-    """The largest resolution that is chosen on this machine."""
-    return config.GPU_RESOLUTION if count_gpus() else config.CPU_RESOLUTION
 
 
 def count_gpus() -> int:
@@ -175,17 +168,19 @@ def chosen_settings(options: argparse.Namespace) -> TrainingSettings:
 def start(settings: TrainingSettings, options: argparse.Namespace, source: Path | None = None) -> int:
     """Starts a new run in a new folder; with `source`, from the weights, kimg and schedule of a snapshot."""
     dataset, settings = checked(settings)
-    for name in assigned_names(options):
+    for assignment in options.set:
+        name = assignment.partition("=")[0].strip()
         if effect := settings_text.overridden_by_table(settings, name):
             say(f"Note: {name}: {effect}")
     from stylegan_tf.training import launch
 
-    check_metrics(settings, dataset)
-    check_source(settings.transfer.init_from)
+    on_snapshot = snapshot_scores(settings, dataset)
+    source_of_weights = settings.transfer.init_from
+    if source_of_weights is not None and not Path(source_of_weights).exists():
+        raise MissingFileError(f"--init-from {missing_network(source_of_weights)}")
     if options.dry_run:
         return print_estimate(settings, dataset, launch.open_devices(settings), options)
     folder, devices = launch.open_run(settings, dataset, options.outdir)
-    on_snapshot = metrics_callback(settings, dataset, folder.path)
     command = [*spelled("train.py").split(), *sys.argv[1:]]
     return launch.start(settings, folder, dataset, devices, command=command, source=source, on_snapshot=on_snapshot)
 
@@ -202,7 +197,7 @@ def resume_run(path: Path, options: argparse.Namespace) -> int:
     settings, report = resume.merged(saved, requested)
     settings = with_found_data(settings, saved, path / run_dirs.STATE_NAME)
     dataset, settings = checked(settings)
-    check_metrics(settings, dataset)
+    on_snapshot = snapshot_scores(settings, dataset)
     devices = device_choice.open_devices(settings.run)
     settings_check.check_devices(settings, devices.num_devices)
     if options.dry_run:
@@ -210,7 +205,6 @@ def resume_run(path: Path, options: argparse.Namespace) -> int:
         return print_estimate(settings, dataset, devices, options)
     folder = run_dirs.RunDir(path) if devices.is_chief else run_dirs.scratch()
     state = state_file.read(path / run_dirs.STATE_NAME)
-    on_snapshot = metrics_callback(settings, dataset, path)
     return launch.resume(settings, folder, dataset, devices, state=state, report=report, on_snapshot=on_snapshot)
 
 
@@ -243,21 +237,15 @@ def checked(settings: TrainingSettings) -> "tuple[Dataset, TrainingSettings]":
     return dataset, settings
 
 
-def check_source(init_from: str | None) -> None:
-    """Refuses a missing file of --init-from before a run folder is created."""
-    if init_from is not None and not Path(init_from).exists():
-        raise MissingFileError(f"--init-from {missing_network(init_from)}")
-
-
-def check_metrics(settings: TrainingSettings, dataset: "Dataset") -> None:
-    """Refuses unknown metrics and missing metric networks before a run folder is created."""
+def snapshot_scores(settings: TrainingSettings, dataset: "Dataset") -> "SnapshotScores | None":
+    """The scores of each snapshot, None without metrics. Unknown metrics and missing metric networks are refused here."""
     run = settings.run
     best = run.best_metric
     if not run.metrics:
         if best:
             raise UserError(f"run.best_metric is {best}, but no metric is computed. Add the metric to --metrics.")
-        return
-    from metrics import evaluate, registry
+        return None
+    from metrics import during_training, evaluate, registry
     from metrics.options import Options
 
     metrics = registry.parse_list(run.metrics, run.metric_images)
@@ -270,18 +258,8 @@ def check_metrics(settings: TrainingSettings, dataset: "Dataset") -> None:
     if best and run.metric_minutes is not None:
         raise UserError("run.best_metric needs a fixed name, but --metric-minutes changes the number in it. Use --metric-images N instead.")
     evaluate.check_styles(metrics, Options(), settings.model)
-    evaluate.prepare(metrics, Options(), dataset)
-
-
-def metrics_callback(settings: TrainingSettings, dataset: "Dataset", folder: Path) -> "SnapshotScores | None":
-    """Computes the scores of each snapshot, None without metrics."""
-    run = settings.run
-    if not run.metrics:
-        return None
-    from metrics.during_training import snapshot_scores
-
     budget_sec = None if run.metric_minutes is None else run.metric_minutes * 60
-    return snapshot_scores(run.metrics, dataset.path, folder, num_images=run.metric_images, time_budget_sec=budget_sec)
+    return during_training.snapshot_scores(run.metrics, dataset.path, num_images=run.metric_images, time_budget_sec=budget_sec)
 
 
 def print_estimate(settings: TrainingSettings, dataset: "Dataset", devices: "Devices", options: argparse.Namespace) -> int:

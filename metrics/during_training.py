@@ -27,7 +27,6 @@ _FILE = "metric-sizes.json"
 def snapshot_scores(
     metric_names: Iterable[str] | str,
     dataset_path: str | Path,
-    run_dir: str | Path,
     *,
     num_images: int | None = None,
     time_budget_sec: float | None = None,
@@ -37,13 +36,13 @@ def snapshot_scores(
     Args:
         metric_names: such as ["fid50k", "ppl_wfull"], or one string with commas.
         dataset_path: real images.
-        run_dir: folder of the metric files.
         num_images: replaces the numbers in the names.
         time_budget_sec: time that scoring a snapshot may take, without the real images (they are scored once). The first
             snapshot reduces the numbers in the names to fit; the run then keeps them, so that its scores compare.
 
     Returns:
-        An object to call with (path, networks, nimg). Points of TensorBoard are left to the caller.
+        An object to call with (path, networks, nimg). The files of the metrics are written beside the snapshot; points of
+        TensorBoard are left to the caller.
 
     Raises:
         UserError: at once, for an unknown name, a dataset that does not exist, or a metric network that cannot be fetched.
@@ -51,13 +50,12 @@ def snapshot_scores(
     options = Options()
     names = metric_names if isinstance(metric_names, str) else ",".join(metric_names)
     metrics = registry.parse_list(names, num_images)
-    dataset, folder = data.open_dataset(dataset_path), Path(run_dir)
+    dataset = data.open_dataset(dataset_path)
     evaluate.prepare(metrics, options, dataset)
     announcements = [print_to_stderr]  # for the first snapshot: the others cost the same
 
     def compute(path: Path, networks: "Networks", nimg: int) -> dict[str, float]:
-        networks = dataclasses.replace(networks, source=str(path), nimg=nimg)
-        chosen = metrics
+        networks, folder, chosen = dataclasses.replace(networks, source=str(path), nimg=nimg), path.parent, metrics
         if time_budget_sec is not None:
             chosen = sized(metrics, networks, dataset, options, time_budget_sec, folder)
         results = evaluate.evaluate(

@@ -17,6 +17,7 @@ from stylegan_tf.sheets import MIN_SHOWN_SIDE
 
 MIN_FRAME_SIDE = 256  # pixels
 SUFFIXES = (".mp4", ".gif", ".webp")
+_RATE_FACTOR = "18"  # of H.264, 0 (lossless) to 51: looks lossless
 
 
 def check_video_path(path: str | os.PathLike) -> Path:
@@ -34,14 +35,13 @@ def check_video_path(path: str | os.PathLike) -> Path:
     return path
 
 
-def write_video(path: str | os.PathLike, frames: Iterable[np.ndarray], *, fps: float = 30.0, quality: int = 18) -> int:
+def write_video(path: str | os.PathLike, frames: Iterable[np.ndarray], *, fps: float = 30.0) -> int:
     """Writes uint8 frames [H, W, C] one after the other.
 
     Args:
         path: its suffix chooses the format.
         frames: of one size; C is 1, 3 or 4. Transparency is kept in .webp; other formats get a white background.
         fps: frames per second.
-        quality: of .mp4: the constant rate factor of H.264, 0 (lossless) to 51; 18 looks lossless.
 
     Returns:
         Number of frames.
@@ -49,7 +49,7 @@ def write_video(path: str | os.PathLike, frames: Iterable[np.ndarray], *, fps: f
     path = check_video_path(path)
     with atomic_path(path) as temporary:
         if path.suffix.lower() == ".mp4":
-            return _write_mp4(temporary, iter(frames), fps, quality)
+            return _write_mp4(temporary, iter(frames), fps)
         return _write_pillow(temporary, iter(frames), fps, path.suffix.lower())
 
 
@@ -87,14 +87,14 @@ def _ffmpeg():
     return imageio_ffmpeg
 
 
-def _write_mp4(path: Path, frames: Iterator[np.ndarray], fps: float, quality: int) -> int:
+def _write_mp4(path: Path, frames: Iterator[np.ndarray], fps: float) -> int:
     first = next(frames)
     height, width = first.shape[:2]
     # H.264 with 4:2:0 colours needs even sides.
     even = (-(-height // 2) * 2, -(-width // 2) * 2)
     writer = _ffmpeg().write_frames(
         str(path), (even[1], even[0]), fps=fps, codec="libx264", quality=None, macro_block_size=1, pix_fmt_out="yuv420p",
-        output_params=["-crf", str(quality), "-movflags", "+faststart"], ffmpeg_log_level="error",
+        output_params=["-crf", _RATE_FACTOR, "-movflags", "+faststart"], ffmpeg_log_level="error",
     )  # fmt: skip
     writer.send(None)
     count = 0

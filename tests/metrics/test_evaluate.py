@@ -303,7 +303,7 @@ def test_another_kind_of_data_is_refused(snapshot_networks, tmp_path):
 
 
 def test_callback_of_training(snapshot_networks, tmp_path, leaves_path):
-    callback = snapshot_scores(["fid50k", "kid50k_full"], leaves_path, tmp_path, num_images=40)
+    callback = snapshot_scores(["fid50k", "kid50k_full"], leaves_path, num_images=40)
     values = callback(tmp_path / "network-snapshot-000007.pkl", snapshot_networks, 7000)
     assert set(values) == {name + end for name in ("fid40", "kid40_full") for end in ("", "/low", "/high")}
     assert values["fid40/low"] < values["fid40"] < values["fid40/high"]
@@ -313,16 +313,16 @@ def test_callback_of_training(snapshot_networks, tmp_path, leaves_path):
 
 def test_callback_refuses_before_training_starts(tmp_path, leaves_path):
     with pytest.raises(UserError, match="Unknown metric 'fud'"):
-        snapshot_scores(["fud"], leaves_path, tmp_path)
+        snapshot_scores(["fud"], leaves_path)
     with pytest.raises(UserError, match="no dataset"):
-        snapshot_scores(["fid"], tmp_path / "nothing", tmp_path)
+        snapshot_scores(["fid"], tmp_path / "nothing")
 
 
 def test_a_time_budget_sets_the_numbers_at_the_first_snapshot(snapshot_networks, tmp_path, leaves_path, monkeypatch):
     from metrics import during_training
 
     monkeypatch.setattr(during_training, "images_per_sec", lambda *_: 100.0)
-    callback = snapshot_scores(["fid50k", "pr50k3"], leaves_path, tmp_path, time_budget_sec=6)
+    callback = snapshot_scores(["fid50k", "pr50k3"], leaves_path, time_budget_sec=6)
     assert set(callback(tmp_path / "a.pkl", snapshot_networks, 7000)) >= {"fid500", "pr500_3_precision"}
     monkeypatch.setattr(during_training, "images_per_sec", lambda *_: 1e6)  # a faster machine later: the scores must still be comparable
     assert "fid500" in callback(tmp_path / "b.pkl", snapshot_networks, 14000)

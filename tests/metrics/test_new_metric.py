@@ -44,7 +44,7 @@ def test_a_new_metric_is_scored_from_the_command_line(snapshot_networks, tmp_pat
 
 @pytest.mark.usefixtures("brightness")
 def test_a_new_metric_names_the_best_snapshot_of_a_run(snapshot_networks, tmp_path, leaves_path):
-    scores = snapshot_scores("brightness20", leaves_path, tmp_path)
+    scores = snapshot_scores("brightness20", leaves_path)
     assert scores.best_value("brightness20") == BestValue("brightness20", lower_is_better=False)
     best = BestSnapshot(create(tmp_path, "x"), scores.best_value("brightness20"))
     for name, brightness in (("dark.pkl", -1.0), ("light.pkl", 1.0)):

@@ -66,9 +66,9 @@ def label_texts(session: Session, seeds: Sequence[int]) -> list[str]:
     return [""] * len(seeds) if labels is None else ["label " + ",".join(f"{number:.4g}" for number in label) for label in labels]
 
 
-def seed_names(session: Session, seeds: Sequence[int], prefix: str = "") -> list[str]:
+def seed_names(session: Session, seeds: Sequence[int]) -> list[str]:
     """Each seed with its class on a second line, for captions and names of rows and columns."""
-    return [f"{prefix}{seed}\n{label}".rstrip("\n") for seed, label in zip(seeds, label_texts(session, seeds), strict=True)]
+    return [f"{seed}\n{label}".rstrip("\n") for seed, label in zip(seeds, label_texts(session, seeds), strict=True)]
 
 
 def file_names(session: Session, seeds: Sequence[int]) -> list[str]:

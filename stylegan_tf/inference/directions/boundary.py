@@ -2,6 +2,8 @@
 
 import numpy as np
 
+_NUM_PARTS = 5  # in turn left out; fewer where one kind has fewer points
+
 
 def fit(points: np.ndarray, is_positive: np.ndarray) -> np.ndarray:
     """Weights [D + 1] of a linear support vector machine, the last one the offset, as scikit-learn's LinearSVC fits them.
@@ -32,15 +34,14 @@ def decide(points: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return (np.asarray(points, np.float32) @ weights[:-1].astype(np.float32)).astype(np.float64) + weights[-1]
 
 
-def held_out_accuracy(points: np.ndarray, is_positive: np.ndarray, *, num_parts: int = 5) -> float:
+def held_out_accuracy(points: np.ndarray, is_positive: np.ndarray) -> float:
     """Share of points on their side of the boundary that was fitted to the other parts; half right is chance for equal halves.
 
     Args:
         points: [N, D], with at least two points of either kind.
         is_positive: bool [N].
-        num_parts: of the points, in turn left out; at most as many as there are points of the rarer kind.
     """
-    num_parts = min(num_parts, int(is_positive.sum()), int((~is_positive).sum()))
+    num_parts = min(_NUM_PARTS, int(is_positive.sum()), int((~is_positive).sum()))
     part = np.zeros(len(points), int)
     for kind in (is_positive, ~is_positive):  # every part has its share of either kind
         part[kind] = np.arange(kind.sum()) % num_parts

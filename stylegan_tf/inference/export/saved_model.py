@@ -16,6 +16,7 @@ from stylegan_tf.models.base import Generator, StyleGenerator
 from stylegan_tf.models.weights import assign_weights, weight_arrays
 from stylegan_tf.seeds import latents_from_seeds
 
+_MEASURED_SEC = 3.0
 # A function of tensors to tensors by name, and the specifications of its inputs.
 Function = tuple[Callable[..., dict[str, tf.Tensor]], list[tf.TensorSpec]]
 
@@ -128,7 +129,7 @@ def export_keras(G: Generator, path: str | os.PathLike, **changes: float | int) 
     return path
 
 
-def measure(path: str | os.PathLike, *, z_dim: int, label_size: int, batch_size: int = 4, seconds: float = 3.0) -> tuple[int, float]:
+def measure(path: str | os.PathLike, *, z_dim: int, label_size: int, batch_size: int = 4) -> tuple[int, float]:
     """Size of a SavedModel in bytes, and its speed in images per second in this process."""
     path = Path(path)
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
@@ -138,7 +139,7 @@ def measure(path: str | os.PathLike, *, z_dim: int, label_size: int, batch_size:
         inputs["labels"] = tf.constant(np.eye(label_size, dtype=np.float32)[[0] * batch_size])
     generate(**inputs)  # traces
     count, start = 0, time.monotonic()
-    while time.monotonic() - start < seconds:
+    while time.monotonic() - start < _MEASURED_SEC:
         generate(**inputs)
         count += batch_size
     return size, count / (time.monotonic() - start)
