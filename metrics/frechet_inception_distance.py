@@ -5,13 +5,14 @@ if __name__ == "__main__":  # before the imports of this package, which needs it
 
     by_path.run("fid50k", __doc__)
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from metrics.features.moments import FrechetReference, Moments
 from metrics.intervals import jackknife
 from metrics.metric import AgainstReals, Score
+from metrics.options import Json
 from stylegan_tf.progress_bar import track
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ class FrechetInceptionDistance(AgainstReals):
     Source: Heusel et al. 2017, arXiv:1706.08500; protocol of Karras et al. 2019, arXiv:1812.04948, appendix A.
     """
 
+    extrapolation: ClassVar[dict[str, Json]] = {}  # part of the protocol
+
     stem = "fid"
     repeats_reals = True
     examples = "fid50k, fid50k_full, fid5k"
@@ -41,15 +44,18 @@ class FrechetInceptionDistance(AgainstReals):
     def score(self, bench: "Bench") -> Score:
         selection = self.select(bench)
         reference = FrechetReference(bench.real_moments(selection))
-        parts = generated_parts(bench, self.num_images)
-        everything = sum(parts[1:], start=parts[0])
-        without = [reference.distance(everything - part) for part in parts]
+        value, without = self.distances(reference, generated_parts(bench, self.num_images))
         protocol = {**self.shared_protocol(bench, selection), "num_distinct_reals": selection.num_distinct, "covariance": "unbiased"}
-        found = jackknife(reference.distance(everything), without, "generated images")
-        return Score({self.name: found}, protocol, notes=size_notes(self.num_images))
+        estimate = jackknife(value, without, "generated images")
+        return Score({self.name: estimate}, protocol | self.extrapolation, notes=size_notes(self.num_images))
+
+    def distances(self, reference: FrechetReference, parts: list[Moments]) -> tuple[float, list[float]]:
+        """The score of all parts of the generated images, and the scores with one part left out."""
+        everything = sum(parts[1:], start=parts[0])
+        return reference.distance(everything), [reference.distance(everything - part) for part in parts]
 
 
-class ExtrapolatedFrechetDistance(AgainstReals):
+class ExtrapolatedFrechetDistance(FrechetInceptionDistance):
     """FID extrapolated to infinitely many generated images: the end of a line through FIDs of growing numbers over 1/number.
 
     Numbers from a tenth (above 2,048, the length of a feature vector) to all of the images, in tenths.
@@ -57,26 +63,19 @@ class ExtrapolatedFrechetDistance(AgainstReals):
     Source: Chong and Forsyth 2020, arXiv:1911.07023 (there fifteen numbers from 5,000 on, and images from a Sobol sequence).
     """
 
-    stem = "fid"
+    extrapolation: ClassVar = {"extrapolation": "tenths"}
+
     suffix = suffix_pattern = "_inf"
     min_images = 2 * FEATURES
-    repeats_reals = True
     examples = "fid50k_inf, fid50k_inf_full"
     summary = "Fréchet Inception distance extrapolated to infinitely many generated images"
     scale = "as fid, without the part that comes from the number of images"
     protocol_summary = "a line through the distances of tenths of the generated images over 1/number; real images as for fid"
 
-    def score(self, bench: "Bench") -> Score:
-        selection = self.select(bench)
-        reference = FrechetReference(bench.real_moments(selection))
-        parts = generated_parts(bench, self.num_images)
-        protocol = {
-            **self.shared_protocol(bench, selection), "num_distinct_reals": selection.num_distinct, "covariance": "unbiased",
-            "extrapolation": "tenths",
-        }  # fmt: skip
+    def distances(self, reference: FrechetReference, parts: list[Moments]) -> tuple[float, list[float]]:
         chosen = [parts, *(parts[:part] + parts[part + 1 :] for part in range(NUM_PARTS))]
         value, *without = [extrapolated(reference, each) for each in track(chosen, len(chosen), f"{self.name}: lines", unit="lines")]
-        return Score({self.name: jackknife(value, without, "generated images")}, protocol)
+        return value, without
 
 
 def extrapolated(reference: FrechetReference, parts: list[Moments]) -> float:

@@ -90,63 +90,48 @@ class Inception:
         return _max_pool(self._conv(x, "conv_4", padding="VALID"))  # [N, 35, 35, 192]
 
     def _block_a(self, x, name: str):
-        return tf.concat(
-            [
-                self._conv(x, f"{name}/conv"),
-                self._tower(x, f"{name}/tower/conv", f"{name}/tower/conv_1"),
-                self._tower(x, f"{name}/tower_1/conv", f"{name}/tower_1/conv_1", f"{name}/tower_1/conv_2"),
-                self._conv(_average_pool(x), f"{name}/tower_2/conv"),
-            ],
-            axis=-1,
+        return _concatenated(
+            self._conv(x, f"{name}/conv"),
+            self._tower(x, f"{name}/tower/conv", f"{name}/tower/conv_1"),
+            self._tower(x, f"{name}/tower_1/conv", f"{name}/tower_1/conv_1", f"{name}/tower_1/conv_2"),
+            self._conv(_average_pool(x), f"{name}/tower_2/conv"),
         )
 
     def _block_b(self, x, name: str):
         tower = self._tower(x, f"{name}/tower/conv", f"{name}/tower/conv_1")
-        return tf.concat(
-            [
-                self._conv(x, f"{name}/conv", stride=2, padding="VALID"),
-                self._conv(tower, f"{name}/tower/conv_2", stride=2, padding="VALID"),
-                _max_pool(x),
-            ],
-            axis=-1,
+        return _concatenated(
+            self._conv(x, f"{name}/conv", stride=2, padding="VALID"),
+            self._conv(tower, f"{name}/tower/conv_2", stride=2, padding="VALID"),
+            _max_pool(x),
         )
 
     def _block_c(self, x, name: str):
-        return tf.concat(
-            [
-                self._conv(x, f"{name}/conv"),
-                self._tower(x, *(f"{name}/tower/conv{i}" for i in ("", "_1", "_2"))),
-                self._tower(x, *(f"{name}/tower_1/conv{i}" for i in ("", "_1", "_2", "_3", "_4"))),
-                self._conv(_average_pool(x), f"{name}/tower_2/conv"),
-            ],
-            axis=-1,
+        return _concatenated(
+            self._conv(x, f"{name}/conv"),
+            self._tower(x, *(f"{name}/tower/conv{i}" for i in ("", "_1", "_2"))),
+            self._tower(x, *(f"{name}/tower_1/conv{i}" for i in ("", "_1", "_2", "_3", "_4"))),
+            self._conv(_average_pool(x), f"{name}/tower_2/conv"),
         )
 
     def _block_d(self, x, name: str):
         tower = self._conv(x, f"{name}/tower/conv")
         tower_1 = self._tower(x, *(f"{name}/tower_1/conv{i}" for i in ("", "_1", "_2")))
-        return tf.concat(
-            [
-                self._conv(tower, f"{name}/tower/conv_1", stride=2, padding="VALID"),
-                self._conv(tower_1, f"{name}/tower_1/conv_3", stride=2, padding="VALID"),
-                _max_pool(x),
-            ],
-            axis=-1,
+        return _concatenated(
+            self._conv(tower, f"{name}/tower/conv_1", stride=2, padding="VALID"),
+            self._conv(tower_1, f"{name}/tower_1/conv_3", stride=2, padding="VALID"),
+            _max_pool(x),
         )
 
     def _block_e(self, x, name: str, *, pool):
         tower = self._conv(x, f"{name}/tower/conv")
         tower_1 = self._tower(x, f"{name}/tower_1/conv", f"{name}/tower_1/conv_1")
-        return tf.concat(
-            [
-                self._conv(x, f"{name}/conv"),
-                self._conv(tower, f"{name}/tower/mixed/conv"),
-                self._conv(tower, f"{name}/tower/mixed/conv_1"),
-                self._conv(tower_1, f"{name}/tower_1/mixed/conv"),
-                self._conv(tower_1, f"{name}/tower_1/mixed/conv_1"),
-                self._conv(pool(x), f"{name}/tower_2/conv"),
-            ],
-            axis=-1,
+        return _concatenated(
+            self._conv(x, f"{name}/conv"),
+            self._conv(tower, f"{name}/tower/mixed/conv"),
+            self._conv(tower, f"{name}/tower/mixed/conv_1"),
+            self._conv(tower_1, f"{name}/tower_1/mixed/conv"),
+            self._conv(tower_1, f"{name}/tower_1/mixed/conv_1"),
+            self._conv(pool(x), f"{name}/tower_2/conv"),
         )
 
 
@@ -209,6 +194,10 @@ def _nearest(values: np.ndarray) -> np.ndarray:
 def _three_channels(images):
     """Grey images as RGB."""
     return images if images.shape[-1] == 3 else tf.cond(tf.shape(images)[-1] == 1, lambda: tf.repeat(images, 3, -1), lambda: images)
+
+
+def _concatenated(*branches):
+    return tf.concat(branches, axis=-1)
 
 
 def _max_pool(x):

@@ -1,5 +1,6 @@
 """What the page can ask the server for: networks, images, latents, commands and videos."""
 
+import contextlib
 import dataclasses
 import io
 import tempfile
@@ -17,7 +18,7 @@ from stylegan_tf.inference.commands.edits import read_directions
 from stylegan_tf.inference.commands.session import has_styles
 from stylegan_tf.inference.explorer.command import W_FILE, Z_FILE, command_of
 from stylegan_tf.inference.explorer.network import ExplorerNetwork
-from stylegan_tf.inference.explorer.view import MAX_LATENTS, parse_latent, parse_view
+from stylegan_tf.inference.explorer.view import MAX_LATENTS, View, parse_latent, parse_view
 from stylegan_tf.inference.explorer.worker import Worker
 
 MAX_NETWORKS = 3  # in memory at once
@@ -92,15 +93,17 @@ class Api:
             contents = loading.read(self.entries[number].path)
             directions = []
             if self.directions_path is not None and has_styles(contents):
-                try:
+                with contextlib.suppress(UserError):  # those of another network, which may be shown beside this one
                     directions = read_directions(self.directions_path, contents)
-                except UserError:  # those of another network, which may be shown beside this one
-                    directions = []
             found = ExplorerNetwork(contents, directions, **self._options)
         self._networks[number] = found
         if len(self._networks) > MAX_NETWORKS:
             del self._networks[next(iter(self._networks))]
         return found
+
+    def _viewed(self, request: Mapping) -> tuple[ExplorerNetwork, View]:
+        network = self.network(request.get("network"))
+        return network, parse_view(request.get("view"), network.limits)
 
     def _list_networks(self, request: Mapping) -> dict:
         formats = [suffix for suffix in _VIDEO_TYPES if suffix != "mp4" or video.can_write_mp4()]
@@ -112,8 +115,7 @@ class Api:
 
     def _image(self, request: Mapping) -> Answer:
         def compute() -> Answer:
-            network = self.network(request.get("network"))
-            view = parse_view(request.get("view"), network.limits)
+            network, view = self._viewed(request)
             start = time.perf_counter()
             image = network.image(view)
             milliseconds = 1000 * (time.perf_counter() - start)
@@ -123,21 +125,16 @@ class Api:
 
     def _latents(self, request: Mapping) -> Answer:
         def compute() -> Answer:
-            network = self.network(request.get("network"))
-            view = parse_view(request.get("view"), network.limits)
+            network, view = self._viewed(request)
             file = io.BytesIO()
-            if network.has_styles:
-                np.savez(file, w=network.ws(view))
-            else:
-                np.savez(file, z=network.z(view))
+            np.savez(file, **({"w": network.ws(view)} if network.has_styles else {"z": network.z(view)}))
             return Answer(file.getvalue(), "application/octet-stream", file_name=W_FILE if network.has_styles else Z_FILE)
 
         return self._submit(request, "latents", compute)
 
     def _command(self, request: Mapping) -> dict:
         def compute() -> dict:
-            network = self.network(request.get("network"))
-            view = parse_view(request.get("view"), network.limits)
+            network, view = self._viewed(request)
             contents = network.contents
             command, note = command_of(
                 view, network=self.entries[request["network"]].path, lod=contents.lod, has_styles=network.has_styles,
@@ -162,8 +159,7 @@ class Api:
             raise UserError("The latents of a video blend too many seeds.")
 
         def image_at(share: float) -> np.ndarray:
-            network = self.network(request.get("network"))
-            view = parse_view(request.get("view"), network.limits)
+            network, view = self._viewed(request)
             return network.image(dataclasses.replace(view, latent=between(latents, share)))
 
         def images() -> Iterator[np.ndarray]:
