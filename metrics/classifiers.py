@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
+import scipy.special
 import tensorflow as tf
 
 from metrics.features.store import key_of
@@ -198,10 +199,5 @@ def _each_against_the_rest(logits: np.ndarray) -> np.ndarray:
     """Class logits [N, K] to a logit for each class against all others; two classes are one attribute."""
     logits = np.asarray(logits, np.float64)
     columns = range(1 if logits.shape[1] == 2 else logits.shape[1])
-    others = [np.delete(logits, column, axis=1) for column in columns]
-    return np.stack([logits[:, column] - _log_sum(rest) for column, rest in zip(columns, others, strict=True)], axis=1)
-
-
-def _log_sum(logits: np.ndarray) -> np.ndarray:
-    top = logits.max(axis=1)
-    return top + np.log(np.exp(logits - top[:, np.newaxis]).sum(axis=1))
+    others = [scipy.special.logsumexp(np.delete(logits, column, axis=1), axis=1) for column in columns]
+    return np.stack([logits[:, column] - other for column, other in zip(columns, others, strict=True)], axis=1)

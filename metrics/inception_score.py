@@ -8,6 +8,7 @@ if __name__ == "__main__":  # before the imports of this package, which needs it
 from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy.special
 
 from metrics.intervals import of_parts
 from metrics.metric import Metric, Need, Score, Value
@@ -71,16 +72,7 @@ class LabelInceptionScore(InceptionScore):
 
 
 def split_scores(logits: np.ndarray, num_parts: int) -> list[float]:
-    """The score of each of `num_parts` consecutive parts of logits [N, classes], float64."""
-    logits = np.asarray(logits, np.float64)
-    logits -= logits.max(axis=1, keepdims=True)
-    probabilities = np.exp(logits)
-    probabilities /= probabilities.sum(axis=1, keepdims=True)
-    return [_part_score(part) for part in np.array_split(probabilities, num_parts)]
-
-
-def _part_score(probabilities: np.ndarray) -> float:
-    marginal = probabilities.mean(axis=0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        terms = np.where(probabilities > 0, probabilities * (np.log(probabilities) - np.log(marginal)), 0)
-    return float(np.exp(terms.sum(axis=1).mean()))
+    """The score of each of `num_parts` consecutive parts of logits [N, classes]."""
+    probabilities = scipy.special.softmax(np.asarray(logits, np.float64), axis=1)
+    divergences = (scipy.special.rel_entr(part, part.mean(axis=0)).sum(axis=1) for part in np.array_split(probabilities, num_parts))
+    return [float(np.exp(divergence.mean())) for divergence in divergences]

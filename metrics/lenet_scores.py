@@ -9,6 +9,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy.special
 
 from metrics import figures, real_images
 from metrics.class_scores import accuracy_by_class
@@ -167,8 +168,7 @@ def principal_components(rows: np.ndarray) -> np.ndarray:
 
 def confidences(logits: np.ndarray) -> np.ndarray:
     """float64 [N]: the largest of the probabilities of logits [N, K]."""
-    logits = np.asarray(logits, np.float64)
-    return 1 / np.exp(logits - logits.max(axis=1, keepdims=True)).sum(axis=1)
+    return scipy.special.softmax(np.asarray(logits, np.float64), axis=1).max(axis=1)
 
 
 def _outputs(network: "LeNet", images: np.ndarray) -> np.ndarray:

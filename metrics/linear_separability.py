@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy.special
 
 from metrics.features.store import CHUNK
 from metrics.intervals import Estimate
@@ -122,10 +123,7 @@ def confusion(points: np.ndarray, is_positive: np.ndarray) -> np.ndarray:
 def conditional_entropy(table: np.ndarray) -> float:
     """H(class | side) in bits of counts [2, 2]; rows are sides."""
     joint = table / table.sum()
-    side = joint.sum(axis=1, keepdims=True)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        terms = np.where(joint > 0, joint * np.log2(side / joint), 0)
-    return float(terms.sum())
+    return float(scipy.special.rel_entr(joint, joint.sum(axis=1, keepdims=True)).sum() / -np.log(2))
 
 
 def separability(tables: list[np.ndarray], *, seed: int) -> Estimate:
