@@ -232,7 +232,7 @@ def display(args: argparse.Namespace) -> None:
     """Writes a contact sheet."""
     from stylegan_tf.data import open_dataset
     from stylegan_tf.data.records.export import contact_sheet
-    from stylegan_tf.errors import MissingFileError, UserError
+    from stylegan_tf.errors import UserError
     from stylegan_tf.images import save_png
 
     if not 8 <= args.cell <= 1024:
@@ -241,13 +241,9 @@ def display(args: argparse.Namespace) -> None:
     path = Path(args.output or f"{dataset.name}-contact-sheet.png")
     if path.suffix.lower() != ".png":
         raise UserError(f"--output must be a .png file. Received: {path}")
-    if not path.parent.is_dir():
-        raise MissingFileError(f"There is no folder {path.parent} for the contact sheet.")
+    command_line.check_output(path)
     sheet = contact_sheet(dataset, columns=args.columns, rows=args.rows, cell=args.cell)
-    try:
-        save_png(path, sheet)
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}") from None
+    save_png(path, sheet)
     say(f"Contact sheet of {dataset.num_images} images: {path}")
     if args.open:
         from PIL import Image

@@ -235,8 +235,6 @@ def is_being_written(run: Path) -> bool:
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # released at once, when the file is closed
-        except BlockingIOError:
-            return True
-        except OSError:  # a disk without locks: --watch ends with the final snapshot
+        except OSError:  # it is locked, or the disk has no locks: then --watch ends with the final snapshot
             return True
     return False
