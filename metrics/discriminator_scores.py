@@ -48,10 +48,7 @@ class DiscriminatorScores(Metric):
         Value("separates_held_out", lower_is_better=True),
     )
     uses_held_out = True
-
-    @property
-    def least_reals(self) -> int:
-        return MIN_IMAGES
+    least_reals = MIN_IMAGES
 
     def score(self, bench: "Bench") -> Score:
         logits = {"generated": generated_logits(bench, self.num_images), "training": _real_logits(bench, bench.dataset, self.num_images)}

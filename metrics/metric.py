@@ -75,6 +75,7 @@ class Metric(abc.ABC):
     default_images: ClassVar[int] = 50_000  # where the name has no number
     is_default_named: ClassVar[bool] = True  # whether the name shows the default number ("fid50k", but "ls")
     min_images: ClassVar[int] = MIN_IMAGES
+    least_reals: ClassVar[int] = 1  # different real images
     aliases: ClassVar[dict[str, str]] = {}  # other spellings of a name
     examples: ClassVar[str]  # names, for lists and messages
     summary: ClassVar[str]
@@ -114,11 +115,6 @@ class Metric(abc.ABC):
 
     def check_options(self, options: Options) -> None:  # noqa: B027 - most metrics need no option
         """Raises UserError where the options lack a file that the metric needs; called before any work."""
-
-    @property
-    def least_reals(self) -> int:
-        """Least number of different real images."""
-        return 1
 
     def check_reals(self, dataset: "ImageSet", held_out: "ImageSet | None") -> None:
         """Raises UserError where the real images are too few for the metric."""
@@ -238,17 +234,13 @@ class AgainstReals(Metric):
     """A metric that compares generated with real features: as many real images as generated ones, or each once ("_full")."""
 
     has_full = True
+    least_reals = 2
     needs = frozenset({Need.FEATURES, Need.REALS})
     repeats_reals: ClassVar[bool] = False  # whether a dataset with fewer images than are generated is repeated
 
     def select(self, bench: "Bench") -> "RealSelection":
         """The real images."""
         return bench.select_reals(None if self.is_full else self.num_images, repeat=self.repeats_reals)
-
-    @property
-    def least_reals(self) -> int:
-        """Least number of different real images."""
-        return 2
 
     def num_passes(self, bench: "Bench") -> dict[str, int]:
         return {**super().num_passes(bench), "real": len(self.select(bench).indices)}

@@ -57,10 +57,7 @@ class Memorisation(Metric):
     # Copies have the highest values, and networks far from the data the lowest.
     values = tuple(Value(part, lower_is_better=None) for part in ("features", "pixels", "copies", "copies_features", "copies_pixels"))
     uses_held_out = True
-
-    @property
-    def least_reals(self) -> int:
-        return MIN_IMAGES
+    least_reals = MIN_IMAGES
 
     def score(self, bench: "Bench") -> Score:
         fakes = generated_set(bench, self.num_images)
