@@ -1,7 +1,4 @@
-"""Projection: finds the w, or one for every layer (w+), and the noise maps of a given image.
-
-Source: Karras et al. 2020, appendix D (StyleGAN2), on the StyleGAN of 2019.
-"""
+"""Projection: finds the w of a photograph, or one for every layer (w+), and tunes a generator to it (pivotal tuning)."""
 
 import dataclasses
 import math
@@ -12,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from stylegan_tf.models.base import StyleGenerator
+from stylegan_tf.models.weights import assign_weights, weight_arrays
 
 # Distances are taken between images of at most this side, for which LPIPS was made.
 MAX_DISTANCE_SIDE = 256
@@ -22,7 +20,7 @@ Distance = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 @dataclasses.dataclass(frozen=True)
 class ProjectionSettings:
-    """Numbers of the search; the defaults are those of the paper."""
+    """Numbers of the search; the defaults are those of Karras et al. 2020."""
 
     num_steps: int = 1000
     learning_rate: float = 0.1
@@ -63,6 +61,8 @@ def project(
 
     Yields:
         One `ProjectionStep` for each step.
+
+    Source: Karras et al. 2020, appendix D (StyleGAN2), on the StyleGAN of 2019.
     """
     settings = settings or ProjectionSettings()
     w_avg, w_std = statistics_of_w(G, settings.w_samples, seed=settings.seed, labels=labels)
@@ -72,9 +72,8 @@ def project(
     rng = np.random.RandomState(settings.seed)
     for variable in noises:
         variable.assign(rng.randn(*variable.shape))
-    optimizer = keras.optimizers.Adam(settings.learning_rate, beta_1=0.9, beta_2=0.999, epsilon=1e-8)
     variables = [w, *G.synthesis.noise_maps]
-    optimizer.build(variables)
+    optimizer = _adam(settings.learning_rate, variables)
     goal = shrunk(tf.constant(target[None], tf.float32))
     copies = 1 if settings.per_layer else G.num_ws
 
@@ -104,6 +103,98 @@ def project(
         optimizer.learning_rate.assign(settings.learning_rate * rampdown * rampup)
         difference, loss = step(tf.constant(w_noise, tf.float32), tf.constant([settings.seed, number], tf.int32))
         yield ProjectionStep(number + 1, float(difference), float(loss), np.tile(w.numpy()[0], [copies, 1]))
+
+
+@dataclasses.dataclass(frozen=True)
+class TuningSettings:
+    """Numbers of the tuning; those of Roich et al. 2021 where no comment says otherwise."""
+
+    num_steps: int = 350
+    learning_rate: float = 3e-4
+    pixel_weight: float = 1.0  # of the mean squared difference of the pixels, beside the distance
+    locality_weight: float = 0.1  # of the penalty on changes of other images; 0 for none
+    locality_radius: float = 1.0  # how far from the pivot they are, in standard deviations of w (the paper: 30 for its network)
+    locality_samples: int = 1  # other images a step
+    seed: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class TuningStep:
+    """One step of the tuning."""
+
+    step: int  # 1 to num_steps
+    distance: float  # between the generated image and the target
+    change: float  # the same distance, between other images of the tuned and of the original generator; 0 without the penalty.
+
+
+def tune(
+    G: StyleGenerator, ws: np.ndarray, target: np.ndarray, distance: Distance, *, settings: TuningSettings | None = None,
+    labels: np.ndarray | None = None, lod: float = 0.0,
+) -> Iterator[TuningStep]:  # fmt: skip
+    """Pivotal tuning: changes the synthesis network until the w of a photograph gives that photograph, step by step.
+
+    The mapping network, w_avg and the noise maps do not change.
+
+    Args:
+        G: the generator.
+        ws: the pivot, [num_ws, w_dim], such as the result of `projection.project`.
+        target: [R, R, C] in [-1, 1].
+        distance: what is minimised, such as LPIPS.
+        settings: see `TuningSettings`.
+        labels: [n, label_size] for a conditional network: other images have these labels in turn.
+        lod: level of detail of the images; R is their resolution.
+
+    Yields:
+        One `TuningStep` for each step.
+
+    Source: Roich et al. 2021, "Pivotal Tuning for Latent-based Editing of Real Images", equations 3 to 6.
+    """
+    settings = settings or TuningSettings()
+    original = type(G)(G.settings, **G.shape_config, dtype=G.dtype_policy)
+    assign_weights(original, weight_arrays(G))
+    radius = settings.locality_radius * statistics_of_w(G, seed=settings.seed, labels=labels)[1]
+    variables = G.synthesis.trainable_variables
+    optimizer = _adam(settings.learning_rate, variables)
+    pivot = tf.constant(ws[None], tf.float32)  # [1, num_ws, w_dim]
+    goal = tf.constant(target[None], tf.float32)
+    count = settings.locality_samples if settings.locality_weight else 0
+
+    def differences(images, goals):
+        distances = distance(shrunk(images), shrunk(goals))
+        return distances, distances + settings.pixel_weight * tf.reduce_mean(tf.math.squared_difference(images, goals), axis=[1, 2, 3])
+
+    def synthesis(network, styles):
+        return network.synthesis(styles, noise_mode="const", lod=lod)
+
+    @tf.function
+    def step(seed, other_labels):
+        if count:
+            w = G.mapping(tf.random.stateless_normal([count, G.z_dim], seed=seed), other_labels)[:, 0]
+            offsets = w - tf.reduce_mean(pivot, axis=1)  # [count, w_dim]
+            others = pivot + radius * tf.math.l2_normalize(offsets, axis=1)[:, None]
+            unchanged = synthesis(original, others)
+        with tf.GradientTape() as tape:
+            reached, loss = differences(synthesis(G, pivot), goal)
+            loss = tf.reduce_sum(loss)
+            change = tf.zeros([1])
+            if count:
+                change, penalty = differences(synthesis(G, others), unchanged)
+                loss += settings.locality_weight * tf.reduce_mean(penalty)
+        zero = tf.UnconnectedGradients.ZERO  # layers that this level of detail does not use
+        optimizer.apply(tape.gradient(loss, [variable.value for variable in variables], unconnected_gradients=zero), variables)
+        return reached[0], tf.reduce_mean(change)
+
+    for number in range(settings.num_steps):
+        rows = np.arange(number * count, (number + 1) * count)
+        chosen = None if labels is None else tf.constant(labels[rows % len(labels)], tf.float32)
+        reached, change = step(tf.constant([settings.seed, number], tf.int32), chosen)
+        yield TuningStep(number + 1, float(reached), float(change))
+
+
+def _adam(learning_rate: float, variables: list[keras.Variable]) -> keras.optimizers.Adam:
+    optimizer = keras.optimizers.Adam(learning_rate, beta_1=0.9, beta_2=0.999, epsilon=1e-8)
+    optimizer.build(variables)
+    return optimizer
 
 
 def pixel_distance(first: tf.Tensor, second: tf.Tensor) -> tf.Tensor:

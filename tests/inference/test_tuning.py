@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from stylegan_tf.inference.projection import pixel_distance, statistics_of_w
+from stylegan_tf.inference.projection import TuningSettings, pixel_distance, statistics_of_w, tune
 from stylegan_tf.inference.sampler import StyleSampler
-from stylegan_tf.inference.tuning import TuningSettings, tune
 from stylegan_tf.models.weights import weight_arrays
 from tests.inference.small_network import small_generator
 

@@ -165,12 +165,12 @@ class _Projector:
         return list(track(steps, total=args.steps, label=f"Projecting {target.name}", unit="steps"))
 
     def _tune(self, target: Target, ws: np.ndarray) -> None:
-        from stylegan_tf.inference import tuning
+        from stylegan_tf.inference import projection
 
         args = self.args
-        settings = tuning.TuningSettings(num_steps=args.tuning_steps, locality_weight=args.locality, seed=args.seed)
+        settings = projection.TuningSettings(num_steps=args.tuning_steps, locality_weight=args.locality, seed=args.seed)
         goal, lod = to_float(target.image), self.session.lod
-        steps = tuning.tune(self.session.G, ws, goal, self.distance, settings=settings, labels=self.labels, lod=lod)
+        steps = projection.tune(self.session.G, ws, goal, self.distance, settings=settings, labels=self.labels, lod=lod)
         for _ in track(steps, total=args.tuning_steps, label=f"Tuning to {target.name}", unit="steps"):
             pass
 
