@@ -124,10 +124,6 @@ class Bench:
         """float32 [num_images, 2048]."""
         return np.concatenate([rows for _, rows in self.generated_features(num_images)])
 
-    def select_reals(self, num_images: int | None, *, repeat: bool = False) -> RealSelection:
-        """Real images of a score; see `real_images.select`."""
-        return real_images.select(self.dataset.num_images, num_images, is_mirrored=self.is_mirrored, seed=self.options.seed, repeat=repeat)
-
     def real_moments(self, selection: RealSelection) -> Moments:
         """Moments of real images, from the cache where the same images were requested before."""
 

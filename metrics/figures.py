@@ -120,11 +120,6 @@ def _counted(series: Mapping[str, np.ndarray]) -> list[str]:
     return [f"{name} ({len(of):,})" for name, of in series.items()]
 
 
-def stacked(*images: Image.Image) -> np.ndarray:
-    """uint8 [H, W, 3] of figures one above the other."""
-    return np.concatenate([np.asarray(image) for image in images])
-
-
 def _widened(reach: tuple[float, float]) -> tuple[float, float]:
     """A range with a margin; one of a single value becomes as wide as the value."""
     size = (reach[1] - reach[0]) or max(abs(reach[1]), 1.0)

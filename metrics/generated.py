@@ -52,11 +52,6 @@ class Generated:
         self.advance: Callable[[int], None] = lambda count: None
         self._draw = tf.function(self._draw_batch, reduce_retracing=True)
 
-    @property
-    def pair_noise(self) -> str:
-        """Noise mode of images that are compared with each other: the same seed gives both the same maps."""
-        return "none" if self.options.noise_mode == "none" else "random"
-
     @functools.cached_property
     def path_norm(self) -> float:
         """Norm of the latents on a path in z: 1 where the styles do not depend on it, otherwise sqrt(z_dim), as of Gaussian latents.

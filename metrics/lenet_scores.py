@@ -134,10 +134,11 @@ class LenetInceptionScore(LenetScore):
         clouds = dict(zip(shown, np.split(points, [len(shown[name])]), strict=True))
         confidence = {name: confidences(real_logits), "generated": confidences(logits)}
         note = f"LeNet ({self.classifier}, {100 * lenet_file.read(self.path(bench.options)).accuracy:.2f} % of test digits)"
-        return figures.stacked(
+        charts = (
             figures.cloud("activations before the logits, first two principal components", clouds, note),
             figures.histogram("confidence: probability of the most probable digit", confidence, note, (0.0, 1.0)),
         )
+        return np.concatenate([np.asarray(chart) for chart in charts])
 
 
 class LenetAccuracy(LenetScore):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from metrics import real_images
 from metrics.intervals import Estimate
 from metrics.options import Json, Options
 from metrics.sources import check_asked_classes, check_classes
@@ -240,7 +241,9 @@ class AgainstReals(Metric):
 
     def select(self, bench: "Bench") -> "RealSelection":
         """The real images."""
-        return bench.select_reals(None if self.is_full else self.num_images, repeat=self.repeats_reals)
+        count = None if self.is_full else self.num_images
+        options = {"is_mirrored": bench.is_mirrored, "seed": bench.options.seed, "repeat": self.repeats_reals}
+        return real_images.select(bench.dataset.num_images, count, **options)
 
     def num_passes(self, bench: "Bench") -> dict[str, int]:
         return {**super().num_passes(bench), "real": len(self.select(bench).indices)}

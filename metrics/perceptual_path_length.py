@@ -117,6 +117,8 @@ def _step_function(worker: "Worker", space: str, crop: str) -> "Callable[..., tf
     if (space, crop) not in worker.path_steps:
         lpips, generated = worker.lpips, worker.generated
         norm = generated.path_norm if space == "z" else 1.0
+        # The same seed gives both images of a pair the same maps.
+        noise = "none" if generated.options.noise_mode == "none" else "random"
 
         def step(first, second, times, labels, noise_seeds):
             times = times[:, tf.newaxis]
@@ -125,7 +127,7 @@ def _step_function(worker: "Worker", space: str, crop: str) -> "Callable[..., tf
             else:
                 start, end = generated.styles(first, labels), generated.styles(second, labels)
                 styles = [start + (end - start) * t[..., tf.newaxis] for t in (times, times + EPSILON)]
-            images = [_prepared(generated.synthesize(ws, noise_seeds, generated.pair_noise), crop) for ws in styles]
+            images = [_prepared(generated.synthesize(ws, noise_seeds, noise), crop) for ws in styles]
             return lpips(*images) / EPSILON**2
 
         worker.path_steps[space, crop] = tf.function(step, reduce_retracing=True)

@@ -62,7 +62,9 @@ class Inception:
         return self._run(images)
 
     def _forward(self, images):
-        images = self.resize(_three_channels(images))
+        if images.shape[-1] != 3:  # grey images become RGB
+            images = tf.cond(tf.shape(images)[-1] == 1, lambda: tf.repeat(images, 3, -1), lambda: images)
+        images = self.resize(images)
         x = self._stem((images - 128) / 128)
         for name in ("mixed", "mixed_1", "mixed_2"):
             x = self._block_a(x, name)
@@ -71,7 +73,8 @@ class Inception:
             x = self._block_c(x, name)
         x = self._block_d(x, "mixed_8")
         x = self._block_e(x, "mixed_9", pool=_average_pool)
-        x = self._block_e(x, "mixed_10", pool=_max_pool_same)  # the last block pools the maximum: a peculiarity of that graph
+        # The last block pools the maximum: a peculiarity of that graph.
+        x = self._block_e(x, "mixed_10", pool=lambda x: tf.nn.max_pool2d(x, 3, 1, "SAME"))
         return tf.reduce_mean(tf.cast(x, tf.float32), axis=[1, 2])
 
     def _conv(self, x, name: str, *, stride: int = 1, padding: str = "SAME"):
@@ -191,21 +194,12 @@ def _nearest(values: np.ndarray) -> np.ndarray:
     return values.astype(tf.bfloat16.as_numpy_dtype).astype(np.float32)
 
 
-def _three_channels(images):
-    """Grey images as RGB."""
-    return images if images.shape[-1] == 3 else tf.cond(tf.shape(images)[-1] == 1, lambda: tf.repeat(images, 3, -1), lambda: images)
-
-
 def _concatenated(*branches):
     return tf.concat(branches, axis=-1)
 
 
 def _max_pool(x):
     return tf.nn.max_pool2d(x, 3, 2, "VALID")
-
-
-def _max_pool_same(x):
-    return tf.nn.max_pool2d(x, 3, 1, "SAME")
 
 
 def _average_pool(x):

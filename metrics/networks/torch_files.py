@@ -15,6 +15,7 @@ from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.torch_tensors import Storage, arrays_of
 from stylegan_tf.zip_directory import MAX_DIRECTORY_BYTES, directory_bytes
 
+_ZIP_MAGIC = b"PK\x03\x04"
 MAX_PICKLE_BYTES = 16 << 20  # the program part of a weights file is small: Inception's is 28 kB
 
 
@@ -36,18 +37,19 @@ def read_torch_file(path: str | os.PathLike) -> dict[str, np.ndarray]:
         raise UserError(f"{path} is not a file.")
     storages: dict[str, Storage] = {}
     try:
-        tree = _read_zip(path, storages) if _is_zip(path) else _read_legacy(path, storages)
+        with open(path, "rb") as file:
+            if file.read(4) == _ZIP_MAGIC:
+                tree = _read_zip(path, storages)
+            else:  # written before PyTorch 1.6
+                file.seek(0)
+                place = lambda storage: storage.map(path, file.tell())  # noqa: E731
+                tree = torch_tensors.read_legacy(file, path, path.stat().st_size, storages, place=place)
         return arrays_of(tree, storages)
     except UserError:
         raise
     except Exception as error:  # hostile bytes can fail in any way and must give a message
         reason = f"{type(error).__name__}: {error}"[:200]
         raise UserError(f"{path} cannot be read as a PyTorch weights file ({reason}).") from error
-
-
-def _is_zip(path: Path) -> bool:
-    with open(path, "rb") as file:
-        return file.read(4) == b"PK\x03\x04"
 
 
 def _read_zip(path: Path, storages: dict[str, Storage]) -> Any:
@@ -80,12 +82,6 @@ def _start_of(path: Path, entry: zipfile.ZipInfo) -> int:
     with open(path, "rb") as file:
         file.seek(entry.header_offset)
         header = file.read(30)
-    if header[:4] != b"PK\x03\x04":
+    if header[:4] != _ZIP_MAGIC:
         raise ValueError("a member without a header")
     return entry.header_offset + 30 + sum(struct.unpack("<2H", header[26:30]))
-
-
-def _read_legacy(path: Path, storages: dict[str, Storage]) -> Any:
-    """The object of a file written before PyTorch 1.6."""
-    with open(path, "rb") as file:
-        return torch_tensors.read_legacy(file, path, path.stat().st_size, storages, place=lambda storage: storage.map(path, file.tell()))

@@ -25,7 +25,12 @@ def load_latents(path: str | os.PathLike, name: str) -> np.ndarray:
         UserError: not such a file, or the array has another shape or numbers that are not finite.
     """
     path = Path(path)
-    array = _only_array(path, name) if path.suffix == ".npz" else read_npy(path)
+    if path.suffix == ".npz":
+        found = npz_names(path)
+        key = found[0] if len(found) == 1 else name
+        array = read_npz(path, [key])[key]
+    else:
+        array = read_npy(path)
     ranks = (2,) if name == "z" else (2, 3)
     if array.ndim not in ranks or array.dtype.kind not in "fiu" or array.size == 0:
         expected = "[N, features]" if name == "z" else "[N, features] or [N, layers, features]"
@@ -45,10 +50,3 @@ def save_latents(path: str | os.PathLike, **arrays: np.ndarray) -> None:
             np.save(file, next(iter(arrays.values())), allow_pickle=False)
         else:
             np.savez(file, **arrays)
-
-
-def _only_array(path: Path, name: str) -> np.ndarray:
-    """The array called `name` of an .npz file, or its only array."""
-    found = npz_names(path)
-    name = found[0] if len(found) == 1 else name
-    return read_npz(path, [name])[name]

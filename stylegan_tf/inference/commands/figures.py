@@ -135,7 +135,7 @@ def run_noise(args: argparse.Namespace, report: Callable[[str], None]) -> None:
 def detail_figure(session: StyleSession, seeds: list[int], num_samples: int, crop: tuple[float, ...] | None = None) -> Figure:
     """An image of each seed, four details and the deviation over many samples of noise."""
     ws = session.truncated(session.ws(seeds))
-    pictures = figures.noise_detail(session.random_noise_sampler(), ws, num_samples=num_samples, crop=crop)
+    pictures = figures.noise_detail(session.make_sampler("random"), ws, num_samples=num_samples, crop=crop)
     note = f"The same w with other noise: an image, the same detail of four images, standard deviation over {num_samples} images (4x)."
     return Figure(pictures, figures.DETAIL_COLUMNS, seed_names(session, seeds), note)
 

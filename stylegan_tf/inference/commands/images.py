@@ -89,7 +89,8 @@ def run(args: argparse.Namespace, report: Callable[[str], None]) -> None:
     try:
         num_files = writer.write_grids(outdir, images, grid, is_plain=args.plain) if grid else writer.write_images(outdir, images)
         if kept is not None:
-            _save_latents(args.save_latents, kept)
+            found = {name: [pair[index] for pair in kept if pair[index] is not None] for index, name in enumerate(("z", "w"))}
+            latents.save_latents(args.save_latents, **{name: np.concatenate(parts) for name, parts in found.items() if parts})
     except OSError:  # a full disk: half of the images would look like all of them
         writer.remove_new()
         raise
@@ -118,11 +119,6 @@ def _images(
             kept.append((z, ws))
         for batch in batches:
             yield from batch
-
-
-def _save_latents(path: str, kept: list[Latents]) -> None:
-    found = {name: [pair[index] for pair in kept if pair[index] is not None] for index, name in enumerate(("z", "w"))}
-    latents.save_latents(path, **{name: np.concatenate(parts) for name, parts in found.items() if parts})
 
 
 def _check_save_latents(path: str, *, is_w_alone: bool) -> None:

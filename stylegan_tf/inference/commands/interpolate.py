@@ -24,7 +24,6 @@ from stylegan_tf.inference.commands.session import (
 from stylegan_tf.inference.directions.direction import Edit, apply_edits, style_offsets
 from stylegan_tf.inference.directions.file import check_styles
 from stylegan_tf.progress_bar import track
-from stylegan_tf.snapshot_file import SnapshotContents
 
 SEEDS = "0-7"
 MAX_FRAMES = 100_000  # an hour at 30 frames per second
@@ -66,7 +65,9 @@ def run(args: argparse.Namespace, report: Callable[[str], None]) -> None:
     if args.directions is not None or args.apply:
         require_styles(contents, "--directions")
     edits = read_edits(args, contents)
-    space = _space(args, contents)
+    if args.space == "w":
+        require_styles(contents, "--space w")
+    space = args.space or ("w" if has_styles(contents) else "z")
     method = args.method or ("slerp" if space == "z" else "spline")
     video.check_video_path(args.output)
 
@@ -97,13 +98,6 @@ def _check_frames(args: argparse.Namespace, num_seeds: int, num_cells: int) -> i
             f"{num_seeds:,} seeds, {num_cells:,} images in a frame. Try fewer --seeds, fewer --frames or a smaller --grid."
         )
     return num_frames
-
-
-def _space(args: argparse.Namespace, contents: SnapshotContents) -> str:
-    """ "z" or "w": that of `--space`, or what the network has."""
-    if args.space == "w":
-        require_styles(contents, "--space w")
-    return args.space or ("w" if has_styles(contents) else "z")
 
 
 class _Path:

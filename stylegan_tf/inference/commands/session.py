@@ -123,9 +123,10 @@ class Session:
 
         self._device = _entered_device(args.device)  # kept: the device is in use as long as the session
         self.G = make_generator(contents, dtype=args.precision)
-        self.sampler = self._make_sampler(noise_mode or getattr(args, "noise", None) or "const")
+        self.sampler = self.make_sampler(noise_mode or getattr(args, "noise", None) or "const")
 
-    def _make_sampler(self, noise_mode: str) -> "ImageSampler | StyleSampler":
+    def make_sampler(self, noise_mode: str) -> "ImageSampler | StyleSampler":
+        """A sampler of the network with a noise mode."""
         from stylegan_tf.inference.sampler import ImageSampler
 
         return ImageSampler(self.G, lod=self.lod, batch_size=self.args.batch)
@@ -166,14 +167,10 @@ class StyleSession(Session):
     G: "StyleGenerator"
     sampler: "StyleSampler"
 
-    def _make_sampler(self, noise_mode: str) -> "StyleSampler":
+    def make_sampler(self, noise_mode: str) -> "StyleSampler":
         from stylegan_tf.inference.sampler import StyleSampler
 
         return StyleSampler(self.G, lod=self.lod, batch_size=self.args.batch, noise_mode=noise_mode)
-
-    def random_noise_sampler(self) -> "StyleSampler":
-        """A sampler with random noise."""
-        return self._make_sampler("random")
 
     def ws(self, seeds: Sequence[int]) -> np.ndarray:
         """ws [N, num_ws, w_dim] of seeds, without truncation."""

@@ -27,15 +27,10 @@ def sefa(G: "StyleGenerator", w: np.ndarray, layers: Sequence[int], count: int) 
 
     Source: Shen and Zhou 2021, equation 6.
     """
-    weights = style_weights(G, layers)
+    kernels = [np.asarray(dense.kernel, np.float64) * dense.scale for layer, dense in G.style_layers() if layer in layers]
+    weights = np.concatenate(kernels, axis=1)  # [w_dim, styles], as they are applied
     _, vectors = np.linalg.eigh(weights @ weights.T)  # ascending
     return [_named(f"sefa{number}", _signed(vector), w, G, layers, "sefa") for number, vector in enumerate(vectors.T[::-1][:count])]
-
-
-def style_weights(G: "StyleGenerator", layers: Sequence[int]) -> np.ndarray:
-    """float64 [w_dim, styles]: the affine weights of some layers side by side, as they are applied."""
-    kernels = [np.asarray(dense.kernel, np.float64) * dense.scale for layer, dense in G.style_layers() if layer in layers]
-    return np.concatenate(kernels, axis=1)
 
 
 def pca(G: "StyleGenerator", w: np.ndarray, layers: Sequence[int], count: int) -> list[Direction]:
@@ -109,7 +104,7 @@ def channels(
 
     Source: the space of channels is that of Wu et al. 2021; channels are ranked by derivatives here, not by examples.
     """
-    std = np.concatenate([_styles(dense, w).std(axis=0) for _, dense in G.style_layers()])
+    std = np.concatenate([np.asarray(dense(tf.constant(w, tf.float32))).std(axis=0) for _, dense in G.style_layers()])
     effect = effects(std)
     names, used, start = [], np.zeros(len(std), bool), 0
     for index, (layer, dense) in enumerate(G.style_layers()):
@@ -179,10 +174,6 @@ def _derivatives(
         return tape.gradient(value, biases, unconnected_gradients="zero")
 
     return lambda number: np.concatenate([gradient.numpy() for gradient in gradients(tf.constant(number))])
-
-
-def _styles(dense, w: np.ndarray) -> np.ndarray:
-    return np.asarray(dense(tf.constant(w, tf.float32)))
 
 
 def _normal(points: np.ndarray, is_positive: np.ndarray) -> tuple[np.ndarray, float]:
