@@ -50,10 +50,8 @@ class Bench:
     def all_generated_features(self, num_images):
         return amplitudes(self.images[:num_images])
 
-    def stored_chunks(self, kind, protocol, num_images, task, label):
-        batch = np.asarray(self.images).view(_Tensor)
-        worker = SimpleNamespace(features=amplitudes, generated=SimpleNamespace(batches=lambda *_: [(slice(None), batch)]))
-        return [(0, task(worker, 0, num_images))]
+    def of_images(self, kind, protocol, num_images, function, label):
+        return function(SimpleNamespace(features=amplitudes), np.asarray(self.images).view(_Tensor))
 
     def real_features(self, selection, of=None):
         images = data.read_images(of or self.dataset, selection.indices, self.resolution)
