@@ -31,10 +31,9 @@ def parser() -> Parser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     convert = commands.add_parser("convert", help="write a snapshot of this library")
-    convert.add_argument("official", metavar="OFFICIAL", help="official pickle of StyleGAN, StyleGAN2-ADA or StyleGAN2 in stylegan3")
+    for command in (convert, commands.add_parser("info", help="print the contents of a pickle")):
+        command.add_argument("official", metavar="OFFICIAL", help="pickle of StyleGAN, StyleGAN2-ADA or StyleGAN2 in stylegan3")
     convert.add_argument("ours", metavar="OURS", help="snapshot to write")
-    info = commands.add_parser("info", help="print the contents of a pickle")
-    info.add_argument("official", metavar="OFFICIAL", help="official pickle")
     return parser
 
 

@@ -7,8 +7,7 @@ What may be in such a file: None, bool, int, float, str, bytes, list, tuple, dic
 scalars of numbers. Python's own unpickler is not used: `machine.py` interprets the few opcodes that data needs.
 """
 
-from stylegan_tf.safe_pickle.reader import read_next, read_pickle
+from stylegan_tf.safe_pickle.pickle_file import read_next, read_pickle, write_pickle
 from stylegan_tf.safe_pickle.values import Record
-from stylegan_tf.safe_pickle.writer import write_pickle
 
 __all__ = ["Record", "read_next", "read_pickle", "write_pickle"]

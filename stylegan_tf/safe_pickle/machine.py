@@ -73,17 +73,19 @@ class Machine:
 
     def take(self, length: int) -> bytes:
         """The next `length` bytes, refused before anything is allocated where the file is shorter."""
-        if not 0 <= length <= self.size - self.file.tell():
-            raise ValueError(f"{length:,} bytes are declared, more than the file holds")
+        self._check_length(length)
         chunk = self.file.read(length)
         if len(chunk) != length:
             raise ValueError("it ends too early")
         return chunk
 
-    def push_buffer(self, length: int) -> None:
-        """Bytes that an array may write into; read in place."""
+    def _check_length(self, length: int) -> None:
         if not 0 <= length <= self.size - self.file.tell():
             raise ValueError(f"{length:,} bytes are declared, more than the file holds")
+
+    def push_buffer(self, length: int) -> None:
+        """Bytes that an array may write into; read in place."""
+        self._check_length(length)
         content = bytearray(length)
         if self.file.readinto(content) != length:
             raise ValueError("it ends too early")
@@ -214,8 +216,7 @@ class Machine:
 
     def check_frame(self) -> None:
         """FRAME: only its size is checked."""
-        if self.number("<Q") > self.size - self.file.tell():
-            raise ValueError("a frame is declared that is longer than the file")
+        self._check_length(self.number("<Q"))
 
     def mark(self) -> None:
         """MARK."""

@@ -1,6 +1,7 @@
-"""Opens a data-only pickle; a file that is not one is refused with one message."""
+"""Data-only pickles as files: read, where a file that is not one is refused with one message, and written whole or not at all."""
 
 import os
+import pickle
 import stat
 from collections import ChainMap
 from collections.abc import Callable, Mapping
@@ -8,9 +9,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from stylegan_tf.errors import MissingFileError, UserError
+from stylegan_tf.files import atomic_path
 from stylegan_tf.safe_pickle.arrays import data_names
 from stylegan_tf.safe_pickle.machine import Machine
-from stylegan_tf.safe_pickle.values import NotDataError
+from stylegan_tf.safe_pickle.values import NotDataError, check_value
 
 MAX_BYTES = 8 << 30
 _MAGIC = {
@@ -62,6 +64,23 @@ def read_pickle(
         raise MissingFileError(f"{path} does not exist.") from error
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+def write_pickle(path: str | os.PathLike, value: Any) -> None:
+    """Writes `value` as a pickle of protocol 5, atomically. Contiguous arrays are written without a copy.
+
+    Args:
+        path: the file; an older one is replaced only by a complete new one.
+        value: None, bool, int, float, str, bytes, list, tuple, dict, set, frozenset, NumPy arrays and scalars of
+            numbers, nested at most 100 deep.
+
+    Raises:
+        ValueError: something else is in `value`; the message holds the keys to it. Nothing is written.
+        OSError: the file cannot be written; an older one is untouched.
+    """
+    check_value(value)
+    with atomic_path(path) as temporary, open(temporary, "wb") as file:
+        pickle.dump(value, file, protocol=5)
 
 
 def read_next(file: BinaryIO, path: Path, size: int, *, allowed: Mapping, persistent: Callable) -> Any:
