@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
-from scipy.ndimage import map_coordinates
 
 _WIDTH, _HEIGHT = 960, 540
 _LEFT, _RIGHT, _TOP, _BOTTOM = 90, 30, 60, 70
@@ -139,6 +138,8 @@ def contour(title: str, x_names: Sequence[str], y_names: Sequence[str], values: 
         x_names, y_names: of the columns and of the rows, the first row at the bottom.
         values: [rows, columns], two or more of each; NaN for cells that do not exist, coloured as the lowest.
     """
+    from scipy.ndimage import map_coordinates  # a tenth of a second to import
+
     image = Image.new("RGB", (_WIDTH, _HEIGHT), "white")
     draw, font = ImageDraw.Draw(image), ImageFont.load_default(15)
     left, top = _LEFT + 40, _TOP + 10
