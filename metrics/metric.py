@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from metrics import real_images
 from metrics.intervals import Estimate
 from metrics.options import Json, Options
-from metrics.sources import check_asked_classes, check_classes
 from stylegan_tf.errors import UserError
 
 if TYPE_CHECKING:
@@ -125,6 +123,8 @@ class Metric(abc.ABC):
 
     def check_size(self, bench: "Bench") -> None:
         """Raises UserError where the number of images says nothing about the network of a bench."""
+        from metrics.sources import check_asked_classes, check_classes  # not for --help: data take a while to import
+
         if Need.REALS in self.needs:
             self.check_reals(bench.dataset, bench.held_out)
         if Need.CLASSES in self.needs:
@@ -241,6 +241,8 @@ class AgainstReals(Metric):
 
     def select(self, bench: "Bench") -> "RealSelection":
         """The real images."""
+        from metrics import real_images
+
         count = None if self.is_full else self.num_images
         options = {"is_mirrored": bench.is_mirrored, "seed": bench.options.seed, "repeat": self.repeats_reals}
         return real_images.select(bench.dataset.num_images, count, **options)
