@@ -257,7 +257,7 @@ def snapshot_scores(settings: TrainingSettings, dataset: "Dataset") -> "Snapshot
         raise UserError(f"run.best_metric is {best}, which is not a score of the metrics in --metrics. There are: {known}.")
     if best and run.metric_minutes is not None:
         raise UserError("run.best_metric needs a fixed name, but --metric-minutes changes the number in it. Use --metric-images N instead.")
-    evaluate.check_styles(metrics, Options(), settings.model)
+    evaluate.check_suits(metrics, Options(), settings.model)
     budget_sec = None if run.metric_minutes is None else run.metric_minutes * 60
     return during_training.snapshot_scores(run.metrics, dataset.path, num_images=run.metric_images, time_budget_sec=budget_sec)
 

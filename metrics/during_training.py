@@ -81,7 +81,7 @@ def sized(
     except (OSError, ValueError):
         kept = {}
     if asked not in kept:
-        evaluate.check_styles(metrics, options, networks.model)
+        evaluate.check_suits(metrics, options, networks.model)
         bench = Bench(networks, dataset, options)
         sizes = fitting(metrics, bench, budget_sec)
         kept[asked] = [registry.parse(metric.name, size).name for metric, size in zip(metrics, sizes, strict=True)]

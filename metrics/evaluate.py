@@ -62,37 +62,31 @@ def prepare(metrics: Iterable[Metric], options: Options, dataset: ImageSet | Non
         weights.load_logits_kernel(options.inception)
 
 
-def check_styles(metrics: Iterable[Metric], options: Options, model: str) -> None:
-    """Checks that a model has styles where the metrics or the options need them; does not import TensorFlow.
+def check_suits(metrics: Iterable[Metric], options: Options, model: str | None) -> None:
+    """Checks that metrics and options suit a model; does not import TensorFlow.
 
     Args:
         metrics: to be computed.
         options: of the evaluation.
-        model: name of the model.
+        model: its name; None for images without a network.
 
     Raises:
         UserError: names the metric and the model.
     """
-    if models.settings_type(model).has_styles:
+    if model is not None and models.settings_type(model).has_styles:
         return
     for metric in metrics:
-        if Need.STYLES in metric.needs:
+        if model is not None and Need.STYLES in metric.needs:
             raise UserError(f"{metric.name} needs {Need.STYLES.value} (a mapping and a synthesis network). The model {model} has none.")
-    if not options.is_plain:
-        raise UserError(f"--trunc and --noise need {Need.STYLES.value}. The model {model} has none.")
-
-
-def check_images_suffice(metrics: Iterable[Metric], options: Options) -> None:
-    """Checks that metrics and options can be applied to images without a network.
-
-    Raises:
-        UserError: names the metric.
-    """
-    for metric in metrics:
-        for need in metric.needs & {Need.STYLES, Need.DISCRIMINATOR}:
+        for need in metric.needs & {Need.STYLES, Need.DISCRIMINATOR} if model is None else ():
             raise UserError(f"{metric.name} needs {need.value}: it cannot be computed from images alone.")
     if not options.is_plain:
-        raise UserError("--trunc and --noise are choices of a generator: they do not apply to --images.")
+        what = (
+            f"need {Need.STYLES.value}. The model {model} has none."
+            if model
+            else "do not apply to --images: a generator has these choices."
+        )
+        raise UserError(f"--trunc and --noise {what}")
 
 
 def evaluate(
@@ -123,9 +117,9 @@ def evaluate(
 
     metrics = list(metrics)
     if isinstance(scored, ScoredImages):
-        check_images_suffice(metrics, options)
+        check_suits(metrics, options, None)
     else:
-        check_styles(metrics, options, scored.model)
+        check_suits(metrics, options, scored.model)
         dataset = dataset or sources.open_dataset_of(scored)
     bench = Bench(scored, dataset, options)
     for metric in metrics:

@@ -147,7 +147,7 @@ def _score(parsed: argparse.Namespace, metrics: list[Metric], options: Options) 
     if first is None:
         dataset = image_sets.open_image_set(parsed.data) if parsed.data else None
     else:
-        evaluate.check_styles(metrics, options, first.model)
+        evaluate.check_suits(metrics, options, first.model)
         dataset = sources.open_dataset_of(first, parsed.data)
         sources.check_fit(first.shape, dataset)
     evaluate.prepare(metrics, options, dataset)
@@ -182,7 +182,7 @@ def _score_images(parsed: argparse.Namespace, names: str, options: Options) -> i
 
     images = image_sets.open_image_set(parsed.images)
     metrics = registry.parse_list(names, parsed.num_images, images.num_images)
-    evaluate.check_images_suffice(metrics, options)
+    evaluate.check_suits(metrics, options, None)
     reals = image_sets.open_image_set(parsed.data)
     scored = image_sets.choose(images, reals, parsed.resolution)
     evaluate.prepare(metrics, options, reals)
