@@ -42,8 +42,8 @@ def read_torch_file(path: str | os.PathLike) -> dict[str, np.ndarray]:
                 tree = _read_zip(path, storages)
             else:  # written before PyTorch 1.6
                 file.seek(0)
-                place = lambda storage: storage.map(path, file.tell())  # noqa: E731
-                tree = torch_tensors.read_legacy(file, path, path.stat().st_size, storages, place=place)
+                size = path.stat().st_size
+                tree = torch_tensors.read_legacy(file, path, size, storages, place=lambda storage: storage.map(path, file.tell()))
         return arrays_of(tree, storages)
     except UserError:
         raise
