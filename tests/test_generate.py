@@ -469,7 +469,7 @@ def test_packages_that_are_missing_are_named(network, tmp_path, monkeypatch, cap
         (["interpolate", "--w", "x.npy", "--trunc", "1"], "omit --trunc,"),
         (["interpolate", "--w", "none.npy"], "none.npy does not exist"),
         (["interpolate", "--frames", "0"], "--frames must be at least 1"),
-        (["project", "--target", "none.jpg"], "There is no file none.jpg"),
+        (["project", "--target", "none.jpg"], "none.jpg does not exist"),
         (["project", "--target", "/dev/null"], "/dev/null is not a file"),
         (["project", "--target", __file__], "cannot be used as a picture"),
         (["project", "--target", "x", "--steps", "0"], "--steps must be"),
