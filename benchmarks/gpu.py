@@ -5,7 +5,7 @@
 
 It needs a TensorFlow that finds the GPU (docs/gpus.md), and for the features of FID the metric network (docs/metrics.md; without a
 network connection, STYLEGAN_TF_INCEPTION). Every benchmark is a program of its own; what it prints is in OUT/NAME.txt, all JSON lines
-are in OUT/results.jsonl. Benchmarks with a line there are not repeated: a second call goes on where the time of the first ended. Prints
+are in OUT/results.jsonl. Benchmarks that are done there are not repeated: a second call goes on where the time of the first ended. Prints
 a table in Markdown at the end. docs/performance.md says what is predicted.
 """
 
@@ -89,11 +89,13 @@ def main() -> None:
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     results = options.out / "results.jsonl"
-    rows = {row.pop("name"): row for row in map(json.loads, results.read_text().splitlines())} if results.exists() else {}
+    lines = map(json.loads, results.read_text().splitlines()) if results.exists() else ()
+    rows = {row.pop("name"): row for row in lines if len(row) > 1}
     start = time.monotonic()
     for program in chosen(options.small):
         left = 60 * options.minutes - (time.monotonic() - start)
-        if left < 20 or options.only not in program.name or rows.get(program.name):
+        is_done = program.name in rows and "stopped_after_sec" not in rows[program.name]
+        if left < 20 or options.only not in program.name or is_done:
             continue
         with tempfile.TemporaryDirectory() as profile:  # only its summary is kept
             arguments = program.arguments.replace("--profile", f"--profile {profile}").split()
@@ -104,8 +106,10 @@ def main() -> None:
         (options.out / f"{program.name.replace(' ', '-')}.txt").write_text(printed, encoding="utf-8")
         with open(results, "a", encoding="utf-8") as lines:
             lines.write(json.dumps({"name": program.name, **row}) + "\n")
-        rows[program.name] = row
-        print(f"{time.monotonic() - start:4.0f} s  {program.name}: {'done' if row else printed.strip().splitlines()[-1]}", flush=True)
+        if row:
+            rows[program.name] = row
+        ended = "done" if row and "stopped_after_sec" not in row else printed.strip().splitlines()[-1]
+        print(f"{time.monotonic() - start:4.0f} s  {program.name}: {ended}", flush=True)
     shown = {name: row | row.get("bfloat16", {}) for name, row in rows.items()}  # of features
     print(programs.table({name: row for name, row in shown.items() if "images_per_sec" in row}))
 

@@ -46,12 +46,12 @@ def candidates(options, dtype) -> dict:
     """Functions of an image and other arguments by name, with the forms ("off": plain, "gpu") that they are timed in."""
     import tensorflow as tf
 
-    from stylegan_tf.layers import activations, convolution, modulated, modulation, resample
+    from stylegan_tf.layers import activations, convolution, modulated, modulation, noise, resample
 
     maps = options.maps
     styles, bias = (tf.cast(tf.random.normal(shape), dtype) for shape in ([options.batch, 2 * maps], [maps]))
     kernel = tf.cast(tf.random.normal([3, 3, maps, maps]), dtype)
-    noise = tf.random.normal([options.batch, options.side, options.side, 1])
+    pixels = tf.random.normal([options.batch, options.side, options.side, 1])
 
     def by_batch_norm(x, style):
         """Images go into the channel axis: batch normalisation of one image with many channels is AdaIN."""
@@ -76,7 +76,7 @@ def candidates(options, dtype) -> dict:
         "blur": (resample.blur2d, (), ("gpu",)),
         "bias": (tf.nn.bias_add, (bias,), ("",)),
         "bias, leaky relu": (activations.biased_leaky_relu, (bias,), both),
-        "noise": (lambda x, strength: x + tf.cast(noise, x.dtype) * strength, (bias,), ("",)),
+        "noise": (lambda x, strength: noise.add_noise(x, pixels, strength), (bias,), both),
         "adain": (modulation.adain, (styles,), both),
         "adain by batch norm": (by_batch_norm, (styles,), ("",)),
         "mean, float32": (lambda x: tf.reduce_mean(tf.cast(x, tf.float32), axis=[1, 2]), (), ("",)),

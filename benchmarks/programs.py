@@ -12,14 +12,16 @@ def run(arguments: Sequence[str], *, limit_sec: float | None = None, environment
     """Runs `python -m benchmarks.ARGUMENTS`; what a program before it left in memory of the GPU is gone.
 
     Returns:
-        Its last JSON line, {} if it fails or printed none within `limit_sec`; and all that it printed, or why it failed.
+        Its last JSON line, {} if it fails or printed none within `limit_sec` (`stopped_after_sec`, if it was not done then); and all
+        that it printed, or why it failed.
     """
     command = [sys.executable, "-m", f"benchmarks.{arguments[0]}", *arguments[1:]]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=limit_sec, env=environment, check=False)
     except subprocess.TimeoutExpired as error:
         printed = (error.stdout or b"").decode(errors="replace")
-        return _last_row(printed), f"{printed}not done after {error.timeout:.0f} s"
+        row = _last_row(printed)
+        return row and {**row, "stopped_after_sec": error.timeout}, f"{printed}not done after {error.timeout:.0f} s"
     if done.returncode:
         return {}, f"exit code {done.returncode}: {done.stderr[-2000:]}"
     return _last_row(done.stdout), done.stdout
