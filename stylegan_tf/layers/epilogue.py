@@ -6,6 +6,7 @@ import tensorflow as tf
 from stylegan_tf.layers.activations import biased
 from stylegan_tf.layers.activations import nonlinearity as find_nonlinearity
 from stylegan_tf.layers.modulation import adain, modulate
+from stylegan_tf.layers.noise import add_noise
 from stylegan_tf.layers.normalization import instance_norm, pixel_norm
 from stylegan_tf.layers.scaled import EqualizedConv2D, EqualizedDense
 
@@ -46,8 +47,7 @@ class EpilogueLayer(keras.layers.Layer):
     def finish(self, x, w, noise):
         """[N, H, W, C] features, [N, w_dim] w and [N or 1, H, W, 1] noise (or None) to [N, H, W, C]."""
         if self.use_noise and noise is not None:
-            # One scalar per channel, not per pixel: noise strength must not become a spatial pattern.
-            x += tf.cast(noise, x.dtype) * tf.cast(self.noise_strength, x.dtype)
+            x = add_noise(x, noise, tf.convert_to_tensor(self.noise_strength))
         x = biased(x, tf.cast(self.bias, x.dtype), self.activation)
         if self.use_pixel_norm:
             x = pixel_norm(x)

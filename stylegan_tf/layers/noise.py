@@ -4,7 +4,17 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+from stylegan_tf.cpu.paths import replaced_by
+from stylegan_tf.layers.gpu import few_passes
+
 NOISE_MODES = ("random", "const", "none")  # drawn anew, the network's own maps (shared by the batch), or no noise
+
+
+@replaced_by(gpu=few_passes.add_noise)
+def add_noise(x: tf.Tensor, noise: tf.Tensor, strength: tf.Tensor) -> tf.Tensor:
+    """x [N, H, W, C] + noise [N or 1, H, W, 1] * strength [C], in the dtype of `x`."""
+    # One scalar per channel, not per pixel: noise strength must not become a spatial pattern.
+    return x + tf.cast(noise, x.dtype) * tf.cast(strength, x.dtype)
 
 
 def random_noise(batch: int | tf.Tensor, sides: Sequence[int], seed: tf.Tensor | None = None) -> list[tf.Tensor]:

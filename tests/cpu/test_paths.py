@@ -12,7 +12,7 @@ import tensorflow as tf
 from stylegan_tf import layers
 from stylegan_tf.cpu import bfloat16, derivatives, graph_optimizer, paths, winograd
 from stylegan_tf.errors import UserError
-from stylegan_tf.layers import activations, convolution, modulation, resample
+from stylegan_tf.layers import activations, convolution, modulation, noise, resample
 from stylegan_tf.layers.epilogue import StyledConstant, StyledConv, StyledDense
 from stylegan_tf.layers.scaled import EqualizedConv2D, EqualizedDense
 from stylegan_tf.models.stylegan.model import StyleGAN
@@ -82,13 +82,15 @@ FUNCTIONS = {
     "filter2d": (functools.partial(convolution.filter2d, kernel=np.outer([1, 3, 1], [1, 3, 1]).astype(np.float32)), normal(2, 5, 6, 3)),
     "leaky_relu": (activations.leaky_relu, normal(2, 5, 6, 3)),
     "biased_leaky_relu": (activations.biased_leaky_relu, normal(2, 5, 6, 3), normal(3)),
+    "add_noise": (noise.add_noise, normal(2, 5, 6, 3), normal(2, 5, 6, 1), normal(3)),
+    "add_noise, one map": (noise.add_noise, normal(2, 5, 6, 3), normal(1, 5, 6, 1), normal(3)),
     "adain": (modulation.adain, normal(2, 4, 4, 3), normal(2, 6)),
     "spread_kernel": (resample._spread_kernel, normal(3, 3, 2, 5)),
     "spread_kernel, turned": (functools.partial(resample._spread_kernel, is_turned=True, scale=0.25), normal(3, 3, 2, 5)),
 }
 
 
-WITH_FORMS_FOR_GPUS = ("filter2d", "biased_leaky_relu", "adain")
+WITH_FORMS_FOR_GPUS = ("filter2d", "biased_leaky_relu", "add_noise", "add_noise, one map", "adain")
 
 
 @pytest.mark.parametrize(("name", "setting"), [*((name, "on") for name in FUNCTIONS), *((name, "gpu") for name in WITH_FORMS_FOR_GPUS)])
@@ -117,14 +119,44 @@ def test_blur_under_xla_is_a_sum_of_shifts(monkeypatch):
     assert "DepthwiseConv2dNative" not in names
 
 
-def test_adain_in_bfloat16_has_errors_relative_to_the_deviation(monkeypatch):
+@pytest.mark.parametrize("side", [16, 64])  # from 64 on, means are products
+def test_adain_in_bfloat16_has_errors_relative_to_the_deviation(side, monkeypatch):
     # A map of mean 30 and deviation 1, and a constant one: with x * a + b in bfloat16, both would be lost.
     monkeypatch.setenv(paths.VARIABLE, "gpu")
-    x = np.stack([30 + np.random.RandomState(0).normal(0, 1, (1, 16, 16)), np.full((1, 16, 16), 1.3)], axis=-1)
+    x = np.stack([30 + np.random.RandomState(0).normal(0, 1, (1, side, side)), np.full((1, side, side), 1.3)], axis=-1)
     x, styles = tf.cast(x, tf.bfloat16), tf.constant([[0.5, 0.5, 1.0, 2.0]])
     expected = modulation.adain.plain(tf.cast(x, tf.float32), styles)
     found = tf.cast(modulation.adain(x, tf.cast(styles, tf.bfloat16)), tf.float32)
     np.testing.assert_allclose(found, expected, atol=2**-7 * np.abs(expected).max())
+
+
+LARGE = normal(2, 64, 64, 3)  # from this size on, sums in bfloat16 are products
+SUMS = {
+    "noise": (noise.add_noise, LARGE, normal(2, 64, 64, 1), normal(3)),
+    "noise, one map": (noise.add_noise, LARGE, normal(1, 64, 64, 1), normal(3)),
+    "bias": (activations.biased_leaky_relu, LARGE, normal(3) + 3.5),  # above 0, where rounding does not change the derivative
+    "style": (modulation.adain, LARGE, normal(2, 6)),
+}
+
+
+@pytest.mark.parametrize("name", SUMS)
+def test_derivatives_from_products_in_bfloat16(name, monkeypatch):
+    function, *arguments = SUMS[name]
+    arguments = [tf.cast(argument, tf.bfloat16) for argument in arguments]
+    upstream = tf.cast(normal(2, 64, 64, 3, seed=1) + 0.5, tf.bfloat16)
+    monkeypatch.setenv(paths.VARIABLE, "gpu")
+    found = gradients(function, arguments, upstream)
+    monkeypatch.setenv(paths.VARIABLE, "off")
+    expected = gradients(function, [tf.cast(argument, tf.float32) for argument in arguments], tf.cast(upstream, tf.float32))
+    for actual, value in zip(found, expected, strict=True):
+        assert_close(tf.cast(actual, tf.float32), value, 2**-7, name)  # two roundings to 8 bits
+
+
+def gradients(function, arguments, upstream):
+    with tf.GradientTape() as tape:
+        tape.watch(arguments)
+        y = function(*arguments)
+    return tape.gradient(y, arguments, output_gradients=upstream)
 
 
 def test_every_replaced_function_is_compared():

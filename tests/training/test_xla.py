@@ -3,6 +3,7 @@
 import functools
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from stylegan_tf.cpu import paths
@@ -124,3 +125,11 @@ def test_functions_that_assign_variables_are_not_called():
     graph = tf.function(lambda x: adds(squares(x))).get_concrete_function(tf.TensorSpec([])).graph
     assert compile_inner_functions(graph) == 1
     assert float(count) == 0
+
+
+def test_what_one_of_several_functions_fails_with_is_raised():
+    cannot = tf.function(lambda x: tf.raw_ops.EuclideanNorm(input=x, axis=[0]), jit_compile=True, autograph=False)
+    squares = tf.function(lambda x: x * x, jit_compile=True, autograph=False)
+    graph = tf.function(lambda x: (cannot(x), squares(x))).get_concrete_function(tf.TensorSpec([2])).graph
+    with pytest.raises(tf.errors.OpError, match="EuclideanNorm"):
+        compile_inner_functions(graph)
