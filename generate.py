@@ -36,7 +36,7 @@ COMMANDS: dict[str, tuple[str, Callable, Callable]] = {
     "interpolate": ("a video of an interpolation through latent space: mp4, gif, webp", interpolate.add_options, interpolate.run),
     "project": ("the w of photographs, and networks tuned to them", project.add_options, project.run),
     "directions": ("directions in latent space: find and score them, edit images with them", directions.add_options, directions.run),
-    "explore": ("a page in the browser to turn the knobs of a network", explore.add_options, explore.run),
+    "explore": ("a page in the browser with a control for everything that an image depends on", explore.add_options, explore.run),
     "figures": ("all figures of the paper", figures.add_figures_options, figures.run_figures),
     "export": ("the generator for other programs: SavedModel, ONNX, TensorFlow Lite, Keras, a page", export.add_options, export.run),
 }

@@ -56,9 +56,14 @@ def parser() -> Parser:
     add("--total-kimg", type=float, metavar="KIMG", help="length of the run in thousands of real images (default: the preset's)")
     add("--seed", type=int, metavar="N", help="seed of weights, latents and data order (default: the preset's, 0)")
     add("--mirror", nargs="?", const="true", metavar="BOOL", help="mirror half of the images (default: the preset's)")
-    add("--gpus", type=int, metavar="N", help="number of GPUs, 0 for the CPU (default: all that TensorFlow finds; the CPU without one)")
+    add(
+        "--gpus",
+        type=_number_of_gpus,
+        metavar="N",
+        help="number of GPUs, 0 for the CPU (default: all that TensorFlow finds; the CPU without one)",
+    )
     add("--metrics", metavar="NAMES", help="metrics to compute for each snapshot, such as fid50k,kid50k_full (default: none)")
-    add("--metric-images", type=int, metavar="N", help="number of images of every metric (default: the number in its name)")
+    add("--metric-images", type=int, metavar="N", help="number of images of each metric (default: the number in its name)")
     add(
         "--metric-minutes",
         type=float,
@@ -69,7 +74,7 @@ def parser() -> Parser:
     add("--init-from", metavar="PKL", help="initialise with the weights of another network, of any resolution (default: random weights)")
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="change one setting, such as schedule.fade_kimg=60; repeatable")
     add("--dry-run", action="store_true", help="print estimates of memory and time; do not train")
-    add("--verbose", action="store_true", help="with --dry-run: print every setting, too")
+    add("--verbose", action="store_true", help="with --dry-run: also print all settings")
     return parser
 
 
@@ -102,7 +107,7 @@ def main(argv: Sequence[str]) -> int:
             return resume_run(path, options)
         return start_from_snapshot(path, options)
     if options.preset is None and options.data is None:
-        raise UserError("Name what to train on: --data PATH, a dataset or photographs. A --preset has a dataset of its own.")
+        raise UserError("Name the training data: --data PATH, a dataset or photographs. Or use a --preset, which names its dataset.")
     settings = overridden(config.preset(options.preset), options) if options.preset else None
     prepare_data(options, settings)
     if settings is None:
@@ -141,6 +146,16 @@ def requested_resolution(options: argparse.Namespace) -> int | None:
     return settings_text.override(TrainingSettings(""), assignments).data.resolution
 
 
+def _number_of_gpus(text: str) -> int:
+    """The value of --gpus. Names such as "all" or "cpu" are refused with what to type instead."""
+    try:
+        return int(text)
+    except ValueError:
+        name = text.lower().partition(":")[0]
+        hints = {"cpu": " Did you mean 0?", "none": " Did you mean 0?", "all": " Omit --gpus to use all GPUs.", "auto": " Omit --gpus."}
+        raise argparse.ArgumentTypeError(f"must be a number of GPUs, 0 for the CPU. Received: {text!r}.{hints.get(name, '')}") from None
+
+
 def count_gpus() -> int:
     """Number of visible GPUs."""
     command_line.import_tensorflow()
@@ -160,7 +175,7 @@ def chosen_settings(options: argparse.Namespace) -> TrainingSettings:
     )
     if options.total_kimg is not None:
         reasons["length"] = f"{options.total_kimg:g} kimg, as requested"
-    say("Settings chosen for these images and this machine (--preset NAME takes others):")
+    say("Settings chosen for these images and this machine (for others: --preset NAME):")
     say(*(f"  {name:<13} {reason}" for name, reason in reasons.items()))
     return settings
 

@@ -1,4 +1,4 @@
-"""Scores by class of conditional models: FID of each class, and the share of images recognised as the class that was asked for."""
+"""Scores by class of conditional models: FID of each class, and the share of images classified as the requested class."""
 
 if __name__ == "__main__":  # before the imports of this package, which needs it
     import by_path
@@ -71,7 +71,7 @@ class ClassAccuracy(Metric):
     suffix = suffix_pattern = "_labels"
     default_images = 10_000
     examples = "accuracy10k_labels"
-    summary = "share of images recognised as the class that was asked for"
+    summary = "share of images classified as the requested class"
     scale = "1 where a classifier recognises every class in the generated images"
     protocol_summary = "by a classifier trained on the labels; its own accuracy on images that it was not trained on beside the value"
     needs = frozenset({Need.CLASSES, Need.CONDITIONAL})

@@ -121,7 +121,7 @@ def check_accuracy(accuracy: float, labels: np.ndarray, is_one_hot: bool, name: 
     if accuracy <= chance + _LEAST_GAIN * (1 - chance):
         raise UserError(
             f"The classifier trained on the labels of {name} is {100 * accuracy:.1f} % correct, the most frequent label alone "
-            f"{100 * chance:.1f} %: its score would be meaningless. Name a classifier of your own (ls --classifier FILE.keras)."
+            f"{100 * chance:.1f} %: its score would be meaningless. Use another classifier (ls --classifier FILE.keras)."
         )
 
 

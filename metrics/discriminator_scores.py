@@ -38,9 +38,9 @@ class DiscriminatorScores(Metric):
     is_default_named = False
     aliases: ClassVar = {"d": "d_scores"}
     examples = "d_scores, d_scores5k"
-    summary = "what the discriminator calls real: generated, training and held-out images (--held-out)"
+    summary = "share of images that D classifies as real: generated, training and held-out images (--held-out)"
     scale = "training images far above held-out ones: the discriminator has memorised them"
-    protocol_summary = "logits above 0, and the order of logits; the figure has their histograms"
+    protocol_summary = "shares of logits above 0 and the order of logits; a figure of their histograms"
     needs = frozenset({Need.DISCRIMINATOR, Need.REALS})
     # A D that calls half of the generated images real may be weak or fooled: neither end is better. A D that overfits is worse.
     values = (
@@ -61,7 +61,7 @@ class DiscriminatorScores(Metric):
         values = {name: values[name] for name in self.value_names if name in values}
         protocol = {f"num_{kind}": len(of) for kind, of in logits.items()}
         protocol["held_out"] = f"{bench.held_out.name}/{bench.held_out.digest}" if bench.held_out else "none"
-        picture = figures.histogram("logits of D", logits, "share of the images by logit; above 0: called real")
+        picture = figures.histogram("logits of D", logits, "share of the images by logit; above 0: classified as real")
         return Score(values, protocol, np.asarray(picture))
 
 

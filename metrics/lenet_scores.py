@@ -146,7 +146,7 @@ class LenetAccuracy(LenetScore):
 
     stem = "lenet_accuracy"
     examples = "lenet_accuracy10k_converged, lenet_accuracy10k_document"
-    summary = "share of digits that a LeNet recognises as asked for (--lenet FILE)"
+    summary = "share of digits that a LeNet classifies as the requested digit (--lenet FILE)"
     scale = "1 where it recognises every digit; its own accuracy on real digits is the limit"
     protocol_summary = "conditional models; the classifier's own test accuracy beside the value"
     needs = frozenset({Need.CLASSES, Need.CONDITIONAL})

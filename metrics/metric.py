@@ -33,7 +33,7 @@ class Need(enum.Enum):
     STYLES = "a generator with styles"
     LABELS = "labels or a classifier"
     CLASSES = "class labels"
-    CONDITIONAL = "images with the classes that were asked for"
+    CONDITIONAL = "images of requested classes"
     DISCRIMINATOR = "a discriminator"
 
 
@@ -191,7 +191,7 @@ class Metric(abc.ABC):
         elif num_images is None:
             num_images = _count(number) if number else cls.default_images
         if not cls.min_images <= num_images <= MAX_IMAGES:
-            raise UserError(f"A score takes from {cls.min_images} to {MAX_IMAGES:,} images. Received: {num_images}")
+            raise UserError(f"A score needs {cls.min_images} to {MAX_IMAGES:,} images. Received: {num_images}")
         return cls(num_images, is_full, **cls.parameters(number, num_images, **parts))
 
     @classmethod

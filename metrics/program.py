@@ -56,7 +56,7 @@ def _main(arguments: Sequence[str], default: str | None, description: str) -> in
     if parsed.images:
         return _score_images(parsed, names, options)
     if parsed.resolution is not None:
-        raise UserError("--resolution goes with --images. A network is scored at its own resolution.")
+        raise UserError("--resolution needs --images. A network is scored at its own resolution.")
     metrics = registry.parse_list(names, parsed.num_images)
     return _score(parsed, metrics, options)
 
@@ -82,8 +82,8 @@ def _parser(default: str | None, description: str) -> Parser:
         help="real images: a dataset, folder, zip or tar (default: what the network was trained on)",
     )
     add("--num-images", type=int, metavar="N", help="images (pairs for ppl) instead of the number in the names")
-    add("--outdir", metavar="PATH", help="folder of the results (default: that of the snapshot; with --images none are written)")
-    add("--again", action="store_true", help="repeat scores that exist")
+    add("--outdir", metavar="PATH", help="folder of the results (default: that of the snapshot; none with --images)")
+    add("--again", action="store_true", help="compute existing scores again")
     add(
         "--resolution",
         type=int,
@@ -92,12 +92,17 @@ def _parser(default: str | None, description: str) -> Parser:
     )
     protocol = parser.add_argument_group("protocol")
     add = protocol.add_argument
-    add("--seed", type=int, default=0, help="of latents, labels, noise and resampling (0)")
+    add("--seed", type=int, default=0, help="seed of latents, labels, noise and resampling (default: 0)")
     add("--batch-size", type=int, metavar="N", help="images at a time (default: by resolution)")
     add("--trunc", type=float, default=1.0, metavar="PSI", help="truncation psi (1: none)")
     add("--noise", choices=NOISE_MODES, default="random", help="noise inputs (random)")
     add("--resize", choices=RESIZES, default="legacy_tensorflow", help="resize to 299x299 before Inception (legacy_tensorflow)")
-    add("--precision", choices=PRECISIONS, default="float32", help="of Inception; bfloat16 is for hardware that has it (float32)")
+    add(
+        "--precision",
+        choices=PRECISIONS,
+        default="float32",
+        help="precision of Inception; bfloat16 needs hardware support (float32)",
+    )
     add("--mirror", action=argparse.BooleanOptionalAction, help="mirror real images at random (default: as in training)")
     add("--crop", choices=CROPS, default="none", help="crop before path lengths (none; face: the original's for FFHQ and CelebA-HQ)")
     add("--held-out", metavar="PATH", help="dataset or pictures kept out of training, for memorisation")
@@ -175,7 +180,7 @@ def _score(parsed: argparse.Namespace, metrics: list[Metric], options: Options) 
 def _score_images(parsed: argparse.Namespace, names: str, options: Options) -> int:
     """Scores images from elsewhere against a dataset or other images."""
     if parsed.network or parsed.all or parsed.watch:
-        raise UserError("--images scores pictures in place of a network. Leave out --network, --all and --watch.")
+        raise UserError("--images scores pictures instead of a network. Omit --network, --all and --watch.")
     if not parsed.data:
         raise UserError("--images needs the real images, too: --data DATASET_OR_FOLDER")
     from metrics import evaluate, image_sets, report

@@ -4,7 +4,7 @@ import functools
 import importlib
 
 from metrics.metric import Metric
-from stylegan_tf.errors import UserError
+from stylegan_tf.errors import UserError, did_you_mean
 from stylegan_tf.training.best import BestValue
 
 # A metric is added here: "module:class".
@@ -53,7 +53,8 @@ def parse(name: str, num_images: int | None = None, available: int | None = None
         if metric is not None:
             return metric
     known = (f"  {kind.examples}: {kind.summary}" for kind in classes())
-    raise UserError(f"Unknown metric {name!r}. Known (with any number, such as fid500 or fid10k):", *known)
+    close = did_you_mean(name, (example for kind in classes() for example in kind.examples.split(", ")))
+    raise UserError(f"Unknown metric {name!r}.{close} Known (with any number, such as fid500 or fid10k):", *known)
 
 
 def parse_list(names: str, num_images: int | None = None, available: int | None = None) -> list[Metric]:

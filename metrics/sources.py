@@ -53,7 +53,7 @@ def open_held_out(path: str | os.PathLike, dataset: ImageSet | None) -> ImageSet
     if dataset is None:
         return held_out
     if held_out.digest == dataset.digest:
-        raise UserError(f"{held_out.path} is the training set itself. Held-out images must be others.")
+        raise UserError(f"{held_out.path} is the training set itself. Held-out images must be different images.")
     if isinstance(held_out, data.Dataset) and isinstance(dataset, data.Dataset) and held_out.channels != dataset.channels:
         raise UserError(f"{held_out.path} has {held_out.channels} channels, {dataset.path} has {dataset.channels}.")
     return held_out
@@ -72,7 +72,7 @@ def check_labels(dataset: ImageSet) -> None:
     if dataset.label_size < 2 and not is_attributes(dataset):
         raise UserError(
             f"{dataset.path} has no labels to train a classifier on. Make it from one folder a class (dataset_tool.py "
-            "create_from_images --labels folders), or name a classifier of your own: --classifier model.keras"
+            "create_from_images --labels folders), or use another classifier: --classifier model.keras"
         )
 
 
@@ -93,7 +93,7 @@ def check_asked_classes(scored: "Networks | ScoredImages", label_size: int, data
     is_pictures = isinstance(scored, ScoredImages)
     if not label_size:
         what = "pictures in one folder a class (0/, 1/, ...)" if is_pictures else "a model trained with labels"
-        raise UserError(f"{scored.source}: no class was asked for. A score by class needs {what}.")
+        raise UserError(f"{scored.source}: no class was requested. A score by class needs {what}.")
     if is_pictures and (names := list(scored.images.class_names)) != (known := class_names(dataset)):
         raise UserError(f"The classes of {scored.source} are {', '.join(names)}; those of {dataset.path}: {', '.join(known)}.")
 

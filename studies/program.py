@@ -57,16 +57,16 @@ def _parser() -> argparse.ArgumentParser:
         "ablations: StyleGAN A to F; flowers: depths of the mapping",
     )
     add("--data", required=True, metavar="DIR", help="a dataset; or MNIST's files (digits), a folder or archive of photographs (others)")
-    add("--outdir", required=True, metavar="OUT", help="results; what is done in it is not repeated, and what is begun goes on")
+    add("--outdir", required=True, metavar="OUT", help="folder of the results; finished steps are not repeated, interrupted ones resume")
     add("--test", metavar="DIR", help="dataset of test images, kept out of training (digits: made from MNIST's files)")
     add(
         "--quick",
         action="store_true",
-        help="some rows, narrow and short, with few images scored: minutes on two cores, to see the whole way",
+        help="a test of the procedure in minutes on two cores: some rows, small networks, short runs, few images scored",
     )
-    add("--only", metavar="NAMES", help="rows, separated by commas (default: all, with --quick some); their order is that of the table")
+    add("--only", metavar="NAMES", help="rows, separated by commas, in the order of the table (default: all; some with --quick)")
     add("--kimg", type=float, metavar="N", help="length of every run in thousands of images (default: that of the preset)")
-    add("--list", action="store_true", help="list the steps and what is done, and exit")
+    add("--list", action="store_true", help="list the steps and which are finished, and exit")
     return parser
 
 

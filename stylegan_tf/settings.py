@@ -30,17 +30,17 @@ class LossSettings:
     gamma: NotNegative = 10.0  # weight of r1 or r2: gamma / 2 * sum of squared gradients by the pixels of the full resolution
     gamma_by_resolution: dict[Resolution, NotNegative] = field(default_factory=dict)
     r2_gamma: NotNegative | None = None  # weight of r2 beside r1 (r1+r2), None for the same as r1
-    lazy_interval: Count = 1  # r1 and r2 in every n-th step of D only, n times as strong there: 16 saves time, 1 is the original
+    lazy_interval: Count = 1  # r1 and r2 in every n-th step of D, multiplied by n: 16 saves time, 1 is the original's
     wgan_drift: NotNegative = 0.001  # weight of the squared real logits (wgan, wgan_gp)
     gp_lambda: NotNegative = 10.0  # weight of the penalty on mixed images (wgan_gp, hinge_gp)
-    gp_target: Positive = 1.0  # norm of the gradient that this penalty pulls to
-    lecam_weight: NotNegative = 0.0  # pulls D's logits together, for few images (LeCam): 3e-7 to 1e-6 beside ada; 0 for none
-    D_steps: Count = 1  # steps of D for one step of G, each with real images of its own: 5 in the WGAN papers
+    gp_target: Positive = 1.0  # target of this penalty for the norm of the gradient
+    lecam_weight: NotNegative = 0.0  # weight of LeCam's penalty on D's logits, for few images: 3e-7 to 1e-6 with ada; 0 for none
+    D_steps: Count = 1  # steps of D for one step of G, each with other real images: 5 in the WGAN papers
     D_trains_ahead: bool = False  # 20 times D_steps before each of the first 25 steps of G and before every 500th (WGAN's own code)
-    D_min_loss: Number | None = None  # D's step is left out where D's loss on its images is not above this; none: every step is taken
-    real_target: Target = 1.0  # D's target for real images (logistic): a number, or [least, most] of what is drawn for each image
-    fake_target: Target = 0.0  # D's target for generated images, likewise
-    clip: Positive | None = None  # D's weights are clipped to this distance from 0 (WGAN); none: not clipped
+    D_min_loss: Number | None = None  # a step of D is skipped if D's loss is not above this; none: no step is skipped
+    real_target: Target = 1.0  # D's target for real images (logistic): a number, or the range [min, max] of random targets
+    fake_target: Target = 0.0  # D's target for generated images, in the same form
+    clip: Positive | None = None  # D's weights are clipped to [-clip, clip] (WGAN); none: not clipped
     clip_when: Literal["before", "after"] = "after"  # clipping before or after each step of D
 
 
@@ -50,11 +50,11 @@ class AugmentSettings:
 
     kind: Literal["none", "ada", "diffaugment"] = "none"  # ada: up to eighteen transforms; diffaugment: colour, translation, cutout
     pipe: AugmentPipe = "bgc"  # transforms of ada: blits (flips, quarter turns, shifts), geometry, colour, filter, noise, cutout
-    p: Share | None = None  # fixed chance of each transform; none: adapted in training (ada), 1 (diffaugment)
-    target: Annotated[float, Range(-1, 1)] = 0.6  # mean sign of D's logits for real images above which p rises and below which it falls
+    p: Share | None = None  # fixed probability of each transform; none: adaptive (ada), 1 (diffaugment)
+    target: Annotated[float, Range(-1, 1)] = 0.6  # p increases while the mean sign of D's logits for real images is above this
     interval: Count = 4  # iterations between two adjustments of p
-    kimg: Positive | None = None  # kimg in which p can change by 1, none for 500, or 100 with transfer.init_from
-    cap: Share = 0.8  # largest p: above it, transforms begin to show in generated images
+    kimg: Positive | None = None  # kimg in which p can change by at most 1; none: 500, or 100 with transfer.init_from
+    cap: Share = 0.8  # largest p: with a larger one, transforms can appear in generated images
 
 
 @dataclass(frozen=True)
@@ -73,10 +73,10 @@ class OptimizerSettings:
 
     G: NetworkOptimizerSettings = field(default_factory=NetworkOptimizerSettings)
     D: NetworkOptimizerSettings = field(default_factory=NetworkOptimizerSettings)
-    reset_on_growth: bool = True  # fresh optimizers whenever floor(lod) or ceil(lod) changes
+    reset_on_growth: bool = True  # reset the optimizers whenever floor(lod) or ceil(lod) changes
     ema_kimg: NotNegative = 10.0  # half-life of the average of G's weights, kimg; 0 for no average: G_ema is a copy of G
     ema_rampup: NotNegative | None = None  # the half-life is at most this share of the images shown so far; none for no such limit
-    ema_decay: Decay | None = None  # share of the average that an iteration keeps, whatever the minibatch; none: from ema_kimg
+    ema_decay: Decay | None = None  # decay of the average per iteration, for any minibatch; none: computed from ema_kimg
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class ScheduleSettings:
     minibatch_by_resolution: dict[Resolution, CountOrZero] = field(default_factory=dict)
     max_minibatch_per_device: Count | None = None  # largest part computed at once; the rest is accumulated
     max_minibatch_per_device_by_resolution: dict[Resolution, Count] = field(default_factory=dict)
-    minibatch_follows_devices: bool = False  # as the original: cut to a multiple of the devices, and capped, not accumulated
+    minibatch_follows_devices: bool = False  # as in the original: reduced to a multiple of the devices and limited, without accumulation
     G_lrate: NotNegative = 0.001  # learning rate of G
     G_lrate_by_resolution: dict[Resolution, NotNegative] = field(default_factory=dict)
     D_lrate: NotNegative = 0.001  # learning rate of D
@@ -113,37 +113,37 @@ class DataSettings:
 
     path: str = ""  # folder of TFRecords made by dataset_tool.py
     resolution: Resolution | None = None  # train at this resolution instead of the dataset's own (a level of its records)
-    mirror: bool = False  # flip half of the images left to right: faces yes, letters no
+    mirror: bool = False  # flip half of the images horizontally: for faces, not for letters
     conditional: bool = False  # train with the labels of the dataset
-    balance: Literal["none", "sqrt", "uniform"] = "none"  # sample classes as often as images, by the root of that, or equally often
-    shuffle: bool = True  # off: the order of the records
+    balance: Literal["none", "sqrt", "uniform"] = "none"  # weight of a class: its number of images, its root, or 1
+    shuffle: bool = True  # false: in the order of the records
 
 
 @dataclass(frozen=True)
 class RunSettings:
-    """How a run is carried out: none of these changes what is learned, but precision and seed change its digits."""
+    """How a run is executed: only seed and precision change its numbers."""
 
     seed: Seed = 0  # seed of weights, latents, noise and data order
-    precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"  # auto: bfloat16 where the chip has it
+    precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"  # auto: bfloat16 on Ampere or later, and with AMX
     num_gpus: CountOrZero | None = None  # GPUs to use, 0 for the CPU, None for all that are visible
     worker_minutes: Positive = 10.0  # with TF_CONFIG: minutes to wait for the other machines to start
-    is_deterministic: bool = False  # the same digits on every run on the same machine, somewhat slower
+    is_deterministic: bool = False  # bit-identical results of every run on the same machine; slower
     xla: Literal["auto", "on", "off"] = "auto"  # compile the steps with XLA; auto: on GPUs of compute capability 7.0 to 9.0
-    iterations_per_call: Count = 1  # iterations in one call of TensorFlow: more keeps a GPU busy at small images; a trace takes longer
+    iterations_per_call: Count = 1  # iterations in one call of TensorFlow: several are faster on a GPU with small images
     grid_size: Literal["1080p", "4k"] = "1080p"  # largest picture grid
-    grid_columns: Count | None = None  # columns of the picture grids, None for as many as fit
-    grid_rows: Count | None = None  # rows, likewise
+    grid_columns: Count | None = None  # columns of the picture grids, none: as many as fit
+    grid_rows: Count | None = None  # rows of the picture grids, none: as many as fit
     image_snapshot_ticks: Count = 1  # ticks between two picture grids
     network_snapshot_ticks: Count = 10  # ticks between two network snapshots
     state_ticks: Count = 10  # ticks between two training states, from which a run can be resumed
-    state_minutes: Positive = 10.0  # minutes after which a training state is written whatever the ticks
+    state_minutes: Positive = 10.0  # minutes after which a training state is written in any case
     keep_snapshots: Count | None = None  # newest network snapshots kept, None for all; the best and the final one are always kept
     metrics: str | None = None  # scores of every snapshot, such as fid5k,kid5k_full (--metrics)
     metric_images: Count | None = None  # images of every score, instead of the number in its name (--metric-images)
     metric_minutes: Positive | None = None  # time that scoring a snapshot may take, None for no limit (--metric-minutes)
     best_metric: str | None = None  # a value of these metrics, such as fid5k or pr5k3_recall, whose best snapshot is kept
-    on_nan: Literal["stop", "rollback"] = "stop"  # weights or losses not finite: stop, or go back to the last state
-    max_rollbacks: CountOrZero = 3  # times a run may go back
+    on_nan: Literal["stop", "rollback"] = "stop"  # if weights or losses are not finite: stop, or continue from the last state
+    max_rollbacks: CountOrZero = 3  # rollbacks after which the run stops
     max_logit: Positive = 1e6  # mean absolute logit above which training counts as diverged
     weight_histograms: bool = False  # histograms of all weights in TensorBoard at every snapshot
     profile_graph: bool = False  # TensorFlow graph of the first steps in TensorBoard
@@ -154,7 +154,7 @@ class TransferSettings:
     """Starting from another network."""
 
     init_from: str | None = None  # snapshot, run folder or official pickle
-    min_share: Share = 0.5  # refuse where less than this share of the weights can be copied or resized
+    min_share: Share = 0.5  # smallest share of weights that must be copied or resized; otherwise the run is refused
     frozen_layers: CountOrZero = 0  # convolutions of D, counted from the image, that are not trained
     start_lod: NotNegative | None = None  # begin at this level of detail: 0 is full resolution; None follows the schedule
 

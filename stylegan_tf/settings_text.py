@@ -111,7 +111,7 @@ def override(settings: T, assignments: Iterable[str]) -> T:
             value = RENAMED_VALUES.get(name, {}).get(WORDS.get(text.lower()), text)
             raise UserError(f"{name} is called {' and '.join(RENAMED[name])} now. Try --set {RENAMED[name][0]}={value}")
         if name == "model":
-            raise UserError(f"A preset fixes its model. Choose a preset of the model {text} in its place: --preset NAME.")
+            raise UserError(f"The model of a preset cannot be changed. Choose a preset of the model {text}: --preset NAME.")
         settings = _replaced(settings, name.split("."), text, name, names(settings))
     return settings
 

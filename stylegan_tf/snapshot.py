@@ -150,7 +150,7 @@ def load_state(path: str | os.PathLike) -> dict[str, Any]:
     """
     state = read_format(path, STATE_FORMAT, "training state").get("state")
     if not isinstance(state, dict):
-        raise UserError(f"{path} is not a whole training state. Start from a network snapshot instead.")
+        raise UserError(f"{path} is not a complete training state. Start from a network snapshot instead.")
     return state
 
 
@@ -165,7 +165,7 @@ def _built(contents: SnapshotContents, names: Sequence[str], dtype: str | None) 
         for name, network in networks.items():
             assign_weights(network, stored[name].weights)
     except (ValueError, ArithmeticError) as error:
-        raise UserError(f"{contents.source} does not contain whole networks: {error}") from error
+        raise UserError(f"{contents.source} does not contain complete networks: {error}") from error
     return networks
 
 

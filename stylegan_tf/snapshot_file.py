@@ -93,9 +93,9 @@ def read_contents(path: str | os.PathLike) -> SnapshotContents:
     try:
         return _contents(value, str(path))
     except UserError as error:
-        raise UserError(f"{path} is not a whole network snapshot: {error} Try an older snapshot.") from error
+        raise UserError(f"{path} is not a complete network snapshot: {error} Try an older snapshot.") from error
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise UserError(f"{path} is not a whole network snapshot ({type(error).__name__}: {error}). Try an older snapshot.") from error
+        raise UserError(f"{path} is not a complete network snapshot ({type(error).__name__}: {error}). Try an older snapshot.") from error
 
 
 def read_format(path: str | os.PathLike, expected_format: str, what: str) -> dict[str, Any]:

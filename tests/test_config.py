@@ -98,7 +98,7 @@ def test_override_is_typed(assignment, path, value):
         ("loss.G=wgan-gp", "loss.G must be one of logistic_nonsaturating"),
         ("schedule.minibatch_by_resolution=16", "must be a table such as"),
         ("fade_kimg", "name=value"),
-        ("model=dcgan", "A preset fixes its model"),
+        ("model=dcgan", "The model of a preset cannot be changed"),
     ],
 )
 def test_bad_override_says_what_is_possible(assignment, message):

@@ -1,15 +1,18 @@
-"""Code blocks of README.md and docs/ that have the mark <!-- run --> before them, executed as they stand on a small demo network."""
+"""Commands of README.md and docs/ on a small demo network: blocks after <!-- run --> as they are, the others of the README shortened."""
 
 import re
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import dataset_tool
 import generate
 import train
 from metrics import program as metrics_program
+from metrics.networks import weights
 from stylegan_tf import command_line, snapshot
 from stylegan_tf.data.sources.leaves import CLASS_NAMES
 from tests.inference.small_network import small_discriminator, small_generator
@@ -33,11 +36,13 @@ def marked_blocks(page):
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory):
-    """A folder with the results of the demo and an official pickle: what a reader of the documents has."""
+    """A folder with the dataset and the results of the demo, a photograph and an official pickle: what a reader of the documents has."""
     folder = tmp_path_factory.mktemp("checkout")
+    dataset_tool.main(["create_leaves", str(folder / "datasets" / "leaves32"), "--resolution", "32", "--num-images", "40"])
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 48, 3), np.uint8)).save(folder / "photo.jpg")
     options = {"resolution": 32, "label_size": len(CLASS_NAMES)}
     G, D = small_generator(**options), small_discriminator(**options)
-    dataset = {"class_names": list(CLASS_NAMES), "label_examples": None}
+    dataset = {"path": "datasets/leaves32", "class_names": list(CLASS_NAMES), "label_examples": None}
     networks = snapshot.Networks(G, D, G, nimg=30_000, dataset=dataset)
     for run in ("00000-stylegan-leaves32-1gpu", "00001-stylegan-leaves32-cpu"):
         (folder / "results" / run).mkdir(parents=True)
@@ -46,9 +51,9 @@ def checkout(tmp_path_factory):
     return folder
 
 
-def execute(line):
-    """Runs a command line of the documents in this process."""
-    words = shlex.split(line, comments=True)
+def execute(line, *more):
+    """Runs a command line of the documents in this process, with `more` arguments."""
+    words = [*shlex.split(line, comments=True), *more]
     assert words[0] == "python", line
     if words[1:3] == ["-m", "metrics"]:
         assert metrics_program.run_all(words[3:]) == 0, line
@@ -71,3 +76,27 @@ def test_marked_blocks_run(page, checkout, monkeypatch):
                 execute(line.removeprefix("$ "))
         else:
             exec(compile(block, str(page), "exec"), {})
+
+
+# What shortens the README's other commands on the network of the demo.
+SHORTENED = {
+    "directions": ["--scores", "none", "--num-images", "40"],
+    "project": ["--distance", "pixels", "--steps", "3", "--tuning-steps", "2", "--video", "none"],
+    "metrics": ["--num-images", "20"],
+}
+
+
+@pytest.mark.slow  # a search, a classifier, Inception and LPIPS
+def test_the_other_commands_of_the_readme_run(checkout, monkeypatch):
+    monkeypatch.chdir(checkout)
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    lines = [f"python {found}" for found in re.findall(r"`(generate\.py [^`]+)`", text)]
+    assert len(lines) >= 8
+    if (weights.cache_folder() / "weights" / f"{weights.INCEPTION}.npz").is_file():
+        lines += [line.strip() for line in text.splitlines() if re.match(r"    python -m metrics .*--network latest", line)]
+    for line in lines:
+        command = line.split()[3 if "-m metrics" in line else 2]
+        if command != "explore":  # serves until Ctrl+C; tests/inference/test_explorer_browser.py starts it
+            execute(line, *SHORTENED.get("metrics" if "-m metrics" in line else command, []))
+    for name in ("out/style-mixing-*.png", "out/truncation.png", "out/noise-detail.png", "walk.webp", "proj/projected.npz", "generator"):
+        assert list(checkout.glob(name)), name

@@ -336,6 +336,10 @@ def test_project(network, tmp_path, capsys):
         "--outdir", tmp_path / "proj")  # fmt: skip
     assert names(tmp_path / "proj") == ["progress.gif", "progress.png", "projected.npz", "projected.png", "target.png"]
     assert "seed0007: start -> w: squared difference " in capsys.readouterr().out
+    for name in ("target.png", "projected.png"):
+        text = Image.open(tmp_path / "proj" / name).text
+        assert text["target"] == str(tmp_path / "seed0007.png")
+        assert "generate.py project" in text["command"]
     run("images", "--network", network, "--w", tmp_path / "proj/projected.npz", "--outdir", tmp_path / "again")
     message = refused(capsys, "project", "--network", network, "--target", tmp_path / "seed0007.png", "--outdir", tmp_path / "proj")
     assert "LPIPS needs images of at least 16x16" in message

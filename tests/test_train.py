@@ -80,7 +80,7 @@ def test_help_is_fast_and_needs_no_tensorflow():
         (["--metrics", "nn", "--set", "run.best_metric=fid5k"], "There are: none by which snapshots can be compared."),
         (["--metrics", "memorisation", "--set", "run.best_metric=memorisation_pixels"], "for which neither higher nor lower"),
         (["--metrics", "fid5k", "--metric-minutes", "1", "--set", "run.best_metric=fid5k"], "Use --metric-images N instead"),
-        (["--metrics", "fid5k", "--metric-images", "3"], "A score takes from 10"),
+        (["--metrics", "fid5k", "--metric-images", "3"], "A score needs 10 to"),
     ],
 )
 def test_bad_input_is_one_message_and_exit_code_2(run, capsys, arguments, message):
@@ -98,6 +98,13 @@ def test_metrics_that_cannot_be_leave_no_run_folder(run, capsys, monkeypatch, ar
     assert code == 2
     assert "Unknown metric 'fiid5k'" in errors or "nowhere.npz does not exist" in errors
     assert not list(run.results.glob("*"))
+
+
+@pytest.mark.parametrize(("gpus", "hint"), [("cpu", "Did you mean 0?"), ("all", "Omit --gpus to use all GPUs."), ("two", "")])
+def test_names_of_devices_are_refused_with_what_to_type(gpus, hint, capsys):
+    with pytest.raises(SystemExit):
+        train.parser().parse_args(["--gpus", gpus])
+    assert f"must be a number of GPUs, 0 for the CPU. Received: '{gpus}'. {hint}".strip() in capsys.readouterr().err
 
 
 def test_a_run_is_resumed(run, capsys):

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import stylegan_tf
 from stylegan_tf import models, snapshot
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.inference.directions.direction import Direction
@@ -24,9 +25,11 @@ from stylegan_tf.inference.explorer.command import layers_text
 from stylegan_tf.inference.explorer.server import MAX_BODY_BYTES, PAGE_FILES, ExplorerServer
 from stylegan_tf.inference.explorer.view import Limits, parse_latent, parse_view
 from stylegan_tf.inference.explorer.worker import Superseded, Worker
+from stylegan_tf.seeds import latents_from_seeds
 from tests import tiny_model
 from tests.inference.small_network import small_stylegan2
 from tests.legacy.official_files import official_bytes
+from tests.recorded import golden_path
 from tests.test_generate import run, save
 
 ROOT = Path(__file__).parents[2]
@@ -267,6 +270,29 @@ def test_the_command_of_an_image_gives_that_image(served, tmp_path, monkeypatch,
     written = [path for path in tmp_path.rglob("*.png") if not path.name.startswith("style-mixing")]
     assert len(written) == 1
     assert np.abs(pixels(written[0]) - expected).max() <= 1
+
+
+@pytest.mark.parametrize("name", ["official-sg2-ada-small", "official-sg2-ada-small-torch1"])
+def test_a_published_stylegan2(tmp_path, monkeypatch, name):
+    """A pickle of PyTorch: the image of a seed and a class, an edit, and the command that gives the same image."""
+    path = golden_path(f"{name}.pkl")
+    G = stylegan_tf.load(path).G_ema
+    save_directions(tmp_path / "d.npz", [Direction("d", np.ones((G.num_ws, G.w_dim), np.float32), tuple(range(G.num_ws)), "pca")], [-1, 1])
+    served = Served([path], tmp_path / "d.npz")
+    try:
+        info = served.ok("open")
+        assert (info["model"], info["label_size"], info["resolution"]) == ("stylegan2", G.label_size, G.resolution)
+        label = np.float32([[0, 1, 0]]) if G.label_size else None
+        expected = G(latents_from_seeds([3], G.z_dim), label, truncation_psi=0.7, noise_mode="const")
+        plain = view(cutoff=None, **({"label": label[0].tolist()} if label is not None else {}))
+        image = served.image(plain)
+        assert np.abs(image.astype(int) - stylegan_tf.to_uint8(expected)[0]).max() <= 1
+        assert np.any(served.image({**plain, "edits": [{"name": "d", "strength": 2}]}) != image)
+        monkeypatch.chdir(tmp_path)
+        run(*shlex.split(served.ok("command", view=plain)["command"])[2:])
+        assert np.abs(pixels(next(Path("out").glob("*.png"))) - image).max() <= 1
+    finally:
+        served.close()
 
 
 def test_changes_change_the_image(served):

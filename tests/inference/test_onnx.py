@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from stylegan_tf.errors import UserError
+from stylegan_tf.inference.export.agreement import check_agreement
 from stylegan_tf.inference.export.saved_model import ExportedGenerator, ExportedStyleGenerator
 from stylegan_tf.models.dcgan.networks import DCGANGenerator
 from stylegan_tf.models.dcgan.settings import GeneratorSettings as DCGANSettings
@@ -87,5 +88,15 @@ def test_a_file_that_computes_something_else_is_refused_with_both_numbers(monkey
     G.synthesis.blocks[1].to_rgb.bias.assign([0.0, 0.0, 0.0])
     monkeypatch.setattr(onnx_files, "_to_onnx", convert_then_train)
     pattern = r"synthesis.onnx gives -?\d\S* in onnxruntime and -?\d\S* in TensorFlow at \[\d, \d, \d, 1\]: they differ by 0\.5"
-    with pytest.raises(UserError, match=pattern):
+    with pytest.raises(UserError, match=pattern) as refused:
         onnx_files.onnx_networks(ExportedStyleGenerator(G), names=["synthesis"])
+    assert "--tolerance" not in str(refused.value)  # not a difference of rounding
+
+
+def test_a_difference_above_the_tolerance_is_refused_whatever_the_size_of_the_values():
+    expected = np.array([[9.0, 0.5]], np.float32)
+    received = expected + np.float32([[1.64e-4, 0]])
+    pattern = r"differ by 0\.00016, at most 0\.0001 is accepted\. Nothing was written\. The largest value is 9\. .*: --tolerance 0\.0002$"
+    with pytest.raises(UserError, match=pattern):
+        check_agreement("generator.onnx", expected, received, "onnxruntime", 1e-4)
+    assert check_agreement("generator.onnx", expected, received, "onnxruntime", 2e-4) == pytest.approx(1.64e-4, rel=1e-2)

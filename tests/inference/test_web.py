@@ -62,7 +62,7 @@ def test_another_archive_is_refused(tmp_path):
     with pytest.raises(MissingFileError):
         onnxruntime_web.read_files(str(tmp_path / "none.tgz"))
     (tmp_path / "other.tgz").write_bytes(b"other")
-    with pytest.raises(UserError, match="its SHA-512 is another one"):
+    with pytest.raises(UserError, match="its SHA-512 differs"):
         onnxruntime_web.read_files(str(tmp_path / "other.tgz"))
 
 

@@ -64,7 +64,7 @@ def test_accuracy_is_of_the_class_that_was_asked_for(leaves_path, few_steps, tmp
 
 def test_scores_by_class_need_classes_that_were_asked_for(snapshot_networks, leaves_path, tmp_path, capsys):
     unconditional = dataclasses.replace(snapshot_networks, G_ema=SimpleNamespace(resolution=8, channels=3, label_size=0))
-    with pytest.raises(UserError, match="no class was asked for"):
+    with pytest.raises(UserError, match="no class was requested"):
         scored(unconditional, "fid40_classes")
     for name in ("0", "1"):
         (tmp_path / "digits" / name).mkdir(parents=True)

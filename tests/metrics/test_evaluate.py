@@ -286,8 +286,9 @@ def test_no_snapshot_is_the_best_by_memorisation(tmp_path):
     [
         (["fid", "--network", "nowhere"], "nowhere does not exist"),
         (["fidelity", "--network", "nowhere"], "Unknown metric 'fidelity'"),
+        (["fld50k", "--network", "nowhere"], "Unknown metric 'fld50k'. Did you mean fid50k?"),
         (["fid", "--network", "nowhere", "--seed", "-1"], "seed must be from 0 to 2147483647. Received: -1"),
-        (["fid5", "--network", "nowhere"], "from 10 to 10,000,000 images"),
+        (["fid5", "--network", "nowhere"], "A score needs 10 to 10,000,000 images"),
     ],
 )
 def test_bad_arguments_give_one_message(arguments, message, capsys):

@@ -182,7 +182,7 @@ def check_hdf5(values: "h5py.Dataset", path: Path) -> None:
     """
     shape = f"{visible(values.name)} of {list(values.shape)}"
     if values.is_virtual or values.external:
-        raise UserError(f"{path}: {shape} lies in other files. Copy it into one file first.")
+        raise UserError(f"{path}: {shape} is stored in other files. Copy it into one file first.")
     if is_bomb(values.nbytes, values.id.get_storage_size()):
         raise UserError(f"{path}: {shape} has {values.nbytes:,} bytes, but only {values.id.get_storage_size():,} are stored.")
     piece = math.prod(values.chunks or values.shape[1:]) * values.dtype.itemsize

@@ -64,7 +64,7 @@ def _add_show_options(parser: argparse.ArgumentParser) -> None:
     add_truncation_options(parser)
     add = parser.add_argument
     add("--directions", required=True, metavar="FILE", help="directions.npz of `directions find`")
-    add("--names", nargs="+", metavar="NAME", help="which of them (default: all)")
+    add("--names", nargs="+", metavar="NAME", help="directions to show (default: all)")
     add("--seeds", default="0-3", metavar="LIST", help="rows of the contact sheets (default: %(default)s)")
     add("--steps", default=STEPS, metavar="LIST", help="columns, in standard deviations (default: --steps=%(default)s)")
     add("--outdir", default="directions", metavar="DIR", help="folder for the contact sheets (default: %(default)s)")

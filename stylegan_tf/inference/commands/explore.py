@@ -1,4 +1,4 @@
-"""`generate.py explore`: a page in the browser to turn the knobs of a network."""
+"""`generate.py explore`: a page in the browser with a control for everything that an image depends on."""
 
 import argparse
 import threading

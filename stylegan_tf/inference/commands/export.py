@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from stylegan_tf.inference.export.saved_model import ExportedGenerator
 
 SUFFIXES = {"savedmodel": "", "keras": ".keras", "onnx": "", "tflite": ".tflite", "web": ""}  # of what each format writes
+COMPARED = ("onnx", "tflite", "web")  # with TensorFlow, before they are written
 MAX_WEB_LABELS = 200
 ONNX_PACKAGES = ("onnx", "onnxruntime", "tf2onnx")  # the extra `onnx`
 
@@ -35,6 +36,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--batch-size", type=int, metavar="N", help="fixed batch size (default: any; 1 for tflite)")
     add("--images", choices=("float", "uint8"), default="float", help="range [-1, 1], not clipped, or [0, 255] (default: %(default)s)")
     add("--opset", type=int, choices=(15, 18), default=18, help="version of the operations of onnx and web (default: %(default)s)")
+    add("--tolerance", type=float, metavar="X", help="largest difference of onnx, tflite and web from TensorFlow (default: 1e-4)")
     add("--onnxruntime-web", metavar="TGZ", help="archive of the npm package for web (default: downloaded by npm)")
 
 
@@ -66,23 +68,25 @@ def run(args: argparse.Namespace, report: Callable[[str], None]) -> None:
         saved_model.export_keras(G, path, **changes)
         report(f"{path}: {path.stat().st_size / 1e6:.1f} MB. Load it with keras.saving.load_model after `import {type(G).__module__}`.")
         return
+    compared = {} if args.tolerance is None else {"tolerance": args.tolerance}
     options = {"lod": session.lod, "output": args.images}
     if has_styles:
         exported = saved_model.ExportedStyleGenerator(G, psi=psi, cutoff=cutoff, noise_mode=args.noise or "const", **options)
     else:
         exported = saved_model.ExportedGenerator(G, **options)
     if args.format == "onnx":
-        _write_onnx(exported, path, args, contents, report)
+        _write_onnx(exported, path, args, contents, compared, report)
     elif args.format == "tflite":
         from stylegan_tf.inference.export.tflite_file import export_tflite
 
-        difference = export_tflite(exported, path, batch_size=args.batch_size or 1)
+        difference = export_tflite(exported, path, batch_size=args.batch_size or 1, **compared)
         report(f"{path}: {path.stat().st_size / 1e6:.1f} MB, within {difference:.1g} of TensorFlow; signatures {signatures}.")
     elif args.format == "web":
         from stylegan_tf.inference.export.web_folder import export_web
 
         title = f"{contents.dataset.get('name') or 'Generator'}, {G.resolution}x{G.resolution}"
-        difference = export_web(exported, path, library, labels=_labels(contents), title=title, opset=args.opset)
+        choices = {"labels": _labels(contents), "title": title, "opset": args.opset, **compared}
+        difference = export_web(exported, path, library, **choices)
         report(
             f"{path}: within {difference:.1g} of TensorFlow. Open {path / 'index.html'} in a browser, or put the folder on a web server."
         )
@@ -93,14 +97,15 @@ def run(args: argparse.Namespace, report: Callable[[str], None]) -> None:
 
 
 def _write_onnx(
-    exported: "ExportedGenerator", path: Path, args: argparse.Namespace, contents: SnapshotContents, report: Callable[[str], None]
-) -> None:
+    exported: "ExportedGenerator", path: Path, args: argparse.Namespace, contents: SnapshotContents, compared: dict[str, float],
+    report: Callable[[str], None],
+) -> None:  # fmt: skip
     from stylegan_tf.files import new_folder
     from stylegan_tf.inference.export.onnx_files import onnx_networks
 
     about = {"resolution": exported.G.resolution, "lod": exported.lod, "class_names": list(contents.class_names)}
     about["psi"] = getattr(exported, "psi", None)
-    written = onnx_networks(exported, opset=args.opset, batch_size=args.batch_size, about=about)
+    written = onnx_networks(exported, opset=args.opset, batch_size=args.batch_size, about=about, **compared)
     with new_folder(path) as folder:
         folder.mkdir()
         for name, (content, _) in written.items():
@@ -127,7 +132,7 @@ def _check_options(args: argparse.Namespace) -> None:
         raise UserError(
             f"A Keras file contains the network unchanged (lod and noise are arguments of its call): {refused} is for --format savedmodel."
         )
-    if args.format in ("onnx", "tflite", "web"):
+    if args.format in COMPARED:
         given = {"--images uint8": args.images == "uint8", "--noise random": args.noise == "random"}
         given |= {f"--precision {args.precision}": args.precision != "float32"}
         given |= {"--batch-size": args.format == "web" and args.batch_size is not None}
@@ -136,5 +141,9 @@ def _check_options(args: argparse.Namespace) -> None:
     missing = [name for name in ONNX_PACKAGES if importlib.util.find_spec(name) is None]
     if args.format in ("onnx", "web") and missing:
         raise UserError(f'--format {args.format} needs the packages {", ".join(missing)}: pip install "stylegan_tf[onnx]"')
+    if args.tolerance is not None and args.format not in COMPARED:
+        raise UserError(f"--tolerance is for --format {', '.join(COMPARED)}.")
+    if args.tolerance is not None and not 0 < args.tolerance <= 1:
+        raise UserError(f"--tolerance must be above 0 and at most 1. Received: {args.tolerance:g}")
     if args.onnxruntime_web is not None and args.format != "web":
         raise UserError("--onnxruntime-web is for --format web.")

@@ -76,7 +76,7 @@ def add_truncation_figure_options(parser: argparse.ArgumentParser) -> None:
     """Options of `truncation`."""
     add_network_options(parser)
     add = parser.add_argument
-    add("--seeds", default=TRUNCATION_SEEDS, metavar="LIST", help="one row each (default: %(default)s)")
+    add("--seeds", default=TRUNCATION_SEEDS, metavar="LIST", help="seeds of the rows (default: %(default)s)")
     add("--psis", default=TRUNCATION_PSIS, metavar="LIST", help="one column each (default: %(default)s)")
     add("--trunc-cutoff", default="all", metavar="N", help="layers that are truncated (default: all, as in the paper)")
     add("--outdir", default="out", metavar="DIR", help="folder for the image (default: %(default)s)")
@@ -107,7 +107,7 @@ def add_noise_options(parser: argparse.ArgumentParser) -> None:
     add_network_options(parser, has_noise=False)
     add_truncation_options(parser, default=1.0)
     add = parser.add_argument
-    add("--seeds", default=DETAIL_SEEDS, metavar="LIST", help="one row each (default: %(default)s)")
+    add("--seeds", default=DETAIL_SEEDS, metavar="LIST", help="seeds of the rows (default: %(default)s)")
     add("--samples", type=int, default=100, metavar="N", help="images for the standard deviation (default: %(default)s)")
     add(
         "--crop",

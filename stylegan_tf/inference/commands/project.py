@@ -65,9 +65,10 @@ MakeDistance = Callable[[str, str | None], Callable[[], "Distance"]]
 
 
 class Target(NamedTuple):
-    """A photograph: the name of its results and its central square, uint8 [side, side, C]."""
+    """A photograph: the name of its results, its file and its central square, uint8 [side, side, C]."""
 
     name: str
+    path: str
     image: np.ndarray
 
 
@@ -110,7 +111,7 @@ def read_targets(paths: Sequence[str], side: int, channels: int) -> list[Target]
         taken = {target.name for target in targets}
         names = (path.stem, *(f"{path.stem}-{number}" for number in range(2, len(paths) + 1)))
         name = next(name for name in names if name not in taken)
-        targets.append(Target(name, fit_image(pixels, side, "center-crop", fill=(255,) * channels)))
+        targets.append(Target(name, str(path), fit_image(pixels, side, "center-crop", fill=(255,) * channels)))
     return targets
 
 
@@ -124,7 +125,7 @@ class _Projector:
     def project(self, target: Target, folder: Path, video_suffix: str | None) -> str:
         """Writes the results of a photograph. Returns a line about its distances."""
         G, sampler = self.session.G, self.session.sampler
-        save_png(folder / "target.png", target.image)
+        save_png(folder / "target.png", target.image, text=text_fields(self.session, target=target.path))
         steps = self._search(target)
         ws = steps[-1].ws[None]
         noise = {f"noise{index}": np.asarray(variable) for index, variable in enumerate(G.synthesis.noise_maps)}
@@ -148,7 +149,7 @@ class _Projector:
             self._save_network(folder / "network-tuned.pkl")
             self._restore()
             noise = {}
-        save_png(folder / "projected.png", list(stages.values())[-1], text=text_fields(self.session))
+        save_png(folder / "projected.png", list(stages.values())[-1], text=text_fields(self.session, target=target.path))
         latents.save_latents(folder / "projected.npz", w=ws, **noise)
         note = f"The search for the w of {target.name}, with the {self.args.distance} distance of each step."
         figure = Figure(np.stack([*images, target.image])[None], [*columns, "target"], [""], note)

@@ -11,7 +11,7 @@ from stylegan_tf import loading, models
 from stylegan_tf import seeds as of_seeds
 from stylegan_tf.command_line import import_tensorflow
 from stylegan_tf.display import say
-from stylegan_tf.errors import UserError
+from stylegan_tf.errors import UserError, did_you_mean
 from stylegan_tf.inference.commands.options import check_options, parse_numbers
 from stylegan_tf.resolution import check_lod
 from stylegan_tf.snapshot_file import SnapshotContents
@@ -210,7 +210,7 @@ def _entered_device(name: str | None) -> "tf.device | None":
     known = [device.name.removeprefix("/physical_device:").lower() for device in tf.config.list_physical_devices()]
     wanted = name.lower() if ":" in name else f"{name.lower()}:0"
     if wanted not in known:
-        raise UserError(f"There is no device {name}. Known: {', '.join(known)}.")
+        raise UserError(f"There is no device {name}.{did_you_mean(wanted, known)} Known: {', '.join(known)}.")
     device = tf.device(f"/{wanted}")
     device.__enter__()
     return device

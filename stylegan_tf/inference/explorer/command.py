@@ -34,7 +34,7 @@ def command_of(
     truncation = ["--trunc", f"{view.psi:g}", "--trunc-cutoff", "all" if view.cutoff is None else str(view.cutoff)]
     note = ""
     if view.noise == "random" and (seed is None or view.noise_seed != seed or view.mix_layers or view.edits):
-        note = "The command draws other random noise than this page. "
+        note = "The command uses other random noise than this page. "
     if seed is not None and not view.mix_layers and not view.edits:
         return _line("images", "--seeds", str(seed), *truncation, *options, *label), note
     if seed is not None and not view.edits:

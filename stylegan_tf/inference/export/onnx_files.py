@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from stylegan_tf import command_line
 from stylegan_tf.cpu.paths import plain_operations
-from stylegan_tf.inference.export.agreement import check_agreement, compute, example_inputs
+from stylegan_tf.inference.export.agreement import TOLERANCE, check_agreement, compute, example_inputs
 from stylegan_tf.inference.export.saved_model import ExportedGenerator, ExportedStyleGenerator, Function
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _DYNAMIC = "N"  # name of the batch dimension
 
 def onnx_networks(
     exported: ExportedGenerator, *, names: Sequence[str] | None = None, opset: int = 18, batch_size: int | None = None,
-    about: dict[str, object] | None = None,
+    about: dict[str, object] | None = None, tolerance: float = TOLERANCE,
 ) -> dict[str, tuple[bytes, float]]:  # fmt: skip
     """Converts a generator.
 
@@ -32,15 +32,21 @@ def onnx_networks(
         opset: version of the operations; 15 and 18 are tested.
         batch_size: fixed, or None for any.
         about: stored as metadata, each value as JSON.
+        tolerance: largest difference from TensorFlow.
 
     Returns:
         By name, the content of the file and the largest difference between onnxruntime and TensorFlow.
 
     Raises:
-        UserError: they differ by more than 1e-4.
+        UserError: they differ by more than `tolerance`.
     """
     functions = network_functions(exported, batch_size)
-    return {name: _converted(exported, name, functions[name], opset, batch_size, about or {}) for name in names or functions}
+    written = {}
+    for name in names or functions:
+        content, inputs, received = _converted(exported, name, functions[name], opset, batch_size, about or {})
+        expected = compute(functions[name], inputs)
+        written[name] = content, check_agreement(f"{name}.onnx", expected, received, "onnxruntime", tolerance)
+    return written
 
 
 def network_functions(exported: ExportedGenerator, batch_size: int | None) -> dict[str, Function]:
@@ -64,7 +70,8 @@ def network_functions(exported: ExportedGenerator, batch_size: int | None) -> di
 
 def _converted(
     exported: ExportedGenerator, name: str, function: Function, opset: int, batch_size: int | None, about: dict[str, object]
-) -> tuple[bytes, float]:
+) -> tuple[bytes, dict[str, np.ndarray], np.ndarray]:
+    """The file, inputs for it, and what onnxruntime computes from them."""
     import onnxruntime
 
     call, specs = function
@@ -80,7 +87,7 @@ def _converted(
     inputs = example_inputs(exported.G, specs, batch_size or 2)
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     (received,) = session.run(None, {key: np.asarray(value, np.float32) for key, value in inputs.items()})
-    return content, check_agreement(f"{name}.onnx", compute(function, inputs), received, "onnxruntime")
+    return content, inputs, received
 
 
 def _to_onnx(call, specs: list[tf.TensorSpec], opset: int) -> "onnx.ModelProto":

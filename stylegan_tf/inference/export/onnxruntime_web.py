@@ -51,6 +51,6 @@ def read_files(archive: str | None) -> dict[str, bytes]:
 def _members(archive: Path) -> dict[str, bytes]:
     digest = hashlib.sha512(read_bounded(archive, _MAX_BYTES)).digest()
     if base64.b64encode(digest).decode() != _INTEGRITY:
-        raise UserError(f"{archive} is not {ARCHIVE} of the npm registry: its SHA-512 is another one. {_HOW}")
+        raise UserError(f"{archive} is not {ARCHIVE} of the npm registry: its SHA-512 differs. {_HOW}")
     with tarfile.open(archive) as opened:
         return {name: opened.extractfile(f"package/dist/{name}").read() for name in FILES}

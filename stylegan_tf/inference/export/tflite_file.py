@@ -12,23 +12,26 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 from stylegan_tf.command_line import silenced_stderr
 from stylegan_tf.cpu.paths import plain_operations
 from stylegan_tf.files import atomic_path
-from stylegan_tf.inference.export.agreement import check_agreement, compute, example_inputs
+from stylegan_tf.inference.export.agreement import TOLERANCE, check_agreement, compute, example_inputs
 from stylegan_tf.inference.export.saved_model import ExportedGenerator, Function
 
 
-def export_tflite(exported: ExportedGenerator, path: str | os.PathLike, *, batch_size: int = 1) -> float:
+def export_tflite(
+    exported: ExportedGenerator, path: str | os.PathLike, *, batch_size: int = 1, tolerance: float = TOLERANCE
+) -> float:  # fmt: skip
     """Writes a .tflite file with the signatures of the SavedModel.
 
     Args:
         exported: the generator and its options; noise cannot be random.
         path: the file; an older one is replaced.
         batch_size: fixed.
+        tolerance: largest difference from TensorFlow.
 
     Returns:
         The largest difference between its interpreter and TensorFlow.
 
     Raises:
-        UserError: they differ by more than 1e-4; nothing is written.
+        UserError: they differ by more than `tolerance`; nothing is written.
     """
     functions = exported.functions(batch_size)
     with warnings.catch_warnings(), silenced_stderr():
@@ -39,7 +42,8 @@ def export_tflite(exported: ExportedGenerator, path: str | os.PathLike, *, batch
     for name, function in functions.items():
         inputs = example_inputs(exported.G, function[1], batch_size)
         (received,) = interpreter.get_signature_runner(name)(**inputs).values()
-        worst = max(worst, check_agreement(f"The signature {name}", compute(function, inputs), received, "TensorFlow Lite"))
+        expected = compute(function, inputs)
+        worst = max(worst, check_agreement(f"The signature {name}", expected, received, "TensorFlow Lite", tolerance))
     with atomic_path(path) as temporary:
         Path(temporary).write_bytes(content)
     return worst

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from stylegan_tf.files import new_folder
+from stylegan_tf.inference.export.agreement import TOLERANCE
 from stylegan_tf.inference.export.onnx_files import onnx_networks
 from stylegan_tf.inference.export.saved_model import ExportedGenerator, ExportedStyleGenerator
 from stylegan_tf.resolution import resolution_at
@@ -22,7 +23,7 @@ _LIBRARY = "ort.wasm.min.js"  # loaded by its own element; the other files are r
 
 def export_web(
     exported: ExportedGenerator, path: str | os.PathLike, library: Mapping[str, bytes], *, labels: Sequence[tuple[str, np.ndarray]] = (),
-    title: str = "Generator", opset: int = 18,
+    title: str = "Generator", opset: int = 18, tolerance: float = TOLERANCE,
 ) -> float:  # fmt: skip
     """Writes the folder, whole or not at all. It works from any web server, and opened as a file.
 
@@ -33,15 +34,16 @@ def export_web(
         labels: names and labels [label_size] to choose from, for a conditional network.
         title: of the page.
         opset: of the ONNX file.
+        tolerance: largest difference from TensorFlow.
 
     Returns:
         The largest difference between onnxruntime and TensorFlow.
 
     Raises:
-        UserError: the folder exists, or they differ by more than 1e-4.
+        UserError: the folder exists, or they differ by more than `tolerance`.
     """
     G = exported.G
-    content, difference = onnx_networks(exported, names=["generator"], opset=opset, batch_size=1)["generator"]
+    content, difference = onnx_networks(exported, names=["generator"], opset=opset, batch_size=1, tolerance=tolerance)["generator"]
     described = {
         "title": title,
         "z_dim": G.z_dim,

@@ -14,7 +14,7 @@ class GeneratorSettings(NetworkSettings):
 
     z_dim: Count = 100  # features of a latent
     units: Count = 128  # width of the hidden layer
-    border: CountOrZero = 2  # rows of the images on each side that the network leaves out: 2 for digits of 28x28 in 32x32
+    border: CountOrZero = 2  # black border of the images, pixels: 2 for 28x28 digits in 32x32
 
 
 @dataclass(frozen=True)

@@ -17,14 +17,14 @@ class DCGANSettings(NetworkSettings):
     """What both networks of a DCGAN have."""
 
     fmaps: Count = 64  # feature maps of the layers next to the image; they double with each halving of the side
-    kernel: Kernel = 4  # side of the kernels that change the side by 2
-    convs_per_side: Count = 1  # convolutions at each side; all after the first keep the side (kernel 5)
+    kernel: Kernel = 4  # size of the kernels with stride 2
+    convs_per_side: Count = 1  # convolutions at each resolution; those after the first have kernel 5
     use_bias: bool = False  # biases of all convolutions
-    init: Init = "normal"  # weights N(0, 0.02) and gains N(1, 0.02), or weights cut off at two deviations, or Glorot's; gains of 1
-    labels: Literal["concat", "branches"] = "concat"  # labels join the input itself, or a convolution of it and one of their own
-    border: CountOrZero = 0  # rows of the images on each side that the network leaves out: 2 for digits of 28x28 in 32x32
-    side: Count | None = None  # side of the images inside of the network, resized bilinearly; none: that of the images without border
-    keep: Decay = 0.9  # share of the moving averages that a training step keeps in batch normalisation
+    init: Init = "normal"  # weights N(0, 0.02) and gains N(1, 0.02), truncated at two deviations, or Glorot's; then gains are 1
+    labels: Literal["concat", "branches"] = "concat"  # labels are concatenated to the input, or each has a convolution first
+    border: CountOrZero = 0  # black border of the images, pixels: 2 for 28x28 digits in 32x32
+    side: Count | None = None  # images are resized to this side inside of the network; none: not resized
+    keep: Decay = 0.9  # decay of the moving averages of batch normalisation, per step
     epsilon: Positive = 1e-5  # added to the variance in normalisations
 
     def inner_side(self, resolution: int) -> int:
@@ -53,7 +53,7 @@ class GeneratorSettings(DCGANSettings):
 class DiscriminatorSettings(DCGANSettings):
     """The discriminator."""
 
-    last_side: Kernel = 4  # side from which the last layer leads to the logit, or the one below it where halving passes it
+    last_side: Kernel = 4  # resolution before the last layer, or the next smaller one that halving reaches
     norm: Literal["batch", "layer", "layer_per_element", "none"] = "batch"  # of all layers but the first and the last
     slope: Annotated[Number, Range(0, 1)] = 0.2  # of the leaky ReLU
 
@@ -69,8 +69,8 @@ class DiscriminatorSettings(DCGANSettings):
 class GStepSettings:
     """The step of the generator."""
 
-    reuse_fakes: bool = True  # it has the latents of D's step, as in PyTorch's tutorial; off: latents of its own
-    classifier: str | None = None  # file of a LeNet (python -m stylegan_tf.lenet_training) whose loss for the labels is added
+    reuse_fakes: bool = True  # the latents of D's step, as in PyTorch's tutorial; false: new latents
+    classifier: str | None = None  # file of a LeNet (python -m stylegan_tf.lenet_training) whose loss is added
     alpha: NotNegative = 1.0  # weight of the classifier's loss
 
 

@@ -14,7 +14,7 @@ class GeneratorSettings(NetworkSettings):
 
     z_dim: Count = 128  # features of a latent
     fmaps: Count = 64  # feature maps at the full resolution; they double with each halving of the side, up to eight times as many
-    keep: Decay = 0.9  # share of the moving averages that a training step keeps in batch normalisation
+    keep: Decay = 0.9  # decay of the moving averages of batch normalisation, per step
     epsilon: Positive = 1e-5  # added to the variance in batch normalisation
 
 

@@ -28,20 +28,20 @@ class GeneratorSettings(NetworkSettings):
     normalize_latents: bool = True  # pixel norm on z before the mapping network
     use_wscale: bool = True  # equalised learning rate
     fmap_base: Count = 8192  # feature maps at stage s: min(fmap_base / 2^(s fmap_decay), fmap_max), s = log2(resolution) - 1
-    fmap_decay: Annotated[float, Range(-16, 16)] = 1.0  # how fast feature maps become fewer with resolution
-    fmap_max: Count = 512  # most feature maps anywhere
-    use_styles: bool = True  # AdaIN; off: w enters through the first layer only
-    const_input: bool = True  # learned 4x4 constant; off: a dense layer on w
+    fmap_decay: Annotated[float, Range(-16, 16)] = 1.0  # exponent of this decrease
+    fmap_max: Count = 512  # largest number of feature maps
+    use_styles: bool = True  # AdaIN; false: w is the input of the first layer only
+    const_input: bool = True  # learned 4x4 constant; false: a dense layer on w
     use_noise: bool = True  # noise inputs of every layer
     nonlinearity: Literal["lrelu", "relu"] = "lrelu"  # of the convolutions
-    use_pixel_norm: bool = False  # every pixel scaled to unit length over its features (configuration B)
-    use_instance_norm: bool = True  # every feature map of an image to mean 0 and deviation 1 before its style
-    blur_filter: BlurFilter | None = (1, 2, 1)  # low-pass filter after each upscaling, None for none
-    w_avg_beta: Decay | None = 0.995  # decay of the moving average of w, per batch; None keeps no average
-    style_mixing_prob: Share | None = 0.9  # share of batches that are mixed from two latents; None for none
-    truncation_psi: Number | None = 0.7  # default truncation at use, never in training
-    truncation_cutoff: CountOrZero | None = 8  # layers truncated at use
-    fused_scale: bool | Literal["auto"] = "auto"  # upscaling and convolution in one kernel: same numbers, other speed
+    use_pixel_norm: bool = False  # normalise the features of each pixel (configuration B)
+    use_instance_norm: bool = True  # normalise each feature map of an image before its style
+    blur_filter: BlurFilter | None = (1, 2, 1)  # low-pass filter after each upscaling; none: no filter
+    w_avg_beta: Decay | None = 0.995  # decay of the moving average of w, per batch; none: no average
+    style_mixing_prob: Share | None = 0.9  # share of minibatches with style mixing; none: 0
+    truncation_psi: Number | None = 0.7  # default truncation psi of generated images; not used in training
+    truncation_cutoff: CountOrZero | None = 8  # number of truncated layers
+    fused_scale: bool | Literal["auto"] = "auto"  # upscaling and convolution in one operation; affects speed only
 
     def num_ws(self, resolution: int) -> int:
         """Layers that have a style of their own, in a network of this resolution."""
@@ -55,14 +55,14 @@ class DiscriminatorSettings(NetworkSettings):
     changeable: ClassVar[frozenset[str]] = frozenset(["fused_scale"])
 
     fmap_base: Count = 8192  # as in the generator
-    fmap_decay: Annotated[float, Range(-16, 16)] = 1.0  # how fast feature maps become fewer with resolution
-    fmap_max: Count = 512  # most feature maps anywhere
+    fmap_decay: Annotated[float, Range(-16, 16)] = 1.0  # exponent of this decrease
+    fmap_max: Count = 512  # largest number of feature maps
     nonlinearity: Literal["lrelu", "relu"] = "lrelu"  # of the convolutions
     use_wscale: bool = True  # equalised learning rate
-    mbstd_group_size: CountOrZero = 4  # samples of a minibatch-stddev group, 0 or 1 for none
+    mbstd_group_size: CountOrZero = 4  # samples of a minibatch-stddev group; 0 or 1: no minibatch stddev
     mbstd_num_features: Count = 1  # feature maps that minibatch stddev adds
-    blur_filter: BlurFilter | None = (1, 2, 1)  # low-pass filter before each downscaling, None for none
-    fused_scale: bool | Literal["auto"] = "auto"  # convolution and downscaling in one kernel
+    blur_filter: BlurFilter | None = (1, 2, 1)  # low-pass filter before each downscaling; none: no filter
+    fused_scale: bool | Literal["auto"] = "auto"  # convolution and downscaling in one operation
 
 
 @dataclass(frozen=True)

@@ -24,14 +24,14 @@ class GeneratorSettings(NetworkSettings):
     mapping_layers: Annotated[int, Range(1, 64)] = 8  # dense layers from z to w, 1 to 64
     mapping_lrmul: Number = 0.01  # learning rate of the mapping network relative to the rest
     fmap_base: Count = 32768  # feature maps at side R: min(fmap_base / R, fmap_max)
-    fmap_max: Count = 512  # most feature maps anywhere
+    fmap_max: Count = 512  # largest number of feature maps
     resample_filter: Taps = (1, 3, 3, 1)  # low-pass filter of each upscaling
-    half_resolutions: CountOrZero = 4  # highest resolutions that are computed in half precision where run.precision asks for it
-    clamp: Positive | None = 256.0  # activations are clamped to this range on both sides of 0, none for no limit
+    half_resolutions: CountOrZero = 4  # number of the highest resolutions that use the half precision of run.precision
+    clamp: Positive | None = 256.0  # activations are clamped to [-clamp, clamp]; none: not clamped
     w_avg_beta: Decay = 0.995  # decay of the moving average of w, per batch
-    style_mixing_prob: Share | None = 0.9  # share of batches that are mixed from two latents; None for none
-    truncation_psi: Number | None = 1.0  # default truncation at use, never in training
-    truncation_cutoff: CountOrZero | None = None  # layers truncated at use, None for all
+    style_mixing_prob: Share | None = 0.9  # share of minibatches with style mixing; none: 0
+    truncation_psi: Number | None = 1.0  # default truncation psi of generated images; not used in training
+    truncation_cutoff: CountOrZero | None = None  # number of truncated layers; none: all
 
     def num_ws(self, resolution: int) -> int:
         """Layers that have a style of their own, in a network of this resolution."""
@@ -46,10 +46,10 @@ class DiscriminatorSettings(NetworkSettings):
 
     architecture: Literal["resnet", "orig"] = "resnet"  # residual blocks, or plain ones
     fmap_base: Count = 32768  # as in the generator
-    fmap_max: Count = 512  # most feature maps anywhere
-    mbstd_group_size: CountOrZero = 4  # samples of a minibatch-stddev group, 0 or 1 for none
+    fmap_max: Count = 512  # largest number of feature maps
+    mbstd_group_size: CountOrZero = 4  # samples of a minibatch-stddev group; 0 or 1: no minibatch stddev
     mbstd_num_features: Count = 1  # feature maps that minibatch stddev adds
-    mapping_layers: Annotated[int, Range(1, 64)] = 8  # dense layers on the label, where there are labels
+    mapping_layers: Annotated[int, Range(1, 64)] = 8  # dense layers on the label of a conditional network
     mapping_lrmul: Number = 0.01  # their learning rate relative to the rest
     resample_filter: Taps = (1, 3, 3, 1)  # low-pass filter of each downscaling
     half_resolutions: CountOrZero = 4  # as in the generator
@@ -60,10 +60,10 @@ class DiscriminatorSettings(NetworkSettings):
 class PathLengthSettings:
     """Path length regularisation of G: a step of its own, on part of a minibatch."""
 
-    weight: NotNegative = 2.0  # weight of the squared distance of path lengths from their running mean, 0 for none
-    interval: Count = 4  # in every n-th iteration, n times as strong there
-    decay: Decay = 0.99  # share of the running mean that a step keeps
-    shrink: Count = 2  # the step computes minibatch / shrink images
+    weight: NotNegative = 2.0  # weight of the squared difference of path lengths from their running mean
+    interval: Count = 4  # in every n-th iteration, multiplied by n
+    decay: Decay = 0.99  # decay of the running mean, per step
+    shrink: Count = 2  # the step uses minibatch / shrink images
 
 
 @dataclass(frozen=True)
