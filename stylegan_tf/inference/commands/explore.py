@@ -6,9 +6,8 @@ import webbrowser
 from collections.abc import Callable
 
 from stylegan_tf import loading
-from stylegan_tf.errors import UserError
 from stylegan_tf.inference.commands.edits import read_directions
-from stylegan_tf.inference.commands.options import PRECISIONS
+from stylegan_tf.inference.commands.options import PRECISIONS, check_numbers
 from stylegan_tf.inference.commands.session import require_styles
 
 
@@ -27,8 +26,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, report: Callable[[str], None]) -> None:
     """Serves the page until Ctrl+C."""
-    if not 0 <= args.port <= 65535:
-        raise UserError(f"--port must be from 0 to 65535. Received: {args.port}")
+    check_numbers(args, port=(0, 65535))
     from stylegan_tf.inference.explorer.api import Api, entries_of
     from stylegan_tf.inference.explorer.server import ExplorerServer
     from stylegan_tf.inference.explorer.worker import Worker

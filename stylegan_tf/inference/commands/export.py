@@ -10,7 +10,7 @@ import numpy as np
 
 from stylegan_tf.command_line import check_output
 from stylegan_tf.errors import UserError
-from stylegan_tf.inference.commands.options import add_network_options
+from stylegan_tf.inference.commands.options import add_network_options, check_numbers
 from stylegan_tf.inference.commands.session import StyleSession, open_session, read_network, require_styles, require_styles_for_options
 from stylegan_tf.inference.export import onnxruntime_web
 from stylegan_tf.seeds import one_hot
@@ -48,8 +48,7 @@ def run(args: argparse.Namespace, report: Callable[[str], None]) -> None:
     if path.exists():
         raise UserError(f"{path} exists already. Choose another --output or remove it.")
     check_output(path)
-    if args.batch_size is not None and not 1 <= args.batch_size <= 4096:
-        raise UserError(f"--batch-size must be from 1 to 4096. Received: {args.batch_size}")
+    check_numbers(args, batch_size=(1, 4096))
     contents = read_network(args)
     if args.trunc is not None:
         require_styles(contents, "--truncation")

@@ -12,6 +12,7 @@ from stylegan_tf.inference import figures
 from stylegan_tf.inference.commands.options import (
     add_network_options,
     add_truncation_options,
+    check_numbers,
     make_outdir,
     parse_layers,
     parse_numbers,
@@ -120,7 +121,7 @@ def add_noise_options(parser: argparse.ArgumentParser) -> None:
 def run_noise(args: argparse.Namespace, report: Callable[[str], None]) -> None:
     """Figures 4 and 5."""
     seeds, crop = parse_seeds(args.seeds), None if args.crop is None else _parse_crop(args.crop)
-    _check_samples(args)
+    check_numbers(args, samples=(5, 100_000))
     contents = read_network(args)
     require_styles(contents, "The noise figure")
     outdir = make_outdir(args.outdir)
@@ -156,7 +157,7 @@ def add_figures_options(parser: argparse.ArgumentParser) -> None:
 
 def run_figures(args: argparse.Namespace, report: Callable[[str], None]) -> None:
     """The figures 2, 3, 4, 5 and 8 with the seeds of the paper."""
-    _check_samples(args)
+    check_numbers(args, samples=(5, 100_000))
     contents = read_network(args)
     require_styles(contents, "The set of figures")
     outdir = make_outdir(args.outdir)
@@ -195,11 +196,6 @@ def _paper_layers(num_layers: int) -> list[list[int]]:
     first, second = (4, 8) if num_layers > 8 else (max(num_layers // 4, 1), max(num_layers // 2, 1))
     coarse, middle, fine = range(first), range(first, second), range(second, num_layers)
     return [list(layers) for layers in (coarse, coarse, coarse, middle or fine, middle or fine, fine)]
-
-
-def _check_samples(args: argparse.Namespace) -> None:
-    if not 5 <= args.samples <= 100_000:
-        raise UserError(f"--samples must be from 5 to 100000. Received: {args.samples}")
 
 
 def _parse_crop(text: str) -> tuple[float, ...]:

@@ -16,6 +16,7 @@ from stylegan_tf.inference import latents
 from stylegan_tf.inference.commands.options import (
     add_network_options,
     add_truncation_options,
+    check_numbers,
     make_outdir,
     parse_layers,
     parse_numbers,
@@ -299,11 +300,7 @@ def _as_name(text: str) -> str:
 
 
 def _check_numbers(args: argparse.Namespace, methods: Sequence[str]) -> None:
-    limits = {"count": (1, 40), "num_images": (30, 100_000), "score_images": (2, 10_000)}
-    for name, (low, high) in limits.items():
-        value = getattr(args, name)
-        if not low <= value <= high:
-            raise UserError(f"--{name.replace('_', '-')} must be from {low} to {high}. Received: {value}")
+    check_numbers(args, count=(1, 40), num_images=(30, 100_000), score_images=(2, 10_000))
     check_random_seed(args.seed)
     if {"classes", "pictures"} <= set(methods):
         raise UserError("The methods classes and pictures train a classifier each: use one of them in a call.")

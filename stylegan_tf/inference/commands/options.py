@@ -62,16 +62,21 @@ def check_options(args: argparse.Namespace) -> None:
         raise MissingFileError(f"--network {missing_network(args.network)}")
     if args.class_name is not None and args.label is not None:
         raise UserError("--class and --label exclude each other.")
-    if not 1 <= args.batch <= 4096:
-        raise UserError(f"--batch must be from 1 to 4096. Received: {args.batch}")
-    if args.lod is not None and not 0 <= args.lod <= 8:
-        raise UserError(f"--lod must be from 0 to 8. Received: {args.lod}")
+    check_numbers(args, batch=(1, 4096), lod=(0, 8))
     cutoff = getattr(args, "trunc_cutoff", None)
     if cutoff is not None and cutoff != "all" and not (cutoff.isdecimal() and int(cutoff) <= 64):
         raise UserError(f"--trunc-cutoff must be a number of layers or 'all'. Received: {cutoff}")
     psi = getattr(args, "trunc", None)
     if psi is not None and not -100 <= psi <= 100:
         raise UserError(f"--trunc must be a number from -100 to 100. Received: {psi}")
+
+
+def check_numbers(args: argparse.Namespace, **limits: tuple[float, float]) -> None:
+    """Raises UserError for a number outside of its limits; options that were not given are None."""
+    for name, (low, high) in limits.items():
+        value = getattr(args, name)
+        if value is not None and not low <= value <= high:
+            raise UserError(f"--{name.replace('_', '-')} must be from {low} to {high}. Received: {value}")
 
 
 def check_beside_w(args: argparse.Namespace) -> None:

@@ -12,7 +12,7 @@ from stylegan_tf.data.intake.fit import fit_image
 from stylegan_tf.errors import UserError
 from stylegan_tf.images import psnr, save_png, to_float
 from stylegan_tf.inference import latents, video
-from stylegan_tf.inference.commands.options import add_network_options, make_outdir
+from stylegan_tf.inference.commands.options import add_network_options, check_numbers, make_outdir
 from stylegan_tf.inference.commands.pictures import Figure, save_figure, text_fields
 from stylegan_tf.inference.commands.session import StyleSession, find_lod, read_network, require_styles
 from stylegan_tf.progress_bar import track
@@ -74,11 +74,7 @@ class Target(NamedTuple):
 
 def run(args: argparse.Namespace, report: Callable[[str], None], make_distance: MakeDistance) -> None:
     """Runs the command."""
-    for option, steps in (("--steps", args.steps), ("--tuning-steps", args.tuning_steps)):
-        if not 1 <= steps <= 1_000_000:
-            raise UserError(f"{option} must be from 1 to 1000000. Received: {steps}")
-    if not 0 <= args.locality <= 1000:
-        raise UserError(f"--locality must be from 0 to 1000. Received: {args.locality}")
+    check_numbers(args, steps=(1, 1_000_000), tuning_steps=(1, 1_000_000), locality=(0, 1000))
     check_random_seed(args.seed)
     contents = read_network(args)
     require_styles(contents, "Projection")
