@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import tensorflow as tf
 
 from stylegan_tf.augmentation import colour, corruption, geometry
-from stylegan_tf.augmentation.sampling import Draws, QuantileDraws, RandomDraws
+from stylegan_tf.augmentation.sampling import Draws, check_names, make_draws
 
 NAMES = (*geometry.BLIT, *geometry.GENERAL, *colour.NAMES, "imgfilter", "noise", "cutout")
 _GROUPS = {
@@ -57,19 +57,12 @@ def augment(
         raise ValueError(f"Give a pipe or strengths. Received: pipe={pipe}, strengths={strengths}")
     if pipe is not None and pipe not in PIPES:
         raise ValueError(f"Unknown pipe {pipe}. Known: {', '.join(PIPES)}")
-    if (seed is None) == (quantile is None):
-        raise ValueError(f"Give a seed or a quantile. Received: seed={seed}, quantile={quantile}")
-    strengths = PIPES[pipe] if strengths is None else strengths
-    count = images.shape[0]
-    draws = RandomDraws(tf.convert_to_tensor(seed), count) if quantile is None else QuantileDraws(quantile, count)
-    return transform(images, strengths, probability, draws)
+    return transform(images, PIPES[pipe] if strengths is None else strengths, probability, make_draws(seed, quantile, images.shape[0]))
 
 
 def transform(images: tf.Tensor, strengths: Mapping[str, float], probability: tf.Tensor | float, draws: Draws) -> tf.Tensor:
     """As `augment`, with any source of random numbers."""
-    unknown = [name for name in strengths if name not in NAMES]
-    if unknown:
-        raise ValueError(f"Unknown transform {unknown[0]}. Known: {', '.join(NAMES)}")
+    check_names(strengths, NAMES)
     chances = {name: strength * probability for name, strength in strengths.items() if strength}
     if not chances.keys().isdisjoint((*geometry.BLIT, *geometry.GENERAL)):
         images = geometry.warp(images, geometry.draw_matrices(draws, chances, images.shape[1]))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
-from stylegan_tf.augmentation.sampling import Draws, QuantileDraws, RandomDraws
+from stylegan_tf.augmentation.sampling import Draws, check_names, make_draws
 
 NAMES = ("brightness", "saturation", "contrast", "translation", "cutout")
 STRENGTHS = dict.fromkeys(NAMES, 1.0)
@@ -20,35 +20,16 @@ def augment(
     seed: tf.Tensor | None = None,
     quantile: float | None = None,
 ) -> tf.Tensor:
-    """Transforms each image at random, differentiably.
-
-    Args:
-        images: float32 [n, R, R, C] in [-1, 1], C = 1, 3 or 4 (alpha is moved and cut out, not coloured), n and R known.
-        strengths: chance of each transform, relative to `probability`, by name (`NAMES`); None for 1 each.
-        probability: chance of each transform, scalar from 0 to 1.
-        seed: int32 [2] that the random numbers are a function of.
-        quantile: replaces every random number by this quantile of its distribution, in (0, 1); no seed is needed then.
-
-    Returns:
-        float32 [n, R, R, C].
-
-    Raises:
-        ValueError: an unknown transform, or neither seed nor quantile.
+    """Transforms each image at random, differentiably, as `ada.augment`; without `strengths`, the chance of all is `probability`.
 
     Source: Zhao et al. 2020, "Differentiable augmentation for data-efficient GAN training".
     """
-    if (seed is None) == (quantile is None):
-        raise ValueError(f"Give a seed or a quantile. Received: seed={seed}, quantile={quantile}")
-    count = images.shape[0]
-    draws = RandomDraws(tf.convert_to_tensor(seed), count) if quantile is None else QuantileDraws(quantile, count)
-    return transform(images, STRENGTHS if strengths is None else strengths, probability, draws)
+    return transform(images, STRENGTHS if strengths is None else strengths, probability, make_draws(seed, quantile, images.shape[0]))
 
 
 def transform(images: tf.Tensor, strengths: Mapping[str, float], probability: tf.Tensor | float, draws: Draws) -> tf.Tensor:
     """As `augment`, with any source of random numbers."""
-    unknown = [name for name in strengths if name not in NAMES]
-    if unknown:
-        raise ValueError(f"Unknown transform {unknown[0]}. Known: {', '.join(NAMES)}")
+    check_names(strengths, NAMES)
     steps = {"brightness": _brighten, "saturation": _saturate, "contrast": _contrast, "translation": _translate, "cutout": _cut_out}
     for name, step in steps.items():
         if strengths.get(name):

@@ -1,5 +1,7 @@
 """Random numbers of an augmentation: one row a sample, functions of a seed and the place of the sample in the global minibatch."""
 
+from collections.abc import Mapping, Sequence
+
 import tensorflow as tf
 
 NUM_UNIFORM, NUM_NORMAL = 40, 20  # columns; all eighteen transforms take 29 uniform and 12 normal numbers
@@ -29,6 +31,20 @@ class Draws:
     def happens(self, chance: tf.Tensor | float) -> tf.Tensor:
         """bool [n], true with this chance for each sample."""
         return self.uniform(1)[0] < chance
+
+
+def make_draws(seed: tf.Tensor | None, quantile: float | None, count: int) -> Draws:
+    """Random numbers of a seed int32 [2], or a quantile in their place, for so many samples; raises ValueError unless one is given."""
+    if (seed is None) == (quantile is None):
+        raise ValueError(f"Give a seed or a quantile. Received: seed={seed}, quantile={quantile}")
+    return RandomDraws(tf.convert_to_tensor(seed), count) if quantile is None else QuantileDraws(quantile, count)
+
+
+def check_names(strengths: Mapping[str, float], known: Sequence[str]) -> None:
+    """Raises ValueError for a transform that is not known."""
+    unknown = [name for name in strengths if name not in known]
+    if unknown:
+        raise ValueError(f"Unknown transform {unknown[0]}. Known: {', '.join(known)}")
 
 
 class RandomDraws(Draws):

@@ -13,17 +13,7 @@ from stylegan_tf.layers.normalization import EPSILON, instance_norm
 @replaced_by(gpu=functools.partial(few_passes.adain, epsilon=EPSILON))
 @recomputed_in_backward_pass
 def adain(x: tf.Tensor, styles: tf.Tensor) -> tf.Tensor:
-    """Normalises every feature map of every sample, then scales and shifts it by its style.
-
-    Args:
-        x: [N, H, W, C] activations, any float dtype.
-        styles: [N, 2C]. The first C are scale - 1, the others shift.
-
-    Returns:
-        [N, H, W, C], dtype of `x`.
-
-    Raises:
-        ValueError: `x` and `styles` disagree on C.
+    """Normalises every feature map of every sample, then scales and shifts it by its style, as `modulate`.
 
     Source: Huang and Belongie 2017; Karras et al. 2019, equation 1.
     """

@@ -17,17 +17,36 @@ def add_noise(x: tf.Tensor, noise: tf.Tensor, strength: tf.Tensor) -> tf.Tensor:
     return x + tf.cast(noise, x.dtype) * tf.cast(strength, x.dtype)
 
 
+def noise_of_layers(
+    maps: Sequence[tf.Variable], sides: Sequence[int], *, mode: str, batch: int | tf.Tensor, seed: tf.Tensor | None
+) -> list[tf.Tensor | None]:
+    """Noise of each layer, [N or 1, side, side, 1], or None for no noise.
+
+    Args:
+        maps: the network's own, [side, side] for each layer and perhaps more; none in a network without noise.
+        sides, batch, seed: as in `random_noise`.
+        mode: one of `NOISE_MODES`.
+
+    Raises:
+        ValueError: unknown mode.
+    """
+    if mode not in NOISE_MODES:
+        raise ValueError(f"noise_mode must be one of {', '.join(NOISE_MODES)}. Received: {mode!r}")
+    if mode == "none" or not maps:
+        return [None] * len(sides)
+    if mode == "const":
+        return [tf.convert_to_tensor(own)[None, :, :, None] for own in maps[: len(sides)]]
+    return random_noise(batch, sides, seed)
+
+
 def random_noise(batch: int | tf.Tensor, sides: Sequence[int], seed: tf.Tensor | None = None) -> list[tf.Tensor]:
-    """Draws N(0, 1) for every layer.
+    """Draws N(0, 1) for every layer: a map [N, side, side, 1] each.
 
     Args:
         batch: number of images.
         sides: of the feature maps of the layers.
         seed: int32 [2] that the noise is a function of, with `batch` and `sides`; int32 [N, 2] for a seed of each image, whose
             noise is then a function of it and of `sides` alone; None draws from TensorFlow's generator.
-
-    Returns:
-        A map [N, side, side, 1] for each layer.
     """
     sizes = [side**2 for side in sides]
     # All at once: a seed and a draw of its own would be 17 operations a layer.

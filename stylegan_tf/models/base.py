@@ -74,6 +74,28 @@ class Network(keras.Model):
         return cls(settings, **config)
 
 
+class Discriminator(Network):
+    """A discriminator: images to logits."""
+
+    def call(self, images, labels=None, lod=0.0, training=False):
+        """Classifies images as real or generated.
+
+        Args:
+            images: [N, R, R, channels], R = resolution / 2^floor(lod).
+            labels: [N, label_size], None for an unconditional network.
+            lod: a float, 0 for the full resolution, or a `Lod`; networks that do not grow accept 0 alone.
+            training: batch statistics instead of their moving averages, where a network has such.
+
+        Returns:
+            float32 logits [N, 1].
+
+        Raises:
+            ValueError: images of another size, number of channels or type, labels that are missing or of another width, or a
+                lod that the network does not have.
+        """
+        raise NotImplementedError
+
+
 class Generator(Network):
     """A generator: latents to images.
 
@@ -119,6 +141,12 @@ class StyleGenerator(Generator):
 
     w_dim: int
     num_ws: int
+
+    def build(self, input_shape=None):
+        """Creates the weights; the shapes follow from the settings."""
+        self.w_avg = self.add_weight(name="w_avg", shape=(self.w_dim,), initializer="zeros", trainable=False)
+        self.mapping.build()
+        self.synthesis.build()
 
     def call(self, z, labels=None, truncation_psi="default", truncation_cutoff="default", noise_mode="random", lod=0.0):
         """Generates images.
@@ -303,7 +331,7 @@ class Model:
 
     name: ClassVar[str]
     Generator: ClassVar[type[Generator]]
-    Discriminator: ClassVar[type[Network]]
+    Discriminator: ClassVar[type[Discriminator]]
 
     def phases(self, settings: TrainingSettings, G: Generator, D: Network, running: Mapping[str, tf.Variable]) -> list[Phase]:
         """The steps of one iteration, in order.
@@ -343,11 +371,8 @@ class Model:
     def frozen(self, weight_names: Sequence[str], num_layers: int) -> list[str]:
         """Those of D's weights that belong to its first `num_layers` layers, counted from the image (`transfer.frozen_layers`).
 
-        Raises:
-            UserError: D has fewer layers.
+        Settings of models without styles refuse such layers. Raises UserError where D has fewer.
         """
-        if num_layers:
-            raise UserError(f"transfer.frozen_layers is {num_layers}; the model {self.name} cannot freeze layers.")
         return []
 
     def resized(self, name: str, source: np.ndarray, fresh: np.ndarray, old_settings: Any, new_settings: Any) -> tuple[np.ndarray, int]:

@@ -23,6 +23,10 @@ def check(settings: TrainingSettings, dataset: Dataset | None = None) -> Trainin
     settings_text.check(settings)
     _check_loss(settings)
     settings.check_networks()
+    _require(
+        settings.has_styles or not settings.transfer.frozen_layers,
+        f"The model {settings.model} cannot freeze layers: transfer.frozen_layers must be 0.",
+    )
     if dataset is None:
         return settings
     settings = _with_resolution(settings, dataset)

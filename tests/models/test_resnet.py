@@ -5,7 +5,7 @@ import pytest
 
 from stylegan_tf import settings_text
 from stylegan_tf.errors import UserError
-from stylegan_tf.layers.layer_norm import LayerNorm
+from stylegan_tf.layers.normalization import LayerNorm
 from stylegan_tf.models.resnet.networks import ResNetDiscriminator, ResNetGenerator
 from stylegan_tf.models.resnet.settings import DiscriminatorSettings, GeneratorSettings, Settings
 from stylegan_tf.models.weights import named_weights

@@ -7,27 +7,11 @@ import keras
 import tensorflow as tf
 
 from stylegan_tf.layers import borders
-from stylegan_tf.layers.convolution import matmul
-from stylegan_tf.models.base import Generator, Network
+from stylegan_tf.layers.linear import Linear
+from stylegan_tf.models.base import Discriminator, Generator
 from stylegan_tf.models.cgan.settings import DiscriminatorSettings, GeneratorSettings
 from stylegan_tf.models.inputs import check_latents
 from stylegan_tf.resolution import check_lod_is_zero
-
-
-class Dense(keras.layers.Layer):
-    """Matrix product [N, in] to [N, units] and bias. Weights start as Glorot and Bengio 2010 have them, biases at 0."""
-
-    def __init__(self, units, **kwargs):
-        super().__init__(autocast=False, **kwargs)
-        self.units = units
-
-    def build(self, width):
-        self.kernel = self.add_weight(name="kernel", shape=(width, self.units), initializer="glorot_uniform")
-        self.bias = self.add_weight(name="bias", shape=(self.units,), initializer="zeros")
-
-    def call(self, x):
-        x = matmul(tf.cast(x, self.compute_dtype), tf.cast(self.kernel, self.compute_dtype))
-        return x + tf.cast(self.bias, self.compute_dtype)
 
 
 @keras.saving.register_keras_serializable("stylegan_tf.cgan", "Generator")
@@ -40,8 +24,8 @@ class CGANGenerator(Generator):
         super().__init__(settings, **kwargs)
         self.z_dim = self.settings.z_dim
         self.side = self.resolution - 2 * self.settings.border
-        self.dense0 = Dense(self.settings.units, dtype=self.dtype_policy, name="dense0")
-        self.dense1 = Dense(self.side**2 * self.channels, dtype=self.dtype_policy, name="dense1")
+        self.dense0 = Linear(self.settings.units, scale=1.0, dtype=self.dtype_policy, name="dense0")
+        self.dense1 = Linear(self.side**2 * self.channels, scale=1.0, dtype=self.dtype_policy, name="dense1")
         self.build()
 
     def build(self, input_shape=None):
@@ -64,7 +48,7 @@ class CGANGenerator(Generator):
 
 
 @keras.saving.register_keras_serializable("stylegan_tf.cgan", "Discriminator")
-class CGANDiscriminator(Network):
+class CGANDiscriminator(Discriminator):
     """Classifies images [N, R, R, channels] as real or generated: logits [N, 1]. Arguments: see `Network`."""
 
     settings_type = DiscriminatorSettings
@@ -72,8 +56,8 @@ class CGANDiscriminator(Network):
     def __init__(self, settings: DiscriminatorSettings | None = None, **kwargs):
         super().__init__(settings, **kwargs)
         self.side = self.resolution - 2 * self.settings.border
-        self.dense0 = Dense(self.settings.units, dtype=self.dtype_policy, name="dense0")
-        self.dense1 = Dense(1, dtype=self.dtype_policy, name="dense1")
+        self.dense0 = Linear(self.settings.units, scale=1.0, dtype=self.dtype_policy, name="dense0")
+        self.dense1 = Linear(1, scale=1.0, dtype=self.dtype_policy, name="dense1")
         self.build()
 
     def build(self, input_shape=None):
@@ -82,20 +66,6 @@ class CGANDiscriminator(Network):
         self.dense1.build(self.settings.units)
 
     def call(self, images, labels=None, lod=0.0, training=False):
-        """Classifies images.
-
-        Args:
-            images: [N, R, R, channels] of the full resolution.
-            labels: [N, label_size], None for an unconditional network.
-            lod: 0.
-            training: no layer depends on it.
-
-        Returns:
-            float32 logits [N, 1].
-
-        Raises:
-            ValueError: images of another size or number of channels, missing labels, or a lod other than 0.
-        """
         check_lod_is_zero(lod)
         self.check_labels(labels)
         self.check_images(images)

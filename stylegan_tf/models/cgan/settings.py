@@ -38,5 +38,3 @@ class Settings(TrainingSettings):
         border, resolution = max(self.G.border, self.D.border), self.data.resolution
         if resolution is not None and 2 * border >= resolution:
             raise UserError(f"Images of {resolution}x{resolution} have nothing inside of G.border or D.border = {border}.")
-        if self.transfer.frozen_layers:
-            raise UserError("The model cgan cannot freeze layers: transfer.frozen_layers must be 0.")

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from stylegan_tf.layers.batch_norm import BatchNorm
 from stylegan_tf.layers.convolution import conv2d, conv2d_down, conv2d_up, matmul
-from stylegan_tf.layers.layer_norm import LayerNorm
+from stylegan_tf.layers.normalization import LayerNorm
 from stylegan_tf.models.dcgan.settings import DiscriminatorSettings, GeneratorSettings
 
 STDDEV = 0.02  # of fresh weights, and of the gains of batch normalisation around 1

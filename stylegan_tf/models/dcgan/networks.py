@@ -14,7 +14,7 @@ import keras
 import tensorflow as tf
 
 from stylegan_tf.layers import borders
-from stylegan_tf.models.base import Generator, Network
+from stylegan_tf.models.base import Discriminator, Generator
 from stylegan_tf.models.dcgan.convolution import KEEPING_KERNEL, Convolution
 from stylegan_tf.models.dcgan.settings import DiscriminatorSettings, GeneratorSettings
 from stylegan_tf.models.inputs import check_latents
@@ -53,26 +53,14 @@ class DCGANGenerator(Generator):
 
     def build(self, input_shape=None):
         """Creates the weights; the shapes follow from the settings."""
-        if self.branch:
-            self.firsts[0].build(self.z_dim)
-            self.firsts[1].build(self.label_size)
-        else:
-            self.firsts[0].build(self.z_dim + self.label_size)
-        width = sum(layer.filters for layer in self.firsts)
-        for layer in (*self.hidden, self.last):
-            layer.build(width)
-            width = layer.filters
+        build_layers(self, self.z_dim)
 
     def call(self, z, labels=None, training=False):
         """z [N, z_dim] and labels [N, label_size] to float32 images [N, S, S, channels] in (-1, 1), S the side inside of the network."""
         check_latents(z, (self.z_dim,))
         self.check_labels(labels)
         inputs = [z, labels] if self.label_size else [z]
-        inputs = inputs if self.branch else [tf.concat(inputs, axis=1)]
-        x = tf.concat([self._activated(layer(part, training=training)) for layer, part in zip(self.firsts, inputs, strict=True)], axis=-1)
-        for layer in self.hidden:
-            x = self._activated(layer(x, training=training))
-        return tf.tanh(tf.cast(self.last(x), tf.float32))
+        return tf.tanh(tf.cast(self.last(hidden_features(self, inputs, training)), tf.float32))
 
     def sample(self, z, labels=None, *, lod=0.0, training=False, noise_seed=None):
         check_lod_is_zero(lod)
@@ -82,12 +70,9 @@ class DCGANGenerator(Generator):
         """Images of `call` in the size of the dataset: [N, R, R, channels]."""
         return borders.with_border(images, self.settings.border, self.resolution)
 
-    def _activated(self, x):
-        return tf.nn.leaky_relu(x, self.settings.slope) if self.settings.slope else tf.nn.relu(x)
-
 
 @keras.saving.register_keras_serializable("stylegan_tf.dcgan", "Discriminator")
-class DCGANDiscriminator(Network):
+class DCGANDiscriminator(Discriminator):
     """Classifies images [N, R, R, channels] as real or generated: logits [N, 1]. Arguments: see `Network`."""
 
     settings_type = DiscriminatorSettings
@@ -116,32 +101,10 @@ class DCGANDiscriminator(Network):
 
     def build(self, input_shape=None):
         """Creates the weights; the shapes follow from the settings."""
-        if self.branch:
-            self.firsts[0].build(self.channels)
-            self.firsts[1].build(self.label_size)
-        else:
-            self.firsts[0].build(self.channels + self.label_size)
-        width = sum(layer.filters for layer in self.firsts)
-        for layer in (*self.hidden, self.last):
-            layer.build(width)
-            width = layer.filters
+        build_layers(self, self.channels)
 
     def call(self, images, labels=None, lod=0.0, training=False):
-        """Classifies images.
-
-        Args:
-            images: [N, R, R, channels] of the full resolution, or [N, S, S, channels] as `DCGANGenerator.call` gives them.
-            labels: [N, label_size], None for an unconditional network.
-            lod: 0.
-            training: statistics of the batch instead of their moving averages.
-
-        Returns:
-            float32 logits [N, 1].
-
-        Raises:
-            ValueError: images of another size, number of channels or type, labels that are missing or of another width, or a
-                lod other than 0.
-        """
+        """As `Discriminator.call`; images may also be [N, S, S, channels], as `DCGANGenerator.call` gives them."""
         check_lod_is_zero(lod)
         self.check_labels(labels)
         self.check_images(images, self.side)
@@ -149,17 +112,36 @@ class DCGANDiscriminator(Network):
         if self.label_size:  # a constant plane for each entry of the label
             planes = tf.cast(labels, inputs[0].dtype)[:, None, None]
             inputs.append(tf.tile(planes, [1, self.side, self.side, 1]))
-        inputs = inputs if self.branch else [tf.concat(inputs, axis=-1)]
-        x = tf.concat([self._activated(layer(part, training=training)) for layer, part in zip(self.firsts, inputs, strict=True)], axis=-1)
-        for layer in self.hidden:
-            x = self._activated(layer(x, training=training))
-        return tf.cast(self.last(x), tf.float32)
-
-    def _activated(self, x):
-        return tf.nn.leaky_relu(x, self.settings.slope)
+        return tf.cast(self.last(hidden_features(self, inputs, training)), tf.float32)
 
 
 def keeping_convolutions(settings: GeneratorSettings | DiscriminatorSettings, side: int, filters: int, options: dict) -> list[Convolution]:
     """The convolutions of a side that keep it: all but the first of `convs_per_side`."""
     kept = {"kind": "same", "filters": filters, "side": side, "kernel_size": KEEPING_KERNEL, "is_normalised": True, **options}
     return [Convolution(settings, name=f"{side}x{side}_conv{index}", **kept) for index in range(1, settings.convs_per_side)]
+
+
+def build_layers(network: DCGANGenerator | DCGANDiscriminator, channels: int) -> None:
+    """Creates the weights of all layers for so many features in, and labels."""
+    inputs = [channels, network.label_size] if network.branch else [channels + network.label_size]
+    for layer, width in zip(network.firsts, inputs, strict=True):
+        layer.build(width)
+    width = sum(layer.filters for layer in network.firsts)
+    for layer in (*network.hidden, network.last):
+        layer.build(width)
+        width = layer.filters
+
+
+def hidden_features(network: DCGANGenerator | DCGANDiscriminator, inputs: list[tf.Tensor], training: bool) -> tf.Tensor:
+    """Features before the last layer, from the input and what the labels add to it."""
+    slope = network.settings.slope
+
+    def activated(layer, x):
+        x = layer(x, training=training)
+        return tf.nn.leaky_relu(x, slope) if slope else tf.nn.relu(x)
+
+    inputs = inputs if network.branch else [tf.concat(inputs, axis=-1)]
+    x = tf.concat([activated(layer, part) for layer, part in zip(network.firsts, inputs, strict=True)], axis=-1)
+    for layer in network.hidden:
+        x = activated(layer, x)
+    return x

@@ -97,8 +97,6 @@ class Settings(TrainingSettings):
                 f"images of side {G.inner_side(resolution)} inside of the networks"
             )
         self._check_penalties()
-        if self.transfer.frozen_layers:
-            raise UserError("The model dcgan cannot freeze layers: transfer.frozen_layers must be 0.")
         if self.G_step.classifier is not None:
             self._check_classifier(self.G_step.classifier)
 

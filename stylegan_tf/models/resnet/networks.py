@@ -9,10 +9,10 @@ import keras
 import tensorflow as tf
 
 from stylegan_tf.layers.batch_norm import BatchNorm
-from stylegan_tf.layers.convolution import conv2d, matmul
-from stylegan_tf.layers.layer_norm import LayerNorm
+from stylegan_tf.layers.linear import Linear
+from stylegan_tf.layers.normalization import LayerNorm
 from stylegan_tf.layers.resample import downscale2d, upscale2d
-from stylegan_tf.models.base import Generator, Network
+from stylegan_tf.models.base import Discriminator, Generator
 from stylegan_tf.models.inputs import check_latents
 from stylegan_tf.models.resnet.settings import DiscriminatorSettings, GeneratorSettings
 from stylegan_tf.resolution import MIN_RESOLUTION, check_lod_is_zero
@@ -21,34 +21,6 @@ from stylegan_tf.resolution import MIN_RESOLUTION, check_lod_is_zero
 def num_features(fmaps: int, side: int, resolution: int) -> int:
     """Feature maps at a side: `fmaps` at the resolution, doubled with each halving, up to eight times as many."""
     return fmaps * min(resolution // side, 8)
-
-
-class Linear(keras.layers.Layer):
-    """A convolution [N, H, W, in] with SAME padding, or where `kernel_size` is None a matrix product [N, in], and a bias.
-
-    Args:
-        filters: features out.
-        kernel_size: side of the kernel, odd.
-        scale: weights are uniform with variance scale / mean of the numbers of connections in and out: 1 (Glorot) or 2.
-        use_bias: False for none.
-    """
-
-    def __init__(self, filters, kernel_size=None, *, scale=2.0, use_bias=True, **kwargs):
-        super().__init__(autocast=False, **kwargs)
-        self.filters, self.kernel_size, self.scale, self.use_bias = filters, kernel_size, scale, use_bias
-
-    def build(self, channels):
-        """Creates the weights for so many features in."""
-        taps = (self.kernel_size,) * 2 if self.kernel_size else ()
-        initializer = keras.initializers.VarianceScaling(self.scale, "fan_avg", "uniform")
-        self.kernel = self.add_weight(name="kernel", shape=(*taps, channels, self.filters), initializer=initializer)
-        if self.use_bias:
-            self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer="zeros")
-
-    def call(self, x):
-        kernel, x = tf.cast(self.kernel, self.compute_dtype), tf.cast(x, self.compute_dtype)
-        x = conv2d(x, kernel) if self.kernel_size else matmul(x, kernel)
-        return x + tf.cast(self.bias, self.compute_dtype) if self.use_bias else x
 
 
 class ResidualBlock(keras.layers.Layer):
@@ -150,7 +122,7 @@ class ResNetGenerator(Generator):
 
 
 @keras.saving.register_keras_serializable("stylegan_tf.resnet", "Discriminator")
-class ResNetDiscriminator(Network):
+class ResNetDiscriminator(Discriminator):
     """Gives images [N, R, R, channels] a value: logits [N, 1]. No ReLU precedes the last layer. Arguments: see `Network`."""
 
     settings_type = DiscriminatorSettings
@@ -172,20 +144,6 @@ class ResNetDiscriminator(Network):
         self.dense.build(MIN_RESOLUTION**2 * num_features(self.settings.fmaps, MIN_RESOLUTION, self.resolution))
 
     def call(self, images, labels=None, lod=0.0, training=False):
-        """Values of images.
-
-        Args:
-            images: [N, R, R, channels] of the full resolution.
-            labels: not used.
-            lod: 0.
-            training: no layer depends on it.
-
-        Returns:
-            float32 logits [N, 1].
-
-        Raises:
-            ValueError: images of another size or number of channels, or a lod other than 0.
-        """
         check_lod_is_zero(lod)
         self.check_images(images)
         x = self.from_rgb(images)

@@ -41,5 +41,3 @@ class Settings(TrainingSettings):
     def check_networks(self):
         if self.data.conditional:
             raise UserError("The model resnet has no labels: data.conditional must be false.")
-        if self.transfer.frozen_layers:
-            raise UserError("The model resnet cannot freeze layers: transfer.frozen_layers must be 0.")

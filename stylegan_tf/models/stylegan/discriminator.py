@@ -8,7 +8,7 @@ from stylegan_tf.layers.activations import nonlinearity as find_nonlinearity
 from stylegan_tf.layers.minibatch_stddev import minibatch_stddev
 from stylegan_tf.layers.resample import downscale2d
 from stylegan_tf.layers.scaled import EqualizedConv2D, EqualizedDense
-from stylegan_tf.models.base import Network
+from stylegan_tf.models import base
 from stylegan_tf.models.inputs import check_images, check_labels
 from stylegan_tf.models.stylegan.settings import DiscriminatorSettings
 from stylegan_tf.models.stylegan.synthesis import is_fused_at, num_features
@@ -71,7 +71,7 @@ class DiscriminatorBlock(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("stylegan_tf")
-class Discriminator(Network):
+class Discriminator(base.Discriminator):
     """Classifies images [N, R, R, channels] as real or generated: logits [N, 1].
 
     With labels, the logit is the dot product of label_size outputs with the label. Arguments: see `Network`.
@@ -94,21 +94,6 @@ class Discriminator(Network):
             block.build(self.channels)
 
     def call(self, images, labels=None, lod=0.0, training=False):
-        """Classifies images at a level of detail; only the layers in use are run.
-
-        Args:
-            images: [N, R, R, channels], R = resolution / 2^floor(lod).
-            labels: [N, label_size], None for an unconditional network.
-            lod: a float, 0 for the full resolution, or a `Lod`.
-            training: no layer depends on it.
-
-        Returns:
-            float32 logits [N, 1].
-
-        Raises:
-            ValueError: images of another size, number of channels or type, labels that are missing or of another width, or a
-                lod beyond 4x4.
-        """
         floor, fade = growth.split_lod(lod)
         if floor >= len(self.blocks) or (fade is not None and floor + 1 >= len(self.blocks)):
             raise ValueError(f"lod of a {self.resolution}x{self.resolution} network ends at {len(self.blocks) - 1}. Received: {lod}")

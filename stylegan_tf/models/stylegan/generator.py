@@ -30,9 +30,3 @@ class Generator(StyleGenerator):
         options = {"label_size": self.label_size, "num_ws": self.num_ws, "dtype": self.dtype_policy}
         self.mapping = MappingNetwork(settings, name="mapping", **options)
         self.build()
-
-    def build(self, input_shape=None):
-        """Creates the weights; the shapes follow from the options."""
-        self.w_avg = self.add_weight(name="w_avg", shape=(self.w_dim,), initializer="zeros", trainable=False)
-        self.mapping.build()
-        self.synthesis.build()

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from stylegan_tf import resolution as growth
 from stylegan_tf.layers.epilogue import StyledConstant, StyledConv, StyledDense
-from stylegan_tf.layers.noise import NOISE_MODES, random_noise
+from stylegan_tf.layers.noise import noise_of_layers
 from stylegan_tf.layers.resample import upscale2d
 from stylegan_tf.layers.scaled import EqualizedConv2D
 from stylegan_tf.models.inputs import check_latents
@@ -130,8 +130,6 @@ class SynthesisNetwork(keras.Model):
         Raises:
             ValueError: unknown noise mode, ws of another shape, or a lod beyond 4x4.
         """
-        if noise_mode not in NOISE_MODES:
-            raise ValueError(f"noise_mode must be one of {', '.join(NOISE_MODES)}. Received: {noise_mode!r}")
         floor, fade = growth.split_lod(lod)
         num_blocks = len(self.blocks) - floor
         if num_blocks < 1 or (fade is not None and num_blocks < 2):
@@ -139,7 +137,8 @@ class SynthesisNetwork(keras.Model):
         check_latents(ws, (self.num_ws, self.settings.w_dim), "ws")
         ws = tf.unstack(tf.cast(ws, self.compute_dtype), num=self.num_ws, axis=1)
         ws = ws if self.settings.use_styles else ws * self.num_layers
-        noise = self._noise(2 * num_blocks, tf.shape(ws[0])[0], noise_mode, noise_seed)
+        sides = [block.side for block in self.blocks[:num_blocks] for _ in range(2)]
+        noise = noise_of_layers(self.noise_maps, sides, mode=noise_mode, batch=tf.shape(ws[0])[0], seed=noise_seed)
         x = below = None
         for index, block in enumerate(self.blocks[:num_blocks]):
             below = x
@@ -150,11 +149,3 @@ class SynthesisNetwork(keras.Model):
             old = upscale2d(tf.cast(self.blocks[num_blocks - 2].to_rgb(below), tf.float32))
             images += (old - images) * tf.cast(fade, tf.float32)
         return images
-
-    def _noise(self, num_layers, batch, noise_mode, noise_seed):
-        """Noise of the first layers, each [N or 1, H, W, 1] or None."""
-        if not self.settings.use_noise or noise_mode == "none":
-            return [None] * num_layers
-        if noise_mode == "const":
-            return [tf.convert_to_tensor(noise_map)[None, :, :, None] for noise_map in self.noise_maps[:num_layers]]
-        return random_noise(batch, [2 ** (layer // 2 + 2) for layer in range(num_layers)], noise_seed)

@@ -10,7 +10,7 @@ from stylegan_tf.layers.activations import leaky_relu
 from stylegan_tf.layers.fir import conv2d_downsample2d
 from stylegan_tf.layers.minibatch_stddev import minibatch_stddev
 from stylegan_tf.layers.scaled import EqualizedConv2D, EqualizedDense
-from stylegan_tf.models.base import Network
+from stylegan_tf.models.base import Discriminator
 from stylegan_tf.models.inputs import check_images
 from stylegan_tf.models.stylegan2.mapping import GAIN, MappingNetwork
 from stylegan_tf.models.stylegan2.settings import DiscriminatorSettings, is_half, num_features
@@ -116,7 +116,7 @@ class Head(Stage):
 
 
 @keras.saving.register_keras_serializable("stylegan_tf.stylegan2", "Discriminator")
-class StyleGAN2Discriminator(Network):
+class StyleGAN2Discriminator(Discriminator):
     """Classifies images [N, R, R, channels] as real or generated: logits [N, 1].
 
     With labels, the logit is the dot product of C features with the embedding of the label, divided by sqrt(C) (projection).
@@ -154,21 +154,6 @@ class StyleGAN2Discriminator(Network):
                 layer.build()
 
     def call(self, images, labels=None, lod=0.0, training=False):
-        """Classifies images.
-
-        Args:
-            images: [N, R, R, channels] of the full resolution.
-            labels: [N, label_size], None for an unconditional network.
-            lod: 0; the network does not grow.
-            training: no layer depends on it.
-
-        Returns:
-            float32 logits [N, 1].
-
-        Raises:
-            ValueError: images of another size, number of channels or type, labels that are missing or of another width, or a
-                lod other than 0.
-        """
         growth.check_lod_is_zero(lod)
         check_images(images, self.resolution, self.channels)
         x = images

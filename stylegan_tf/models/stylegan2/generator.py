@@ -32,12 +32,6 @@ class StyleGAN2Generator(StyleGenerator):
         )  # fmt: skip
         self.build()
 
-    def build(self, input_shape=None):
-        """Creates the weights; the shapes follow from the settings."""
-        self.w_avg = self.add_weight(name="w_avg", shape=(self.w_dim,), initializer="zeros", trainable=False)
-        self.mapping.build()
-        self.synthesis.build()
-
     def truncate(self, ws, psi="default", cutoff="default"):
         """As `StyleGenerator.truncate`, but a cutoff of None truncates all layers."""
         cutoff = self.settings.truncation_cutoff if isinstance(cutoff, str) else cutoff

@@ -13,7 +13,7 @@ from stylegan_tf.losses import loss_of_discriminator, loss_of_generator, penalti
 from stylegan_tf.models import style_mixing
 from stylegan_tf.models.adversarial import discriminator_terms, generator_terms
 from stylegan_tf.models.base import Context, Model, Part, Phase, Values
-from stylegan_tf.models.stylegan2 import transfer
+from stylegan_tf.models.stylegan import transfer
 from stylegan_tf.models.stylegan2.discriminator import StyleGAN2Discriminator
 from stylegan_tf.models.stylegan2.generator import StyleGAN2Generator
 from stylegan_tf.models.stylegan2.path_length import MEAN, PathLength, no_gradient
@@ -79,11 +79,17 @@ class StyleGAN2(Model):
         return num_features(settings, side)
 
     def frozen(self, weight_names, num_layers):
-        """The first convolutions, the 1x1 convolutions around them, and FromRGB."""
-        return transfer.frozen(weight_names, num_layers)
+        """The first convolutions, the 1x1 convolution around a block with the second of the two that it goes around, and FromRGB."""
+        names = [name for name in weight_names if not name.startswith("mapping/")]
+        chosen = transfer.frozen([name for name in names if "/skip/" not in name], num_layers)
+        blocks = {name.split("/")[0] for name in chosen if "/conv1_down/" in name}
+        return [name for name in names if name in chosen or ("/skip/" in name and name.split("/")[0] in blocks)]
 
     def resized(self, name, source, fresh, old_settings, new_settings):
-        return transfer.resized(name, source, fresh)
+        if name.startswith("4x4/dense1/") and source.shape[-1] != fresh.shape[-1]:
+            return fresh, 0  # one logit, or features that the embedding of a label is multiplied by: neither becomes the other
+        is_demodulated = name.startswith("synthesis/") and "/style/" not in name and "/to_rgb/" not in name
+        return transfer.resized(name, source, fresh, keeps_scale=not is_demodulated, style_rows=1)
 
 
 MODEL = StyleGAN2()

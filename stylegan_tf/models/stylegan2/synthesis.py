@@ -7,7 +7,7 @@ from stylegan_tf import resolution as growth
 from stylegan_tf.layers.activations import leaky_relu
 from stylegan_tf.layers.fir import upsample2d
 from stylegan_tf.layers.modulated import ModulatedConv2D
-from stylegan_tf.layers.noise import NOISE_MODES, random_noise
+from stylegan_tf.layers.noise import noise_of_layers
 from stylegan_tf.models.inputs import check_latents
 from stylegan_tf.models.stylegan2.mapping import GAIN
 from stylegan_tf.models.stylegan2.settings import GeneratorSettings, is_half, num_features
@@ -128,11 +128,9 @@ class SynthesisNetwork(keras.Model):
             ValueError: unknown noise mode, ws of another shape, or a lod other than 0.
         """
         growth.check_lod_is_zero(lod)
-        if noise_mode not in NOISE_MODES:
-            raise ValueError(f"noise_mode must be one of {', '.join(NOISE_MODES)}. Received: {noise_mode!r}")
         check_latents(ws, (self.num_ws, self.settings.w_dim), "ws")
         ws = tf.unstack(tf.cast(ws, tf.float32), num=self.num_ws, axis=1)
-        noise = self._noise(tf.shape(ws[0])[0], noise_mode, noise_seed)
+        noise = noise_of_layers(self.noise_maps, self.noise_sides, mode=noise_mode, batch=tf.shape(ws[0])[0], seed=noise_seed)
         x = images = None
         first = 0
         for block in self.blocks:
@@ -140,11 +138,3 @@ class SynthesisNetwork(keras.Model):
             x, images = block(x, images, ws[first : first + count + 1], noise[first : first + count])
             first += count
         return images
-
-    def _noise(self, batch, noise_mode, noise_seed):
-        """Noise of all convolutions, each [N or 1, H, W, 1] or None."""
-        if noise_mode == "none":
-            return [None] * len(self.noise_sides)
-        if noise_mode == "const":
-            return [tf.convert_to_tensor(noise_map)[None, :, :, None] for noise_map in self.noise_maps]
-        return random_noise(batch, self.noise_sides, noise_seed)
