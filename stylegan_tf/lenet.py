@@ -17,12 +17,10 @@ class LeNet:
     5x5 convolutions to 6 and 16 feature maps, each with ReLU and 2x2 maximum pooling, then dense layers of 120, 84 and 10 numbers:
     61,706 weights. The study names the layers alone; activation, pooling and optimizer are choices of this project.
 
-    Attributes:
-        weights: tensors or variables by the names of `lenet_file.SHAPES`. With more image channels, conv1/kernel is [5, 5, channels, 6].
-
     Source: LeCun et al. 1998, figure 2.
     """
 
+    # Tensors or variables by the names of `lenet_file.SHAPES`. With more image channels, conv1/kernel is [5, 5, channels, 6].
     weights: dict[str, "tf.Tensor | tf.Variable"]
 
     def __call__(self, images: tf.Tensor) -> tf.Tensor:

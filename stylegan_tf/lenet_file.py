@@ -24,17 +24,11 @@ SHAPES: dict[str, tuple[int, ...]] = {
 
 
 class LeNetFile(NamedTuple):
-    """Contents of a file.
+    """Contents of a file."""
 
-    Attributes:
-        weights: float32, by the names of `SHAPES`.
-        is_converged: False where training was stopped early, at the accuracy of the study of digits.
-        accuracy: share of test images that are recognised.
-    """
-
-    weights: dict[str, np.ndarray]
-    is_converged: bool
-    accuracy: float
+    weights: dict[str, np.ndarray]  # float32, by the names of `SHAPES`
+    is_converged: bool  # False where training was stopped early, at the accuracy of the study of digits
+    accuracy: float  # share of test images that are recognised
 
 
 def read(path: str | os.PathLike) -> LeNetFile:

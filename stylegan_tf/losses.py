@@ -31,16 +31,13 @@ class Loss:
 class Logistic(Loss):
     """Cross-entropy of D as a classifier. G's loss is -log(sigmoid(fake)), or log(1 - sigmoid(fake)) where `is_saturating`.
 
-    Attributes:
-        is_saturating: see above.
-        real_target, fake_target: probability that D is trained towards, a number or float32 [N]; the ends of a range stand for such
-            an array until it is drawn. 0.9 for real images is one-sided label smoothing (Salimans et al. 2016, section 3.4). G's
-            loss does not depend on them.
-
     Source: Goodfellow et al. 2014.
     """
 
-    is_saturating: bool = False
+    is_saturating: bool = False  # see above
+    # real_target, fake_target: probability that D is trained towards, a number or float32 [N]; the ends of a range stand for such an
+    # array until it is drawn. 0.9 for real images is one-sided label smoothing (Salimans et al. 2016, section 3.4). G's loss does not
+    # depend on them.
     real_target: Target | tf.Tensor = 1.0
     fake_target: Target | tf.Tensor = 0.0
 
@@ -114,17 +111,12 @@ class InputGradientPenalty:
     The norm counts pixels of the full resolution: at level of detail L it is 4^-floor(L) times the norm over the pixels there,
     as in the original release, which repeats small images to full size.
 
-    Attributes:
-        images: which images it is computed on.
-        gamma: weight; None for the run's gamma at this resolution.
-        every: in every n-th step only, n times as strong there.
-
     Source: Mescheder et al. 2018.
     """
 
-    images: Literal["real", "fake"]
-    gamma: float | None = None
-    every: int = 1
+    images: Literal["real", "fake"]  # which images it is computed on
+    gamma: float | None = None  # weight; None for the run's gamma at this resolution
+    every: int = 1  # in every n-th step only, n times as strong there
 
     @property
     def name(self) -> str:
@@ -168,15 +160,11 @@ class MixedGradientPenalty:
 class LeCam:
     """Squared distance by which D's logits pass the mean logit of the other kind of images. Added to D's loss.
 
-    Attributes:
-        weight: of both terms.
-        real_mean, fake_mean: float32 scalars, moving averages of the mean logits; 0 at the start.
-
     Source: Tseng et al. 2021, "Regularizing generative adversarial networks under limited data", equation 6.
     """
 
-    weight: float
-    real_mean: tf.Tensor
+    weight: float  # of both terms
+    real_mean: tf.Tensor  # real_mean, fake_mean: float32 scalars, moving averages of the mean logits; 0 at the start
     fake_mean: tf.Tensor
     keep: ClassVar[float] = 0.99  # share of the averages that an iteration keeps
 

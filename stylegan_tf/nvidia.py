@@ -16,33 +16,21 @@ _TIMEOUT_SEC = 20
 
 @dataclass(frozen=True)
 class Card:
-    """One GPU.
+    """One GPU."""
 
-    Attributes:
-        name: such as "NVIDIA H100 80GB HBM3".
-        capability: compute capability, (major, minor).
-        memory_gb, used_gb: all of its memory, and what all programs hold of it, 1e9 bytes.
-    """
-
-    name: str
-    capability: tuple[int, int]
-    memory_gb: float
+    name: str  # such as "NVIDIA H100 80GB HBM3"
+    capability: tuple[int, int]  # compute capability, (major, minor)
+    memory_gb: float  # memory_gb, used_gb: all of its memory, and what all programs hold of it, 1e9 bytes
     used_gb: float
 
 
 @dataclass(frozen=True)
 class Driver:
-    """The driver of this machine.
+    """The driver of this machine."""
 
-    Attributes:
-        version: such as "580.65.06"; "" where it is unknown.
-        cards: all GPUs, in the driver's order.
-        problem: why the cards could not be listed; "" where they could.
-    """
-
-    version: str
-    cards: tuple[Card, ...]
-    problem: str = ""
+    version: str  # such as "580.65.06"; "" where it is unknown
+    cards: tuple[Card, ...]  # all GPUs, in the driver's order
+    problem: str = ""  # why the cards could not be listed; "" where they could
 
 
 def read_driver() -> Driver | None:

@@ -40,30 +40,20 @@ class NetworkArrays:
 
 @dataclass(frozen=True)
 class SnapshotContents:
-    """The three networks of a file as settings and arrays, and what a reader must know about them.
+    """The three networks of a file as settings and arrays, and what a reader must know about them."""
 
-    Attributes:
-        source: the file.
-        model: name of the model.
-        shape: of all three networks.
-        G, D, G_ema: generator, discriminator, moving average of the generator.
-        nimg: real images shown so far.
-        lod: level of detail at which training was; 0 for a network that is fully grown.
-        dataset: name, digest, label_size, class_names, num_images, mirror and path of the data; label_examples, some of its labels
-            where they are not one-hot, None where they are (missing in older files).
-        config: settings of the run, as plain values.
-    """
-
-    source: str
-    model: str
-    shape: NetworkShape
-    G: NetworkArrays
+    source: str  # the file
+    model: str  # name of the model
+    shape: NetworkShape  # of all three networks
+    G: NetworkArrays  # G, D, G_ema: generator, discriminator, moving average of the generator
     D: NetworkArrays
     G_ema: NetworkArrays
-    nimg: int = 0
-    lod: float = 0.0
+    nimg: int = 0  # real images shown so far
+    lod: float = 0.0  # level of detail at which training was; 0 for a network that is fully grown
+    # Name, digest, label_size, class_names, num_images, mirror and path of the data; label_examples, some of its labels where they are
+    # not one-hot, None where they are (missing in older files)
     dataset: dict[str, Any] = field(default_factory=dict)
-    config: dict[str, Any] = field(default_factory=dict)
+    config: dict[str, Any] = field(default_factory=dict)  # settings of the run, as plain values
 
     @property
     def label_examples(self) -> np.ndarray | None:

@@ -6,17 +6,11 @@ import tensorflow as tf
 
 
 class Control(NamedTuple):
-    """State of the controller, float32 scalars.
+    """State of the controller, float32 scalars."""
 
-    Attributes:
-        p: strength, the chance of each transform.
-        sign_sum: sum of the signs of D's logits for real images since the last adjustment.
-        count: real images shown since then.
-    """
-
-    p: tf.Tensor
-    sign_sum: tf.Tensor
-    count: tf.Tensor
+    p: tf.Tensor  # strength, the chance of each transform
+    sign_sum: tf.Tensor  # sum of the signs of D's logits for real images since the last adjustment
+    count: tf.Tensor  # real images shown since then
 
 
 FIRST = Control(0.0, 0.0, 0.0)

@@ -204,44 +204,26 @@ class StyleGenerator(Generator):
 
 
 class Part(NamedTuple):
-    """What one device computes at once; arrays are [part_size, ...] unless they are shared by the whole minibatch.
+    """What one device computes at once; arrays are [part_size, ...] unless they are shared by the whole minibatch."""
 
-    Attributes:
-        reals: float32 [n, R, R, C] in [-1, 1].
-        real_labels: float32 [n, label_size], labels of the reals.
-        z: float32 [n, z_dim].
-        labels: float32 [n, label_size], drawn anew from the data.
-        mixing_factors: float32 [n] in [0, 1), between real and generated image (WGAN-GP).
-        own: further inputs of a model, one row a sample.
-        shared: further inputs of a model that the whole minibatch shares.
-        noise_seed: int32 [2], for all noise inside the networks.
-        weights: float32 [n], 1 / minibatch, or 0 for a sample that only fills the part.
-        numbers: int32 [n], places of the samples in the global minibatch; () in a run without augmentation.
-    """
-
-    reals: Tensor
-    real_labels: Tensor
-    z: Tensor
-    labels: Tensor
-    mixing_factors: Tensor
-    own: dict[str, Tensor]
-    shared: dict[str, Tensor]
-    noise_seed: Tensor
-    weights: Tensor
-    numbers: Tensor | tuple[()] = ()
+    reals: Tensor  # float32 [n, R, R, C] in [-1, 1]
+    real_labels: Tensor  # float32 [n, label_size], labels of the reals
+    z: Tensor  # float32 [n, z_dim]
+    labels: Tensor  # float32 [n, label_size], drawn anew from the data
+    mixing_factors: Tensor  # float32 [n] in [0, 1), between real and generated image (WGAN-GP)
+    own: dict[str, Tensor]  # further inputs of a model, one row a sample
+    shared: dict[str, Tensor]  # further inputs of a model that the whole minibatch shares
+    noise_seed: Tensor  # int32 [2], for all noise inside the networks
+    weights: Tensor  # float32 [n], 1 / minibatch, or 0 for a sample that only fills the part
+    numbers: Tensor | tuple[()] = ()  # int32 [n], places of the samples in the global minibatch; () in a run without augmentation
 
 
 class Values(NamedTuple):
-    """What a term of a loss gives.
+    """What a term of a loss gives."""
 
-    Attributes:
-        loss: float32 [n], what is minimised.
-        statistics: float32 [n] by name, for the log; the loss itself is added by the step.
-        sums: sums over the part, weighted by `Part.weights`, that `Phase.after` receives summed over parts and replicas.
-    """
-
-    loss: Tensor
-    statistics: dict[str, Tensor]
+    loss: Tensor  # float32 [n], what is minimised
+    statistics: dict[str, Tensor]  # float32 [n] by name, for the log; the loss itself is added by the step
+    # Sums over the part, weighted by `Part.weights`, that `Phase.after` receives summed over parts and replicas
     sums: dict[str, Tensor] = {}  # noqa: RUF012
 
 
@@ -250,75 +232,50 @@ Term = Callable[[Sequence[Tensor]], Values]
 
 
 class Context(NamedTuple):
-    """What the phases of one iteration share.
+    """What the phases of one iteration share."""
 
-    Attributes:
-        critic: images [n, R, R, C] and labels to logits [n, 1]: D in training, behind everything that is applied to its input.
-        lod: level of detail.
-        gamma: scalar, weight of R1 and R2 at this resolution.
-        loss_scale: factor on losses before gradients are taken (float16); gradients by images divide it out.
-        due: names of the lazy penalties that this step includes.
-        lecam: is added to D's loss; None for nothing.
-        augment: D, and the places [n] of a part's samples in the minibatch, to D behind the augmentation; None without one.
-        prepared: what `Phase.prepare` gave, summed over all samples of the step; empty where one part holds all of them.
-    """
-
+    # Images [n, R, R, C] and labels to logits [n, 1]: D in training, behind everything that is applied to its input
     critic: Callable[[Tensor, Tensor], Tensor]
-    lod: Lod
-    gamma: Tensor
-    loss_scale: Tensor | float
-    due: frozenset[str] = frozenset()
-    lecam: LeCam | None = None
+    lod: Lod  # level of detail
+    gamma: Tensor  # scalar, weight of R1 and R2 at this resolution
+    loss_scale: Tensor | float  # factor on losses before gradients are taken (float16); gradients by images divide it out
+    due: frozenset[str] = frozenset()  # names of the lazy penalties that this step includes
+    lecam: LeCam | None = None  # is added to D's loss; None for nothing
+    # D, and the places [n] of a part's samples in the minibatch, to D behind the augmentation; None without one
     augment: Callable[[Callable, Tensor], Callable] | None = None
+    # What `Phase.prepare` gave, summed over all samples of the step; empty where one part holds all of them
     prepared: Mapping[str, Tensor] = {}
 
 
 class AfterStep(NamedTuple):
-    """What a phase may do after its optimizer step, on every replica alike.
+    """What a phase may do after its optimizer step, on every replica alike."""
 
-    Attributes:
-        sums: `Values.sums`, summed over parts and replicas.
-        average_generator: moves G_ema towards G; call it once an iteration.
-    """
-
-    sums: dict[str, Tensor]
-    average_generator: Callable[[], None]
+    sums: dict[str, Tensor]  # `Values.sums`, summed over parts and replicas
+    average_generator: Callable[[], None]  # moves G_ema towards G; call it once an iteration
 
 
 @dataclass(frozen=True)
 class Phase:
-    """One optimizer step of an iteration.
+    """One optimizer step of an iteration."""
 
-    Attributes:
-        name: "D", "G", "G_pl"; its loss is shown as Loss/NAME.
-        network: whose weights the step changes.
-        terms: (part, context) to the terms of the loss, one after the other; their losses add up.
-        every: in every n-th iteration only; the optimizer's rate and betas are corrected for it (Karras et al. 2020, appendix B).
-        times: steps in a row, each with random inputs and, where it shows reals, real images of its own.
-        shows_reals: whether the step trains on real images; repetition r of every such phase gets batch r of the iteration.
-        lazy: penalties inside the step that are computed in every n-th iteration only: name to n.
-        inputs_of: name of an earlier phase whose random inputs this one uses again; None for fresh ones.
-        shrink: the step computes minibatch / shrink samples. Above 1 it uses neither D nor real images, and its samples are split
-            over devices without regard to groups.
-        own_inputs: (seed int32 [2], samples) to random inputs of this phase alone, one row a sample, for `Part.own`; its purposes of
-            `stateless_fold_in` are 7 and above.
-        prepare: (part, context) to weighted sums over the part, like `Values.sums`, that the terms need of all samples of the step
-            before any gradient is taken: `Context.prepared`. Computed in a pass of its own over all parts where there are several.
-        after: called after the optimizer step.
-    """
-
-    name: str
-    network: Literal["G", "D"]
-    terms: Callable[[Part, Context], Iterator[Term]]
-    every: int = 1
-    times: int = 1
-    shows_reals: bool = False
-    lazy: Mapping[str, int] | None = None
-    inputs_of: str | None = None
+    name: str  # "D", "G", "G_pl"; its loss is shown as Loss/NAME
+    network: Literal["G", "D"]  # whose weights the step changes
+    terms: Callable[[Part, Context], Iterator[Term]]  # (part, context) to the terms of the loss, one after the other; their losses add up
+    every: int = 1  # in every n-th iteration only; the optimizer's rate and betas are corrected for it (Karras et al. 2020, appendix B).
+    times: int = 1  # steps in a row, each with random inputs and, where it shows reals, real images of its own
+    shows_reals: bool = False  # whether the step trains on real images; repetition r of every such phase gets batch r of the iteration
+    lazy: Mapping[str, int] | None = None  # penalties inside the step that are computed in every n-th iteration only: name to n
+    inputs_of: str | None = None  # name of an earlier phase whose random inputs this one uses again; None for fresh ones
+    # The step computes minibatch / shrink samples. Above 1 it uses neither D nor real images, and its samples are split over devices
+    # without regard to groups.
     shrink: int = 1
+    # (seed int32 [2], samples) to random inputs of this phase alone, one row a sample, for `Part.own`; its purposes of
+    # `stateless_fold_in` are 7 and above
     own_inputs: Callable[[Tensor, int], dict[str, Tensor]] | None = None
+    # (part, context) to weighted sums over the part, like `Values.sums`, that the terms need of all samples of the step before any
+    # gradient is taken: `Context.prepared`. Computed in a pass of its own over all parts where there are several.
     prepare: Callable[[Part, Context], dict[str, Tensor]] | None = None
-    after: Callable[[AfterStep], None] | None = None
+    after: Callable[[AfterStep], None] | None = None  # called after the optimizer step
 
 
 class Model:

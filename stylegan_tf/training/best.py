@@ -15,15 +15,10 @@ if TYPE_CHECKING:  # metrics are listed without TensorFlow
 
 @dataclasses.dataclass(frozen=True)
 class BestValue:
-    """A score by which snapshots are compared.
+    """A score by which snapshots are compared."""
 
-    Attributes:
-        name: such as "fid5k" or "pr5k3_recall".
-        lower_is_better: True for distances.
-    """
-
-    name: str
-    lower_is_better: bool
+    name: str  # such as "fid5k" or "pr5k3_recall"
+    lower_is_better: bool  # True for distances
 
     def is_better(self, new: float, old: float) -> bool:
         """Whether `new` is better than `old`; False if they are equal."""
@@ -36,15 +31,11 @@ class BestValue:
 
 @dataclasses.dataclass(frozen=True)
 class SnapshotScores:
-    """The scores that a program computes for every snapshot of a run; the library itself does not import metrics.
+    """The scores that a program computes for every snapshot of a run; the library itself does not import metrics."""
 
-    Attributes:
-        compute: (path, networks, nimg) -> values by name, with "NAME/low" and "NAME/high" for the ends of an interval.
-        best_value: the score of that name, None if snapshots cannot be compared by it.
-    """
-
+    # (path, networks, nimg) -> values by name, with "NAME/low" and "NAME/high" for the ends of an interval
     compute: "Callable[[Path, Networks, int], dict[str, float]]"
-    best_value: Callable[[str], BestValue | None] = lambda name: None
+    best_value: Callable[[str], BestValue | None] = lambda name: None  # the score of that name, None if snapshots cannot be compared by it
 
     def __call__(self, path: Path, networks: "Networks", nimg: int) -> dict[str, float]:
         """Values of a snapshot by name."""

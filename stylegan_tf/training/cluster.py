@@ -25,15 +25,10 @@ _WAIT_MS = 600_000  # TensorFlow leaks 35 KB for every request that times out, s
 
 @dataclass(frozen=True)
 class Cluster:
-    """The processes that train one run together.
+    """The processes that train one run together."""
 
-    Attributes:
-        addresses: "host:port" of every process; the chief is the first.
-        index: of this process.
-    """
-
-    addresses: tuple[str, ...]
-    index: int
+    addresses: tuple[str, ...]  # "host:port" of every process; the chief is the first
+    index: int  # of this process
 
     @property
     def is_chief(self) -> bool:

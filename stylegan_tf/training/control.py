@@ -25,15 +25,10 @@ COMMANDS = ("snapshot", "stop")
 
 @dataclass
 class Control:
-    """The contents of control.json so far.
+    """The contents of control.json so far."""
 
-    Attributes:
-        values: G_lrate, D_lrate and gamma, if they are set.
-        commands: "snapshot" and "stop", if they were in the file at the end of this tick.
-    """
-
-    values: dict[str, float] = field(default_factory=dict)
-    commands: set[str] = field(default_factory=set)
+    values: dict[str, float] = field(default_factory=dict)  # G_lrate, D_lrate and gamma, if they are set
+    commands: set[str] = field(default_factory=set)  # "snapshot" and "stop", if they were in the file at the end of this tick
     _last_message: str = field(default="", init=False, repr=False, compare=False)
 
     def read(self, run_dir: RunDir) -> None:

@@ -17,29 +17,17 @@ from stylegan_tf.training.cluster import Cluster, read_cluster, wait_for_others
 
 @dataclass(frozen=True)
 class Devices:
-    """What a run computes on.
+    """What a run computes on."""
 
-    Attributes:
-        strategy: the tf.distribute strategy, also for a single device.
-        num_devices: replicas over all machines.
-        num_workers: machines (processes) that train together.
-        policy: Keras dtype policy of the networks: float32, mixed_bfloat16 or mixed_float16.
-        xla: how the steps are compiled (`devices.resolve_xla`).
-        is_chief: whether this process writes the run folder: the first of several machines does.
-        description: for the log, such as "2 x GPU (NVIDIA H100), mixed_bfloat16".
-        memory_gb: of the smallest GPU, 1e9 bytes; None on a CPU or where it is unknown.
-        notes: sentences for the user before training: a GPU that is not used, or not fully.
-    """
-
-    strategy: tf.distribute.Strategy
-    num_devices: int
-    num_workers: int
-    policy: str
-    xla: Compilation
-    is_chief: bool
-    description: str
-    memory_gb: float | None = None
-    notes: tuple[str, ...] = ()
+    strategy: tf.distribute.Strategy  # the tf.distribute strategy, also for a single device
+    num_devices: int  # replicas over all machines
+    num_workers: int  # machines (processes) that train together
+    policy: str  # Keras dtype policy of the networks: float32, mixed_bfloat16 or mixed_float16
+    xla: Compilation  # how the steps are compiled (`devices.resolve_xla`)
+    is_chief: bool  # whether this process writes the run folder: the first of several machines does
+    description: str  # for the log, such as "2 x GPU (NVIDIA H100), mixed_bfloat16"
+    memory_gb: float | None = None  # of the smallest GPU, 1e9 bytes; None on a CPU or where it is unknown
+    notes: tuple[str, ...] = ()  # sentences for the user before training: a GPU that is not used, or not fully
 
     @property
     def has_gpus(self) -> bool:

@@ -13,15 +13,10 @@ from stylegan_tf.training.inputs import Inputs
 
 @dataclass(frozen=True)
 class Split:
-    """Which samples each device computes at each accumulation step, and their weights.
+    """Which samples each device computes at each accumulation step, and their weights."""
 
-    Attributes:
-        indices: int32 [num_devices, num_parts, part_size], positions in the global minibatch.
-        weights: float32, the same shape: 1 / minibatch, or 0 for a sample that only pads a part.
-    """
-
-    indices: np.ndarray
-    weights: np.ndarray
+    indices: np.ndarray  # int32 [num_devices, num_parts, part_size], positions in the global minibatch
+    weights: np.ndarray  # float32, the same shape: 1 / minibatch, or 0 for a sample that only pads a part
 
     @property
     def is_whole(self) -> bool:

@@ -22,21 +22,13 @@ T = TypeVar("T")
 
 @dataclasses.dataclass
 class Position:
-    """The position of a run between two calls of TensorFlow.
+    """The position of a run between two calls of TensorFlow."""
 
-    Attributes:
-        nimg: real images shown.
-        update_nimg: real images shown at the last update of the schedule.
-        iterations_left: until the next update.
-        previous_lod: level of detail at the last update, None before the first.
-        num_rollbacks: number of returns to an earlier state.
-    """
-
-    nimg: Images = 0
-    update_nimg: Images = 0
-    iterations_left: Images = 0
-    previous_lod: Annotated[float, Range(0, 16)] | None = None
-    num_rollbacks: Annotated[int, Range(0, 100)] = 0
+    nimg: Images = 0  # real images shown
+    update_nimg: Images = 0  # real images shown at the last update of the schedule
+    iterations_left: Images = 0  # until the next update
+    previous_lod: Annotated[float, Range(0, 16)] | None = None  # level of detail at the last update, None before the first
+    num_rollbacks: Annotated[int, Range(0, 100)] = 0  # number of returns to an earlier state
 
 
 @dataclasses.dataclass
@@ -76,25 +68,17 @@ class DatasetIdentity:
 
 
 class State(TypedDict):
-    """A training state: position, meter and dataset as `dataclasses.asdict` returns those above.
-
-    Items:
-        is_tick_over: the line, pictures and snapshot of the last tick are not yet written.
-        config: settings of the run, as plain values.
-        file_sizes: bytes of the files that are only appended to.
-        weights: arrays by name of "G", "D" and "G_ema".
-        trainer: of `Trainer.state`.
-    """
+    """A training state: position, meter and dataset as `dataclasses.asdict` returns those above."""
 
     state_version: int
-    is_tick_over: bool
+    is_tick_over: bool  # the line, pictures and snapshot of the last tick are not yet written
     position: dict[str, object]
     meter: dict[str, object]
     dataset: dict[str, object]
-    config: dict[str, object]
-    file_sizes: dict[str, int]
-    weights: dict[str, dict[str, np.ndarray]]
-    trainer: dict[str, object]
+    config: dict[str, object]  # settings of the run, as plain values
+    file_sizes: dict[str, int]  # bytes of the files that are only appended to
+    weights: dict[str, dict[str, np.ndarray]]  # arrays by name of "G", "D" and "G_ema"
+    trainer: dict[str, object]  # of `Trainer.state`
 
 
 def read(path: str | os.PathLike) -> State:

@@ -22,53 +22,30 @@ MAX_DISTANCE = 16  # bits of 64; unrelated pictures differ in 20 and more
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PrepareOptions:
-    """How images become records.
+    """How images become records."""
 
-    Attributes:
-        resolution: side in pixels; None for the largest power of two that nearly all images reach.
-        max_resolution: the largest that is chosen where `resolution` is None; None for no such limit.
-        fit: see `fit.fit_image`.
-        wide_height: see `fit.fit_image`.
-        channels: 1, 3 or 4; None for the channels of the majority of the images.
-        background: colour behind transparency and around padded images; None for white, or black with fit "wide".
-        min_size: smaller images are skipped, in pixels of the side; None for half the resolution (images are enlarged twofold at most).
-        max_images: maximum number of images; None for all.
-        max_pixels: larger images are skipped before they are decoded, see `pillow_files.check_size`; None for 128 million.
-        shuffle: write in the original's order (RandomState(123)) instead of the order of the source.
-        on_error: "skip" skips unusable images, "stop" writes nothing if there is one.
-        labels: see `find_labels.find_labels`.
-        class_names: replace those that come with the labels; () keeps them.
-        dedupe: "none", "exact" (the same pixels) or "near" (perceptual hashes within `dedupe_distance` bits of 64).
-        dedupe_distance: for "near", 0 to 16; None for 4.
-        crop: "none", or "segment" to cut out the one object on a uniform background.
-        mask_dir: folder with a mask for every image, by name, for crop "segment".
-        margin: background kept around a segmented object, as a share of its longer side; None for 0.1.
-        workers: threads; None for one per processor.
-        encoding, overwrite: see `writer.DatasetWriter`.
-        quality: of JPEG, 1 to 100; None for the default.
-    """
-
-    resolution: int | None = None
-    max_resolution: int | None = None
-    fit: str = "center-crop"
-    wide_height: int | None = None
-    channels: int | None = None
-    background: str | None = None
+    resolution: int | None = None  # side in pixels; None for the largest power of two that nearly all images reach
+    max_resolution: int | None = None  # the largest that is chosen where `resolution` is None; None for no such limit
+    fit: str = "center-crop"  # see `fit.fit_image`
+    wide_height: int | None = None  # see `fit.fit_image`
+    channels: int | None = None  # 1, 3 or 4; None for the channels of the majority of the images
+    background: str | None = None  # colour behind transparency and around padded images; None for white, or black with fit "wide"
+    # Smaller images are skipped, in pixels of the side; None for half the resolution (images are enlarged twofold at most)
     min_size: int | None = None
-    max_images: int | None = None
-    max_pixels: int | None = None
-    shuffle: bool = True
-    on_error: str = "skip"
-    labels: str = "auto"
-    class_names: tuple[str, ...] = ()
-    dedupe: str = "none"
-    dedupe_distance: int | None = None
-    crop: str = "none"
-    mask_dir: str | None = None
-    margin: float | None = None
-    workers: int | None = None
-    encoding: str = "png"
-    quality: int | None = None
+    max_images: int | None = None  # maximum number of images; None for all
+    max_pixels: int | None = None  # larger images are skipped before they are decoded, see `pillow_files.check_size`; None for 128 million
+    shuffle: bool = True  # write in the original's order (RandomState(123)) instead of the order of the source
+    on_error: str = "skip"  # "skip" skips unusable images, "stop" writes nothing if there is one
+    labels: str = "auto"  # see `find_labels.find_labels`
+    class_names: tuple[str, ...] = ()  # replace those that come with the labels; () keeps them
+    dedupe: str = "none"  # "none", "exact" (the same pixels) or "near" (perceptual hashes within `dedupe_distance` bits of 64)
+    dedupe_distance: int | None = None  # for "near", 0 to 16; None for 4
+    crop: str = "none"  # "none", or "segment" to cut out the one object on a uniform background
+    mask_dir: str | None = None  # folder with a mask for every image, by name, for crop "segment"
+    margin: float | None = None  # background kept around a segmented object, as a share of its longer side; None for 0.1
+    workers: int | None = None  # threads; None for one per processor
+    encoding: str = "png"  # encoding, overwrite: see `writer.DatasetWriter`
+    quality: int | None = None  # of JPEG, 1 to 100; None for the default
     overwrite: bool = False
 
     def __post_init__(self):
