@@ -12,8 +12,7 @@ from typing import BinaryIO, Literal
 import numpy as np
 
 from stylegan_tf.errors import UserError
-from stylegan_tf.files import open_regular
-from stylegan_tf.zip_directory import MAX_DIRECTORY_BYTES, directory_bytes
+from stylegan_tf.files import MAX_DIRECTORY_BYTES, directory_bytes, open_regular
 
 MAX_BYTES = 1 << 30
 MAX_HEADER_BYTES = 10_000  # NumPy's own limit

@@ -1,16 +1,22 @@
-"""Files: written atomically (temporary name, sync, rename), so that none is ever incomplete, and read with a bound on their size."""
+"""Files: written atomically (temporary name, sync, rename), so that none is ever incomplete, and read with bounds on their size."""
 
 import contextlib
 import json
 import os
 import shutil
 import stat
+import struct
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from stylegan_tf.errors import MissingFileError, UserError
+
+MAX_DIRECTORY_BYTES = 1 << 20  # of a zip's directory: some ten thousand members
+_END = struct.Struct("<4s4H2LH")
+_END_64 = struct.Struct("<4sQ2H2L4Q")
+_LOCATOR_64 = struct.Struct("<4sLQL")
 
 
 @contextlib.contextmanager
@@ -93,3 +99,26 @@ def read_json(path: str | os.PathLike, max_bytes: int = 1 << 20) -> object:
         return json.loads(content.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not JSON ({str(error)[:80]}).") from error
+
+
+def directory_bytes(file: BinaryIO) -> int | None:
+    """Bytes of a zip's directory, read before zipfile makes an object of every entry; of the 64-bit record where there is one.
+
+    Returns:
+        None for a file that is no zip archive, a cut one, or one whose 64-bit record lies elsewhere.
+    """
+    size = file.seek(0, os.SEEK_END)
+    start = max(size - _END.size - 65_535 - _LOCATOR_64.size - _END_64.size, 0)
+    file.seek(start)
+    tail = file.read()
+    place = tail.rfind(b"PK\x05\x06")
+    if place < 0 or len(tail) - place < _END.size:
+        return None
+    *_, num_bytes, _, _ = _END.unpack_from(tail, place)
+    locator = place - _LOCATOR_64.size
+    if locator >= 0 and tail[locator:].startswith(b"PK\x06\x07"):
+        record = locator - _END_64.size
+        if record < 0 or not tail[record:].startswith(b"PK\x06\x06"):
+            return None
+        *_, num_bytes, _ = _END_64.unpack_from(tail, record)
+    return num_bytes

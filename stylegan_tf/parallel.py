@@ -9,16 +9,16 @@ from typing import TypeVar
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
-_CHUNK = 16  # items handed to a thread at once: a future costs as much as checking a small image
 
 
-def parallel_map(function: Callable[[_In], _Out], items: Iterable[_In], workers: int | None = None) -> Iterator[_Out]:
+def parallel_map(function: Callable[[_In], _Out], items: Iterable[_In], workers: int | None = None, at_once: int = 16) -> Iterator[_Out]:
     """Yields `function(item)` for every item, in order; an exception of a worker is raised where its result would be.
 
     Args:
         function: called in worker threads. Decoding and resizing let other threads run.
         items: taken only a little ahead of the results.
         workers: threads; None for one for each processor.
+        at_once: items handed to a thread together: a future costs as much as checking a small image.
     """
     workers = workers or os.cpu_count() or 1
     if workers == 1:
@@ -27,7 +27,7 @@ def parallel_map(function: Callable[[_In], _Out], items: Iterable[_In], workers:
     iterator, pending = iter(items), deque()
     pool = ThreadPoolExecutor(workers)
     try:
-        while chunk := list(itertools.islice(iterator, _CHUNK)):
+        while chunk := list(itertools.islice(iterator, at_once)):
             pending.append(pool.submit(lambda chunk: [function(item) for item in chunk], chunk))
             if len(pending) > 2 * workers:
                 yield from pending.popleft().result()

@@ -19,7 +19,6 @@ from stylegan_tf.snapshot_file import (
     STATE_FORMAT,
     SnapshotContents,
     class_names_of,
-    read_contents,
     read_format,
 )
 
@@ -102,11 +101,6 @@ def make_networks(contents: SnapshotContents, *, dtype: str | None = None) -> Ne
 def make_generator(contents: SnapshotContents, *, dtype: str | None = None) -> Generator:
     """Builds G_ema alone, as `make_networks` does: a third of the time and memory."""
     return _built(contents, ("G_ema",), dtype)["G_ema"]
-
-
-def load_networks(path: str | os.PathLike, *, dtype: str | None = None) -> Networks:
-    """Reads a network snapshot of ours; see `read_contents` and `make_networks`."""
-    return make_networks(read_contents(path), dtype=dtype)
 
 
 def save_networks(path: str | os.PathLike, networks: Networks) -> None:

@@ -5,7 +5,7 @@ import zipfile
 
 import pytest
 
-from stylegan_tf.zip_directory import MAX_DIRECTORY_BYTES, directory_bytes
+from stylegan_tf.files import MAX_DIRECTORY_BYTES, directory_bytes
 from tests.hostile_arrays import end_record, many_members, many_members_64
 
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from stylegan_tf import torch_tensors
 from stylegan_tf.errors import MissingFileError, UserError
+from stylegan_tf.files import MAX_DIRECTORY_BYTES, directory_bytes
 from stylegan_tf.torch_tensors import Storage, arrays_of
-from stylegan_tf.zip_directory import MAX_DIRECTORY_BYTES, directory_bytes
 
 _ZIP_MAGIC = b"PK\x03\x04"
 MAX_PICKLE_BYTES = 16 << 20  # the program part of a weights file is small: Inception's is 28 kB

@@ -37,10 +37,6 @@ class SnapshotScores:
     compute: "Callable[[Path, Networks, int], dict[str, float]]"
     best_value: Callable[[str], BestValue | None] = lambda name: None  # the score of that name, None if snapshots cannot be compared by it
 
-    def __call__(self, path: Path, networks: "Networks", nimg: int) -> dict[str, float]:
-        """Values of a snapshot by name."""
-        return self.compute(path, networks, nimg)
-
 
 class BestSnapshot:
     """The best snapshot among the files of a run. It is read from stats.jsonl first, so that a resumed run has it.

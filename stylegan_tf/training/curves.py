@@ -13,12 +13,11 @@ MAX_POINTS = 400
 Points = Sequence[tuple[float, float]]
 
 
-def line_chart(series: Mapping[str, Points], x_label: str = "kimg", marks: Sequence[tuple[float, str]] = ()) -> str:
+def line_chart(series: Mapping[str, Points], marks: Sequence[tuple[float, str]] = ()) -> str:
     """A chart with a line for each series.
 
     Args:
-        series: points (x, y) by name; values that are not finite are gaps.
-        x_label: unit of x.
+        series: points (kimg, y) by name; values that are not finite are gaps.
         marks: (x, text) of vertical lines; those outside the points are left out.
 
     Returns:
@@ -31,7 +30,7 @@ def line_chart(series: Mapping[str, Points], x_label: str = "kimg", marks: Seque
     y_range = _range([y for _, y in finite])
     legend = LEGEND_ROW * -(-len(series) // LEGEND_COLUMNS)  # above the lines
     parts = [f'<svg viewBox="0 {-legend} {WIDTH} {HEIGHT + legend}" role="img" aria-label="{html.escape(", ".join(series))}">']
-    parts += _grid(x_range, y_range, x_label)
+    parts += _grid(x_range, y_range)
     for x, text in marks:
         if x_range[0] <= x <= x_range[1]:
             at = f"{_x(x, x_range):.1f}"
@@ -64,7 +63,7 @@ def ticks(low: float, high: float, count: int = 4) -> list[float]:
     return [index * step for index in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
-def _grid(x_range: tuple[float, float], y_range: tuple[float, float], x_label: str) -> list[str]:
+def _grid(x_range: tuple[float, float], y_range: tuple[float, float]) -> list[str]:
     parts = []
     for value in ticks(*y_range):
         y = _y(value, y_range)
@@ -73,7 +72,7 @@ def _grid(x_range: tuple[float, float], y_range: tuple[float, float], x_label: s
     for value in ticks(*x_range):
         x = _x(value, x_range)
         parts.append(f'<text x="{x:.1f}" y="{HEIGHT - 10}" text-anchor="middle" class="axis">{value:.4g}</text>')
-    parts.append(f'<text x="{LEFT - 6}" y="{HEIGHT - 10}" text-anchor="end" class="axis">{html.escape(x_label)}</text>')
+    parts.append(f'<text x="{LEFT - 6}" y="{HEIGHT - 10}" text-anchor="end" class="axis">kimg</text>')
     return parts
 
 

@@ -1,6 +1,6 @@
 """Inputs of an iteration: random inputs as a function of seed and image count, and real images in the range of the networks."""
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -24,13 +24,6 @@ class Inputs(NamedTuple):
     noise_seed: tf.Tensor
 
 
-class InputSource(Protocol):
-    """Makes the random inputs of a step."""
-
-    def make(self, seed: tf.Tensor, minibatch: int, lod: Lod) -> Inputs:
-        """Inputs of one step. `seed` is int32 [2] and differs for each step."""
-
-
 class RandomInputs:
     """Random inputs that depend on the seed alone, so that no generator needs to be saved.
 
@@ -48,7 +41,7 @@ class RandomInputs:
         self.label_pool = np.zeros([1, 0], np.float32) if label_pool is None else np.asarray(label_pool, np.float32)
 
     def make(self, seed: tf.Tensor, minibatch: int, lod: Lod) -> Inputs:
-        """See `InputSource`."""
+        """Inputs of one step. `seed` is int32 [2] and differs for each step."""
         # Purposes 1 to 3 are reserved for the model.
         seeds = {purpose: tf.random.experimental.stateless_fold_in(seed, purpose) for purpose in (0, 4, 5, 6)}
         rows = tf.random.stateless_uniform([minibatch], seeds[4], 0, len(self.label_pool), tf.int32)

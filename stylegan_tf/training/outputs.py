@@ -186,7 +186,7 @@ class Outputs:
     def _compute_scores(self, path: Path, networks: snapshot.Networks) -> None:
         start = time.perf_counter()
         try:
-            values = self.on_snapshot(path, networks, networks.nimg) or {}
+            values = self.on_snapshot.compute(path, networks, networks.nimg) or {}
         except Exception as error:
             self.run_dir.log(f"The scores of {path.name} failed ({type(error).__name__}: {error}). Training continues.")
             return

@@ -21,7 +21,7 @@ from stylegan_tf.resolution import Lod, split_lod
 from stylegan_tf.settings import TrainingSettings
 from stylegan_tf.training import optimizers, timing
 from stylegan_tf.training.compilation import BackgroundCompiler, compile_inner_functions, with_xla
-from stylegan_tf.training.inputs import Inputs, InputSource, RandomInputs, process_reals
+from stylegan_tf.training.inputs import Inputs, RandomInputs, process_reals
 from stylegan_tf.training.parts import Split, compute_part, part_of_replica, split_minibatch, sum_over_parts
 from stylegan_tf.training.schedule import Stage, is_generator_due
 
@@ -56,7 +56,7 @@ class Trainer:
         strategy: tf.distribute.Strategy | None = None,
         label_pool: np.ndarray | None = None,
         use_loss_scaling: bool = False,
-        inputs: InputSource | None = None,
+        inputs: RandomInputs | None = None,
         xla: devices.Compilation | None = None,
     ):
         self.model, self.settings = model, settings
@@ -142,11 +142,6 @@ class Trainer:
     def has_traced(self, stage: Stage, *, nimg: int, num_iterations: int = 1) -> bool:
         """False if `run` would have to trace first."""
         return self._key(stage, nimg, num_iterations) in self._traced
-
-    @property
-    def num_traces(self) -> int:
-        """Number of traced functions: one for each stage of growth and each combination of phases and penalties that are due."""
-        return len(self._traced)
 
     def forget_traces(self, stage: Stage | None = None) -> None:
         """Frees all traced functions, except those that were prepared for `stage`.

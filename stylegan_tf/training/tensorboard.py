@@ -3,7 +3,7 @@
 import contextlib
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -24,38 +24,39 @@ class EventWriter:
     def __init__(self, folder: Path):
         self._writer = tf.summary.create_file_writer(str(folder))
 
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        with self._writer.as_default():
+            yield
+        self._writer.flush()
+
     def scalars(self, values: Mapping[str, float], nimg: int) -> None:
         """Writes scalars by tag."""
-        with self._writer.as_default():
+        with self._writing():
             for tag, value in values.items():
                 tf.summary.scalar(tag, value, step=nimg)
-        self._writer.flush()
 
     def picture(self, tag: str, image: np.ndarray, nimg: int) -> None:
         """Writes an image, uint8 [H, W, C]; one wider than 1,600 pixels is made smaller, or the file would grow by MBs a tick."""
         step = -(-image.shape[1] // MAX_PICTURE_WIDTH)
-        with self._writer.as_default():
+        with self._writing():
             tf.summary.image(tag, image[None, ::step, ::step], step=nimg)
-        self._writer.flush()
 
     def text(self, tag: str, text: str, nimg: int) -> None:
         """Writes a text, shown with a fixed width."""
-        with self._writer.as_default():
+        with self._writing():
             tf.summary.text(tag, "\n".join(f"    {line}" for line in text.splitlines()), step=nimg)
-        self._writer.flush()
 
     def histograms(self, values: Mapping[str, np.ndarray], nimg: int) -> None:
         """Writes histograms of arrays by tag."""
-        with self._writer.as_default():
+        with self._writing():
             for tag, value in values.items():
                 tf.summary.histogram(tag, value, step=nimg)
-        self._writer.flush()
 
     def graph(self, graph: tf.Graph) -> None:
         """Writes a graph."""
-        with self._writer.as_default():
+        with self._writing():
             tf.summary.graph(graph)
-        self._writer.flush()
 
     def close(self) -> None:
         """Closes the file."""

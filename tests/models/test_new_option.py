@@ -11,9 +11,10 @@ import stylegan_tf
 import train
 from metrics.generated import network_digest
 from stylegan_tf import command_line, models, safe_pickle
+from stylegan_tf.loading import load
 from stylegan_tf.models.weights import weight_arrays, weight_shapes
 from stylegan_tf.settings import DataSettings
-from stylegan_tf.snapshot import Networks, build_networks, load_networks, save_networks
+from stylegan_tf.snapshot import Networks, build_networks, save_networks
 from stylegan_tf.training import run as runs
 from stylegan_tf.training import transfer
 from tests.models.image_gain.model import MODEL, GainGenerator
@@ -77,14 +78,14 @@ def test_a_run_saves_and_keeps_it(run, tmp_path):
 def test_snapshots_contain_it(tmp_path):
     networks, z = make_networks(2.0), np.ones([1, 4], np.float32)
     save_networks(tmp_path / "new.pkl", networks)
-    loaded = load_networks(tmp_path / "new.pkl")
+    loaded = load(tmp_path / "new.pkl")
     assert loaded.G.settings == networks.G.settings
     images = networks.G.sample(z, noise_seed=[0, 0])
     np.testing.assert_array_equal(loaded.G.sample(z, noise_seed=[0, 0]), images)
     value = safe_pickle.read_pickle(tmp_path / "new.pkl")
     del value["G_settings"]["image_gain"]
     safe_pickle.write_pickle(tmp_path / "old.pkl", value)  # as written before the option existed
-    old = load_networks(tmp_path / "old.pkl")
+    old = load(tmp_path / "old.pkl")
     assert old.G.settings.image_gain == 1
     np.testing.assert_allclose(2 * old.G.sample(z, noise_seed=[0, 0]).numpy(), images, rtol=1e-6)
 

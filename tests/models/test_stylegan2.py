@@ -46,7 +46,7 @@ def test_which_steps_an_iteration_consists_of(trained):
     trainer, found = trained
     steps = {index: [name for name in ("G", "G_pl", "D", "D_r1") if f"{index}/Loss/{name}" in found] for index in (0, 1, 4, 16)}
     assert steps == {0: ["G", "G_pl", "D", "D_r1"], 1: ["G", "D"], 4: ["G", "G_pl", "D"], 16: ["G", "G_pl", "D", "D_r1"]}
-    assert trainer.num_traces == 3
+    assert len(trainer._traced) == 3
     assert (int(trainer.optimizers["G"].step), int(trainer.optimizers["D"].step)) == (7, 6)  # each regulariser is a step of its own
 
 

@@ -37,7 +37,7 @@ def test_a_snapshot_comes_back_whole(tmp_path):
     G, D, G_ema = small_generator(1, label_size=2), small_discriminator(label_size=2), small_generator(2, label_size=2)
     about = {"nimg": 7, "lod": 0.5, "dataset": {"class_names": ["hat", "sock"]}, "config": {"name": "x"}}
     snapshot.save_networks(tmp_path / "new.pkl", snapshot.Networks(G, D, G_ema, **about))
-    loaded = snapshot.load_networks(tmp_path / "new.pkl")
+    loaded = loading.load(tmp_path / "new.pkl")
     assert {name: getattr(loaded, name) for name in about} == about
     assert (loaded.model, loaded.source) == ("stylegan", str(tmp_path / "new.pkl"))
     for network, again in ((G, loaded.G), (D, loaded.D), (G_ema, loaded.G_ema)):

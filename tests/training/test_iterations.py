@@ -80,9 +80,9 @@ def test_waiting_for_data_is_measured_apart_from_the_steps():
         assert times["Timing/G_sec"] > 0
     parts = ("Timing/data_sec", "Timing/D_sec", "Timing/G_sec")
     assert sum(times[part] for times in (first, second) for part in parts) < elapsed
-    assert trainer.num_traces == 1
+    assert len(trainer._traced) == 1
     trainer.forget_traces()
-    assert trainer.num_traces == 0
+    assert len(trainer._traced) == 0
 
 
 def test_forgotten_traces_leave_memory():

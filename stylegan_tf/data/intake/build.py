@@ -105,7 +105,7 @@ def _write(prepared: Prepared, indices: np.ndarray, target_dir: str | Path, made
         with Progress(len(indices), "Writing") as progress:
             writer.add_many((functools.partial(load, int(index)) for index in indices), options.workers)
         dataset = writer.complete()
-        report = Report.of(prepared, Path(target_dir).name, indices.tolist(), time.monotonic() - start)
+        report = Report.of(prepared, dataset, Path(target_dir).name, time.monotonic() - start)
         write_report(report, prepared, dataset)
         for name, text in prepared.source.tables().items():
             write_text(dataset.path / name, text)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from stylegan_tf.data.intake.crop import Crop
-from stylegan_tf.data.intake.decode import ALPHA, COLOUR, GREY, Decoded, decode_image_file
+from stylegan_tf.data.intake.decode import ALPHA, COLOUR, GREY, decode_image_file
 from stylegan_tf.data.intake.dedupe import Fingerprint, find_duplicates, fingerprint
 from stylegan_tf.data.intake.labels import Labels
 from stylegan_tf.data.intake.pillow_files import MAX_PIXELS
@@ -18,7 +18,6 @@ from stylegan_tf.progress_bar import track
 
 KINDS = (GREY, COLOUR, ALPHA)
 DUPLICATE = "duplicate"  # reason for skipping an image
-_KIND_BY_CHANNELS = {1: GREY, 3: COLOUR, 4: ALPHA}  # of arrays
 
 
 class Facts(NamedTuple):
@@ -102,7 +101,7 @@ def check_images(
             if not labels.has(index):
                 raise UnusableImage("no label")
             content = source.read(index)
-            decoded = decode_image_file(content, max_pixels) if isinstance(content, bytes) else from_array(content)
+            decoded = decode_image_file(content, max_pixels)
             if crop:
                 decoded = crop(decoded, source.names[index])
             return Facts(decoded.size, decoded.kind, decoded.notes, fingerprint(decoded.pixels) if with_prints else None)
@@ -119,9 +118,9 @@ def check_images(
 def assume_checked(source: Source, indices: Sequence[int]) -> CheckedImages:
     """The result of `check_images` for a source of arrays of one shape, from its first image."""
     checked = CheckedImages()
-    height, width, channels = source.read(int(indices[0])).shape
+    first = decode_image_file(source.read(int(indices[0])))
     for index in indices:
-        checked.add(int(index), Facts((height, width), _KIND_BY_CHANNELS[channels]))
+        checked.add(int(index), Facts(first.size, first.kind))
     return checked.finish()
 
 
@@ -136,8 +135,3 @@ def drop_duplicates(checked: CheckedImages, source: Source, *, max_distance: int
 
     checked.drop(sorted(duplicates), DUPLICATE, message)
     checked.prints = []
-
-
-def from_array(pixels: np.ndarray) -> Decoded:
-    """A `Decoded` of pixels that need no decoding."""
-    return Decoded(pixels, _KIND_BY_CHANNELS[pixels.shape[2]], pixels.shape[:2])

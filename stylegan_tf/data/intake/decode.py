@@ -44,16 +44,18 @@ class Decoded(NamedTuple):
     is_plain: bool = False
 
 
-def decode_image_file(data: bytes, max_pixels: int = MAX_PIXELS) -> Decoded:
+def decode_image_file(data: bytes | np.ndarray, max_pixels: int = MAX_PIXELS) -> Decoded:
     """Decodes the first image of a file, with its own channels.
 
     Args:
-        data: content of an image file of one of READABLE_FORMATS.
+        data: content of an image file of one of READABLE_FORMATS, or pixels uint8 [H, W, C] that need no decoding.
         max_pixels: larger images are refused before they are decoded, see `pillow_files.check_size`.
 
     Raises:
         UnusableImage: empty, unknown, truncated, corrupt, or too large.
     """
+    if isinstance(data, np.ndarray):
+        return Decoded(data, {1: GREY, 3: COLOUR, 4: ALPHA}[data.shape[2]], data.shape[:2])
     if not data:
         raise UnusableImage("empty file")
     try:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from stylegan_tf.data.records.manifest import count_labels, label_ranges
+from stylegan_tf.data.records.manifest import count_labels
 from stylegan_tf.display import class_name, visible
 from stylegan_tf.errors import UserError
 
@@ -95,14 +95,6 @@ def count_classes(labels: Labels, indices: Sequence[int]) -> dict[str, int]:
         return count_labels(np.nan_to_num(values), labels.class_names)
     counts = np.bincount(values, minlength=len(labels.class_names))
     return {name: int(count) for name, count in zip(labels.class_names, counts, strict=True)}
-
-
-def ranges_of(labels: Labels, indices: Sequence[int]) -> dict[str, list[float]]:
-    """[least, largest, mean] of every number of vectors among `indices`; {} if labels are classes."""
-    if labels.values is None or labels.values.ndim == 1:
-        return {}
-    values = labels.values[np.asarray(indices, np.int64)]
-    return label_ranges(values[~np.isnan(values).any(axis=1)], labels.class_names)
 
 
 def describe_imbalance(counts: dict[str, int]) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from stylegan_tf.data.intake.check_images import KINDS, check_images, from_array
+from stylegan_tf.data.intake.check_images import KINDS, check_images
 from stylegan_tf.data.intake.colour import background_pixel, to_channels
 from stylegan_tf.data.intake.decode import GREY, decode_image_file
 from stylegan_tf.data.intake.find_labels import find_labels
@@ -116,7 +116,7 @@ class PictureSet:
             item = int(self._items[index])
             content = self._content(item)
             try:
-                decoded = decode_image_file(content, MAX_PIXELS) if isinstance(content, bytes) else from_array(content)
+                decoded = decode_image_file(content, MAX_PIXELS)
             except UnusableImage as problem:
                 raise self._changed(item, problem) from None
             pixels = to_channels(decoded.pixels, channels, _WHITE)

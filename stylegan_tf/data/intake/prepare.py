@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from stylegan_tf.data.intake.check_images import DUPLICATE, KINDS, CheckedImages, assume_checked, check_images, drop_duplicates, from_array
+from stylegan_tf.data.intake.check_images import DUPLICATE, KINDS, CheckedImages, assume_checked, check_images, drop_duplicates
 from stylegan_tf.data.intake.colour import background_pixel, to_channels
 from stylegan_tf.data.intake.crop import BoxCrop, Crop, SegmentCrop
 from stylegan_tf.data.intake.decode import ALPHA, GREY, decode_image_file
@@ -51,7 +51,7 @@ class Prepared:
             UnusableImage: it changed since the first pass.
         """
         content = self.source.read(index)
-        decoded = decode_image_file(content, self.options.max_pixels) if isinstance(content, bytes) else from_array(content)
+        decoded = decode_image_file(content, self.options.max_pixels)
         if self.crop:
             decoded = self.crop(decoded, self.source.names[index])
         plan, options = self.plan, self.options

@@ -11,11 +11,11 @@ import numpy as np
 
 from stylegan_tf.data.intake.decode import decode_image_file
 from stylegan_tf.data.intake.fit import fit_image
-from stylegan_tf.data.intake.labels import count_classes, describe_imbalance, ranges_of
+from stylegan_tf.data.intake.labels import describe_imbalance
 from stylegan_tf.data.intake.prepare import Prepared
 from stylegan_tf.data.records.dataset import Dataset
 from stylegan_tf.data.records.export import contact_sheet, tile
-from stylegan_tf.data.records.manifest import REPORT_NAMES
+from stylegan_tf.data.records.manifest import REPORT_NAMES, label_ranges
 from stylegan_tf.data.sources.base import UnusableImage
 from stylegan_tf.display import visible
 from stylegan_tf.files import write_text
@@ -51,25 +51,25 @@ class Report:
     seconds: float = 0.0
 
     @classmethod
-    def of(cls, prepared: Prepared, target: str, written: list[int], seconds: float) -> "Report":
+    def of(cls, prepared: Prepared, dataset: Dataset, target: str, seconds: float) -> "Report":
         """The report on a dataset that was written."""
         source, checked, plan = prepared.source, prepared.checked, prepared.plan
         skipped = sorted(checked.unusable)
-        class_counts = count_classes(prepared.labels, written)
+        class_counts = dataset.manifest.class_counts
         imbalance = describe_imbalance(class_counts)
         sizes = Counter(zip(checked.widths.tolist(), checked.heights.tolist(), strict=True))
         return cls(
             source=source.title,
             target=target,
             num_found=len(source),
-            num_written=len(written),
+            num_written=dataset.num_images,
             resolution=plan.resolution,
             channels=plan.channels,
             encoding=prepared.options.encoding,
             labels_from=prepared.labels.origin,
             labels=prepared.labels.describe(),
             class_counts=class_counts,
-            label_ranges=ranges_of(prepared.labels, written),
+            label_ranges=label_ranges(dataset.labels, dataset.class_names),
             remarks=[*plan.remarks, *([imbalance] if imbalance else [])],
             notes=dict(checked.notes.most_common()),
             sizes=_most_frequent(sizes),

@@ -4,7 +4,6 @@ import functools
 import os
 import shlex
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +24,7 @@ from stylegan_tf.data.records.manifest import (
 from stylegan_tf.data.records.record_file import RecordFile
 from stylegan_tf.data.records.tfrecords import COPY_AGAIN
 from stylegan_tf.errors import MissingFileError, UserError
+from stylegan_tf.parallel import parallel_map
 from stylegan_tf.resolution import MAX_RESOLUTION, MIN_RESOLUTION, log2
 
 _NUM_LABEL_EXAMPLES = 256
@@ -152,9 +152,8 @@ def read_images(dataset: Dataset, indices: Sequence[int], resolution: int | None
     if len(outside):
         raise UserError(f"{dataset.path} has images 0 to {level.num_images - 1}. Received: {outside[0]}")
     images = np.empty((len(indices), level.resolution, level.resolution, level.channels), np.uint8)
-    with ThreadPoolExecutor(_NUM_THREADS) as pool:
-        for place, image in enumerate(pool.map(level.read_image, indices.tolist())):
-            images[place] = image
+    for place, image in enumerate(parallel_map(level.read_image, indices.tolist(), _NUM_THREADS)):
+        images[place] = image
     return images
 
 

@@ -3,9 +3,7 @@
 import errno
 import itertools
 import os
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -20,6 +18,7 @@ from stylegan_tf.data.records.manifest import Manifest, content_digest, count_la
 from stylegan_tf.data.records.target import PartialFolder, check_disk, check_target
 from stylegan_tf.display import class_name
 from stylegan_tf.errors import UserError
+from stylegan_tf.parallel import parallel_map
 from stylegan_tf.resolution import check_resolution
 
 _CHUNK_BYTES = 4 << 20  # pixels encoded at once by one thread: enough to hide NumPy's cost per call
@@ -144,18 +143,8 @@ class DatasetWriter:
         """
         self._flush()
         before = self.num_images
-        workers = workers or os.cpu_count() or 1
-        pending: deque = deque()
-        pool = ThreadPoolExecutor(workers)
-        try:
-            for chunk in _chunked(items, self._chunk_size):
-                pending.append(pool.submit(self._encode_chunk, chunk))
-                if len(pending) > workers + 1:
-                    self._append(*pending.popleft().result())
-            while pending:
-                self._append(*pending.popleft().result())
-        finally:
-            pool.shutdown(cancel_futures=True)
+        for encoded in parallel_map(self._encode_chunk, _chunked(items, self._chunk_size), workers, at_once=1):
+            self._append(*encoded)
         return self.num_images - before
 
     def _flush(self) -> None:

@@ -1,6 +1,8 @@
 """Images in a zip or tar, read entry by entry and never unpacked to files."""
 
+import bz2
 import contextlib
+import gzip
 import lzma
 import os
 import shutil
@@ -10,14 +12,14 @@ import tarfile
 import tempfile
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Generic, TypeVar
 
 from stylegan_tf.data.sources.base import LABELS_NAME, MAX_FILE_BYTES, NOT_AN_IMAGE, Source, UnusableImage, check_items, is_bomb
 from stylegan_tf.data.sources.file_names import SNIFF_BYTES, entry_name, has_image_ending, looks_like_image, not_image_reason, size_reason
-from stylegan_tf.data.sources.unpacking import is_compressed, unpacked
 from stylegan_tf.errors import UserError
-from stylegan_tf.zip_directory import directory_bytes
+from stylegan_tf.files import directory_bytes
 
 _TAR_ERRORS = (tarfile.TarError, OSError, EOFError, ValueError, OverflowError, RecursionError)
 _SPARE_BYTES = 1 << 30  # disk space left free when a compressed tar is decompressed
@@ -26,6 +28,10 @@ _MAX_DIRECTORY_BYTES = 256 << 20  # of a zip: about three million entries
 _MIN_ENTRIES, _ENTRY_BYTES = 100_000, 16  # entries that are always accepted; packed bytes that each further one must have
 _ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error)
 _ZIP_ERRORS += (OSError, EOFError, NotImplementedError, RuntimeError, ValueError, LookupError, OverflowError, MemoryError)
+_BLOCK_BYTES = 1 << 20
+_GZIP, _BZIP2, _XZ = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0"
+_MAX_XZ_BYTES = 256 << 20  # of memory; xz -9 needs 65 MB
+_PACKING_ERRORS = (OSError, EOFError, ValueError, OverflowError, zlib.error, lzma.LZMAError)
 _Entry = TypeVar("_Entry")
 _ENCRYPTED, _UTF8 = 0x1, 0x800  # flags of entries
 
@@ -212,7 +218,7 @@ def is_tar(path: Path) -> bool:
     Raises:
         UserError: a damaged compressed file.
     """
-    with contextlib.closing(unpacked(path)) as blocks:
+    with contextlib.closing(_unpacked(path)) as blocks:
         first = next(blocks, b"")[: tarfile.BLOCKSIZE]
     try:
         tarfile.TarInfo.frombuf(first, "utf-8", "surrogateescape")
@@ -226,7 +232,7 @@ def is_tar(path: Path) -> bool:
 def _opened(path: Path) -> BinaryIO:
     """The tar as a file with random access, decompressed if necessary."""
     file = open(path, "rb")  # noqa: SIM115 - closed by the source
-    if not is_compressed(file.read(6)):
+    if not _is_compressed(file.read(6)):
         file.seek(0)
         return file
     file.close()
@@ -234,7 +240,7 @@ def _opened(path: Path) -> BinaryIO:
     packed, total = path.stat().st_size, 0
     room = shutil.disk_usage(tempfile.gettempdir()).free - _SPARE_BYTES
     try:
-        for block in unpacked(path):
+        for block in _unpacked(path):
             total += len(block)
             if is_bomb(total, packed):
                 raise UserError(f"{path} unpacks to more than 200 times its {packed:,} bytes: it cannot consist of images.")
@@ -248,3 +254,44 @@ def _opened(path: Path) -> BinaryIO:
         raise
     inflated.seek(0)
     return inflated
+
+
+def _is_compressed(first_bytes: bytes) -> bool:
+    """True if a file starts as gzip, bzip2 or xz do."""
+    return first_bytes.startswith((_GZIP, _BZIP2, _XZ))
+
+
+def _unpacked(path: Path) -> Iterator[bytes]:
+    """Blocks of a file, decompressed if it is compressed.
+
+    Raises:
+        UserError: the compressed data are damaged, or need a dictionary of more than 256 MB.
+    """
+    try:
+        with open(path, "rb") as file:
+            start = file.read(6)
+            file.seek(0)
+            if start.startswith(_XZ):
+                yield from _unpacked_xz(file)
+                return
+            opener = gzip.open if start.startswith(_GZIP) else bz2.open if start.startswith(_BZIP2) else None
+            with opener(file) if opener else contextlib.nullcontext(file) as packed:
+                while block := packed.read(_BLOCK_BYTES):
+                    yield block
+    except _PACKING_ERRORS as error:
+        raise UserError(f"{path} is a damaged archive: {error}. Copy it again.") from None
+
+
+def _unpacked_xz(file: BinaryIO) -> Iterator[bytes]:
+    """The same for xz, with a limit of the memory that the header of the file may ask for."""
+    content = b""
+    while content or (content := file.read(_BLOCK_BYTES)):
+        decompressor = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_MAX_XZ_BYTES)
+        while not decompressor.eof:
+            block = decompressor.decompress(content, _BLOCK_BYTES)
+            content = file.read(_BLOCK_BYTES) if decompressor.needs_input and not decompressor.eof else b""
+            if not block and not content and not decompressor.eof:
+                raise EOFError("the file ends too early")
+            if block:
+                yield block
+        content = decompressor.unused_data.lstrip(b"\0")  # padding between streams

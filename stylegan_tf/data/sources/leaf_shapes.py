@@ -174,10 +174,10 @@ def redbud(f: dict) -> Shape:
     return Shape([_mirrored(right)], [_half(right)], [(midrib, 1.0), *veins], [], _petiole(0.20 * f["petiole"], base=bay - 0.03))
 
 
-def _leaflet(length: float, width: float, power: float = 0.85) -> np.ndarray:
+def _leaflet(length: float, width: float) -> np.ndarray:
     """Right half of a small lanceolate leaflet, base at the origin."""
     t = np.linspace(0.0, 1.0, 28)
-    return np.stack([width * np.sin(np.pi * t**power) ** 0.85, length * t], axis=1)
+    return np.stack([width * np.sin(np.pi * t**0.85) ** 0.85, length * t], axis=1)
 
 
 def _placed(points: np.ndarray, *, origin: tuple, degrees: float) -> np.ndarray:

@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 
 from stylegan_tf.data import DatasetWriter, make_pipeline, open_dataset, read_images
-from stylegan_tf.data.feed.batches import ReadAhead
 from stylegan_tf.data.feed.order import Order
-from stylegan_tf.data.feed.pipeline import pipeline_fault
+from stylegan_tf.data.feed.pipeline import ReadAhead, pipeline_fault
 from stylegan_tf.errors import UserError
 
 tf = pytest.importorskip("tensorflow")
