@@ -207,9 +207,9 @@ def resume_run(path: Path, options: argparse.Namespace) -> int:
     requested = overridden(base, options)
     command_line.import_tensorflow()  # silently; the imports below need it
     from stylegan_tf.training import devices as device_choice
-    from stylegan_tf.training import launch, resume, settings_check, state_file
+    from stylegan_tf.training import launch, settings_check, state_file, states
 
-    settings, report = resume.merged(saved, requested)
+    settings, report = states.merged(saved, requested)
     settings = with_found_data(settings, saved, path / run_dirs.STATE_NAME)
     dataset, settings = checked(settings)
     on_snapshot = snapshot_scores(settings, dataset)

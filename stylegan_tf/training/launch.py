@@ -17,16 +17,15 @@ from stylegan_tf.errors import UserError
 from stylegan_tf.models.weights import assign_weights
 from stylegan_tf.settings import TrainingSettings
 from stylegan_tf.snapshot_file import read_contents
-from stylegan_tf.training import config_file, loop, records, settings_check, transfer
+from stylegan_tf.training import config_file, loop, records, settings_check, states, transfer
 from stylegan_tf.training import devices as device_choice
-from stylegan_tf.training import resume as resuming
 from stylegan_tf.training import run_dir as run_dirs
 from stylegan_tf.training.best import SnapshotScores
 from stylegan_tf.training.devices import Devices
 from stylegan_tf.training.outputs import OnTick, Outputs
-from stylegan_tf.training.resume import State
 from stylegan_tf.training.run import Run, identity_of
 from stylegan_tf.training.run_dir import ABORT_NAME, CONFIG_NAME, RunDir
+from stylegan_tf.training.states import State
 
 FEW_IMAGES = 1000  # below this, D memorises them in runs of some hours
 
@@ -140,15 +139,15 @@ def resume(
 ) -> int:
     """Resumes a run from `state`; `report` lists the differences of its configuration, for the log."""
     # Before any file is changed:
-    resuming.check_dataset(state, identity_of(dataset, settings), run_dir.path)
+    states.check_dataset(state, identity_of(dataset, settings), run_dir.path)
     run_dir.check_files()
     command = config_file.read(run_dir.path).command if (run_dir / CONFIG_NAME).exists() else ()
     run = Run(settings, dataset, devices)
-    resuming.restore(run, state, run_dir)
+    states.restore(run, state, run_dir)
 
-    dropped = resuming.drop_newer(run_dir, state)
+    dropped = states.drop_newer(run_dir, state)
     if state["position"]["nimg"] < settings.schedule.total_kimg * 1000:
-        resuming.number_final(run_dir, state["position"]["nimg"])
+        states.number_final(run_dir, state["position"]["nimg"])
     (run_dir / ABORT_NAME).unlink(missing_ok=True)  # it stopped the run before
     write_config(run_dir, settings, dataset, devices, command)
     records.read(run_dir, report=run_dir.log)

@@ -13,10 +13,10 @@ from stylegan_tf.command_line import spelled
 from stylegan_tf.files import write_text
 from stylegan_tf.progress_bar import format_sec
 from stylegan_tf.settings import TrainingSettings
-from stylegan_tf.training import filmstrip, records
+from stylegan_tf.training import drawings, records
 from stylegan_tf.training import verdict as verdicts
 from stylegan_tf.training.best import BestValue
-from stylegan_tf.training.curves import line_chart
+from stylegan_tf.training.drawings import line_chart
 from stylegan_tf.training.records import Record
 from stylegan_tf.training.run_dir import RunDir
 
@@ -109,8 +109,8 @@ def write(
         _head(run_dir, ticks, settings),
         _verdict(verdict),
         _best_line(run_dir, score, scored),
-        "<h2>Pictures</h2>" + filmstrip.pair(run_dir.path, settings),
-        "<h2>The same latents over time</h2>" + filmstrip.strip(run_dir.path, settings),
+        "<h2>Pictures</h2>" + drawings.pair(run_dir.path, settings),
+        "<h2>The same latents over time</h2>" + drawings.strip(run_dir.path, settings),
         "<h2>Curves</h2><div class='charts'>" + "".join(_charts(ticks, scored)) + "</div>",
         "<h2>Commands</h2>" + _commands(run_dir, settings),
         "<h2>Configuration</h2><details><summary>all settings</summary><pre>"

@@ -21,8 +21,16 @@ from stylegan_tf.resolution import Lod, split_lod
 from stylegan_tf.settings import TrainingSettings
 from stylegan_tf.training import optimizers, timing
 from stylegan_tf.training.compilation import BackgroundCompiler, compile_inner_functions, with_xla
-from stylegan_tf.training.inputs import Inputs, RandomInputs, process_reals
-from stylegan_tf.training.parts import Split, compute_part, part_of_replica, split_minibatch, sum_over_parts
+from stylegan_tf.training.inputs import (
+    Inputs,
+    RandomInputs,
+    Split,
+    compute_part,
+    part_of_replica,
+    process_reals,
+    split_minibatch,
+    sum_over_parts,
+)
 from stylegan_tf.training.schedule import Stage, is_generator_due
 
 # Phases of one iteration that are due, each with the names of its lazy penalties that are.

@@ -16,7 +16,7 @@ from stylegan_tf.models.dcgan.networks import DCGANDiscriminator, DCGANGenerator
 from stylegan_tf.models.dcgan.settings import DiscriminatorSettings, GeneratorSettings, GStepSettings, Settings
 from stylegan_tf.models.weights import named_weights
 from stylegan_tf.settings import AugmentSettings, DataSettings, LossSettings, NetworkOptimizerSettings, OptimizerSettings, RunSettings
-from stylegan_tf.training import resume
+from stylegan_tf.training import states
 from stylegan_tf.training.settings_check import check
 from stylegan_tf.training.step import Trainer
 from tests.closeness import assert_close
@@ -199,7 +199,7 @@ def test_images_of_another_size_and_levels_of_detail_are_refused():
 
 def test_settings_of_the_networks_do_not_change_in_a_resumed_run():  # train.py --resume ended in an AttributeError
     requested = settings_text.override(settings(), ["G.fmaps=4", "loss.D_steps=2"])
-    resumed, report = resume.merged(settings(), requested)
+    resumed, report = states.merged(settings(), requested)
     assert (resumed.G.fmaps, resumed.loss.D_steps) == (2, 2)
     assert report == [
         "loss.D_steps: 1 in the run, 2 requested: changed from now on",

@@ -11,7 +11,7 @@ from stylegan_tf.images import save_png
 from stylegan_tf.settings import DataSettings, RunSettings, TrainingSettings
 from stylegan_tf.training import report, run_dir
 from stylegan_tf.training.best import BestSnapshot, BestValue
-from stylegan_tf.training.curves import line_chart, thinned, ticks
+from stylegan_tf.training.drawings import line_chart, thinned, ticks
 
 
 def best_value(name):

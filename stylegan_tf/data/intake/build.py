@@ -12,9 +12,9 @@ from stylegan_tf.data.intake.options import PrepareOptions
 from stylegan_tf.data.intake.prepare import Prepared, prepare, writing_order
 from stylegan_tf.data.intake.report import Report, write_report
 from stylegan_tf.data.records.codecs import JPEG_QUALITY
-from stylegan_tf.data.records.encoding import Encoder, Item
 from stylegan_tf.data.records.target import check_disk, ready_target
 from stylegan_tf.data.records.writer import DatasetWriter
+from stylegan_tf.data.records.writing import Encoder, Item
 from stylegan_tf.data.sources.base import Source, UnusableImage
 from stylegan_tf.display import say, visible
 from stylegan_tf.errors import UserError

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from stylegan_tf.data.records.encoding import halve
+from stylegan_tf.data.records.writing import halve
 from stylegan_tf.data.sources.base import UnusableImage
 from stylegan_tf.resolution import is_power_of_two
 

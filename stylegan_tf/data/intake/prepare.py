@@ -14,7 +14,7 @@ from stylegan_tf.data.intake.find_labels import find_labels
 from stylegan_tf.data.intake.fit import fit_image, used_side
 from stylegan_tf.data.intake.labels import Labels, count_classes, describe_imbalance
 from stylegan_tf.data.intake.options import PrepareOptions
-from stylegan_tf.data.records.encoding import Item
+from stylegan_tf.data.records.writing import Item
 from stylegan_tf.data.sources.base import Source
 from stylegan_tf.display import say, visible
 from stylegan_tf.errors import UserError

@@ -10,7 +10,7 @@ import numpy as np
 
 from stylegan_tf.array_files import read_npy
 from stylegan_tf.command_line import spelled
-from stylegan_tf.data.records.level import Level
+from stylegan_tf.data.records.level import Level, RecordFile
 from stylegan_tf.data.records.manifest import (
     PARTIAL_SUFFIX,
     Manifest,
@@ -21,7 +21,6 @@ from stylegan_tf.data.records.manifest import (
     parse_file_name,
     read_manifest,
 )
-from stylegan_tf.data.records.record_file import RecordFile
 from stylegan_tf.data.records.tfrecords import COPY_AGAIN
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.parallel import parallel_map

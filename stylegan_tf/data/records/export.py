@@ -10,10 +10,10 @@ import numpy as np
 
 from stylegan_tf.data.records.codecs import JPEG_QUALITY
 from stylegan_tf.data.records.dataset import Dataset, read_images
-from stylegan_tf.data.records.encoding import Item, estimate_bytes
 from stylegan_tf.data.records.manifest import FACTORS_NAME
 from stylegan_tf.data.records.target import ready_target
 from stylegan_tf.data.records.writer import DatasetWriter
+from stylegan_tf.data.records.writing import Item, estimate_bytes
 from stylegan_tf.display import say, visible
 from stylegan_tf.errors import UserError
 from stylegan_tf.files import read_bounded, write_text

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from stylegan_tf.data.records.dataset import Dataset
+from stylegan_tf.data.records.level import scan_offsets
 from stylegan_tf.data.records.manifest import count_labels, label_ranges
-from stylegan_tf.data.records.record_file import scan_offsets
 from stylegan_tf.data.records.tfrecords import COPY_AGAIN
 from stylegan_tf.display import visible
 from stylegan_tf.errors import UserError

@@ -12,10 +12,9 @@ import numpy as np
 
 from stylegan_tf.data.records.codecs import JPEG_QUALITY, check_encoding
 from stylegan_tf.data.records.dataset import Dataset, open_folder
-from stylegan_tf.data.records.encoding import Encoder, Item, Records, estimate_bytes
-from stylegan_tf.data.records.file_writers import LabelWriter, LevelWriter
 from stylegan_tf.data.records.manifest import Manifest, content_digest, count_labels, labels_name, write_manifest
 from stylegan_tf.data.records.target import PartialFolder, check_disk, check_target
+from stylegan_tf.data.records.writing import Encoder, Item, LabelWriter, LevelWriter, Records, estimate_bytes
 from stylegan_tf.display import class_name
 from stylegan_tf.errors import UserError
 from stylegan_tf.parallel import parallel_map

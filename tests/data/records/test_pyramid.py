@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stylegan_tf.data.records.encoding import halve, pyramid
+from stylegan_tf.data.records.writing import halve, pyramid
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stylegan_tf.data.records.level import RecordFile, save_index, scan_offsets
 from stylegan_tf.data.records.manifest import file_name, index_path, parse_file_name
-from stylegan_tf.data.records.record_file import RecordFile, save_index, scan_offsets
 from stylegan_tf.data.records.tfrecords import Example, encode_example, frame, parse_example
 from stylegan_tf.errors import MissingFileError, UserError
 

@@ -9,9 +9,9 @@ import pytest
 
 from stylegan_tf.data import DatasetWriter, open_dataset, read_images
 from stylegan_tf.data.records.codecs import decode_image, encode_images, strip_jpeg
-from stylegan_tf.data.records.encoding import estimate_bytes, pyramid
 from stylegan_tf.data.records.inspection import check_records
 from stylegan_tf.data.records.target import check_disk
+from stylegan_tf.data.records.writing import estimate_bytes, pyramid
 from stylegan_tf.errors import UserError
 
 
@@ -175,7 +175,7 @@ def test_full_disk_leaves_nothing(tmp_path, monkeypatch):
 
     for place in ("append", "finish"):
         with monkeypatch.context() as patch:
-            patch.setattr(f"stylegan_tf.data.records.file_writers.LevelWriter.{place}", no_room)
+            patch.setattr(f"stylegan_tf.data.records.writing.LevelWriter.{place}", no_room)
             with pytest.raises(UserError, match="is full"):
                 write(tmp_path / "a", made_images(3))
         assert not any(tmp_path.iterdir())
