@@ -46,7 +46,7 @@ class TorchNames(Mapping):
         if module == "torch" and name in _DTYPES:
             return _StorageType(_DTYPES[name])
         if module.split(".")[0] == "__torch__":
-            return _make_module
+            return lambda *_: Record("module")
         return _NAMES[key]
 
     def __iter__(self) -> Iterator:
@@ -95,10 +95,6 @@ def make_tensor(storage: Any, offset: Any, shape: Any, stride: Any, *_: Any) -> 
     return Record("tensor", (key, offset, tuple(shape), tuple(stride)))
 
 
-def _make_module(*_: Any) -> Record:
-    return Record("module")
-
-
 def make_dict(pairs: Any = ()) -> dict:
     """A dictionary of pairs whose keys are plain."""
     for key, _ in pairs:  # as Python 2 pickles them
@@ -111,10 +107,6 @@ def make_parameter(tensor: Any, *_: Any) -> Any:
     return tensor
 
 
-def _make_list(items: Any = ()) -> list:
-    return list(items)
-
-
 _NAMES = {
     ("collections", "OrderedDict"): make_dict,
     ("torch._utils", "_rebuild_tensor"): make_tensor,
@@ -122,7 +114,7 @@ _NAMES = {
     ("torch._utils", "_rebuild_parameter"): make_parameter,
     ("torch.nn.parameter", "Parameter"): make_parameter,
     ("torch", "Size"): tuple,
-    **{("torch.jit._pickle", f"build_{kind}list"): _make_list for kind in ("int", "double", "bool", "tensor")},
+    **{("torch.jit._pickle", f"build_{kind}list"): list for kind in ("int", "double", "bool", "tensor")},
 }
 
 

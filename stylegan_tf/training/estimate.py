@@ -14,7 +14,7 @@ from stylegan_tf.errors import UserError
 from stylegan_tf.loading import runs
 from stylegan_tf.models.weights import weight_shapes
 from stylegan_tf.progress_bar import format_sec
-from stylegan_tf.settings import AugmentSettings, NetworkSettings, TrainingSettings
+from stylegan_tf.settings import NetworkSettings, TrainingSettings
 from stylegan_tf.training import config_file, forecast, records
 from stylegan_tf.training.devices import Devices
 from stylegan_tf.training.forecast import Cost
@@ -37,8 +37,8 @@ EFFICIENCY = 0.8
 EFFICIENCY_ON_GPUS_WITHOUT_XLA = 0.2
 # Copies of the activations of an image in memory at the peak of a step of D with R1 (fitted to 3.6 GB at 64x64, batch 8).
 ACTIVATION_COPIES = 12
-# Copies of a float32 image that the augmentation before D holds at that peak: what it adds at 128x128, batch 32, on a CPU.
-AUGMENT_COPIES = {"none": 0, "diffaugment": 17, "colour": 15, "geometry": 155, "filters": 185}
+# Copies of a float32 image that the augmentation before D holds at that peak: measured at 128x128, batch 32, on a CPU, pipe bgc.
+AUGMENT_COPIES = {"none": 0, "diffaugment": 17, "ada": 155}
 BENCHMARK_SEC, MIN_REPEATS = 0.3, 10  # for each resolution
 # A forecast from a few convolutions, and one from ticks of the same networks on the same devices, may be wrong by these factors.
 SPREAD_OF_BENCHMARK, SPREAD_OF_RUN = 1.6, 1.25
@@ -235,17 +235,8 @@ def memory_bytes(settings: TrainingSettings, resolution: int, part: int, counts:
         size *= 2
     bytes_each = 4 if policy == "float32" else 2
     weights = 4.0 * (4 * counts["G"] + 4 * counts["D"] + counts["G_ema"])
-    augmented = AUGMENT_COPIES[_augmentation(settings.augment)] * resolution**2 * 3 * 4.0
+    augmented = AUGMENT_COPIES[settings.augment.kind] * resolution**2 * 3 * 4.0
     return weights + (ACTIVATION_COPIES * activations * bytes_each + augmented) * part + 0.5e9
-
-
-def _augmentation(settings: AugmentSettings) -> str:
-    """Key of `AUGMENT_COPIES`: what takes most memory."""
-    if settings.kind != "ada":
-        return settings.kind
-    if settings.pipe.startswith("bgcf"):
-        return "filters"
-    return "geometry" if settings.pipe in ("blit", "geom", "bg", "bgc") else "colour"
 
 
 def measured_flops(settings: TrainingSettings, resolution: int, devices: Devices) -> float:

@@ -198,16 +198,12 @@ def finish(run_dir: RunDir, stopped_by: str | None) -> int:
     """Logs where the results are. Returns the exit code."""
     if stopped_by is None:
         path = run_dir.path
-        run_dir.log(f"Done. Pictures: {newest_picture(path)}. Curves and verdict: {path / 'report.html'}")
+        picture = max(path.glob("fakes*.png"), key=lambda found: found.stat().st_mtime, default=path)
+        run_dir.log(f"Done. Pictures: {picture}. Curves and verdict: {path / 'report.html'}")
         network = shlex.quote(str(path))
         run_dir.log(spelled(f"Next: python generate.py images --network {network} --seeds 0-63 --grid --outdir out"), is_kept=False)
     run_dir.close()
     return 0
-
-
-def newest_picture(folder: Path) -> Path:
-    """The newest image grid."""
-    return max(folder.glob("fakes*.png"), key=lambda picture: picture.stat().st_mtime, default=folder)
 
 
 def write_config(run_dir: RunDir, settings: TrainingSettings, dataset: Dataset, devices: Devices, command: Sequence[str]) -> None:

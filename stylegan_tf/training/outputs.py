@@ -172,7 +172,10 @@ class Outputs:
         snapshot.save_networks(path, networks)
         self.run_dir.log(f"{path.name}: {path.stat().st_size / 1e6:.1f} MB in {time.perf_counter() - start:.1f} s")
         if self.settings.run.weight_histograms:
-            self.events.histograms(_histograms(networks), networks.nimg)
+            arrays = {name: weight_arrays(network) for name, network in networks.by_name().items()}
+            self.events.histograms(
+                {f"{network}/{name}": a for network, named in arrays.items() for name, a in named.items()}, networks.nimg
+            )
         if self.on_snapshot is not None:
             networks.source = str(path)
             self._compute_scores(path, networks)
@@ -207,7 +210,3 @@ def _shown(values: dict[str, float]) -> str:
             ends = [f"{values[name + end]:.4g}" for end in INTERVAL if name + end in values]
             texts.append(f"{name} {value:.4g}" + (f" [{', '.join(ends)}]" if ends else ""))
     return ", ".join(texts)
-
-
-def _histograms(networks: snapshot.Networks) -> dict[str, np.ndarray]:
-    return {f"{which}/{name}": array for which, network in networks.by_name().items() for name, array in weight_arrays(network).items()}

@@ -101,7 +101,7 @@ class Run:
             self._update_schedule()
         position, stage = self.position, self.stage
         if self._batches_for != (stage.resolution, stage.minibatch):
-            self._open_batches(stage)
+            self._batches, self._batches_for = iter(self._pipeline(stage)), (stage.resolution, stage.minibatch)
         options = {"nimg": position.nimg, "num_iterations": min(self.settings.run.iterations_per_call, position.iterations_left)}
         if on_trace is not None and position.nimg == 0:
             on_trace(self.trainer.trace(self._batches, stage, **options).graph)
@@ -199,10 +199,6 @@ class Run:
             stage = self.schedule.at(nimg)
             num_iterations = min(settings.run.iterations_per_call, settings.schedule.iterations_per_update)
             self.trainer.prepare(iter(self._pipeline(stage)), stage, nimg=nimg, num_iterations=num_iterations)
-
-    def _open_batches(self, stage: Stage) -> None:
-        self._batches = iter(self._pipeline(stage))
-        self._batches_for = (stage.resolution, stage.minibatch)
 
     def _pipeline(self, stage: Stage) -> tf.data.Dataset:
         options = self.settings.data

@@ -39,7 +39,8 @@ class Order:
         self.num_images, self.seed, self.shuffle = num_images, int(seed), shuffle
         self._members: list[np.ndarray] = []
         if balance != "none":
-            self._members = [members for members in _members_by_class(classes) if len(members)]
+            by_class = np.split(np.argsort(classes, kind="stable"), np.cumsum(np.bincount(classes))[:-1])
+            self._members = [members for members in by_class if len(members)]
             self._quotas = _quotas(np.array([len(members) for members in self._members]), balance)
         self._epochs: OrderedDict[int, np.ndarray] = OrderedDict()
         self._lock = threading.Lock()
@@ -102,12 +103,6 @@ def _hash(numbers: np.ndarray, key: int) -> np.ndarray:
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return mixed ^ (mixed >> np.uint64(31))
-
-
-def _members_by_class(classes: np.ndarray) -> list[np.ndarray]:
-    """Image numbers of every class."""
-    by_class = np.argsort(classes, kind="stable")
-    return np.split(by_class, np.cumsum(np.bincount(classes))[:-1])
 
 
 def _quotas(counts: np.ndarray, balance: str) -> np.ndarray:

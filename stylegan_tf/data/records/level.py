@@ -119,15 +119,11 @@ class RecordFile:
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
-    def read_frame(self, row: int) -> bytes:
-        """A record with its framing, not verified."""
-        start, stop = int(self.offsets[row]), int(self.offsets[row + 1])
-        return os.pread(self._file.fileno(), stop - start, start)
-
     def read_payload(self, row: int) -> memoryview:
         """A record without its framing; its length is verified here, its checksum by `check_payloads`."""
-        frame = self.read_frame(row)
-        size = int(self.offsets[row + 1] - self.offsets[row])
+        start, stop = int(self.offsets[row]), int(self.offsets[row + 1])
+        size = stop - start
+        frame = os.pread(self._file.fileno(), size, start)
         if len(frame) != size:
             raise UserError(f"{self.path} is truncated in record {row}. {COPY_AGAIN}")
         if struct.unpack_from("<Q", frame)[0] != size - FRAME_BYTES:

@@ -183,9 +183,8 @@ def _as_labels(values: object, count: int, num_classes: int, path: Path) -> np.n
     """Class numbers as int64 [count]."""
     try:
         labels = np.asarray(values)
-        labels = (
-            labels.astype(np.int64).reshape(-1) if labels.dtype.kind in "iu" or (labels.dtype.kind == "f" and _are_whole(labels)) else None
-        )
+        is_whole = labels.dtype.kind in "iu" or (labels.dtype.kind == "f" and bool((labels % 1 == 0).all() and (abs(labels) < 2**31).all()))
+        labels = labels.astype(np.int64).reshape(-1) if is_whole else None
     except (ValueError, TypeError, OverflowError):
         labels = None
     if labels is None or len(labels) != count or labels.min() < 0 or labels.max() >= num_classes:
@@ -193,10 +192,6 @@ def _as_labels(values: object, count: int, num_classes: int, path: Path) -> np.n
             f"{path} must contain {count} labels, integers from 0 to {num_classes - 1}, one for each image. Received: {_kind_of(values)}"
         )
     return labels
-
-
-def _are_whole(numbers: np.ndarray) -> bool:
-    return bool((np.isfinite(numbers) & (numbers == np.floor(numbers)) & (np.abs(numbers) < 2**31)).all())
 
 
 def _kind_of(values: object) -> str:
