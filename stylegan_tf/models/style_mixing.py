@@ -1,4 +1,4 @@
-"""Style mixing in training: the layers from a cutoff on get the w of a second latent.
+"""Styles in training: mixing, where the layers from a cutoff on get the w of a second latent, and the average of w.
 
 Source: Karras et al. 2019, section 3.1; one coin and one cutoff for the whole batch, as in the releases of StyleGAN and StyleGAN2-ADA.
 """
@@ -7,7 +7,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from stylegan_tf.models.base import Part, StyleGenerator, Tensor
+from stylegan_tf.models.adversarial import Sample
+from stylegan_tf.models.base import AfterStep, Context, Part, StyleGenerator, Tensor
+from stylegan_tf.models.weights import move_averages
 
 
 def inputs(settings: Any, seed: Tensor, minibatch: int, *, num_layers: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
@@ -41,3 +43,19 @@ def ws_of_part(G: StyleGenerator, part: Part, labels: Tensor) -> tuple[Tensor, d
         w, w_mix = tf.split(G.mapping.map_once(tf.concat([part.z, z_mix], axis=0), tf.concat([labels, labels], axis=0)), 2)
         ws = G.mix_styles(w, w_mix, part.shared["mixing_cutoff"])
     return ws, {"w": tf.reduce_sum(w * part.weights[:, None], axis=0)}
+
+
+def sampler(G: StyleGenerator, noise_mode: str) -> Sample:
+    """Images of the samples of a part, and the sum of their w, for the terms of `adversarial`."""
+
+    def sample(part: Part, labels: Tensor, context: Context):
+        ws, sums = ws_of_part(G, part, labels)
+        return G.synthesis(ws, noise_mode=noise_mode, lod=context.lod, noise_seed=part.noise_seed), sums
+
+    return sample
+
+
+def move_w_avg(G: StyleGenerator, step: AfterStep) -> None:
+    """Moves the average of w towards the mean of a step, if the settings keep one."""
+    if G.settings.w_avg_beta is not None:
+        move_averages([G.w_avg.value], [step.sums["w"]], G.settings.w_avg_beta)

@@ -172,10 +172,8 @@ class Outputs:
         snapshot.save_networks(path, networks)
         self.run_dir.log(f"{path.name}: {path.stat().st_size / 1e6:.1f} MB in {time.perf_counter() - start:.1f} s")
         if self.settings.run.weight_histograms:
-            arrays = {name: weight_arrays(network) for name, network in networks.by_name().items()}
-            self.events.histograms(
-                {f"{network}/{name}": a for network, named in arrays.items() for name, a in named.items()}, networks.nimg
-            )
+            for which, network in networks.by_name().items():
+                self.events.histograms({f"{which}/{name}": array for name, array in weight_arrays(network).items()}, networks.nimg)
         if self.on_snapshot is not None:
             networks.source = str(path)
             self._compute_scores(path, networks)

@@ -2,17 +2,14 @@
 
 import functools
 
-import tensorflow as tf
-
 from stylegan_tf.losses import loss_of_discriminator, loss_of_generator, penalties
 from stylegan_tf.models import style_mixing
 from stylegan_tf.models.adversarial import discriminator_terms, generator_terms, lazy_penalties
-from stylegan_tf.models.base import Context, Model, Part, Phase
+from stylegan_tf.models.base import Model, Phase
 from stylegan_tf.models.stylegan import transfer
 from stylegan_tf.models.stylegan.discriminator import Discriminator
 from stylegan_tf.models.stylegan.generator import Generator
 from stylegan_tf.models.stylegan.synthesis import num_features
-from stylegan_tf.models.weights import move_averages
 from stylegan_tf.resolution import Lod
 
 
@@ -30,14 +27,7 @@ class StyleGAN(Model):
     def phases(self, settings, G, D, running):
         all_penalties = penalties(settings.loss)
         lazy = lazy_penalties(settings.loss)
-
-        def sample(part: Part, labels: tf.Tensor, context: Context):
-            ws, sums = style_mixing.ws_of_part(G, part, labels)
-            return G.synthesis(ws, noise_mode=self.noise_mode, lod=context.lod, noise_seed=part.noise_seed), sums
-
-        def move_w_avg(step):
-            if G.settings.w_avg_beta is not None:
-                move_averages([G.w_avg.value], [step.sums["w"]], G.settings.w_avg_beta)
+        sample, move_w_avg = style_mixing.sampler(G, self.noise_mode), functools.partial(style_mixing.move_w_avg, G)
 
         def after_step_of_discriminator(step):
             move_w_avg(step)

@@ -7,8 +7,6 @@ by 1e5 in them and takes the step.
 import functools
 from collections.abc import Iterator
 
-import tensorflow as tf
-
 from stylegan_tf.losses import loss_of_discriminator, loss_of_generator, penalties
 from stylegan_tf.models import style_mixing
 from stylegan_tf.models.adversarial import discriminator_terms, generator_terms
@@ -18,7 +16,6 @@ from stylegan_tf.models.stylegan2.discriminator import StyleGAN2Discriminator
 from stylegan_tf.models.stylegan2.generator import StyleGAN2Generator
 from stylegan_tf.models.stylegan2.path_length import MEAN, PathLength, no_gradient
 from stylegan_tf.models.stylegan2.settings import num_features
-from stylegan_tf.models.weights import move_averages
 
 
 class StyleGAN2(Model):
@@ -35,12 +32,7 @@ class StyleGAN2(Model):
     noise_mode = "random"  # of the synthesis network in training
 
     def phases(self, settings, G, D, running):
-        def sample(part: Part, labels: tf.Tensor, context: Context):
-            ws, sums = style_mixing.ws_of_part(G, part, labels)
-            return G.synthesis(ws, noise_mode=self.noise_mode, noise_seed=part.noise_seed), sums
-
-        def move_w_avg(step):
-            move_averages([G.w_avg.value], [step.sums["w"]], G.settings.w_avg_beta)
+        sample, move_w_avg = style_mixing.sampler(G, self.noise_mode), functools.partial(style_mixing.move_w_avg, G)
 
         def after_step_of_discriminator(step):
             move_w_avg(step)
