@@ -26,7 +26,6 @@ def read_npy(path: str | os.PathLike, *, max_bytes: int = MAX_BYTES, is_mapped: 
     """The array of an .npy file: numbers (bool, int, uint, float) of any shape.
 
     Args:
-        path: the file.
         max_bytes: larger arrays are refused; without effect on mapped ones.
         is_mapped: leave the numbers on disk, read-only.
 
@@ -43,7 +42,6 @@ def read_npz(path: str | os.PathLike, names: Collection[str] | None = None, *, m
     """Arrays of an .npz file by name, in the order of the file.
 
     Args:
-        path: the file.
         names: of the arrays to read, all of which must be there; None: every one.
         max_bytes: more bytes of unpacked arrays, all together, are refused before the first is unpacked.
 

@@ -58,7 +58,6 @@ def resolve_xla(settings: RunSettings, capabilities: Sequence[Capability]) -> Co
     """How the steps of a run are compiled with XLA.
 
     Args:
-        settings: of the run.
         capabilities: of the GPUs in use; empty for the CPU.
 
     Returns:
@@ -91,9 +90,7 @@ def unseen_gpu(
     """Why TensorFlow finds no GPU although the machine has one, and what to do about it.
 
     Args:
-        driver: of this machine.
         build: `tf.sysconfig.get_build_info()`.
-        environment: environment variables.
         system: as `platform.system()` names it.
         missing: returns the names of libraries that cannot be loaded; None for `missing_libraries`.
 

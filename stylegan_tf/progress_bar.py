@@ -23,7 +23,6 @@ def track(iterable: Iterable[_T], total: int | None = None, label: str = "", *, 
         iterable: anything; its items are handed on untouched.
         total: number of items; None for `len(iterable)`; without a length no remaining time is shown.
         label: what is being done, such as "Writing records".
-        unit: what is being counted.
     """
     if total is None and hasattr(iterable, "__len__"):
         total = len(iterable)

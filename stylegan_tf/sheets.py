@@ -41,10 +41,7 @@ def sheet(
 
     Args:
         pictures: uint8 [N, H, W, C], C 1, 3 or 4; an empty place is a picture of 255.
-        columns: pictures in a row.
         captions: a text beneath each picture, of one or more lines; none if empty.
-        column_names: a text above each column.
-        row_names: a text before each row.
         note: a text below all pictures, broken into lines of the sheet's width.
         text_width: the width in pixels of pictures that have texts and gaps of this size; None: that of `pictures`.
         least: see above.

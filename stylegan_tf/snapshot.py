@@ -75,7 +75,6 @@ def build_networks(model: str, settings: Mapping[str, Any], shape: Mapping[str, 
     """Builds "G", "D" and "G_ema" with fresh weights.
 
     Args:
-        model: name of the model.
         settings: of "G", "D" and "G_ema".
         shape: resolution, channels and label_size.
         dtype: compute policy, "float32" if None.
@@ -88,7 +87,6 @@ def make_networks(contents: SnapshotContents, *, dtype: str | None = None) -> Ne
     """Builds the networks that a file holds.
 
     Args:
-        contents: what was read.
         dtype: compute policy of the networks, "float32" if None.
 
     Raises:

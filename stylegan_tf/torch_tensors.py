@@ -149,8 +149,6 @@ def read_legacy(file: BinaryIO, path: Path, size: int, storages: dict[str, Stora
 
     Args:
         file: at its first byte.
-        path: for messages.
-        size: bytes of the file.
         storages: filled by key.
         place: gives a storage the numbers that begin where the file is; need not move it.
 

@@ -20,13 +20,11 @@ def after_iteration(control: Control, sign: tf.Tensor, images: int, *, target: f
     """The state after an iteration; in every `interval`-th one, p moves by the images since the last adjustment / (1000 kimg).
 
     Args:
-        control: state before.
         sign: mean sign of D's logits for the real images of the iteration, as D saw them.
         images: real images that an iteration shows.
         target: mean sign above which p rises and below which it falls.
         interval: iterations between two adjustments. Where the minibatch changes in between, the images of `interval` new ones.
         kimg: thousand images in which p can change by 1.
-        cap: largest p.
 
     Source: Karras et al. 2020, "Training generative adversarial networks with limited data", section 3.1; the cap is ours.
     """

@@ -16,8 +16,6 @@ def filter_bands(draws: Draws, chance: tf.Tensor | float, images: tf.Tensor) -> 
     """Changes the gain of each of four frequency bands with this chance; the expected power stays the same.
 
     Args:
-        draws: random numbers.
-        chance: of each band.
         images: float32 [n, R, R, C]; a fourth channel (alpha) stays as it is.
 
     Source: Karras et al. 2020, "Training generative adversarial networks with limited data", appendix B.

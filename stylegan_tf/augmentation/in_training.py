@@ -59,10 +59,8 @@ class Augmentation:
         """D behind the augmentation, for one part of a step. Each call of it transforms in another way.
 
         Args:
-            critic: D.
             numbers: int32 [n], places of the part's samples in the global minibatch.
             seed: int32 [2], of the step.
-            minibatch: samples of the global step.
             strength: what `strength` gave.
         """
         calls = itertools.count()

@@ -55,7 +55,6 @@ class RandomDraws(Draws):
 
     Args:
         seed: int32 [2].
-        minibatch: samples of the global step.
         numbers: int32 [n], places of the samples in the minibatch; None for all of it, in order.
     """
 
@@ -87,7 +86,6 @@ class QuantileDraws(Draws):
 
     Args:
         quantile: in (0, 1).
-        count: samples.
 
     A normal number becomes erfinv(2 quantile - 1), without the factor sqrt(2): the original release has it so.
     """

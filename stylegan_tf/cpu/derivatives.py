@@ -21,7 +21,6 @@ def with_derivatives(function: Callable[..., tf.Tensor], derivatives: Callable[.
     Args:
         function: tensors to one tensor that is not one of them; no variables.
         derivatives: (upstream, output) to one gradient for each input, in operations that have derivatives themselves.
-        inputs: tensors.
     """
     with record.stop_recording():
         output = function(*inputs)

@@ -97,7 +97,6 @@ class StyledConv(EpilogueLayer):
     """A 3x3 convolution, optionally with upscaling and blur, and its epilogue.
 
     Args:
-        filters: feature maps out.
         resampling, blur_filter, is_fused: as in `EqualizedConv2D`.
     """
 

@@ -10,7 +10,6 @@ class Linear(keras.layers.Layer):
     """A convolution [N, H, W, in] with SAME padding, or where `kernel_size` is None a matrix product [N, in], and a bias.
 
     Args:
-        filters: features out.
         kernel_size: side of the kernel, odd.
         scale: weights are uniform with variance scale / mean of the numbers of connections in and out: 1 (Glorot) or 2.
         use_bias: False for none.

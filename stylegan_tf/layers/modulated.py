@@ -49,9 +49,6 @@ class ModulatedConv2D(keras.layers.Layer):
     The kernel starts at N(0, 1); with demodulation its scale has no effect, without it is divided by sqrt(fan_in) when applied.
 
     Args:
-        channels: feature maps in.
-        filters: feature maps out.
-        kernel_size: side of the kernel.
         demodulate: as in `modulated_conv2d`.
         upsampling_taps: as in `modulated_conv2d`.
         use_noise: add noise, times one learned factor for the layer.

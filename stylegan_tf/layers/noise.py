@@ -43,7 +43,6 @@ def random_noise(batch: int | tf.Tensor, sides: Sequence[int], seed: tf.Tensor |
     """Draws N(0, 1) for every layer: a map [N, side, side, 1] each.
 
     Args:
-        batch: number of images.
         sides: of the feature maps of the layers.
         seed: int32 [2] that the noise is a function of, with `batch` and `sides`; int32 [N, 2] for a seed of each image, whose
             noise is then a function of it and of `sides` alone; None draws from TensorFlow's generator.

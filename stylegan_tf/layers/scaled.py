@@ -29,7 +29,6 @@ class EqualizedLayer(keras.layers.Layer):
         gain: factor of He's initialisation; sqrt(2) before a nonlinearity, 1 elsewhere.
         lrmul: learning-rate multiplier of kernel and bias.
         use_wscale: scale at run time instead of at initialisation.
-        use_bias: whether there is a bias.
         bias_init: first value of the bias, as it is applied.
     """
 
@@ -70,11 +69,7 @@ class EqualizedLayer(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("stylegan_tf")
 class EqualizedDense(EqualizedLayer):
-    """Dense layer: [N, in] to [N, units]; inputs of more axes are flattened.
-
-    Args:
-        units: outputs.
-    """
+    """Dense layer: [N, in] to [N, units]; inputs of more axes are flattened."""
 
     def __init__(self, units, **kwargs):
         super().__init__(**kwargs)
@@ -97,8 +92,6 @@ class EqualizedConv2D(EqualizedLayer):
     """Convolution with SAME padding, alone or with a change of resolution: [N, H, W, in] to [N, H', W', filters].
 
     Args:
-        filters: feature maps out.
-        kernel_size: side of the kernel.
         resampling: None, "up" (nearest upscale before) or "down" (2x2 means after).
         blur_filter: taps of the blur after "up" or before "down", or None.
         is_fused: resampling and convolution in one operation; affects speed only.

@@ -100,7 +100,6 @@ def two_phases(
     D are a mix of real and generated statistics.
 
     Args:
-        settings: of the run.
         draw: (part, labels) to generated images, as D takes them.
         reuse_fakes: G's step has the latents of D's step; G's own averages are moved once then, as if it had generated them once.
         extra: see `generator_terms`.

@@ -294,8 +294,6 @@ class Model:
         """The steps of one iteration, in order.
 
         Args:
-            settings: of the run.
-            G, D: its networks.
             running: a variable for each of `running_values`.
         """
         raise NotImplementedError
@@ -304,10 +302,7 @@ class Model:
         """Random inputs beside z, labels and noise, for the whole minibatch: one row a sample, and shared ones.
 
         Args:
-            settings: of the run.
             seed: int32 [2]; purposes 1, 2 and 3 of `tf.random.experimental.stateless_fold_in` are the model's.
-            minibatch: samples of the global step.
-            lod: level of detail.
         """
         return {}, {}
 
@@ -321,7 +316,6 @@ class Model:
         Args:
             settings: of the generator or the discriminator.
             side: of the feature maps, 4 to `resolution`.
-            resolution: of the images.
         """
         raise NotImplementedError
 
@@ -338,6 +332,5 @@ class Model:
         Args:
             name: public name of the weight.
             source, fresh: the weight of the other network, and the one of this network as it was initialised.
-            old_settings, new_settings: of both networks.
         """
         return resized(source, fresh)

@@ -18,7 +18,6 @@ def inputs(settings: Any, seed: Tensor, minibatch: int, *, num_layers: int) -> t
     Args:
         settings: of the generator, with `style_mixing_prob` and `z_dim`.
         seed: int32 [2]; purposes 1, 2 and 3 of `stateless_fold_in` are used.
-        minibatch: samples of the global step.
         num_layers: layers that take a w.
 
     Returns:

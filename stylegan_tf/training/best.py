@@ -42,7 +42,6 @@ class BestSnapshot:
     """The best snapshot among the files of a run. It is read from stats.jsonl first, so that a resumed run has it.
 
     Args:
-        run_dir: the run.
         score: by which snapshots are compared, None for no comparison.
     """
 

@@ -89,8 +89,6 @@ def wait_for_others(cluster: Cluster, timeout_sec: float, log: Callable[[str], N
     all are ready, the port is released for TensorFlow.
 
     Args:
-        cluster: the processes.
-        timeout_sec: time limit.
         log: receives a line about the missing processes every `every_sec`.
         every_sec: seconds between two lines.
 

@@ -62,7 +62,6 @@ class BackgroundCompiler:
         """Starts to prepare a function for which `can_request` is true.
 
         Args:
-            key: of the function.
             name: what it is, for the log.
             trace: traces it in the thread; returns it and its graph.
         """

@@ -26,8 +26,6 @@ def write(run_dir: RunDir, settings: TrainingSettings, *, dataset: dict[str, obj
     """Writes config.json.
 
     Args:
-        run_dir: the run.
-        settings: of the run.
         dataset: see `run.identity_of`.
         devices: `Devices.description`.
         command: the command line with which the run was started.

@@ -39,9 +39,6 @@ class Workers:
     """Sums over the workers of a run, so that all of them take the same decisions.
 
     All workers must call the same methods in the same order.
-
-    Args:
-        devices: of the run.
     """
 
     def __init__(self, devices: Devices):

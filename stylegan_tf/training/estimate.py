@@ -50,7 +50,6 @@ def describe(settings: TrainingSettings, dataset: Dataset, devices: Devices, out
     """Parameters, memory and time of a run on the devices of this machine, as lines.
 
     Args:
-        settings, dataset, devices: of the run.
         outdir: folder of earlier runs, whose speed is used if one of them had the same networks and devices.
     """
     resolution = settings.data.resolution
@@ -219,11 +218,9 @@ def memory_bytes(settings: TrainingSettings, resolution: int, part: int, counts:
     """Memory of a device in bytes: weights, averages, gradients and moments in float32, and the activations of `part` images.
 
     Args:
-        settings: of the run.
         resolution: of the images being trained.
         part: images that a device computes at once.
         counts: returned by `count_weights`.
-        policy: Keras dtype policy.
 
     The factors were fitted on a CPU; the peak on a GPU has not been measured.
     """

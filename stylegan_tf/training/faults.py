@@ -39,7 +39,6 @@ def without_overflow(values: Mapping[str, float], networks: Mapping[str, str]) -
     with them; logits and the loss of G do not, and are kept.
 
     Args:
-        values: statistics by name.
         networks: "G" or "D" by name of a phase.
 
     Raises:
@@ -86,12 +85,8 @@ def explained(error: Exception, stage: Stage, *, num_devices: int, least_part: i
     """A UserError for a fault that a user can correct; `error` itself for any other.
 
     Args:
-        error: what ended the run.
         stage: of the schedule, when it occurred.
-        num_devices: number of devices.
         least_part: samples of a minibatch that one device must compute together.
-        run_dir: of the run.
-        data_path: folder of the dataset.
     """
     resume = run_dir.how_to_resume
     if reason := _disk_fault(error):

@@ -66,8 +66,6 @@ class Forecast:
     The cost of each phase is known up to a factor: the speed of the machine, from the last ticks.
 
     Args:
-        schedule: of the run.
-        total_kimg: its length.
         cost: seconds per kimg of a phase, up to a common factor.
     """
 
@@ -118,13 +116,7 @@ def times_of(record: Record) -> tuple[float, float, float]:
 
 
 def measured_cost(schedule: TrainingSchedule, ticks: Iterable[Record], cost: Cost) -> Cost:
-    """The cost of each phase as a run measured it; the others follow from `cost`, scaled to the nearest measured one.
-
-    Args:
-        schedule: of that run.
-        ticks: its records.
-        cost: nominal cost.
-    """
+    """The cost of each phase as a run measured it; the others follow from `cost`, scaled to the nearest measured one."""
     factors: dict[tuple[int, bool], list[float]] = {}
     start = 0.0
     for tick in ticks:

@@ -31,8 +31,6 @@ class RandomInputs:
 
     Args:
         model: may add own inputs.
-        settings: of the run.
-        z_dim: features of a latent.
         label_pool: float32 [K, label_size], rows from which labels are chosen uniformly; None without labels.
     """
 
@@ -98,7 +96,6 @@ def split_minibatch(minibatch: int, *, group_size: int, num_devices: int = 1, ma
     there: statistics of groups, and so the gradients, do not depend on the number of devices or parts.
 
     Args:
-        minibatch: samples of a global step.
         group_size: samples that belong together, such as `mbstd_group_size` of StyleGAN's D; 0 or 1 for none.
         num_devices: devices that share the step.
         max_part: most samples computed at once on one device; None for no limit. A group is never cut.
@@ -132,7 +129,6 @@ def part_of_replica(split: Split, inputs: Inputs, reals: tuple[tf.Tensor, tf.Ten
     """The samples that a replica computes at an accumulation step.
 
     Args:
-        split: of the minibatch.
         inputs: random inputs of the whole minibatch.
         reals: images and labels of the whole minibatch.
         replica: int32 scalar, number of the replica.

@@ -20,8 +20,6 @@ def train(run: Run, run_dir: RunDir, outputs: Outputs, is_resumed: bool = False,
     """Trains until the run is complete, or until a signal, abort.txt or control.json stops it.
 
     Args:
-        run: what is trained.
-        run_dir: its folder.
         outputs: writes its files at the end of a tick; closed at the end.
         is_resumed: whether the run has a training state already.
         may_exit: see `StopRequest`.

@@ -46,7 +46,6 @@ class Optimizer:
 
         Args:
             gradients: name to gradient, or None for a variable that the loss does not depend on: its moments are not changed.
-            lrate: learning rate.
             takes_step: bool scalar; False leaves weights, moments and loss scale as they are. None: the step is taken.
 
         Returns:

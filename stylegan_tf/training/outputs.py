@@ -34,8 +34,6 @@ class Outputs:
     """Writes the files of a run.
 
     Args:
-        run: the run.
-        run_dir: its folder.
         on_snapshot: computes the scores of each network snapshot, None for no scores.
         on_tick: called at the end of a tick, on the chief.
 
@@ -99,7 +97,6 @@ class Outputs:
         """Writes the lines and numbers of a tick, and pictures and a snapshot if they are due. Only the chief writes.
 
         Args:
-            run: the run.
             stage: of the schedule, with the learning rates of this tick.
         """
         is_due = self._is_snapshot_due(run)

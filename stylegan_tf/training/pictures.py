@@ -25,9 +25,7 @@ class PictureGrids:
     Args:
         settings: grid size and seed.
         resolution: full resolution, that of the grids at every level of detail.
-        z_dim: width of a latent.
         labels: float32 [num_images, label_size] of the dataset, or None. With labels, each row shows one class.
-        num_images: of the dataset.
     """
 
     def __init__(self, settings: RunSettings, *, resolution: int, z_dim: int, labels: np.ndarray | None, num_images: int):

@@ -94,7 +94,6 @@ def write(
     """Writes report.html from stats.jsonl and the picture grids of the run folder.
 
     Args:
-        run_dir, settings: of the run.
         best_value: the score of a name (see `best.SnapshotScores`); None if the run computes no scores.
         num_images: of the dataset, None if not known.
     """

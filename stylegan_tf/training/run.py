@@ -29,8 +29,6 @@ class Run:
 
     Args:
         settings: as `settings_check.check` returned them.
-        dataset: real images.
-        devices: of the run.
 
     Attributes:
         networks: G, D and G_ema, with the metadata of a snapshot.

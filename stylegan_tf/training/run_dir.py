@@ -230,7 +230,6 @@ def remove_old_snapshots(run_dir: RunDir, keep: int | None, best: str | None = N
     """Removes the oldest network snapshots; returns the names of the removed files.
 
     Args:
-        run_dir: the run.
         keep: number of newest ones to keep, None for all.
         best: name of one that is always kept. network-final.pkl is always kept, too.
     """

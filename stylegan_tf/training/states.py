@@ -21,13 +21,7 @@ from stylegan_tf.training.tensorboard import drop_events_after
 
 
 class States:
-    """Writes the training state of a run, one file, and returns to it.
-
-    Args:
-        run: the run.
-        run_dir: its folder.
-        workers: of the run.
-    """
+    """Writes the training state of a run, one file, and returns to it."""
 
     def __init__(self, run: Run, run_dir: RunDir, workers: Workers):
         self._run, self._run_dir, self._workers = run, run_dir, workers

@@ -43,8 +43,6 @@ class Trainer:
     """Holds the optimizers and the model's running values, and runs iterations.
 
     Args:
-        model: what is trained.
-        settings: of the run.
         G, D, G_ema: networks created in the scope of `strategy`.
         strategy: a tf.distribute strategy; None for the current one.
         label_pool: float32 [K, label_size], rows from which G's labels are chosen; None without labels.

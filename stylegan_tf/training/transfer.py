@@ -38,7 +38,6 @@ def transfer(model: Model, source: Networks, targets: Mapping[str, Network], *, 
     """Copies the weights of other networks, as far as they fit.
 
     Args:
-        model: of all networks.
         source: networks that may differ in resolution, width, depth, label size or number of channels.
         targets: "G", "D" and "G_ema", with fresh weights.
         min_share: smallest share of the values that must be from the source.

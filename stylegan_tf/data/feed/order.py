@@ -20,7 +20,6 @@ class Order:
     """Image number and mirroring at every position.
 
     Args:
-        num_images: in the dataset.
         seed: any whole number.
         shuffle: False for the order of the records, repeated.
         balance: "none"; "sqrt", classes in proportion to the square root of their size; or "uniform", all classes equally.

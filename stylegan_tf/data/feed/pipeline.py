@@ -45,9 +45,7 @@ def make_pipeline(
     buffer: an epoch is permuted as a whole (8 bytes per image), see `order.Order`.
 
     Args:
-        dataset: from `open_dataset`.
         resolution: side of the images, one of `dataset.resolutions`.
-        batch_size: images in a batch.
         seed: any integer.
         start_nimg: first position, 0 or more.
         mirror: flip images left to right with probability 1/2 (by seed and position).
@@ -79,7 +77,6 @@ def pipeline_fault(message: str, path: str | Path) -> str:
 
     Args:
         message: of the error that TensorFlow raised for a batch: several lines, with a traceback of the Python code.
-        path: of the dataset.
     """
     ours, others = _OUR_ERROR.search(message), _PYTHON_ERROR.findall(message)
     first_line = (message.strip().splitlines() or ["unknown"])[0]

@@ -36,12 +36,9 @@ def build_dataset(
     """Makes a dataset from a source.
 
     Args:
-        source: of the images.
         target_dir: see `DatasetWriter`.
-        options: of the dataset.
         made_by: for the manifest, such as the command line.
         sources: files and folders that the images come from: never overwritten.
-        say: receives lines for the user.
 
     Raises:
         UserError: no usable images, an unusable image with on_error "stop", an existing target, too little disk space, or an image

@@ -87,7 +87,6 @@ def check_images(
     """Reads and verifies images, showing progress.
 
     Args:
-        source: of the images.
         indices: items of the source, ascending.
         labels: an image without a label is unusable if others have one.
         crop: applied to every image; the result determines the size.

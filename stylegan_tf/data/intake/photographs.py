@@ -39,7 +39,6 @@ def dataset_of(
         max_resolution: largest resolution that is chosen for them.
         resolution: of the dataset; None for the largest that nearly all images reach.
         datasets_dir: where datasets are made, named after the photographs.
-        say: receives lines for the user.
 
     Returns:
         The folder of the dataset.

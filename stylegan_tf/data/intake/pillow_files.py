@@ -24,7 +24,6 @@ def open_picture(data: bytes, max_pixels: int = MAX_PIXELS) -> "Picture":
     Formats that Pillow passes to other programs (EPS, WMF) or does not decode are refused, whatever the name of the file.
 
     Args:
-        data: content of the file.
         max_pixels: see `check_size`.
 
     Raises:

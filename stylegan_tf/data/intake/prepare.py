@@ -73,10 +73,7 @@ def prepare(
     """The first pass: labels, check of every image, duplicates, channels, resolution; writes nothing.
 
     Args:
-        source: of the images.
-        options: of the dataset.
         max_listed: maximum number of unusable images listed by name; None for all.
-        say: receives lines for the user.
 
     Raises:
         UserError: no usable images, or an unusable image with on_error "stop".

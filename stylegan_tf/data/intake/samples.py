@@ -22,7 +22,6 @@ def check_samples(picture: "Picture", data: bytes) -> None:
 
     Args:
         picture: opened, not necessarily loaded.
-        data: content of the file.
 
     Raises:
         UnusableImage: such a file; the message names what it contains.
@@ -44,7 +43,6 @@ def stored_samples(picture: "Picture", data: bytes) -> tuple["Picture", list[str
 
     Args:
         picture: accepted by `check_samples`, loaded.
-        data: content of the file.
 
     Returns:
         The picture, and notes on conversions for the report.

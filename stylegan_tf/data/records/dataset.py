@@ -135,7 +135,6 @@ def read_images(dataset: Dataset, indices: Sequence[int], resolution: int | None
     """Reads images by their place in the records, for grids, metrics and display.
 
     Args:
-        dataset: from `open_dataset`.
         indices: from 0 to num_images - 1, in any order, repeats allowed.
         resolution: of the level to read; None for the largest.
 

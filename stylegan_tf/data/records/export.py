@@ -44,10 +44,8 @@ def convert_dataset(
     """Writes the images of a dataset in another encoding, in the same order, with their labels.
 
     Args:
-        dataset: from `open_dataset`.
         target_dir, made_by, encoding, quality, overwrite: see `DatasetWriter`.
         workers: threads; None for one per processor.
-        say: receives lines for the user.
 
     Raises:
         UserError: a damaged record, an existing target, or too little disk space; nothing is left at the target.
@@ -128,7 +126,6 @@ def contact_sheet(dataset: Dataset, *, columns: int = 12, rows: int = 8, cell: i
     """A sheet of the first images of a dataset, or of each of its classes.
 
     Args:
-        dataset: from `open_dataset`.
         columns, rows: images; with class labels there is one row per class, up to 24.
         cell: side of an image on the sheet, in pixels; the nearest level is read.
 

@@ -19,7 +19,6 @@ def check_records(dataset: Dataset, *, workers: int | None = None) -> None:
     """Reads every record of every level: checksums, decoding, shapes, labels, and the digest; shows progress.
 
     Args:
-        dataset: from `open_dataset`.
         workers: threads; None for one per processor.
 
     Raises:

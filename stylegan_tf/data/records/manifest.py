@@ -110,7 +110,6 @@ def content_digest(*, channels: int, resolution: int, encoding: str, checksums: 
     """Digest of images and labels, computed from the checksums in the records: fast even for millions of images.
 
     Args:
-        channels: of the images.
         resolution: of the largest level.
         encoding: of the records. The same images in another encoding have another digest.
         checksums: uint32 [num_images], masked CRC-32C of every record of the largest level.

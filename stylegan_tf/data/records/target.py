@@ -33,7 +33,6 @@ def ready_target(
 
     Args:
         target_dir, overwrite, sources: see `check_target`.
-        say: receives lines for the user.
 
     Raises:
         UserError: see `check_target`.

@@ -16,12 +16,9 @@ class Convolution(keras.layers.Layer):
     """A convolution, with the bias and the normalisation that the settings ask for.
 
     Args:
-        settings: of the network.
         kind: "first" (transposed, 1x1 to `side`), "up" (transposed, stride 2), "grow" (transposed, without padding), "same", "down"
             (stride 2) or "last" (the whole image to 1x1).
-        filters: feature maps out.
         side: side of the output; of the input where that is larger.
-        kernel_size: side of the kernel.
         is_normalised: whether the settings' normalisation follows.
     """
 

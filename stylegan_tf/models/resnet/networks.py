@@ -30,7 +30,6 @@ class ResidualBlock(keras.layers.Layer):
     before the shortcut's, and the first convolution keeps the feature maps.
 
     Args:
-        settings: of the network.
         is_up: doubles the side; else halves it.
         channels, filters: feature maps in and out.
     """

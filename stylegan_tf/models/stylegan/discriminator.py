@@ -21,8 +21,6 @@ class DiscriminatorBlock(keras.layers.Layer):
     """FromRGB of one resolution, and the two convolutions that halve it (at 4x4: the statistics and the dense layers).
 
     Args:
-        settings: of the discriminator.
-        side: side of the input.
         num_outputs: at 4x4, outputs of the last layer.
     """
 

@@ -14,7 +14,6 @@ class MappingNetwork(keras.Model):
     """Maps z [N, z_dim] and labels [N, label_size] to ws [N, num_ws, w_dim], the same w for every layer.
 
     Args:
-        settings: of the generator.
         label_size: width of the labels, 0 for none.
         num_ws: layers that take a style.
 

@@ -33,13 +33,7 @@ def is_fused_at(resolution: int, fused_scale: "bool | str", auto_from: int) -> b
 
 
 class SynthesisBlock(keras.layers.Layer):
-    """Both layers of one resolution, and its ToRGB.
-
-    Args:
-        settings: of the generator.
-        side: side of the output.
-        channels: colour channels of ToRGB.
-    """
+    """Both layers of one resolution, and its ToRGB."""
 
     def __init__(self, settings: GeneratorSettings, *, side: int, channels: int, **kwargs):
         super().__init__(autocast=False, **kwargs)
@@ -77,7 +71,6 @@ class SynthesisNetwork(keras.Model):
     """Generates images [N, R, R, channels] from ws [N, num_ws, w_dim].
 
     Args:
-        settings: of the generator.
         resolution: side of the full image, 4 to 1024.
         channels: 1 (grey), 3 (RGB) or 4 (RGBA).
 

@@ -38,8 +38,6 @@ class Stage(keras.layers.Layer):
     """Base of the layers of one resolution; those of the full resolution begin with FromRGB.
 
     Args:
-        settings: of the discriminator.
-        side: side of the input.
         channels: colour channels of the images where the stage takes images, None where it takes features.
     """
 

@@ -20,7 +20,6 @@ class MappingNetwork(keras.Model):
         z_dim: features of a latent, 0 for labels alone.
         label_size: width of the labels, 0 for none.
         w_dim: features of w, and of all layers in between.
-        num_layers: dense layers.
         lrmul: learning rate of the dense layers relative to the rest.
         num_ws: layers that take a w.
 

@@ -22,7 +22,6 @@ class PathLength:
 
     Args:
         settings: weight, interval and so on.
-        G: the generator.
         mean: variable, the running mean of path lengths.
         noise_mode: of the synthesis network.
     """

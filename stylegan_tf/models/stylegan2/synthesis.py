@@ -19,13 +19,7 @@ def clamped(x: tf.Tensor, limit: float | None) -> tf.Tensor:
 
 
 class SynthesisBlock(keras.layers.Layer):
-    """The layers of one resolution: the constant and one convolution at 4x4, two convolutions above, and ToRGB.
-
-    Args:
-        settings: of the generator.
-        side: side of the output.
-        channels: colour channels of ToRGB.
-    """
+    """The layers of one resolution: the constant and one convolution at 4x4, two convolutions above, and ToRGB."""
 
     def __init__(self, settings: GeneratorSettings, *, side: int, channels: int, **kwargs):
         super().__init__(autocast=False, **kwargs)
@@ -73,7 +67,6 @@ class SynthesisNetwork(keras.Model):
     ToRGB of a resolution takes the same w as the first convolution of the next one.
 
     Args:
-        settings: of the generator.
         resolution: side of the image, 4 to 1024.
         channels: 1 (grey), 3 (RGB) or 4 (RGBA).
 
