@@ -34,7 +34,7 @@ def test_intervals_are_points_and_no_scores(tmp_path):
     outputs = Outputs.__new__(Outputs)
     outputs.run_dir, outputs.best = folder, best.BestSnapshot(folder, best.BestValue("fid5k", lower_is_better=True))
     outputs.events = SimpleNamespace(scalars=lambda values, nimg: seen.update(values))
-    outputs.on_snapshot = lambda *_: {"fid5k": 3.0, "fid5k/low": 2.0, "fid5k/high": 4.0}
+    outputs.on_snapshot = best.SnapshotScores(lambda *_: {"fid5k": 3.0, "fid5k/low": 2.0, "fid5k/high": 4.0})
     outputs._compute_scores(folder / "network-final.pkl", SimpleNamespace(nimg=8))
     assert seen == {"Metrics/fid5k": 3.0, "Metrics/fid5k/low": 2.0, "Metrics/fid5k/high": 4.0}
     assert json.loads((folder / "stats.jsonl").read_text()) == {"nimg": 8, "snapshot": "network-final.pkl", "Metrics/fid5k": 3.0}
