@@ -6,12 +6,16 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
 
+import numpy as np
+import tensorflow as tf
+
 import stylegan_tf
 from stylegan_tf import models, safe_pickle, settings_text
-from stylegan_tf.drawing import draw
 from stylegan_tf.errors import UserError
-from stylegan_tf.models.base import Generator, Network
+from stylegan_tf.images import to_uint8
+from stylegan_tf.models.base import Generator, Network, StyleGenerator
 from stylegan_tf.models.weights import assign_weights, check_weights, weight_arrays, weight_shapes
+from stylegan_tf.seeds import check_seeds, classes_from_seeds, find_class, labels_from_seeds, latents_from_seeds, one_hot
 from stylegan_tf.sheets import Pictures
 from stylegan_tf.snapshot_file import (
     FORMAT_VERSION,
@@ -23,6 +27,9 @@ from stylegan_tf.snapshot_file import (
 )
 
 NAMES = ("G", "D", "G_ema")
+_BATCH_SIZE = 8  # of images drawn
+
+Label = str | int | Sequence[float]
 
 
 @dataclass(repr=False)
@@ -48,7 +55,7 @@ class Networks:
         """Names of the classes, empty where unknown."""
         return class_names_of(self.dataset)
 
-    def draw(self, seeds: int | Sequence[int], *, psi: float | None = None, label: str | int | Sequence[float] | None = None) -> Pictures:
+    def draw(self, seeds: int | Sequence[int], *, psi: float | None = None, label: Label | None = None) -> Pictures:
         """Generates images of seeds with G_ema, as `generate.py images --seeds ... --trunc ... --class ...` does.
 
         Args:
@@ -62,8 +69,46 @@ class Networks:
         Raises:
             UserError: a seed, class or label that is not possible; psi for a model without styles.
         """
-        options = {"psi": psi, "label": label, "lod": self.lod, "class_names": self.class_names}
-        return draw(self.G_ema, seeds, label_examples=self.dataset.get("label_examples"), **options)
+        seeds = check_seeds([seeds] if isinstance(seeds, int | np.integer) else seeds)
+        if psi is not None and not isinstance(self.G_ema, StyleGenerator):
+            raise UserError(f"psi needs a model with styles; {type(self.G_ema).__name__} has none.")
+        labels = self._labels_of(seeds, label)
+        z = latents_from_seeds(seeds, self.G_ema.z_dim)
+        images = []
+        for start in range(0, len(seeds), _BATCH_SIZE):
+            rows = slice(start, start + _BATCH_SIZE)
+            images.append(to_uint8(self._images(z[rows], None if labels is None else labels[rows], psi).numpy()))
+        return np.concatenate(images).view(Pictures)
+
+    def _labels_of(self, seeds: Sequence[int], label: Label | None) -> np.ndarray | None:
+        """Labels float32 [N, label_size] of seeds, all of them `label` where one is given; None for an unconditional network."""
+        label_size, label_examples = self.G_ema.label_size, self.dataset.get("label_examples")
+        if not label_size and label is None:
+            return None
+        if isinstance(label, str | int | np.integer):
+            if label_examples is not None:
+                raise UserError(f"The labels of this network are not classes: give {label_size} numbers. Received: label={label!r}")
+            return one_hot([find_class(str(label), label_size, self.class_names)] * len(seeds), label_size)
+        if label is not None:
+            numbers = np.asarray(label, np.float32)
+            if numbers.shape != (label_size,):
+                raise UserError(f"A label of this network has {label_size} numbers. Received: {list(numbers.shape)}")
+            return np.repeat(numbers[None], len(seeds), axis=0)
+        if label_examples is not None:
+            return labels_from_seeds(seeds, label_examples)
+        return one_hot(classes_from_seeds(seeds, label_size), label_size)
+
+    def _images(self, z: np.ndarray, labels: np.ndarray | None, psi: float | None) -> tf.Tensor:
+        G = self.G_ema
+        if not isinstance(G, StyleGenerator):
+            return G.preview(z, labels, lod=self.lod)
+        ws = G.mapping(z, labels)
+        if psi is None:
+            ws = G.truncate(ws)
+        else:
+            cutoff = G.settings.truncation_cutoff
+            ws = G.truncate(ws, psi, G.num_ws if cutoff is None else cutoff)
+        return G.synthesis(ws, noise_mode="const", lod=self.lod)
 
     def __repr__(self) -> str:
         shape = f"{self.G_ema.resolution}x{self.G_ema.resolution}x{self.G_ema.channels}"

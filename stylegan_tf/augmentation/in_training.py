@@ -3,11 +3,12 @@
 import functools
 import itertools
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from stylegan_tf.augmentation import ada, controller, diffaugment
+from stylegan_tf.augmentation import ada, diffaugment
 from stylegan_tf.augmentation.sampling import Draws, RandomDraws
 from stylegan_tf.settings import TrainingSettings
 
@@ -17,6 +18,39 @@ KIMG, KIMG_AFTER_TRANSFER = 500.0, 100.0  # the original's
 SHOWN_STRENGTHS = (0.2, 0.5, 0.8)
 
 Critic = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]  # images [n, R, R, C] and labels to logits [n, 1]
+
+
+class Control(NamedTuple):
+    """State of the controller, float32 scalars."""
+
+    p: tf.Tensor  # strength, the chance of each transform
+    sign_sum: tf.Tensor  # sum of the signs of D's logits for real images since the last adjustment
+    count: tf.Tensor  # real images shown since then
+
+
+FIRST = Control(0.0, 0.0, 0.0)
+
+
+def adjusted(control: Control, sign: tf.Tensor, images: int, *, target: float, interval: int, kimg: float, cap: float) -> Control:
+    """The state after an iteration; in every `interval`-th one, p moves by the images since the last adjustment / (1000 kimg).
+
+    Args:
+        sign: mean sign of D's logits for the real images of the iteration, as D saw them.
+        images: real images that an iteration shows.
+        target: mean sign above which p rises and below which it falls.
+        interval: iterations between two adjustments. Where the minibatch changes in between, the images of `interval` new ones.
+        kimg: thousand images in which p can change by 1.
+
+    Source: Karras et al. 2020, "Training generative adversarial networks with limited data", section 3.1; the cap is ours.
+    """
+    sign_sum, count = control.sign_sum + sign * images, control.count + images
+    is_due = count >= interval * images
+    moved = control.p + tf.sign(sign_sum / count - target) * count / (1000.0 * kimg)
+    return Control(
+        p=tf.where(is_due, tf.clip_by_value(moved, 0.0, cap), control.p),
+        sign_sum=tf.where(is_due, 0.0, sign_sum),
+        count=tf.where(is_due, 0.0, count),
+    )
 
 
 def make(settings: TrainingSettings) -> "Augmentation | None":
@@ -44,7 +78,7 @@ class Augmentation:
         else:
             self._transform = functools.partial(diffaugment.transform, strengths=diffaugment.STRENGTHS)
         self._kimg = about.kimg or (KIMG_AFTER_TRANSFER if settings.transfer.init_from else KIMG)
-        first = controller.FIRST._asdict() if self.is_adaptive else {}
+        first = FIRST._asdict() if self.is_adaptive else {}
         self.running_values = {f"{PREFIX}{name}": value for name, value in first.items()}
 
     def apply(self, images: tf.Tensor, strength: tf.Tensor | float, draws: Draws) -> tf.Tensor:
@@ -86,10 +120,10 @@ class Augmentation:
             return {}
         if SIGNS not in statistics:
             raise ValueError(f"An adaptive strength needs the statistic {SIGNS}. Received: {', '.join(sorted(statistics))}")
-        before = controller.Control(**{name.removeprefix(PREFIX): tf.convert_to_tensor(running[name]) for name in self.running_values})
+        before = Control(**{name.removeprefix(PREFIX): tf.convert_to_tensor(running[name]) for name in self.running_values})
         about = self._settings
         options = {"target": about.target, "interval": about.interval, "kimg": self._kimg, "cap": about.cap}
-        after = controller.after_iteration(before, statistics[SIGNS], images, **options)
+        after = adjusted(before, statistics[SIGNS], images, **options)
         return {f"{PREFIX}{name}": value for name, value in after._asdict().items()}
 
     def examples(self, images: np.ndarray, seed: int) -> np.ndarray:

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from stylegan_tf.augmentation import controller
+from stylegan_tf.augmentation import in_training
 
 
 def strengths(signs, images, **options):
     """p after every iteration."""
-    control, found = controller.FIRST, []
+    control, found = in_training.FIRST, []
     for sign, count in zip(signs, images, strict=True):
-        control = controller.after_iteration(control, np.float32(sign), int(count), **options)
+        control = in_training.adjusted(control, np.float32(sign), int(count), **options)
         found.append(float(control.p))
     return found
 

@@ -11,7 +11,7 @@ import numpy as np
 from stylegan_tf.data.records.codecs import JPEG_QUALITY
 from stylegan_tf.data.records.dataset import Dataset, read_images
 from stylegan_tf.data.records.manifest import FACTORS_NAME
-from stylegan_tf.data.records.target import ready_target
+from stylegan_tf.data.records.target import check_disk, ready_target
 from stylegan_tf.data.records.writer import DatasetWriter
 from stylegan_tf.data.records.writing import Item, estimate_bytes
 from stylegan_tf.display import say, visible
@@ -52,19 +52,17 @@ def convert_dataset(
     """
     ready_target(target_dir, overwrite, sources=[dataset.path], say=say)
     level = dataset.level(dataset.resolution)
+    facts = {"resolution": dataset.resolution, "channels": dataset.channels, "encoding": encoding}
+    size = estimate_bytes(dataset.num_images, label_size=dataset.label_size, **facts)
     writer = DatasetWriter(
         target_dir,
-        resolution=dataset.resolution,
-        channels=dataset.channels,
-        encoding=encoding,
         quality=quality,
         overwrite=overwrite,
         class_names=dataset.class_names or None,
-        expected_images=dataset.num_images,
         made_by=made_by,
+        **facts,
     )
-    facts = {"resolution": dataset.resolution, "channels": dataset.channels, "encoding": encoding, "label_size": dataset.label_size}
-    size = estimate_bytes(dataset.num_images, **facts)
+    check_disk(Path(target_dir), size)
     shape = f"{dataset.resolution}x{dataset.resolution}x{dataset.channels}"
     say(f"{dataset.num_images} images of {shape} as {encoding}: about {max(size / 1e6, 1):.0f} MB.")
     with writer, Progress(dataset.num_images, "Converting") as progress:

@@ -13,8 +13,8 @@ import numpy as np
 from stylegan_tf.data.records.codecs import JPEG_QUALITY, check_encoding
 from stylegan_tf.data.records.dataset import Dataset, open_folder
 from stylegan_tf.data.records.manifest import Manifest, content_digest, count_labels, labels_name, write_manifest
-from stylegan_tf.data.records.target import PartialFolder, check_disk, check_target
-from stylegan_tf.data.records.writing import Encoder, Item, LabelWriter, LevelWriter, Records, estimate_bytes
+from stylegan_tf.data.records.target import PartialFolder, check_target
+from stylegan_tf.data.records.writing import Encoder, Item, LabelWriter, LevelWriter, Records
 from stylegan_tf.display import class_name
 from stylegan_tf.errors import UserError
 from stylegan_tf.parallel import parallel_map
@@ -42,13 +42,12 @@ class DatasetWriter:
         channels: 1, 3 or 4 (JPEG: 1 or 3).
         encoding: "png" (lossless), "raw" (the original's records), or "jpeg".
         quality: of JPEG, 1 to 100; with the default, all levels together take less than twice the size of typical photographs.
-        expected_images: if given, the free disk space is checked for this number before anything is written.
         class_names: names of the classes; labels can then be class numbers.
         overwrite: replace an existing dataset when the new one is complete; anything else at that place is left unchanged.
         made_by: how this dataset was made, for the manifest; any JSON object.
 
     Raises:
-        UserError: invalid values, a target that exists without `overwrite` or is not a dataset, or too little disk space.
+        UserError: invalid values, a target that exists without `overwrite` or is not a dataset, or a full disk.
     """
 
     def __init__(
@@ -59,7 +58,6 @@ class DatasetWriter:
         channels: int,
         encoding: str = "png",
         quality: int = JPEG_QUALITY,
-        expected_images: int | None = None,
         class_names: Sequence[str] | None = None,
         overwrite: bool = False,
         made_by: dict[str, Any] | None = None,
@@ -75,9 +73,6 @@ class DatasetWriter:
         self._waiting: list[Item] = []
         self._overwrite, self._made_by = overwrite, dict(made_by or {})
         check_target(self.target_dir, overwrite)
-        if expected_images is not None:
-            size = estimate_bytes(expected_images, resolution=resolution, channels=channels, encoding=encoding)
-            check_disk(self.target_dir, size)
         self._partial = PartialFolder(self.target_dir)
         self._levels: list[LevelWriter] = []
         self._labels = LabelWriter(self._partial.path / labels_name(self.name), len(self.class_names))

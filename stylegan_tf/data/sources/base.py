@@ -147,32 +147,20 @@ class ArraySource(Source):
         title: see `Source`.
         images: uint8 [n, H, W, C].
         labels, class_names: see `Source`.
-        pad: pixels of zeros added around every image.
     """
 
     is_checked = True
 
-    def __init__(self, title: str, images: np.ndarray, *, labels: np.ndarray | None = None, class_names: Sequence[str] = (), pad: int = 0):
+    def __init__(self, title: str, images: np.ndarray, *, labels: np.ndarray | None = None, class_names: Sequence[str] = ()):
         super().__init__()
-        self.title, self.images, self.labels, self.class_names, self.pad = title, images, labels, tuple(class_names), pad
-        self.names = NumberedNames(len(images))
+        self.title, self.images, self.labels, self.class_names = title, images, labels, tuple(class_names)
+        self.names = numbered_names(len(images))
 
     def read(self, index: int) -> np.ndarray:
         """Image `index`, uint8 [H, W, C]."""
-        image = np.asarray(self.images[index])
-        return np.pad(image, [(self.pad, self.pad), (self.pad, self.pad), (0, 0)]) if self.pad else image
+        return np.asarray(self.images[index])
 
 
-class NumberedNames(Sequence):
+def numbered_names(count: int) -> list[str]:
     """Names for images without one: img00000000, img00000001, ..."""
-
-    def __init__(self, count: int):
-        self._count = count
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __getitem__(self, index: int) -> str:
-        if not 0 <= index < self._count:
-            raise IndexError(index)
-        return f"img{index:08d}"
+    return [f"img{index:08d}" for index in range(count)]

@@ -11,7 +11,7 @@ import numpy as np
 
 from stylegan_tf import command_line
 from stylegan_tf.array_files import read_npy
-from stylegan_tf.data.sources.base import MAX_FILE_BYTES, MAX_ITEMS, NumberedNames, Source, UnusableImage, check_items, is_bomb
+from stylegan_tf.data.sources.base import MAX_FILE_BYTES, MAX_ITEMS, Source, UnusableImage, check_items, is_bomb, numbered_names
 from stylegan_tf.data.sources.lmdb_file import LmdbFile
 from stylegan_tf.display import visible
 from stylegan_tf.errors import MissingFileError, UserError
@@ -82,7 +82,7 @@ class Hdf5Source(Source):
         check_hdf5(self._images, path)
         check_items(len(self._images), path)
         self.title = f"{self._images.name.lstrip('/')} in {path}"
-        self.names = NumberedNames(len(self._images))
+        self.names = numbered_names(len(self._images))
         self.labels = _labels_beside(path, len(self.names))
 
     def read(self, index: int) -> np.ndarray:
@@ -169,7 +169,7 @@ class TfdsSource(Source):
                 labels.append(np.asarray(example[label_key]))
         self._copy.flush()
         self._offsets = np.array(offsets, np.int64)
-        self.names = NumberedNames(len(offsets) - 1)
+        self.names = numbered_names(len(offsets) - 1)
         if labels:
             self.labels = np.array(labels)
 

@@ -8,13 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from stylegan_tf.data.sources.base import ArraySource, NumberedNames, Source, check_unpacked
+from stylegan_tf.data.sources.base import ArraySource, Source, check_unpacked, numbered_names
 from stylegan_tf.data.sources.databases import check_hdf5
 from stylegan_tf.display import class_name, visible
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.safe_pickle import read_pickle
 
-_PAD = 2  # 28x28 becomes 32x32
 _COPY_BYTES = 1 << 20
 _COMPRESSED = 15  # type of an element of a MATLAB file
 
@@ -34,7 +33,8 @@ def open_mnist(folder: str | Path, *, split: str = "train") -> ArraySource:
     labels = _read_idx(_find_idx(Path(folder), f"{prefix}-labels-idx1-ubyte"), ())
     if len(labels) != len(images) or not len(images):
         raise UserError(f"{folder} must have at least one image, and as many labels. Received: {len(images)} images, {len(labels)} labels")
-    return ArraySource(f"MNIST in {folder}", images[:, :, :, None], labels=labels.astype(np.int64), class_names=_digit_names(10), pad=_PAD)
+    images = np.pad(images, [(0, 0), (2, 2), (2, 2)])[..., None]  # 28x28 becomes 32x32
+    return ArraySource(f"MNIST in {folder}", images, labels=labels.astype(np.int64), class_names=_digit_names(10))
 
 
 class StackedDigits(Source):
@@ -48,7 +48,7 @@ class StackedDigits(Source):
         self.title = f"stacked {self._digits.title}"
         # The same stream of random numbers as in the original, which draws three per image.
         self._chosen = np.random.RandomState(random_seed).randint(len(self._digits), size=(num_images, 3))
-        self.names = NumberedNames(num_images)
+        self.names = numbered_names(num_images)
 
     def read(self, index: int) -> np.ndarray:
         """uint8 [32, 32, 3]."""
