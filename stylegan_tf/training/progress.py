@@ -1,5 +1,7 @@
 """Progress of a run: sums between two ticks, the lines of a tick as text and for TensorBoard, and the line inside a tick."""
 
+import copy
+import dataclasses
 import os
 import shutil
 import sys
@@ -10,6 +12,7 @@ from typing import Any
 from stylegan_tf.command_line import print_to_stderr
 from stylegan_tf.progress_bar import LINE_SEC, format_sec
 from stylegan_tf.training.schedule import Stage
+from stylegan_tf.training.state_file import TickSums
 
 # TensorBoard tags, those of the original release if it has one.
 TAGS = {
@@ -39,36 +42,29 @@ TAGS = {
 PARTS = ("data_sec", "D_sec", "G_sec")
 
 
-class TickMeter:
+class TickMeter(TickSums):
     """Sums of statistics and times since the last tick.
 
     They can be saved in the middle of a tick (`state`, `load_state`): a run that was interrupted prints the same losses as one
     that was not.
-
     """
 
     def __init__(self):
-        self.tick = 0
-        self.start_nimg = 0
-        self.total_sec = 0.0
-        self.maintenance_sec = 0.0
-        self._sums: dict[str, float] = {}
-        self._counts: dict[str, int] = {}
-        self._tick_sec = 0.0
-        self._part_sec = dict.fromkeys(PARTS, 0.0)
+        super().__init__(tick=0, start_nimg=0, total_sec=0.0, maintenance_sec=0.0, sums={}, counts={}, tick_sec=0.0)
         self._clock = time.perf_counter()
 
     def add(self, values: dict[str, float]) -> None:
         """Adds the statistics of one iteration. `Timing/...` are summed, of `Running/...` the last one counts, all others are averaged."""
         for name, value in values.items():
             if name.startswith("Timing/"):
-                self._part_sec[name.removeprefix("Timing/")] += value
+                part = name.removeprefix("Timing/")
+                setattr(self, part, getattr(self, part) + value)
             elif name.startswith("Running/"):
-                self._sums[name], self._counts[name] = value, 1
+                self.sums[name], self.counts[name] = value, 1
             else:
-                self._sums[name] = self._sums.get(name, 0.0) + value
-                self._counts[name] = self._counts.get(name, 0) + 1
-        self._tick_sec += self._elapsed()
+                self.sums[name] = self.sums.get(name, 0.0) + value
+                self.counts[name] = self.counts.get(name, 0) + 1
+        self.tick_sec += self._elapsed()
 
     def finish_tick(self, nimg: int, stage: Stage, memory: dict[str, float]) -> dict[str, Any]:
         """Ends a tick, returns its record and starts the next tick.
@@ -78,11 +74,12 @@ class TickMeter:
             stage: the schedule at its last update.
             memory: `gpumem_gb` and `hostmem_gb`.
         """
-        self._tick_sec += self._elapsed()
+        self.tick_sec += self._elapsed()
         self.tick += 1
-        self.total_sec += self._tick_sec
+        self.total_sec += self.tick_sec
         images = max(nimg - self.start_nimg, 1)
-        sec_per_kimg = self._tick_sec / images * 1000
+        parts = {name: getattr(self, name) for name in PARTS}
+        sec_per_kimg = self.tick_sec / images * 1000
         record = {
             "tick": self.tick,
             "nimg": nimg,
@@ -91,19 +88,19 @@ class TickMeter:
             "resolution": stage.resolution,
             "minibatch": stage.minibatch,
             "total_sec": self.total_sec,
-            "sec_per_tick": self._tick_sec,
+            "sec_per_tick": self.tick_sec,
             "sec_per_kimg": sec_per_kimg,
-            "images_per_sec": images / max(self._tick_sec, 1e-9),
+            "images_per_sec": images / max(self.tick_sec, 1e-9),
             "maintenance_sec": self.maintenance_sec,
-            **self._part_sec,
-            "other_sec": max(self._tick_sec - sum(self._part_sec.values()), 0.0),  # mainly tracing new stages
+            **parts,
+            "other_sec": max(self.tick_sec - sum(parts.values()), 0.0),  # mainly tracing new stages
             **memory,
             "G_lrate": stage.G_lrate,
             "D_lrate": stage.D_lrate,
-            **{name: value / self._counts[name] for name, value in self._sums.items()},
+            **{name: value / self.counts[name] for name, value in self.sums.items()},
         }
-        self.start_nimg, self._sums, self._counts, self._tick_sec = nimg, {}, {}, 0.0
-        self._part_sec = dict.fromkeys(PARTS, 0.0)
+        kept = {"total_sec": self.total_sec, "maintenance_sec": self.maintenance_sec}
+        super().__init__(tick=self.tick, start_nimg=nimg, **kept, sums={}, counts={}, tick_sec=0.0)
         return record
 
     def finish_maintenance(self) -> None:
@@ -113,25 +110,11 @@ class TickMeter:
 
     def state(self) -> dict[str, Any]:
         """Everything that `load_state` restores, as plain values."""
-        return {
-            "tick": self.tick,
-            "start_nimg": self.start_nimg,
-            "total_sec": self.total_sec,
-            "maintenance_sec": self.maintenance_sec,
-            "sums": dict(self._sums),
-            "counts": dict(self._counts),
-            "tick_sec": self._tick_sec,
-            **self._part_sec,
-        }
+        return dataclasses.asdict(self)
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Restores what `state` returned."""
-        self.tick, self.start_nimg = state["tick"], state["start_nimg"]
-        self.total_sec, self.maintenance_sec = state["total_sec"], state["maintenance_sec"]
-        self._sums = dict(state["sums"])
-        self._counts = dict(state["counts"])
-        self._tick_sec = state["tick_sec"]
-        self._part_sec = {name: state[name] for name in PARTS}
+        super().__init__(**copy.deepcopy(state))
         self._clock = time.perf_counter()
 
     def _elapsed(self) -> float:

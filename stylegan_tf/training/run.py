@@ -45,7 +45,7 @@ class Run:
         self.trainer = make_trainer(self.networks, settings, dataset, devices)
         self.meter = TickMeter()
         self.control = Control()
-        self.position = Position()
+        self.position = Position(nimg=0)
         self._pending: list[dict[str, tf.Tensor]] = []  # statistics of the iterations since the last update of the schedule
         self._batches: Iterator | None = None
         self._batches_for: tuple[int, int] | None = None  # (resolution, minibatch)

@@ -3,7 +3,7 @@
 import dataclasses
 import os
 from collections.abc import Mapping
-from typing import Annotated, Literal, TypedDict, TypeVar
+from typing import Annotated, Literal, TypedDict
 
 import numpy as np
 
@@ -17,14 +17,13 @@ GROWING_FILES = ("log.txt", "stats.jsonl")
 
 Images = Annotated[int, Range(0, 2**31 - 1)]  # TensorFlow's seeds are int32
 Seconds = Annotated[float, Range(0, 1e12)]
-T = TypeVar("T")
 
 
 @dataclasses.dataclass
 class Position:
     """The position of a run between two calls of TensorFlow."""
 
-    nimg: Images = 0  # real images shown
+    nimg: Images  # real images shown
     update_nimg: Images = 0  # real images shown at the last update of the schedule
     iterations_left: Images = 0  # until the next update
     previous_lod: Annotated[float, Range(0, 16)] | None = None  # level of detail at the last update, None before the first
@@ -111,8 +110,10 @@ def _upgraded(state: Mapping[str, object]) -> dict[str, object]:
 
 
 def _checked_state(state: Mapping[str, object]) -> State:
-    position = _checked(SavedPosition, state, "position", required=("nimg",))
-    meter = _checked(TickSums, state, "meter")
+    position, meter, dataset = (
+        settings_text.from_plain(kind, state.get(name), f"{name}.")
+        for name, kind in (("position", SavedPosition), ("meter", TickSums), ("dataset", DatasetIdentity))
+    )
     if position.update_nimg > position.nimg or meter.start_nimg > position.nimg:
         raise UserError("position.update_nimg and meter.start_nimg must not be above position.nimg.")
     if meter.sums.keys() != meter.counts.keys():
@@ -126,7 +127,7 @@ def _checked_state(state: Mapping[str, object]) -> State:
         is_tick_over=state.get("is_tick_over") is True,
         position=dataclasses.asdict(position),
         meter=dataclasses.asdict(meter),
-        dataset=dataclasses.asdict(_checked(DatasetIdentity, state, "dataset")),
+        dataset=dataclasses.asdict(dataset),
         config=state["config"],
         file_sizes=sizes,
         weights={name: _checked_arrays(name, state["weights"].get(name)) for name in snapshot.NAMES},
@@ -138,16 +139,6 @@ def _checked_state(state: Mapping[str, object]) -> State:
 class _FileSizes:
     # These names alone: files of other folders must not be cut.
     file_sizes: dict[Literal["log.txt", "stats.jsonl"], Annotated[int, Range(0, 1 << 50)]]
-
-
-def _checked(kind: type[T], state: Mapping[str, object], name: str, required: tuple[str, ...] = ()) -> T:
-    """A part of the state as a dataclass. Raises UserError for a field that is missing, unknown, or has another type or range."""
-    values = state.get(name)
-    if isinstance(values, Mapping):
-        no_default = [f.name for f in dataclasses.fields(kind) if f.default is f.default_factory is dataclasses.MISSING]
-        for missing in [field for field in (*required, *no_default) if field not in values]:
-            raise UserError(f"{name}.{missing} is missing.")
-    return settings_text.from_plain(kind, values, f"{name}.")
 
 
 def _checked_arrays(network: str, arrays: object) -> dict[str, np.ndarray]:
