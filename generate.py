@@ -13,7 +13,7 @@ from stylegan_tf.argument_parser import Parser
 from stylegan_tf.command_line import spelled
 from stylegan_tf.display import say
 from stylegan_tf.inference.commands import directions, explore, export, figures, images, interpolate, project
-from stylegan_tf.loading import newest_run
+from stylegan_tf.loading import named_network
 
 if TYPE_CHECKING:
     from stylegan_tf.inference.directions.scores import MeasureRequest, Measures
@@ -63,7 +63,7 @@ def main(argv: Sequence[str]) -> None:
     options = parser().parse_args(argv)
     options.command_line = spelled(shlex.join(["python", "generate.py", *argv]))  # for the text fields of PNG files
     if options.network in (None, "latest"):
-        options.network = str(newest_run(config.RESULTS_DIR))
+        options.network = str(named_network("latest", config.RESULTS_DIR))
         say(f"--network {options.network}")
     run = COMMANDS[options.command][2]
     if options.command == "project":

@@ -90,7 +90,7 @@ def print_to_stderr(*lines: str) -> None:
     except BrokenPipeError:
         raise
     except OSError:
-        _redirect_to_nowhere(sys.stderr)
+        redirect_to_nowhere(sys.stderr)
 
 
 def _open_closed_streams() -> None:
@@ -109,7 +109,7 @@ def _open_closed_streams() -> None:
 
 
 def _cannot_write_output(error: OSError) -> int:
-    _redirect_to_nowhere(sys.stdout)
+    redirect_to_nowhere(sys.stdout)
     print_to_stderr(f"error: The output cannot be written: {error.strerror or error}.")
     return 2
 
@@ -123,11 +123,12 @@ def _discard_output() -> bool:
     """Redirects outputs without a reader to /dev/null, so that their buffers can be flushed; False where both outputs have one."""
     unheard = [stream for stream in (sys.stdout, sys.stderr) if stream is not None and _is_unheard(stream)]
     for stream in unheard:
-        _redirect_to_nowhere(stream)
+        redirect_to_nowhere(stream)
     return bool(unheard)
 
 
-def _redirect_to_nowhere(stream: TextIO) -> None:
+def redirect_to_nowhere(stream: TextIO) -> None:
+    """Connects an output to /dev/null, so that later lines and the text in its buffer raise no more errors."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)

@@ -140,15 +140,8 @@ def named_network(name: str, outdir: str | os.PathLike = "results") -> Path:
     Raises:
         MissingFileError: "latest", and there is none.
     """
-    return newest_run(outdir) if name == "latest" else Path(name)
-
-
-def newest_run(outdir: str | os.PathLike) -> Path:
-    """The newest run folder in `outdir` that holds a snapshot.
-
-    Raises:
-        MissingFileError: there is none.
-    """
+    if name != "latest":
+        return Path(name)
     for run in reversed(runs(outdir)):
         if snapshots_of(run):
             return run

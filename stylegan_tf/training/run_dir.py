@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from stylegan_tf.command_line import print_to_stderr, spelled
+from stylegan_tf.command_line import print_to_stderr, redirect_to_nowhere, spelled
 from stylegan_tf.display import visible, visible_lines
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.files import write_text
@@ -115,7 +115,8 @@ class RunDir:
         except BrokenPipeError:
             raise
         except OSError:  # the terminal was closed; log.txt is still written
-            _discard_output()
+            with contextlib.suppress(OSError, ValueError):
+                redirect_to_nowhere(sys.stdout)
         if is_kept:
             with open(self.path / "log.txt", "a", encoding="utf-8") as file:
                 file.write(text + "\n")
@@ -132,14 +133,6 @@ class RunDir:
 def _check_regular(path: str | os.PathLike, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise UserError(f"{path} is not a regular file. Rename or remove it.")
-
-
-def _discard_output() -> None:
-    """Connects stdout to /dev/null, so that later lines and the text in its buffer raise no more errors."""
-    with contextlib.suppress(OSError, ValueError):
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, sys.stdout.fileno())
-        os.close(null)
 
 
 def create(outdir: str | os.PathLike, name: str) -> RunDir:
