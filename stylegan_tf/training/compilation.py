@@ -109,14 +109,9 @@ def compile_inner_functions(graph: FuncGraph) -> int:
         assigns = any("Assign" in inner.type for inner in function.graph.get_operations())
         if assigns or not is_for_xla(function):
             continue
-<<<<<<< HEAD
-        arguments = [outside[id(_source(value))] if value.dtype == tf.resource else _zeros(value) for value in operation.inputs]
-=======
-        called += 1
         arguments = [
             outside[id(_source(value))] if value.dtype == tf.resource else tf.zeros(value.shape, value.dtype) for value in operation.inputs
         ]
->>>>>>> 88658c7 (Functions with one caller and one line are written where they are called)
         # From inside another function: what a direct call compiles is not found by the step.
         calls[function.name] = functools.partial(tf.function(function.call_flat, autograph=False), *arguments)
 
