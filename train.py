@@ -214,7 +214,7 @@ def resume_run(path: Path, options: argparse.Namespace) -> int:
     dataset, settings = checked(settings)
     on_snapshot = snapshot_scores(settings, dataset)
     devices = device_choice.open_devices(settings.run)
-    settings_check.check_devices(settings, devices.num_devices)
+    settings_check.check_minibatches(settings, devices.num_devices)
     if options.dry_run:
         say(*report)
         return print_estimate(settings, dataset, devices, options)

@@ -100,10 +100,10 @@ def test_bad_photographs_are_one_message(run, photographs, tmp_path, capsys, arg
 def test_chosen_settings_can_be_trained(resolution, num_images, num_gpus, side, model, augmentation):
     from types import SimpleNamespace
 
-    from stylegan_tf.training.settings_check import check, check_devices
+    from stylegan_tf.training.settings_check import check, check_minibatches
 
     settings, reasons = config.automatic(resolution, num_images, num_gpus=num_gpus)
     assert len(reasons) == 4
     assert (settings.data.resolution, settings.model, settings.augment.kind) == (side, model, augmentation)
     dataset = SimpleNamespace(resolution=resolution, name="x", label_size=0, channels=3)
-    check_devices(check(settings, dataset), max(num_gpus, 1))
+    check_minibatches(check(settings, dataset), max(num_gpus, 1))

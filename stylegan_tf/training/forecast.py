@@ -33,15 +33,11 @@ Cost = Callable[[tuple[int, bool]], float]  # seconds per kimg by `Phase.kind`
 def phases(schedule: TrainingSchedule, start_kimg: float, end_kimg: float) -> list[Phase]:
     """The phases of a run between two image counts in kimg, in their order."""
     found = []
-    at, resolution = 0.0, schedule.settings.start_resolution
-    while resolution < schedule.resolution:
-        steady_kimg, fade_kimg = schedule.durations(resolution)
+    for level, at, steady_kimg, fade_kimg in schedule.growth():
+        resolution = schedule.resolution >> level
         found.append(Phase(resolution, False, at, at + steady_kimg))
-        at += steady_kimg
-        resolution *= 2
-        found.append(Phase(resolution, True, at, at + fade_kimg))
-        at += fade_kimg
-    found.append(Phase(schedule.resolution, False, at, float("inf")))
+        found.append(Phase(2 * resolution, True, at + steady_kimg, at + steady_kimg + fade_kimg))
+    found.append(Phase(schedule.resolution, False, schedule.growth_kimg(), float("inf")))
     cut = [phase._replace(start_kimg=max(phase.start_kimg, start_kimg), end_kimg=min(phase.end_kimg, end_kimg)) for phase in found]
     return [phase for phase in cut if phase.end_kimg > phase.start_kimg]
 

@@ -87,7 +87,7 @@ def open_run(settings: TrainingSettings, dataset: Dataset, outdir: str | os.Path
 def open_devices(settings: TrainingSettings) -> Devices:
     """The devices of a run. Raises UserError if the settings do not fit them."""
     devices = device_choice.open_devices(settings.run)
-    settings_check.check_devices(settings, devices.num_devices)
+    settings_check.check_minibatches(settings, devices.num_devices)
     return devices
 
 

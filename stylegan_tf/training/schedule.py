@@ -1,6 +1,7 @@
 """The schedule of a run: level of detail, minibatch, learning rates and tick length at every image count."""
 
 import dataclasses
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from stylegan_tf.errors import UserError
@@ -61,15 +62,10 @@ class TrainingSchedule:
 
     def lod(self, kimg: float) -> float:
         """Level of detail after `kimg` thousand images: whole while a resolution is trained alone, fractional while one fades in."""
-        start_kimg = 0.0
-        lod = log2(self.resolution) - log2(self.settings.start_resolution)
-        while lod > 0:
-            steady_kimg, fade_kimg = self.durations(self.resolution >> lod)
+        for level, start_kimg, steady_kimg, fade_kimg in self.growth():
             phase_kimg = kimg - start_kimg
             if phase_kimg < steady_kimg + fade_kimg:
-                return lod - max(phase_kimg - steady_kimg, 0.0) / fade_kimg if fade_kimg > 0 else float(lod)
-            start_kimg += steady_kimg + fade_kimg
-            lod -= 1
+                return level - max(phase_kimg - steady_kimg, 0.0) / fade_kimg if fade_kimg > 0 else float(level)
         return 0.0
 
     def kimg_at(self, lod: float) -> float:
@@ -81,13 +77,10 @@ class TrainingSchedule:
         first = log2(self.resolution) - log2(self.settings.start_resolution)
         if not 0 <= lod <= first:
             raise UserError(f"A start at lod {lod:g} is outside the schedule, which goes from lod {first} to 0.")
-        kimg = 0.0
-        for level in range(first, 0, -1):
-            steady_kimg, fade_kimg = self.durations(self.resolution >> level)
+        for level, start_kimg, steady_kimg, fade_kimg in self.growth():
             if lod > level - 1:
-                return kimg + (steady_kimg + (level - lod) * fade_kimg if lod < level else 0.0)
-            kimg += steady_kimg + fade_kimg
-        return kimg
+                return start_kimg + (steady_kimg + (level - lod) * fade_kimg if lod < level else 0.0)
+        return self.growth_kimg()
 
     def durations(self, resolution: int) -> tuple[float, float]:
         """Kimg in which `resolution` is trained alone, and kimg in which the next one fades in."""
@@ -95,14 +88,17 @@ class TrainingSchedule:
         steady_kimg = s.steady_kimg_by_resolution.get(resolution, s.steady_kimg)
         return steady_kimg, s.fade_kimg_by_resolution.get(2 * resolution, s.fade_kimg)
 
+    def growth(self) -> Iterator[tuple[int, float, float, float]]:
+        """Its stages: the level of detail, the kimg at which it begins, and how long it is trained alone and the next one fades in."""
+        start_kimg = 0.0
+        for level in range(log2(self.resolution) - log2(self.settings.start_resolution), 0, -1):
+            steady_kimg, fade_kimg = self.durations(self.resolution >> level)
+            yield level, start_kimg, steady_kimg, fade_kimg
+            start_kimg += steady_kimg + fade_kimg
+
     def growth_kimg(self) -> float:
         """Kimg after which the full resolution is trained alone."""
-        total = 0.0
-        resolution = self.settings.start_resolution
-        while resolution < self.resolution:
-            total += sum(self.durations(resolution))
-            resolution *= 2
-        return total
+        return sum(steady_kimg + fade_kimg for _, _, steady_kimg, fade_kimg in self.growth())
 
     def minibatch_at(self, resolution: int) -> tuple[int, int | None]:
         """Minibatch, and the largest part that a device computes at once."""

@@ -33,19 +33,10 @@ def check(settings: TrainingSettings, dataset: Dataset | None = None) -> Trainin
     _check_labels(settings, dataset)
     settings.check_images(dataset.channels, dataset.label_size)
     settings = _with_growth(settings)
-    _check_minibatches(settings)
+    check_minibatches(settings)
     if settings.transfer.start_lod:
         TrainingSchedule(settings.schedule, settings.data.resolution).kimg_at(settings.transfer.start_lod)
     return settings
-
-
-def check_devices(settings: TrainingSettings, num_devices: int) -> None:
-    """Refuses minibatches that cannot be split over the devices.
-
-    Raises:
-        UserError: with `minibatch_follows_devices`, a minibatch would be empty or split a group of minibatch statistics.
-    """
-    _check_minibatches(settings, num_devices)
 
 
 def _require(condition: bool, message: str) -> None:
@@ -124,8 +115,12 @@ def _with_growth(settings: TrainingSettings) -> TrainingSettings:
     return dataclasses.replace(settings, schedule=rescaled(schedule, resolution))
 
 
-def _check_minibatches(settings: TrainingSettings, num_devices: int = 1) -> None:
-    """A minibatch must consist of whole groups of samples that a device computes together, or be a single smaller group."""
+def check_minibatches(settings: TrainingSettings, num_devices: int = 1) -> None:
+    """A minibatch must consist of whole groups of samples that a device computes together, or be a single smaller group.
+
+    Raises:
+        UserError: it does not, or it would be empty with `minibatch_follows_devices`.
+    """
     schedule, group = settings.schedule, settings.group_size
     on_devices = TrainingSchedule(schedule, settings.data.resolution, num_devices)
     devices = f" on {num_devices} devices" if num_devices > 1 else ""

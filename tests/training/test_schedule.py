@@ -9,7 +9,7 @@ from stylegan_tf.errors import UserError
 from stylegan_tf.models.stylegan.settings import DiscriminatorSettings, Settings
 from stylegan_tf.settings import DataSettings, ScheduleSettings
 from stylegan_tf.training.schedule import TrainingSchedule, needs_new_optimizers, rescaled
-from stylegan_tf.training.settings_check import check_devices
+from stylegan_tf.training.settings_check import check_minibatches
 
 GOLDEN = Path(__file__).parents[2].parent / "shared" / "golden"
 CASES = [
@@ -118,11 +118,11 @@ def test_minibatches_that_the_devices_cannot_share_are_refused_before_the_run(de
         data=DataSettings(resolution=8),
         schedule=ScheduleSettings(start_resolution=8, minibatch_base=32, minibatch_by_resolution={}, minibatch_follows_devices=True),
     )
-    check_devices(settings, 2)
+    check_minibatches(settings, 2)
     with pytest.raises(UserError, match=message):
-        check_devices(settings, devices)
+        check_minibatches(settings, devices)
 
 
 def test_any_minibatch_fits_without_groups_of_minibatch_statistics():  # it was divided by the 0 that means none
     for size in (0, 1):
-        check_devices(Settings("x", D=DiscriminatorSettings(mbstd_group_size=size), data=DataSettings(resolution=8)), 1)
+        check_minibatches(Settings("x", D=DiscriminatorSettings(mbstd_group_size=size), data=DataSettings(resolution=8)), 1)
