@@ -37,8 +37,10 @@ EFFICIENCY = 0.8
 EFFICIENCY_ON_GPUS_WITHOUT_XLA = 0.2
 # Copies of the activations of an image in memory at the peak of a step of D with R1 (fitted to 3.6 GB at 64x64, batch 8).
 ACTIVATION_COPIES = 12
-# Copies of a float32 image that the augmentation before D holds at that peak: measured at 128x128, batch 32, on a CPU, pipe bgc.
-AUGMENT_COPIES = {"none": 0, "diffaugment": 17, "ada": 155}
+# Copies of a float32 image that the augmentation before D holds at that peak: what it adds at 128x128, batch 32, on a CPU. By kind, or
+# by pipe where it moves or filters images.
+AUGMENT_COPIES = {"none": 0, "diffaugment": 17, "ada": 15, **dict.fromkeys(("blit", "geom", "bg", "bgc"), 155),
+                  **dict.fromkeys(("bgcf", "bgcfn", "bgcfnc"), 185)}  # fmt: skip
 BENCHMARK_SEC, MIN_REPEATS = 0.3, 10  # for each resolution
 # A forecast from a few convolutions, and one from ticks of the same networks on the same devices, may be wrong by these factors.
 SPREAD_OF_BENCHMARK, SPREAD_OF_RUN = 1.6, 1.25
@@ -232,7 +234,8 @@ def memory_bytes(settings: TrainingSettings, resolution: int, part: int, counts:
         size *= 2
     bytes_each = 4 if policy == "float32" else 2
     weights = 4.0 * (4 * counts["G"] + 4 * counts["D"] + counts["G_ema"])
-    augmented = AUGMENT_COPIES[settings.augment.kind] * resolution**2 * 3 * 4.0
+    kind, pipe = settings.augment.kind, settings.augment.pipe
+    augmented = AUGMENT_COPIES[pipe if kind == "ada" and pipe in AUGMENT_COPIES else kind] * resolution**2 * 3 * 4.0
     return weights + (ACTIVATION_COPIES * activations * bytes_each + augmented) * part + 0.5e9
 
 
