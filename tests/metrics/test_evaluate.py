@@ -305,7 +305,7 @@ def test_another_kind_of_data_is_refused(snapshot_networks, tmp_path):
 
 def test_callback_of_training(snapshot_networks, tmp_path, leaves_path):
     callback = snapshot_scores(["fid50k", "kid50k_full"], leaves_path, num_images=40)
-    values = callback(tmp_path / "network-snapshot-000007.pkl", snapshot_networks, 7000)
+    values = callback.compute(tmp_path / "network-snapshot-000007.pkl", snapshot_networks, 7000)
     assert set(values) == {name + end for name in ("fid40", "kid40_full") for end in ("", "/low", "/high")}
     assert values["fid40/low"] < values["fid40"] < values["fid40/high"]
     assert not list(tmp_path.glob("events.*"))  # training writes its own points
@@ -324,9 +324,9 @@ def test_a_time_budget_sets_the_numbers_at_the_first_snapshot(snapshot_networks,
 
     monkeypatch.setattr(during_training, "images_per_sec", lambda *_: 100.0)
     callback = snapshot_scores(["fid50k", "pr50k3"], leaves_path, time_budget_sec=6)
-    assert set(callback(tmp_path / "a.pkl", snapshot_networks, 7000)) >= {"fid500", "pr500_3_precision"}
+    assert set(callback.compute(tmp_path / "a.pkl", snapshot_networks, 7000)) >= {"fid500", "pr500_3_precision"}
     monkeypatch.setattr(during_training, "images_per_sec", lambda *_: 1e6)  # a faster machine later: the scores must still be comparable
-    assert "fid500" in callback(tmp_path / "b.pkl", snapshot_networks, 14000)
+    assert "fid500" in callback.compute(tmp_path / "b.pkl", snapshot_networks, 14000)
 
 
 def test_loaded_snapshot_has_the_digest_of_the_network(snapshot_networks, tmp_path):
