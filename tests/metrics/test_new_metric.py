@@ -48,7 +48,7 @@ def test_a_new_metric_names_the_best_snapshot_of_a_run(snapshot_networks, tmp_pa
     assert scores.best_value("brightness20") == BestValue("brightness20", lower_is_better=False)
     best = BestSnapshot(create(tmp_path, "x"), scores.best_value("brightness20"))
     for name, brightness in (("dark.pkl", -1.0), ("light.pkl", 1.0)):
-        values = scores(tmp_path / name, dataclasses.replace(snapshot_networks, G_ema=PlainGenerator(brightness)), 7000)
+        values = scores.compute(tmp_path / name, dataclasses.replace(snapshot_networks, G_ema=PlainGenerator(brightness)), 7000)
         best.compare(name, values)
     assert best.name == "light.pkl"
     assert best.value == 255
