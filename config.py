@@ -289,8 +289,11 @@ def preset(name: str) -> TrainingSettings:
     """The preset of that name.
 
     Raises:
-        UserError: there is none; lists those there are.
+        UserError: there is none (lists those there are), or it is not a function that returns settings.
     """
     if name not in PRESETS:
         raise UserError(f"Unknown preset {name}.{did_you_mean(name, PRESETS)} Known: {', '.join(PRESETS)}.")
-    return replace(PRESETS[name](), name=name)
+    settings = PRESETS[name]() if callable(PRESETS[name]) else None
+    if not isinstance(settings, TrainingSettings):
+        raise UserError(f"The preset {name} of config.py must be a function that returns settings.")
+    return replace(settings, name=name)

@@ -1,5 +1,10 @@
 """Command line for datasets: makes them from images, inspects them, converts and extracts them."""
 
+if __name__ == "__main__":  # before the imports that take time
+    from stylegan_tf import program_start
+
+    program_start.begin()
+
 import argparse
 import importlib
 import os
@@ -54,7 +59,6 @@ _SOURCES = (  # arguments that name what images and labels are read from
     *("image_dir", "mnist_dir", "cifar10_dir", "cifar100_dir", "svhn_dir", "lmdb_dir", "celeba_dir"),
     *("hdf5_filename", "data_dir", "labels", "mask_dir"),
 )
-_OTHER_PATHS = ("tfrecord_dir", "tfrecord_dir_a", "tfrecord_dir_b", "source_dir", "output_dir", "output", "path")
 
 
 def _add_makers(command: Callable) -> None:
@@ -316,9 +320,6 @@ def main(argv: Sequence[str]) -> int | None:
     # The original spells its options with underscores, the rest of the world with dashes.
     argv = [arg.replace("_", "-", arg.partition("=")[0].count("_")) if arg.startswith("--") else arg for arg in argv]
     args = parser().parse_args(argv)
-    for name in (*_SOURCES, *_OTHER_PATHS):
-        if isinstance(getattr(args, name, None), str):
-            setattr(args, name, os.path.expanduser(getattr(args, name)))  # the shell leaves the ~ in --labels=~/labels.csv
     args.command_line = visible_lines(shlex.join([*spelled("dataset_tool.py").split(), *argv]))
     return args.run(args)
 

@@ -1,5 +1,10 @@
 """Command line for trained generators: images, figures, interpolation videos, projection, export."""
 
+if __name__ == "__main__":  # before the imports that take time
+    from stylegan_tf import program_start
+
+    program_start.begin(needs_config=True)
+
 import argparse
 import shlex
 import sys

@@ -28,7 +28,7 @@ setup(
         "stylegan_tf.inference.export": ["web/*"],
         "stylegan_tf.inference.explorer": ["page/*"],
     },
-    entry_points={"console_scripts": ["stylegan-tf = stylegan_tf.__main__:main"]},
+    entry_points={"console_scripts": ["stylegan-tf = stylegan_tf.programs:main"]},
     install_requires=[
         "tensorflow>=2.20,<2.22",
         "tensorflow-datasets>=4.9.7",

@@ -1,10 +1,9 @@
 """Command line of training: reads preset and options, checks them, and starts or resumes a run (stylegan_tf.training)."""
 
-if __name__ == "__main__":  # before the imports that take time: Ctrl-C ends the program without a traceback from the start
-    import os
-    import signal
+if __name__ == "__main__":  # before the imports that take time
+    from stylegan_tf import program_start
 
-    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+    program_start.begin(needs_config=True)
 
 import argparse
 import dataclasses

@@ -2,6 +2,10 @@
 
 import sys
 
-from metrics.program import run_all
+from stylegan_tf import program_start
+
+program_start.begin()
+
+from metrics.program import run_all  # noqa: E402  after the handling of Ctrl-C
 
 sys.exit(run_all())

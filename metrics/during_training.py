@@ -1,5 +1,6 @@
 """Scores of every snapshot during training, with numbers of images that fit a time where one is given."""
 
+import contextlib
 import dataclasses
 import json
 from collections.abc import Iterable, Sequence
@@ -13,7 +14,7 @@ from metrics.metric import Metric, Need
 from metrics.options import Options
 from stylegan_tf import data
 from stylegan_tf.command_line import print_to_stderr
-from stylegan_tf.files import write_text
+from stylegan_tf.files import read_json, write_text
 from stylegan_tf.training.best import SnapshotScores
 
 if TYPE_CHECKING:
@@ -76,17 +77,16 @@ def sized(
 
     asked = ",".join(metric.name for metric in metrics) + f" in {budget_sec:g} s"
     path = folder / _FILE
-    try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        kept = {}
-    if asked not in kept:
-        evaluate.check_suits(metrics, options, networks.model)
-        bench = Bench(networks, dataset, options)
-        sizes = fitting(metrics, bench, budget_sec)
-        kept[asked] = [registry.parse(metric.name, size).name for metric, size in zip(metrics, sizes, strict=True)]
-        write_text(path, json.dumps(kept, indent=2) + "\n")
-    return [registry.parse(name) for name in kept[asked]]
+    kept = {}
+    with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):  # missing, damaged, or without these names
+        kept = dict(read_json(path))
+        return [registry.parse(name) for name in kept[asked]]
+    evaluate.check_suits(metrics, options, networks.model)
+    bench = Bench(networks, dataset, options)
+    sizes = fitting(metrics, bench, budget_sec)
+    sized_metrics = [registry.parse(metric.name, size) for metric, size in zip(metrics, sizes, strict=True)]
+    write_text(path, json.dumps(kept | {asked: [metric.name for metric in sized_metrics]}, indent=2) + "\n")
+    return sized_metrics
 
 
 def fitting(metrics: Sequence[Metric], bench: "Bench", budget_sec: float) -> list[int]:

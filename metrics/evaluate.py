@@ -124,6 +124,11 @@ def evaluate(
     bench = Bench(scored, dataset, options)
     for metric in metrics:
         metric.check_size(bench)
+    if options.classifier:
+        from metrics.users_classifier import users_model
+
+        for path in options.classifier:  # opened before the first score, which may take hours
+            users_model(path, bench.resolution, bench.channels)
     results = []
     for metric in metrics:
         request = request_of(bench, metric)

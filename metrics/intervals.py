@@ -59,7 +59,7 @@ def jackknife(value: float, without_part: Sequence[float], what: str) -> Estimat
         without_part: g values.
         what: what was split, for the text ("generated images").
 
-    Source: Shao and Wu 1989; Student's t with g - 1 degrees of freedom.
+    Source: Shao and Wu 1989, doi:10.1214/aos/1176347263; Student's t with g - 1 degrees of freedom.
     """
     parts = len(without_part)
     deviations = np.asarray(without_part) - np.mean(without_part)

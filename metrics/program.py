@@ -234,10 +234,10 @@ def watched_snapshots(run: Path) -> Iterator[Path]:
 def is_being_written(run: Path) -> bool:
     """Whether a process on this machine holds the lock of a run folder (see stylegan_tf/training/run_dir.py)."""
     try:
-        file = open(run / ".lock", "rb")  # noqa: SIM115
+        descriptor = os.open(run / ".lock", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # it may be a pipe
     except OSError:  # no lock file: not a run folder that was trained in
         return False
-    with file:
+    with open(descriptor, "rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # released at once, when the file is closed
         except OSError:  # it is locked, or the disk has no locks: then --watch ends with the final snapshot

@@ -9,8 +9,10 @@ from PIL import Image
 from metrics import figures, registry
 from metrics.result import Result
 from stylegan_tf.display import visible_lines
-from stylegan_tf.files import atomic_path, write_text
+from stylegan_tf.files import atomic_path, read_bounded, write_text
 from stylegan_tf.images import save_png
+
+_MAX_BYTES = 64 << 20  # of the results of a metric: 50,000 results
 
 
 def write(result: Result, folder: Path, picture: np.ndarray | None = None, *, to_tensorboard: bool = True) -> None:
@@ -52,13 +54,17 @@ def points(result: Result) -> dict[str, float]:
 
 
 def read(folder: Path, metric: str | None = None) -> list[Result]:
-    """Results written in a folder, of one metric or of all; incomplete and unknown lines are ignored."""
+    """Results written in a folder, of one metric or of all; incomplete and unknown lines are ignored.
+
+    Raises:
+        UserError: a pipe or folder with the name of such a file, or a file of more than 64 MB.
+    """
     results = []
     for path in sorted(folder.glob(f"metric-{metric or '*'}.jsonl")):
-        for line in path.read_text(encoding="utf-8").splitlines():
+        for line in read_bounded(path, _MAX_BYTES).splitlines():
             try:
                 results.append(Result.from_json(line))
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
                 continue
     return results
 
@@ -98,7 +104,7 @@ def write_overview(folder: Path) -> list[Path]:
             cells.append(_cell(found[-1], name, is_best=found[-1] is bests[name]) if found else "")
         lines.append("| " + " | ".join(cells) + " |")
     notes = [_note(name, bests[name], results[-1]) for name, results in columns.items()]
-    write_text(folder / "metrics.md", "\n".join([*lines, "", "Best in bold; 95 % intervals in brackets.", "", *notes]) + "\n")
+    write_text(folder / "metrics.md", visible_lines(*lines, "", "Best in bold; 95 % intervals in brackets.", "", *notes) + "\n")
     files = [folder / "metrics.md"]
     for name, results in columns.items():
         if len(results) > 1:

@@ -3,12 +3,15 @@
 import dataclasses
 import datetime
 import json
+import re
 from collections.abc import Sequence
 
 from metrics.intervals import LEVEL, Estimate
 from metrics.options import Json
 from stylegan_tf.display import visible
 from stylegan_tf.progress_bar import format_sec
+
+_LARGEST = 1e300  # of a number in a file
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,15 +57,42 @@ class Result:
         return json.dumps(line, default=str)
 
     @classmethod
-    def from_json(cls, line: str) -> "Result":
+    def from_json(cls, line: str | bytes) -> "Result":
         """The inverse of `json`.
 
         Raises:
-            ValueError, KeyError, TypeError: not such a line.
+            ValueError, KeyError, TypeError, AttributeError, RecursionError: not such a line.
         """
         fields = json.loads(line)
         fields["values"] = {name: Estimate(**estimate) for name, estimate in fields["values"].items()}
-        return cls(**{field.name: fields[field.name] for field in dataclasses.fields(cls) if field.name in fields})
+        result = cls(**{field.name: fields[field.name] for field in dataclasses.fields(cls) if field.name in fields})
+        if not result._is_valid():
+            raise ValueError("a field of another type")
+        return result
+
+    def _is_valid(self) -> bool:
+        """Whether all fields have their types, and the values names that can be part of a file's name."""
+        estimates = self.values.values()
+        numbers = [self.nimg, self.elapsed_sec, *self.classes.values(), *(estimate.value for estimate in estimates)]
+        numbers += [end for estimate in estimates if estimate.low is not None for end in (estimate.low, estimate.high)]
+        texts = [
+            self.metric,
+            self.snapshot,
+            self.request,
+            self.dataset["name"],
+            self.dataset["digest"],
+            *self.notes,
+            *self.versions.values(),
+        ]
+        are_numbers = all(type(number) in (int, float) and not abs(number) >= _LARGEST for number in numbers)
+        are_names = all(re.fullmatch(r"[\w.-]{1,100}", name, re.ASCII) for name in (self.metric, *self.values))
+        return (
+            bool(self.values)
+            and are_numbers
+            and are_names
+            and all(isinstance(text, str) for text in texts)
+            and isinstance(self.protocol, dict)
+        )
 
 
 def _number(estimate: Estimate) -> str:

@@ -1,5 +1,10 @@
 """LeNets trained on real and generated digits: how the accuracy on test digits depends on how many there are of each."""
 
+if __name__ == "__main__":  # before the imports that take time
+    from stylegan_tf import program_start
+
+    program_start.begin(needs_config=True)
+
 import argparse
 import itertools
 import json
@@ -13,9 +18,10 @@ import numpy as np
 
 from metrics import figures
 from stylegan_tf import command_line, data, lenet_file, lenet_training, loading
+from stylegan_tf.argument_parser import Parser
 from stylegan_tf.display import say
 from stylegan_tf.errors import UserError
-from stylegan_tf.files import atomic_path, write_text
+from stylegan_tf.files import atomic_path, read_json, write_text
 from stylegan_tf.progress_bar import track
 from stylegan_tf.seeds import check_random_seed
 
@@ -39,7 +45,7 @@ _EXAMPLE = """example:
 
 def main(argv: Sequence[str]) -> int:
     """The command."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m studies.added_digits", description="Trains LeNets on subsets of real and generated digits.", epilog=_EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
@@ -103,8 +109,8 @@ def _sizes(text: str) -> list[int]:
 def fill(path: Path, sizes: Sequence[int], accuracy: Callable[[int, int], float]) -> np.ndarray:
     """The table of one scheme, [real, generated] float64: cells in the file are taken from it, others computed and written at once."""
     try:
-        cells = {str(key): float(value) for key, value in json.loads(path.read_text(encoding="utf-8")).items()}
-    except (OSError, ValueError, AttributeError, TypeError):
+        cells = {str(key): float(value) for key, value in read_json(path).items()}
+    except (ValueError, AttributeError, TypeError):
         cells = {}
     wanted = [(n, m) for n, m in itertools.product(sizes, sizes) if n + m]
     missing = [(n, m) for n, m in wanted if f"{n}+{m}" not in cells]

@@ -1,21 +1,21 @@
 """The command line of the studies: checks, the folder of a study, and the run of its steps."""
 
 import argparse
-import contextlib
-import fcntl
 import json
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from studies import plan as plans
 from studies import table
 from studies.rows import STUDIES
 from studies.steps import Runner
+from stylegan_tf.argument_parser import Parser
 from stylegan_tf.display import say
 from stylegan_tf.errors import UserError
 from stylegan_tf.files import read_json, write_text
+from stylegan_tf.training.run_dir import locked
 
 _CHOICES_NAME = "study.json"
 _EXAMPLES = """examples:
@@ -36,7 +36,7 @@ def main(argv: Sequence[str]) -> int:
         say(*(f"{'done' if step.is_done() else 'to do':6} {step.name}" for step in steps))
         return 0
     plan.out.mkdir(parents=True, exist_ok=True)
-    with _locked(plan.out):
+    with locked(plan.out, "Wait until it has ended, or use another --outdir."):  # two processes would train the same rows
         _keep_choices(plan, options.study)
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the step that is running, too
         Runner(steps, plan.out, lambda: table.write(plan)).run()
@@ -44,8 +44,8 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="python -m studies", description="Trains and scores the rows of a study one after the other, and writes one table of them.",
         epilog=_EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
@@ -82,17 +82,6 @@ def _plan(options: argparse.Namespace) -> plans.Plan:
     chosen = tuple(row for row in study.rows if (row.preset in names if names else row.is_quick or not options.quick))
     test = Path(options.test).resolve() if options.test else None
     return plans.Plan(study, chosen, Path(options.data).resolve(), test, Path(options.outdir).resolve(), options.quick, options.kimg)
-
-
-@contextlib.contextmanager
-def _locked(out: Path) -> Iterator[None]:
-    """Holds the folder of a study: two processes in it would train the same rows."""
-    with open(out / ".lock", "a", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(f"Another process runs the study in {out}. Wait until it has ended, or use another --outdir.") from None
-        yield
 
 
 def _keep_choices(plan: plans.Plan, study: str) -> None:

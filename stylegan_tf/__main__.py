@@ -1,5 +1,10 @@
 """The command `stylegan-tf` of an installed package: runs a program of the checkout in any folder."""
 
+if __name__ == "__main__":  # before the imports that take time
+    from stylegan_tf import program_start
+
+    program_start.begin()
+
 import importlib
 import importlib.util
 import runpy
@@ -8,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
-from stylegan_tf import command_line
+from stylegan_tf import command_line, program_start
 from stylegan_tf.display import say
 from stylegan_tf.errors import UserError
 
@@ -19,8 +24,6 @@ PROGRAMS = {
     "generate": "stylegan_tf.programs.generate",
     "metrics": "metrics.__main__",
 }
-# What train.py and generate.py read from config.py.
-CONFIG_NAMES = ("PRESETS", "preset", "RESULTS_DIR", "CPU_RESOLUTION", "GPU_RESOLUTION", "PHOTOGRAPH_RESOLUTION", "automatic")
 
 HELP = """usage: stylegan-tf COMMAND ...
 
@@ -65,19 +68,15 @@ def _config(path: Path) -> ModuleType:
     """The presets: a file of the user, or those of the package if there is none.
 
     Raises:
-        UserError: the file does not define what the programs need.
+        UserError: see `loaded_config`.
     """
     if not path.exists():
         return importlib.import_module("stylegan_tf.programs.config")
+    if not path.is_file():  # opening a pipe would wait for ever
+        raise UserError(f"{path.absolute()} is not a file.")
     spec = importlib.util.spec_from_file_location("config", path.absolute())
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    missing = [name for name in CONFIG_NAMES if not hasattr(module, name)]
-    if missing:
-        raise UserError(
-            f"{path.absolute()} does not define {', '.join(missing)}. Expected presets of stylegan-tf: begin the file with "
-            "`from stylegan_tf.programs.config import *`. If it belongs to another program, use stylegan-tf in another folder."
-        )
+    program_start.loaded_config(lambda: spec.loader.exec_module(module) or module)
     return module
 
 

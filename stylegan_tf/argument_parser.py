@@ -1,6 +1,7 @@
 """The argument parser of every program: errors in one line with what was probably meant, and values that begin with a minus sign."""
 
 import argparse
+import os
 import re
 import shlex
 import sys
@@ -20,8 +21,8 @@ class Parser(argparse.ArgumentParser):
         self._negative_number_matcher = re.compile(r"-\.?\d[\d.,e+-]*")
 
     def parse_known_args(self, args=None, namespace=None):
-        """Parses arguments. Exits with 2 for options before the command, and for what the base class refuses."""
-        args = list(sys.argv[1:] if args is None else args)
+        """Parses arguments (~ is the home folder). Exits with 2 for options before the command, and for what the base class refuses."""
+        args = [_with_home(argument) for argument in (sys.argv[1:] if args is None else args)]
         commands = list(self._commands())
         if commands and args and args[0].startswith("-") and args[0].split("=")[0] not in self._option_string_actions:
             command = next((argument for argument in args if argument in commands), "COMMAND")
@@ -41,7 +42,9 @@ class Parser(argparse.ArgumentParser):
         unknown = message.removeprefix("unrecognized arguments: ").split()
         if message.startswith("unrecognized arguments: ") and unknown[0].startswith("-"):
             name = unknown[0].split("=")[0]
-            message = f"Unknown option {name}.{did_you_mean(name, self._all_options())}"
+            options = self._all_options()
+            known = f" It is an option of {', '.join(options[name])}." if name in options else did_you_mean(name, options)
+            message = f"Unknown option {name}.{known}"
         elif message.startswith("unrecognized arguments: "):
             message = f"Not expected here: {' '.join(unknown)}. Values that contain spaces or braces need quotes."
         see = f"All options: {self._typed_prog()} --help"
@@ -63,10 +66,20 @@ class Parser(argparse.ArgumentParser):
         found = [action for action in self._actions if isinstance(action, argparse._SubParsersAction)]
         return list(found[0].choices) if found else []
 
-    def _all_options(self) -> list[str]:
-        """Long options of this parser and of its commands."""
+    def _all_options(self) -> dict[str, list[str]]:
+        """Long options of this parser and of its commands, with the programs and commands that have them."""
         parsers: list[argparse.ArgumentParser] = [self]
         for action in self._actions:
             if isinstance(action, argparse._SubParsersAction):
                 parsers += action.choices.values()
-        return sorted({name for parser in parsers for name in parser._option_string_actions if name.startswith("--")})
+        options: dict[str, list[str]] = {}
+        for parser in parsers:
+            for name in filter(lambda name: name.startswith("--"), parser._option_string_actions):
+                options.setdefault(name, []).append(parser.prog)
+        return options
+
+
+def _with_home(argument: str) -> str:
+    """The argument with the home folder in place of a leading ~, which shells leave in --data=~/photos and data.path=~/photos."""
+    start = re.match(r"(--[\w-]+=)?([\w.]+=)?(?=~)", argument)
+    return start[0] + os.path.expanduser(argument[start.end() :]) if start else argument

@@ -4,15 +4,20 @@ import contextlib
 import os
 import re
 import select
+import signal
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
 from stylegan_tf.display import visible_lines
-from stylegan_tf.errors import UserError
+from stylegan_tf.errors import UserError, raised_in
+from stylegan_tf.program_start import exit_on_interrupt
 
+LINE_SEC = 5.0  # between two lines of progress in a pipe
 _OUTPUT_CLOSED = 128 + 13  # the shell's exit code of programs that SIGPIPE ended
 
 is_installed = False  # set by the command `stylegan-tf`
@@ -39,6 +44,8 @@ def run(main: Callable[[Sequence[str]], int | None], argv: Sequence[str] | None 
         the shell end then.
     """
     _open_closed_streams()
+    if signal.getsignal(signal.SIGINT) is exit_on_interrupt:
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # what was begun is ended in order from here on
     for stream in (sys.stdout, sys.stderr):  # a terminal that cannot show a character must not end a program
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -81,6 +88,12 @@ def _ending(main: Callable[[Sequence[str]], int | None], argv: Sequence[str]) ->
     except KeyboardInterrupt:
         print_to_stderr("interrupted")
         return 130
+    except Exception as error:
+        place = raised_in(error, "config.py")
+        if place is None:
+            raise
+        print_to_stderr(f"error: {place}: {type(error).__name__}: {error}")
+        return 2
 
 
 def print_to_stderr(*lines: str) -> None:
@@ -158,7 +171,7 @@ def import_tensorflow() -> None:
     """
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # else the first program on a GPU holds all of its memory
     _shorten_compilation()
-    with silenced_stderr():
+    with silenced_stderr() as stderr, _lines_of_progress(stderr):
         _import_keras()
         import tensorflow
 
@@ -186,14 +199,33 @@ def _import_keras() -> None:
 
 
 @contextlib.contextmanager
-def silenced_stderr() -> Iterator[None]:
-    """Redirects file descriptor 2 to /dev/null: output of C++ code does not pass through sys.stderr."""
+def _lines_of_progress(stderr: int) -> Iterator[None]:
+    """Writes a line every 5 seconds: on a busy machine the import takes that long, and `progress_bar` writes to what is silenced."""
+    ended, start = threading.Event(), time.monotonic()
+
+    def write() -> None:
+        with contextlib.suppress(OSError):
+            while not ended.wait(LINE_SEC):
+                os.write(stderr, f"Importing TensorFlow: {time.monotonic() - start:.0f}s\n".encode())
+
+    thread = threading.Thread(target=write, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+@contextlib.contextmanager
+def silenced_stderr() -> Iterator[int]:
+    """Redirects file descriptor 2 to /dev/null: output of C++ code does not pass through sys.stderr. Gives a copy of the descriptor."""
     sys.stderr.flush()
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, 2)
-        yield
+        yield kept
     finally:
         os.dup2(kept, 2)
         os.close(kept)

@@ -1,6 +1,8 @@
 """Errors whose message is written for a user: what is wrong, which item, what was expected, what to try."""
 
 import difflib
+import os
+import traceback
 from collections.abc import Iterable
 
 
@@ -21,6 +23,15 @@ class UserError(ValueError):
 
 class MissingFileError(UserError, FileNotFoundError):
     """A file or folder does not exist."""
+
+
+def raised_in(error: BaseException, file_name: str) -> str | None:
+    """ "FILE, line N" if an error was raised by the code of a file of that name, such as config.py; None if by other code."""
+    if isinstance(error, SyntaxError) and os.path.basename(error.filename or "") == file_name:
+        return f"{error.filename}, line {error.lineno}"
+    frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    path, line = next((place for place in reversed(frames) if not place[0].startswith("<")), ("", 0))
+    return f"{path}, line {line}" if os.path.basename(path) == file_name else None
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

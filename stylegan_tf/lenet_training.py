@@ -1,5 +1,10 @@
 """Training of LeNets on a dataset of digits: python -m stylegan_tf.lenet_training --data DIR --test DIR --out FILE.npz"""
 
+if __name__ == "__main__":  # before the imports that take time
+    from stylegan_tf import program_start
+
+    program_start.begin()
+
 import argparse
 import os
 import sys
@@ -10,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stylegan_tf import command_line, data, lenet_file
+from stylegan_tf.argument_parser import Parser
 from stylegan_tf.data import Dataset
 from stylegan_tf.data.records.manifest import are_classes
 from stylegan_tf.display import say
@@ -120,7 +126,7 @@ def digits(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
 
 def main(argv: Sequence[str]) -> int:
     """The command."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m stylegan_tf.lenet_training", description="Trains a LeNet to recognise digits and saves its weights.",
         epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip

@@ -7,11 +7,10 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
-from stylegan_tf.command_line import print_to_stderr
+from stylegan_tf.command_line import LINE_SEC, print_to_stderr
 from stylegan_tf.display import visible
 
 _T = TypeVar("_T")
-LINE_SEC = 5.0  # between two plain lines, whether an item was finished meanwhile or not
 _open: list["Progress"] = []  # the innermost one is shown: a terminal has room for one bar
 _BAR_SEC = 0.25  # between two updates of the bar: a call for every item would cost more than some items do
 
@@ -115,7 +114,7 @@ class Progress:
             return f"{self.done}{f' of {self.total}' if self.total else ''} {self.unit}, {self._rate(elapsed_sec)}{left}"
 
     def _print_lines(self) -> None:
-        while not self._ended.wait(LINE_SEC):
+        while not self._ended.wait(LINE_SEC):  # whether an item was finished meanwhile or not
             if _open[-1:] != [self]:
                 continue
             try:

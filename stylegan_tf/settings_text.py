@@ -81,20 +81,24 @@ def upgraded(values: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def check(settings: Any, prefix: str = "") -> None:
-    """Checks types and ranges of settings that were made in Python, as `--set` does those of the command line.
+def checked(settings: T, prefix: str = "") -> T:
+    """Settings that were made in Python in the types of their fields: 32 for 32.0, a tuple for a list, keys that are numbers.
+
+    Types and ranges are checked as `--set` does for those of the command line.
 
     Raises:
         UserError: names the setting, what it may be and what it is.
     """
+    values = {}
     for name, hint in _hints(type(settings)).items():
         value = getattr(settings, name)
         if dataclasses.is_dataclass(hint):
             if not isinstance(value, hint):
                 raise UserError(f"{prefix}{name} must be a {hint.__name__}. Received: {value!r}")
-            check(value, f"{prefix}{name}.")
+            values[name] = checked(value, f"{prefix}{name}.")
         else:
-            _checked(value, hint, f"{prefix}{name}")
+            values[name] = _checked(value, hint, f"{prefix}{name}")
+    return dataclasses.replace(settings, **values)
 
 
 def override(settings: T, assignments: Iterable[str]) -> T:

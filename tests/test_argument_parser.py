@@ -31,6 +31,7 @@ def refused(capsys, parser, *arguments):
         (generate.parser, ["image"], "Unknown command 'image'. Did you mean images? Known: images, "),
         (dataset_tool.parser, ["create_leavs", "x"], "Did you mean create_leaves?"),
         (generate.parser, ["images", "--seds", "1"], "Unknown option --seds. Did you mean --seeds?"),
+        (generate.parser, ["images", "--space=w"], "Unknown option --space. It is an option of generate.py interpolate."),
         (train.parser, ["--totl-kimg=3"], "Unknown option --totl-kimg. Did you mean --total-kimg?"),
         (generate.parser, ["images", "--noise", "cnst"], "Unknown --noise 'cnst'. Did you mean const? Known: const, random, none."),
         (train.parser, ["more"], "Not expected here: more."),
@@ -50,3 +51,12 @@ def test_lists_that_begin_with_a_minus_sign_are_values():  # argparse took -1,0 
 
 def test_control_characters_of_an_argument_are_shown_as_escapes(capsys):
     assert "\\x1b" in refused(capsys, Parser(prog="x"), "\x1b[31m")
+
+
+def test_the_home_folder_may_be_abbreviated_in_every_argument(monkeypatch):  # the shell leaves the ~ in --data=~/x
+    monkeypatch.setenv("HOME", "/home/me")
+    parsed = train.parser().parse_args(["--data=~/photos", "--outdir", "~", "--set", "data.path=~/set", "--set=transfer.init_from=~/x.pkl"])
+    assert (parsed.data, parsed.outdir) == ("/home/me/photos", "/home/me")
+    assert parsed.set == ["data.path=/home/me/set", "transfer.init_from=/home/me/x.pkl"]
+    assert generate.parser().parse_args(["project", "--target", "~/a.png", "b~/c.png"]).target == ["/home/me/a.png", "b~/c.png"]
+    assert train.parser().parse_args(["--data=~nobody-of-this-name/x"]).data == "~nobody-of-this-name/x"

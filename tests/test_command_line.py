@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -56,7 +57,7 @@ def test_a_missing_file_is_both_kinds_of_error():  # the library's callers expec
 
 def test_tensorflow_is_imported_without_a_word_and_looks_for_devices():
     """oneDNN, cudart_stub, absl and "failed call to cuInit" stood before the first line of every program."""
-    imports = "from stylegan_tf import command_line as c; c.import_tensorflow(); import tensorflow as t"
+    imports = "from stylegan_tf import command_line as c; c.LINE_SEC = 600; c.import_tensorflow(); import tensorflow as t"
     retraced = "[tf.function(lambda x: x)(1) for tf in [t] * 9]"  # a function in a loop: TensorFlow warns at the fifth
     script = f"{imports}; t.config.list_physical_devices(); {retraced}"
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
@@ -77,6 +78,14 @@ def test_xla_tries_fewer_kernels_unless_the_user_chose(flags, expected, monkeypa
         monkeypatch.setenv("XLA_FLAGS", flags)
     command_line._shorten_compilation()
     assert os.environ["XLA_FLAGS"] == expected
+
+
+def test_a_slow_import_of_tensorflow_is_shown(capfd, monkeypatch):
+    monkeypatch.setattr(command_line, "LINE_SEC", 0.01)
+    with command_line.silenced_stderr() as stderr, command_line._lines_of_progress(stderr):
+        os.write(2, b"CUDA")
+        time.sleep(0.1)
+    assert capfd.readouterr().err.startswith("Importing TensorFlow: 0s\n")
 
 
 def test_silenced_stderr_comes_back(capfd):

@@ -221,6 +221,13 @@ def test_settings_made_in_python_are_checked(settings, message):
         check(settings)
 
 
+def test_settings_made_in_python_get_the_types_of_their_fields():  # the keys "8" were accepted, and never found
+    schedule = ScheduleSettings(minibatch_base=32.0, minibatch_by_resolution={"8": 64.0}, start_resolution=np.float64(8))
+    found = check(Settings("x", schedule=schedule)).schedule
+    assert (found.minibatch_base, found.minibatch_by_resolution, found.start_resolution) == (32, {8: 64}, 8)
+    assert [type(value) for value in (found.minibatch_base, found.minibatch_by_resolution[8], found.start_resolution)] == [int] * 3
+
+
 @pytest.mark.parametrize(
     ("name", "meant"),
     [

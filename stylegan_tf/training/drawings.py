@@ -10,6 +10,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from stylegan_tf.data.intake.pillow_files import open_picture
+from stylegan_tf.files import read_bounded
 from stylegan_tf.images import grid_shape
 from stylegan_tf.settings import TrainingSettings
 from stylegan_tf.training.run_dir import nimg_of
@@ -17,6 +19,7 @@ from stylegan_tf.training.run_dir import nimg_of
 NUM_FRAMES, NUM_TILES = 12, 12  # of the strip: image counts, latents
 PAIR_COLUMNS, PAIR_ROWS = 6, 4
 TILE_SIDE = 96  # pixels of a picture in the file; the page scales it
+_MAX_BYTES = 256 << 20  # of a grid; 8K of noise in RGB takes 100 MB
 
 
 def pair(folder: Path, settings: TrainingSettings) -> str:
@@ -57,9 +60,14 @@ def _fakes(folder: Path) -> list[Path]:
 def _shape(path: Path, settings: TrainingSettings) -> tuple[int, int, int]:
     """Columns and rows of a grid, and the side of a picture in it; grids of earlier versions were not enlarged."""
     columns = settings.run.grid_columns or grid_shape(settings.data.resolution, settings.run.grid_size)[0]
-    with Image.open(path) as grid:
+    with _opened(path) as grid:
         side = max(grid.width // columns, 1)
         return columns, max(grid.height // side, 1), side
+
+
+def _opened(path: Path) -> Image.Image:
+    """A grid of the run folder, which may come from elsewhere: Pillow would pass an EPS of that name to Ghostscript."""
+    return open_picture(read_bounded(path, _MAX_BYTES))
 
 
 def _image(alt: str, path: Path, chosen: Sequence[int], width: int, columns: int, side: int) -> str:
@@ -72,7 +80,7 @@ def _encoded(path: Path, _modified: int, chosen: tuple[int, ...], width: int, co
     """Some pictures of a grid in rows of `width`, as base64 of a PNG."""
     sampling = Image.Resampling.BOX if side > TILE_SIDE else Image.Resampling.NEAREST
     width = min(width, len(chosen))
-    with Image.open(path) as grid:
+    with _opened(path) as grid:
         sheet = Image.new(grid.mode, (width * TILE_SIDE, -(-len(chosen) // width) * TILE_SIDE))
         for place, index in enumerate(chosen):
             left, top = index % columns * side, index // columns * side

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TextIO
 
 from stylegan_tf.command_line import print_to_stderr, redirect_to_nowhere, spelled
 from stylegan_tf.display import visible, visible_lines
@@ -44,31 +45,7 @@ class RunDir:
     def __init__(self, path: str | os.PathLike, is_scratch: bool = False):
         self.path = Path(path)
         self._is_scratch = is_scratch
-        try:
-            self._lock_file = open(self.path / ".lock", "a+", encoding="utf-8")  # noqa: SIM115  held until close()
-            _check_regular(self.path / ".lock", os.fstat(self._lock_file.fileno()))
-        except OSError as error:
-            if isinstance(error, UserError):
-                raise
-            raise UserError(f"Cannot write to {self.path}: {error.strerror or error}.") from error
-        try:
-            fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._lock_file.seek(0)
-            owner = self._lock_file.read().strip() or "unknown"
-            self._lock_file.close()
-            raise UserError(
-                f"Another process ({owner}) is writing to {self.path}. Wait until it has ended, stop it with a file named "
-                f"{ABORT_NAME} in that folder, or start a new run."
-            ) from None
-        except OSError as error:  # as on Lustre and EFS
-            reason = error.strerror or error
-            print_to_stderr(
-                f"warning: {visible(self.path)} is on a disk without locks ({reason}). Do not let two processes write to this run."
-            )
-        self._lock_file.truncate(0)
-        self._lock_file.write(f"process {os.getpid()}")
-        self._lock_file.flush()
+        self._lock_file = locked(self.path, f"Wait until it has ended, stop it with a file named {ABORT_NAME} in it, or start a new run.")
 
     def __truediv__(self, name: str) -> Path:
         return self.path / name
@@ -128,6 +105,40 @@ class RunDir:
     def abort_requested(self) -> str | None:
         """The name of abort.txt if the folder contains such a file."""
         return ABORT_NAME if (self.path / ABORT_NAME).exists() else None
+
+
+def locked(folder: str | os.PathLike, hint: str) -> TextIO:
+    """The open lock file of a folder, which holds the lock until it is closed. On a disk without locks there is one warning.
+
+    Args:
+        folder: of a run or a study.
+        hint: what to do if another process holds the lock, for the message.
+
+    Raises:
+        UserError: another process holds it, or the folder cannot be written.
+    """
+    folder = Path(folder)
+    try:
+        file = open(folder / ".lock", "a+", encoding="utf-8", errors="replace")  # noqa: SIM115  held until it is closed
+        _check_regular(folder / ".lock", os.fstat(file.fileno()))
+    except OSError as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"Cannot write to {folder}: {error.strerror or error}.") from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.seek(0)
+        owner = file.read(100).strip() or "unknown"
+        file.close()
+        raise UserError(f"Another process ({owner}) is writing to {folder}. {hint}") from None
+    except OSError as error:  # as on Lustre and EFS
+        reason = error.strerror or error
+        print_to_stderr(f"warning: {visible(folder)} is on a disk without locks ({reason}). Do not let two processes write to it.")
+    file.truncate(0)
+    file.write(f"process {os.getpid()}")
+    file.flush()
+    return file
 
 
 def _check_regular(path: str | os.PathLike, status: os.stat_result) -> None:

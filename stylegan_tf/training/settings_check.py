@@ -20,7 +20,7 @@ def check(settings: TrainingSettings, dataset: Dataset | None = None) -> Trainin
     Raises:
         UserError: says what is wrong and what is possible.
     """
-    settings_text.check(settings)
+    settings = settings_text.checked(settings)
     _check_loss(settings)
     settings.check_networks()
     _require(

@@ -72,6 +72,14 @@ def test_pictures_that_unfold_are_refused_by_their_headers(tmp_path):
     assert max(result["seconds"] for result in results.values()) < 5
 
 
+def test_a_jpeg_of_many_passes_is_refused():  # each takes as long as decoding the picture
+    content = encoded(leaf(), "JPEG", progressive=True)
+    scan = content[content.rindex(b"\xff\xda") : -2]
+    assert decode_image_file(content[:-2] + 50 * scan + content[-2:]).size == (32, 32)
+    with pytest.raises(UnusableImage, match="more than 200 scans"):
+        decode_image_file(content[:-2] + 300 * scan + content[-2:])
+
+
 def test_the_limit_can_be_raised(tmp_path, capsys):
     folder = tmp_path / "images"
     folder.mkdir()
@@ -79,8 +87,8 @@ def test_the_limit_can_be_raised(tmp_path, capsys):
     (folder / "b.png").write_bytes(encoded(leaf().convert("RGBA").resize((1000, 600)), "PNG"))
     assert run("check", folder, "--max-pixels", 1) == 2
     text = capsys.readouterr().err
-    assert "a.png: too many pixels: 1200x1000; at most 1 million are decoded (--max-pixels)" in text
-    assert "b.png: too many pixels: 1000x600 take 5 MB to decode; 4 MB are allowed (raise --max-pixels)" in text
+    assert "a.png: too many pixels: 1200x1000; at most 1 million are decoded (--max-pixels of dataset_tool.py)" in text
+    assert "b.png: too many pixels: 1000x600 take 5 MB to decode; 4 MB are allowed (--max-pixels of dataset_tool.py)" in text
     assert run("check", folder, "--max-pixels", 3) == 0
     with pytest.raises(UserError, match=r"a\.png cannot be used as a picture: too many pixels"):
         read_picture(folder / "a.png", max_pixels=10**6)

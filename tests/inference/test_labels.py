@@ -77,7 +77,9 @@ def test_a_network_that_does_not_say_what_its_labels_are(place, tmp_path, capsys
     command = ("images", "--network", place[0] / "old.pkl", "--seeds", "1", "--outdir", tmp_path)
     assert program(generate.main, *command) == 0
     assert "does not state whether its labels are classes" in capsys.readouterr().out
-    assert program(generate.main, *command, "--class", "1") == 0
+    assert program(generate.main, *command, "--class", "1") == 0  # several labels for an image cannot be excluded here either
+    assert "does not state whether its labels are classes" in capsys.readouterr().out
+    assert program(generate.main, *command, "--label", "1,0") == 0
     assert "Note" not in capsys.readouterr().out
 
 

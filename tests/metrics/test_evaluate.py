@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 from types import SimpleNamespace
 
 import numpy as np
@@ -329,6 +330,19 @@ def test_a_time_budget_sets_the_numbers_at_the_first_snapshot(snapshot_networks,
     assert "fid500" in callback.compute(tmp_path / "b.pkl", snapshot_networks, 14000)
 
 
+@pytest.mark.parametrize("content", [None, b"\xff", b"[" * 100_000, b"[1]", b"7", b'{"fid50k in 6 s": 5}', b'{"fid50k in 6 s": ["x"]}'])
+def test_hostile_numbers_of_a_time_budget_are_measured_again(snapshot_networks, tmp_path, leaves_path, monkeypatch, content):
+    from metrics import during_training
+
+    monkeypatch.setattr(during_training, "images_per_sec", lambda *_: 100.0)
+    path = tmp_path / "metric-sizes.json"
+    os.mkfifo(path) if content is None else path.write_bytes(content)  # training waited for a pipe for ever
+    metrics = registry.parse_list("fid50k")
+    sized = during_training.sized(metrics, snapshot_networks, leaves_path, Options(), 6, tmp_path)
+    assert [metric.name for metric in sized] == ["fid500"]
+    assert json.loads(path.read_text()) == {"fid50k in 6 s": ["fid500"]}
+
+
 def test_loaded_snapshot_has_the_digest_of_the_network(snapshot_networks, tmp_path):
     save_networks(tmp_path / "network-snapshot-000007.pkl", snapshot_networks)
     dataset = data.open_dataset(snapshot_networks.dataset["path"])
@@ -403,3 +417,26 @@ def test_one_held_out_image_is_refused_before_any_work(leaves_path, tmp_path):
 def test_seeds_beyond_those_of_tensorflow_are_refused(seed):
     with pytest.raises(UserError, match=f"seed must be from 0 to 2147483647. Received: {seed}"):
         Options(seed=seed)
+
+
+GOOD = {"metric": "fid40", "values": {"fid40": {"value": 1.5}}, "snapshot": "s", "nimg": 7, "protocol": {},
+        "dataset": {"name": "n", "digest": "d"}, "request": "r", "elapsed_sec": 1.0}  # fmt: skip
+HOSTILE = [
+    b"\xff\xfe", b"[" * 100_000, b"[]", b"null", b"{}", b'{"values": []}',
+    *(json.dumps(GOOD | changes).encode() for changes in (
+        {"values": {}}, {"values": []}, {"values": {"../../x": {"value": 1}}}, {"values": {"fid40": {"value": "1"}}},
+        {"values": {"fid40": {"value": 1, "low": 0, "high": None}}}, {"values": {"fid40": {"value": 10**400}}},
+        {"nimg": "7"}, {"nimg": True}, {"snapshot": 5}, {"dataset": {"name": "n"}}, {"dataset": []}, {"protocol": []}, {"notes": [1]},
+        {"notes": None}, {"versions": 3}, {"classes": {"a": "b"}}, {"metric": "../x"},
+    )),
+]  # fmt: skip
+
+
+def test_results_from_elsewhere_are_checked(tmp_path):  # other types ended in tracebacks, a name could lead out of the folder
+    (tmp_path / "metric-fid40.jsonl").write_bytes(b"\n".join([*HOSTILE, json.dumps(GOOD | {"snapshot": "a\n\x1b[2J"}).encode()]))
+    assert [result.nimg for result in report.read(tmp_path)] == [7]
+    report.write_overview(tmp_path)
+    assert r"| a\x0a\x1b[2J |" in (tmp_path / "metrics.md").read_text()
+    os.mkfifo(tmp_path / "metric-kid40.jsonl")
+    with pytest.raises(UserError, match="is not a file"):
+        report.read(tmp_path)

@@ -7,6 +7,8 @@ import keras
 import numpy as np
 import pytest
 
+from metrics import evaluate, registry
+from metrics.options import Options
 from metrics.users_classifier import users_model
 from stylegan_tf.errors import UserError
 
@@ -89,6 +91,13 @@ def test_a_wrong_file_is_one_line(tmp_path, kind):
     message = str(caught.value)
     assert message.startswith(str(path))
     assert message.isprintable()
+
+
+def test_a_wrong_file_is_refused_before_the_first_score(tmp_path, snapshot_networks, monkeypatch):
+    monkeypatch.setattr(evaluate, "_score", lambda *_: pytest.fail("scored"))
+    options = Options(classifier=(str(good(tmp_path, shape=(8, 8, 1))),))
+    with pytest.raises(UserError, match="expects images"):
+        evaluate.evaluate(snapshot_networks, registry.parse_list("ppl10_wend"), options)
 
 
 def test_an_archive_that_unfolds_is_refused(tmp_path):

@@ -22,6 +22,7 @@ from studies.steps import ROOT, Runner, Step
 from stylegan_tf import data
 from stylegan_tf.errors import UserError
 from stylegan_tf.snapshot_file import NetworkArrays
+from stylegan_tf.training import run_dir
 
 _MNIST = Path(__file__).resolve().parents[3] / "shared" / "data" / "mnist"
 
@@ -221,8 +222,15 @@ def test_a_folder_holds_one_study(digits, tmp_path, monkeypatch):
     assert program.main([*arguments, "--only", "digits-cgan"]) == 0  # more rows of the same study
     with pytest.raises(UserError, match="holds a study with other choices"):
         program.main([*arguments, "--quick"])
-    with program._locked(tmp_path / "out"), pytest.raises(UserError, match="Another process runs the study"):
+    with run_dir.locked(tmp_path / "out", ""), pytest.raises(UserError, match=r"Another process .* or use another --outdir"):
         program.main(arguments)
+
+
+def test_a_study_runs_on_a_disk_without_locks(digits, tmp_path, monkeypatch, capsys):  # it was an error
+    monkeypatch.setattr(plan, "steps", lambda _: [])
+    monkeypatch.setattr(run_dir.fcntl, "flock", lambda *_: (_ for _ in ()).throw(OSError(38, "Function not implemented")))
+    assert program.main(["digits", "--data", str(digits.data), "--test", str(digits.test), "--outdir", str(tmp_path / "out")]) == 0
+    assert "without locks" in capsys.readouterr().err
 
 
 def test_table_of_classifiers_goes_on_where_it_stopped(tmp_path):

@@ -145,25 +145,6 @@ def test_signals_while_starting(tmp_path, tiny_dataset, name):
     assert not (tmp_path / "runs").exists()
 
 
-IMPORTING = """
-import runpy, sys, time
-class SlowImport:
-    def find_spec(self, name, *_):
-        if name == "config":
-            print("importing", flush=True)
-            time.sleep(60)
-sys.meta_path.insert(0, SlowImport())
-runpy.run_path("train.py", run_name="__main__")
-"""
-
-
-def test_an_interrupt_while_modules_are_imported_is_not_a_traceback():
-    run = start("--help", program=IMPORTING)
-    assert wait_for(run, "importing")
-    run.send_signal(signal.SIGINT)
-    assert (*run.communicate(timeout=10), run.returncode) == ("", "", 130)
-
-
 HANGING = """
 from stylegan_tf.training.outputs import Outputs
 def hang():

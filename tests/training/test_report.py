@@ -2,16 +2,19 @@
 
 import json
 import re
+import subprocess
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
+from stylegan_tf.data.sources import UnusableImage
 from stylegan_tf.images import save_png
 from stylegan_tf.settings import DataSettings, RunSettings, TrainingSettings
 from stylegan_tf.training import report, run_dir
 from stylegan_tf.training.best import BestSnapshot, BestValue
 from stylegan_tf.training.drawings import line_chart, thinned, ticks
+from tests.data import hostile_pictures
 
 
 def best_value(name):
@@ -95,6 +98,17 @@ def test_report_is_one_file(tmp_path):
     assert "gpumem_gb" not in page.split("<h2>Configuration")[0]  # always 0: no empty curve
     assert "python generate.py images --network" in page
     assert not re.search(r"(src|href)=['\"](?!data:)", page)
+
+
+def test_grids_of_a_run_folder_from_elsewhere_are_not_passed_to_other_programs(tmp_path, monkeypatch):
+    """An EPS named fakes000000.png was passed to Ghostscript, which executes it."""
+    monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("ran a program"))
+    folder = run_dir.create(tmp_path, "x")
+    for name, content in hostile_pictures.program_files().items():
+        (folder / "fakes000000.png").write_bytes(content)
+        with pytest.raises(UnusableImage, match="not an image"):
+            report.write(folder, SETTINGS, best_value)
+        assert not (folder / "report.html").exists(), name
 
 
 def test_best_snapshot_is_found_again(tmp_path):

@@ -15,6 +15,8 @@ MAX_PIXELS = 128_000_000  # of one image; the default of every reader
 _BYTES_PER_PIXEL = 4  # of the limit: 512 MB, which 128 million RGB pixels take in Pillow
 _MODE_BYTES = {"1": 2, "L": 1, "I;16": 3, "P": 5, "PA": 8, "RGB": 4, "RGBA": 8}  # in Pillow's memory, with the conversion to 8 bits
 _OTHER_MODE_BYTES = 8
+_MAX_SCANS = 200  # of a JPEG; usual are 1 to 12
+_RAISED_BY = "(--max-pixels of dataset_tool.py)"
 _ICO_ENTRY = struct.Struct("<4BHHLL")
 
 
@@ -46,6 +48,8 @@ def open_picture(data: bytes, max_pixels: int = MAX_PIXELS) -> "Picture":
     if picture.format == "JPEG":  # reduces by powers of two while decoding; progressive files are kept as coefficients
         coefficients = 2 * len(picture.getbands()) if picture.info.get("progressive") else 0
         check_size(*picture.size, coefficients, max_pixels)
+        if data.count(b"\xff\xda") > _MAX_SCANS:  # each is a pass over all pixels
+            raise UnusableImage("corrupt", f"more than {_MAX_SCANS} scans")
     else:
         check_size(*picture.size, _decoding_bytes(picture, data), max_pixels)
     return picture
@@ -63,11 +67,11 @@ def check_size(width: int, height: int, bytes_per_pixel: int, max_pixels: int) -
         UnusableImage: more pixels or bytes than the limit.
     """
     if width * height > max_pixels:
-        raise UnusableImage("too many pixels", f"{width}x{height}; at most {max_pixels / 1e6:g} million are decoded (--max-pixels)")
+        raise UnusableImage("too many pixels", f"{width}x{height}; at most {max_pixels / 1e6:g} million are decoded {_RAISED_BY}")
     if width * height * bytes_per_pixel > max_pixels * _BYTES_PER_PIXEL:
         needed, allowed = width * height * bytes_per_pixel / 1e6, max_pixels * _BYTES_PER_PIXEL / 1e6
         raise UnusableImage(
-            "too many pixels", f"{width}x{height} take {needed:.0f} MB to decode; {allowed:.0f} MB are allowed (raise --max-pixels)"
+            "too many pixels", f"{width}x{height} take {needed:.0f} MB to decode; {allowed:.0f} MB are allowed {_RAISED_BY}"
         )
 
 

@@ -30,8 +30,9 @@ def check_samples(picture: "Picture", data: bytes) -> None:
         _check_tiff(picture.tag_v2, is_big_endian=data[:2] == b"MM")
     elif picture.format == "JPEG2000":
         bits = _jpeg2000_bits(data)
-        if bits is not None and bits < 8:
-            raise _unsupported(f"JPEG 2000 of {bits} bits")
+        is_wide_colour = max(bits, default=8) > 8 and picture.mode in ("RGB", "RGBA")  # Pillow adds to them to round, and white overflows
+        if min(bits, default=8) < 8 or is_wide_colour:
+            raise _unsupported(f"JPEG 2000 of {', '.join(map(str, bits))} bits")
     elif picture.format == "PSD" and int.from_bytes(data[24:26], "big") in (7, 8):
         raise _unsupported("PSD of several inks")
     elif picture.mode == "I" and picture.format != "PPM":
@@ -52,6 +53,10 @@ def stored_samples(picture: "Picture", data: bytes) -> tuple["Picture", list[str
     """
     if picture.format == "PNG":
         return _png_samples(picture, data)
+    if picture.format == "XBM":  # ones are ink, which X11, FFmpeg and browsers show black, and Pillow white
+        from PIL import Image
+
+        return Image.fromarray(~np.asarray(picture)), []
     tags = picture.tag_v2 if picture.format == "TIFF" else {}
     is_inverted = tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
     if picture.mode == "F":
@@ -100,10 +105,11 @@ def _check_tiff(tags: dict, *, is_big_endian: bool) -> None:
         raise _unsupported("TIFF of YCbCr without JPEG compression")
 
 
-def _jpeg2000_bits(data: bytes) -> int | None:
-    """Bits of the first component, from the SIZ marker of the codestream; None if there is none."""
+def _jpeg2000_bits(data: bytes) -> list[int]:
+    """Bits of each of the first four components, from the SIZ marker of the codestream; none if there is none."""
     place = data.find(b"\xff\x4f\xff\x51")
-    return (data[place + 42] & 0x7F) + 1 if 0 <= place < len(data) - 42 else None
+    count = min(int.from_bytes(data[place + 40 : place + 42], "big"), 4) if place >= 0 else 0
+    return [(size & 0x7F) + 1 for size in data[place + 42 : place + 42 + 3 * count : 3]]
 
 
 def _png_samples(picture: "Picture", data: bytes) -> tuple["Picture", list[str]]:

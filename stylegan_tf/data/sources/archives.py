@@ -89,7 +89,7 @@ class ZipSource(_Archive[zipfile.ZipInfo]):
         except _ZIP_ERRORS as error:
             raise UserError(f"{path} is a damaged zip: {error}") from None
         for info in self._zip.infolist():
-            if not info.is_dir():
+            if not info.filename.endswith("/"):  # `is_dir` fails for an empty name
                 reason = "link in the archive" if stat.S_ISLNK(info.external_attr >> 16) else None
                 reason = "encrypted (unpack the archive first)" if info.flag_bits & _ENCRYPTED and not reason else reason
                 self._add(_decoded_name(info), info, reason, num_bytes=info.file_size, packed_bytes=info.compress_size)

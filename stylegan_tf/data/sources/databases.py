@@ -178,14 +178,18 @@ def check_hdf5(values: "h5py.Dataset", path: Path) -> None:
     """Refuses an array that expands far beyond its size, or that lies in other files.
 
     Raises:
-        UserError: more than 200 times what is stored, compressed in pieces of more than 512 MB, virtual or external.
+        UserError: more than 200 times what is stored, compressed in pieces of more than 512 MB, virtual or external, or damaged.
     """
     shape = f"{visible(values.name)} of {list(values.shape)}"
-    if values.is_virtual or values.external:
+    try:
+        is_elsewhere, stored, chunks = values.is_virtual or values.external, values.id.get_storage_size(), values.chunks
+    except (OSError, RuntimeError, ValueError) as error:
+        raise UserError(f"{path}: {shape} is damaged: {visible(error)}.") from None
+    if is_elsewhere:
         raise UserError(f"{path}: {shape} is stored in other files. Copy it into one file first.")
-    if is_bomb(values.nbytes, values.id.get_storage_size()):
-        raise UserError(f"{path}: {shape} has {values.nbytes:,} bytes, but only {values.id.get_storage_size():,} are stored.")
-    piece = math.prod(values.chunks or values.shape[1:]) * values.dtype.itemsize
+    if is_bomb(values.nbytes, stored):
+        raise UserError(f"{path}: {shape} has {values.nbytes:,} bytes, but only {stored:,} are stored.")
+    piece = math.prod(chunks or values.shape[1:]) * values.dtype.itemsize
     if piece > MAX_FILE_BYTES:
         raise UserError(f"{path}: {shape} can only be read in pieces of {piece:,} bytes; at most {MAX_FILE_BYTES:,} are read at once.")
 

@@ -15,7 +15,9 @@ from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.safe_pickle import read_pickle
 
 _COPY_BYTES = 1 << 20
-_COMPRESSED = 15  # type of an element of a MATLAB file
+_MATRIX, _COMPRESSED = 14, 15  # types of elements of MATLAB files
+_HEAD = struct.Struct("<5I")  # type and size of an element, type and size of its flags, flags; the lowest byte is the class
+_NUMBERS = range(6, 16)  # classes of dense arrays: double to uint64
 
 
 def open_mnist(folder: str | Path, *, split: str = "train") -> ArraySource:
@@ -232,18 +234,30 @@ def _check_elements(path: Path) -> None:
         order = {b"IM": "<", b"MI": ">"}.get(file.read(128)[126:])
         while order and len(tag := file.read(8)) == 8:
             kind, num_bytes = struct.unpack(f"{order}II", tag)
+            start, head = file.tell(), b"" if kind == _COMPRESSED else tag
             if kind == _COMPRESSED:
                 inflate = zlib.decompressobj()
                 for first in range(0, num_bytes, _COPY_BYTES):
                     content = file.read(min(_COPY_BYTES, num_bytes - first))
                     while content:
-                        total += len(inflate.decompress(content, _COPY_BYTES))
+                        block = inflate.decompress(content, _COPY_BYTES)
+                        head += block[: _HEAD.size - len(head)]
+                        total += len(block)
                         check_unpacked(path, total)
                         content = inflate.unconsumed_tail
             else:
                 total += num_bytes
                 check_unpacked(path, total)
-                file.seek(num_bytes, 1)
+                head += file.read(_HEAD.size - len(head))
+                file.seek(start + num_bytes)
+            _check_class(path, head, order)
+
+
+def _check_class(path: Path, head: bytes, order: str) -> None:
+    """Refuses what is not a dense array of numbers: scipy takes memory for as many cells as are claimed, and sparse ones can crash it."""
+    kind, flags = struct.unpack_from(f"{order}I12xI", head.ljust(_HEAD.size))[:2]
+    if kind != _MATRIX or flags & 0xFF not in _NUMBERS:
+        raise UserError(f"{path} contains cells, text or a sparse array. Only dense arrays of numbers are read.")
 
 
 def _read_hdf5(path: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -115,7 +115,7 @@ class Session:
         self.label, self.label_examples = find_label(args, contents), contents.label_examples
         self.source, self.nimg, self.class_names = contents.source, contents.nimg, contents.class_names
         is_unknown = "label_examples" not in contents.dataset and contents.shape.label_size
-        if is_unknown and args.has_labels and args.label is None and args.class_name is None:
+        if is_unknown and args.has_labels and args.label is None:
             say(f"Note: {contents.source} does not state whether its labels are classes. One-hot labels are used (--label sets others).")
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         import_tensorflow()

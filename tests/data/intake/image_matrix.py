@@ -306,6 +306,14 @@ def library_cases():
             cases[f"{mode}.{ending}"] = Case(encoded(pictures[mode], kind, **options), pixels.reshape(HEIGHT, WIDTH, -1))
     deep = samples(1, 65535, 4)
     cases["grey16.jp2"] = Case(encoded(Image.fromarray(deep[:, :, 0].astype(np.uint16)), "JPEG2000"), to_bytes(deep, 65535))
+    for channels in (3, 4):  # white became black: Pillow's sums with half a step overflow
+        deep = np.full((64, 64, channels), 65535, np.uint16)
+        cases[f"white{channels}_16.jp2"] = Case(cv2.imencode(".jp2", deep)[1].tobytes(), None)
+    bits = samples(1, 1, 4)[:, :, 0].astype(bool)  # ones are ink
+    rows = np.packbits(bits, axis=1, bitorder="little").ravel()
+    head = f"#define x_width {WIDTH}\n#define x_height {HEIGHT}\nstatic char x_bits[] = {{\n"
+    content = head + ", ".join(f"0x{byte:02x}" for byte in rows) + "};\n"
+    cases["ink.xbm"] = Case(content.encode(), np.where(bits, 0, 255).astype(np.uint8)[:, :, None])
     palette = pictures["RGB"].quantize(16)
     cases["palette.gif"] = Case(encoded(palette, "GIF"), np.asarray(palette.convert("RGB")))
     cases["palette_key.gif"] = Case(encoded(palette, "GIF", transparency=3), np.asarray(_with_key(palette, 3)))

@@ -21,7 +21,7 @@ import scipy.io
 import scipy.sparse
 
 from stylegan_tf.data.sources import UnusableImage, open_images
-from stylegan_tf.data.sources.databases import LsunSource
+from stylegan_tf.data.sources.databases import Hdf5Source, LsunSource
 from stylegan_tf.data.sources.wellknown import open_cifar100, open_mnist, open_svhn
 from stylegan_tf.errors import UserError
 from tests.data.broken_files import encoded, leaf
@@ -139,6 +139,14 @@ def test_mat_files_that_unfold_are_refused(tmp_path):
     content[:128] = b"MATLAB 7.3 MAT-file".ljust(124) + struct.pack("<H", 0x200) + b"IM"
     (tmp_path / "giant.mat").write_bytes(content)
     assert_harmless(read_all("mat", tmp_path, 250), {})
+
+
+def test_hdf5_with_a_damaged_index_of_its_pieces_is_refused(tmp_path):  # a traceback: sizes are read before the pixels
+    with h5py.File(tmp_path / "a.h5", "w", libver="latest") as file:
+        file.create_dataset("data3", data=np.zeros((3, 3, 8, 8), np.uint8), chunks=(1, 3, 8, 8))
+    (tmp_path / "a.h5").write_bytes((tmp_path / "a.h5").read_bytes().replace(b"FAHD", b"XAHD"))
+    with pytest.raises(UserError, match=r"data3 of \[3, 3, 8, 8\] is damaged"):
+        Hdf5Source(tmp_path / "a.h5")
 
 
 def test_hdf5_files_that_unfold_or_lead_elsewhere_are_refused(tmp_path):
@@ -259,6 +267,17 @@ MAT = {
 def test_mat_files_that_are_not_svhn_are_refused(tmp_path, case):
     scipy.io.savemat(tmp_path / "train_32x32.mat", MAT[case])
     with pytest.raises(UserError, match="train_32x32"):
+        open_svhn(tmp_path)
+
+
+@pytest.mark.parametrize("is_compressed", [False, True])
+@pytest.mark.parametrize("kind", [1, 2, 3, 4, 5, 16, 17])  # cells (8 GB), ..., text, sparse (ended the process), functions
+def test_mat_files_are_not_read_beyond_dense_arrays(tmp_path, kind, is_compressed):
+    body = struct.pack("<IIII", 6, 8, kind, 0) + struct.pack("<II2i", 5, 8, 2**20, 2**10) + struct.pack("<HHI", 1, 1, ord("X"))
+    body = struct.pack("<II", 14, len(body) + 16) + body + struct.pack("<III4x", 5, 4, 32)
+    body = struct.pack("<II", 15, len(zlib.compress(body))) + zlib.compress(body) if is_compressed else body
+    (tmp_path / "train_32x32.mat").write_bytes(b"MATLAB 5.0 MAT-file".ljust(124) + struct.pack("<H", 0x100) + b"IM" + body)
+    with pytest.raises(UserError, match="Only dense arrays of numbers are read"):
         open_svhn(tmp_path)
 
 
