@@ -3,6 +3,7 @@
 import argparse
 import fcntl
 import os
+import re
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -240,6 +241,9 @@ def is_being_written(run: Path) -> bool:
     with open(descriptor, "rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # released at once, when the file is closed
-        except OSError:  # it is locked, or the disk has no locks: then --watch ends with the final snapshot
+        except BlockingIOError:
             return True
+        except OSError:  # a disk without locks: the process that the file names may still run
+            owner = re.fullmatch(rb"process (\d{1,10})\s*", file.read(100))
+            return owner is not None and Path(f"/proc/{int(owner[1])}").exists()
     return False

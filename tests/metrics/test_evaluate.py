@@ -338,7 +338,7 @@ def test_hostile_numbers_of_a_time_budget_are_measured_again(snapshot_networks, 
     path = tmp_path / "metric-sizes.json"
     os.mkfifo(path) if content is None else path.write_bytes(content)  # training waited for a pipe for ever
     metrics = registry.parse_list("fid50k")
-    sized = during_training.sized(metrics, snapshot_networks, leaves_path, Options(), 6, tmp_path)
+    sized = during_training.sized(metrics, snapshot_networks, data.open_dataset(leaves_path), Options(), 6, tmp_path)
     assert [metric.name for metric in sized] == ["fid500"]
     assert json.loads(path.read_text()) == {"fid50k in 6 s": ["fid500"]}
 

@@ -4,6 +4,7 @@ import gzip
 import math
 import struct
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,9 @@ from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.safe_pickle import read_pickle
 
 _COPY_BYTES = 1 << 20
-_MATRIX, _COMPRESSED = 14, 15  # types of elements of MATLAB files
-_HEAD = struct.Struct("<5I")  # type and size of an element, type and size of its flags, flags; the lowest byte is the class
-_NUMBERS = range(6, 16)  # classes of dense arrays: double to uint64
+_COMPRESSED, _IS_COMPLEX = 15, 0x800  # of MATLAB files: type of an element, flag of an array
+_TYPES = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}  # of stored values
+_CLASSES = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13: "u4", 14: "i8", 15: "u8"}  # of dense arrays
 
 
 def open_mnist(folder: str | Path, *, split: str = "train") -> ArraySource:
@@ -204,60 +205,74 @@ def _kind_of(values: object) -> str:
     return f"{text} from {values.min()} to {values.max()}" if values.size and values.dtype.kind in "iuf" else text
 
 
-def _read_mat(path: Path) -> tuple[object, object]:
+def _read_mat(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """X and y of a MATLAB file, version 5 or 7.3 (HDF5).
 
+    It is read here and not by scipy, which a damaged file can crash, and which takes memory for as many cells as are claimed.
+
     Raises:
-        UserError: damaged, without X or y, or it unpacks to more than is supported.
+        UserError: damaged, without X or y, not dense arrays of numbers, or it unpacks to more than is supported.
     """
-    import scipy.io
+    import h5py
 
     if not path.is_file():
         raise MissingFileError(f"There is no file {path}.")
     try:
-        _check_elements(path)
-        try:
-            content = scipy.io.loadmat(path, variable_names=["X", "y"])
-            return content["X"], content["y"]
-        except NotImplementedError:  # version 7.3
+        if h5py.is_hdf5(path):
             return _read_hdf5(path)
+        arrays = dict(_parsed_array(element, order) for element, order in _elements(path))
+        return arrays[b"X"], arrays[b"y"]
     except UserError:
         raise
-    except Exception as error:  # loadmat raises errors of every type on damaged files
-        raise UserError(f"{path} cannot be read as a MATLAB file with X and y: {visible(error)}") from None
+    except (OSError, RuntimeError, ValueError, TypeError, KeyError, struct.error, zlib.error) as error:
+        raise UserError(f"{path} cannot be read as a MATLAB file with X and y of dense numbers: {visible(error)}") from None
 
 
-def _check_elements(path: Path) -> None:
-    """Inflates the compressed elements of a MATLAB file of version 5 piece by piece, and refuses it if they expand too far."""
+def _elements(path: Path) -> Iterator[tuple[bytes, str]]:
+    """The elements of a MATLAB file of version 5, inflated, and their byte order; refused if they expand too far."""
     total = 0
     with open(path, "rb") as file:
         order = {b"IM": "<", b"MI": ">"}.get(file.read(128)[126:])
-        while order and len(tag := file.read(8)) == 8:
+        if order is None:
+            raise ValueError("it does not begin as MATLAB files do")
+        while len(tag := file.read(8)) == 8:
             kind, num_bytes = struct.unpack(f"{order}II", tag)
-            start, head = file.tell(), b"" if kind == _COMPRESSED else tag
-            if kind == _COMPRESSED:
-                inflate = zlib.decompressobj()
-                for first in range(0, num_bytes, _COPY_BYTES):
-                    content = file.read(min(_COPY_BYTES, num_bytes - first))
-                    while content:
-                        block = inflate.decompress(content, _COPY_BYTES)
-                        head += block[: _HEAD.size - len(head)]
-                        total += len(block)
-                        check_unpacked(path, total)
-                        content = inflate.unconsumed_tail
-            else:
+            check_unpacked(path, total + num_bytes)
+            content = file.read(num_bytes)
+            if kind != _COMPRESSED:
                 total += num_bytes
-                check_unpacked(path, total)
-                head += file.read(_HEAD.size - len(head))
-                file.seek(start + num_bytes)
-            _check_class(path, head, order)
+                yield tag + content, order
+                continue
+            inflate, element = zlib.decompressobj(), bytearray()
+            while content:
+                element += inflate.decompress(content, _COPY_BYTES)
+                check_unpacked(path, total + len(element))
+                content = inflate.unconsumed_tail
+            total += len(element)
+            yield element, order
 
 
-def _check_class(path: Path, head: bytes, order: str) -> None:
-    """Refuses what is not a dense array of numbers: scipy takes memory for as many cells as are claimed, and sparse ones can crash it."""
-    kind, flags = struct.unpack_from(f"{order}I12xI", head.ljust(_HEAD.size))[:2]
-    if kind != _MATRIX or flags & 0xFF not in _NUMBERS:
-        raise UserError(f"{path} contains cells, text or a sparse array. Only dense arrays of numbers are read.")
+def _parsed_array(element: bytes, order: str) -> tuple[bytes, np.ndarray]:
+    """Name and values of an array of numbers. Raises ValueError for anything else, and for damage."""
+    place, parts = 8, []
+    for _ in range(4):  # flags, shape, name, values
+        kind, size = struct.unpack_from(f"{order}II", element, place)
+        start, stop = place + 8, place + 8 + -(-size // 8) * 8
+        if kind >> 16:  # up to four bytes are in the tag
+            kind, size, start, stop = kind & 0xFFFF, kind >> 16, place + 4, place + 8
+        parts.append((kind, element[start : start + size]))
+        if len(parts[-1][1]) < size:
+            raise ValueError("it ends too early")
+        place = stop
+    (_, flags), (_, shape), (_, name), (kind, values) = parts
+    (word,) = struct.unpack_from(f"{order}I", flags)
+    if word & 0xFF not in _CLASSES or word & _IS_COMPLEX or kind not in _TYPES:
+        raise ValueError("it contains cells, text, sparse or complex numbers")
+    sides = np.frombuffer(shape, f"{order}i4")
+    if (sides < 0).any():
+        raise ValueError("a negative size")
+    stored = np.frombuffer(values, order + _TYPES[kind]).astype(_CLASSES[word & 0xFF])
+    return bytes(name), stored.reshape(sides.tolist(), order="F")
 
 
 def _read_hdf5(path: Path) -> tuple[np.ndarray, np.ndarray]:
