@@ -14,6 +14,7 @@ SURE = 0.9  # mean sign of the logits above which D is right about nearly all im
 FAR_AHEAD = 5.0  # mean loss of G above which its images hardly ever pass (logistic loss: D gives them a chance below 1 %)
 NOT_PASSING = 0.85  # mean sign of the fakes' logits, negated: D rejects nearly all of them
 POOR_DIVERSITY = 0.25  # diversity of the fakes, relative to the reals
+RISING = 1.25  # growth of the diversity over a window of ticks above which G is still learning to make different images
 WRECKED = 5.0  # mean loss of D in a tick that only steps much too large reach (1.4 where it guesses)
 INFORMED = 0.4  # mean sign of the reals' logits below which D guesses, so that G's loss says nothing
 TREND = 0.05  # smallest relative fall of G's loss between two windows that counts as a trend
@@ -69,12 +70,14 @@ def _too_early(rule: str) -> Verdict:
 
 def _collapsed(ticks: Sequence[Record]) -> Verdict | None:
     """G makes one image."""
-    recent = [tick.get("Pictures/diversity") for tick in ticks[-2:]]
+    recent = [tick.get("Pictures/diversity") for tick in ticks[-WINDOW - 1 :]]
     if len(ticks) <= WINDOW or not all(map(_is_number, recent)):
         return None
     advice = "Use an earlier snapshot. Start again with a larger loss.gamma or lower learning rates."
-    if max(recent) < POOR_DIVERSITY:
-        rule = f"diversity of the fakes {recent[-1]:.2f} (reals: 1), below {POOR_DIVERSITY} in two ticks"
+    if max(recent[-2:]) < POOR_DIVERSITY and recent[-1] <= RISING * recent[0]:
+        rule = (
+            f"diversity of the fakes {recent[-1]:.2f} (reals: 1), below {POOR_DIVERSITY} in two ticks; {recent[0]:.2f} {WINDOW} ticks ago"
+        )
         return Verdict("G has collapsed", "Different latents give nearly the same image.", advice, rule)
     return None
 

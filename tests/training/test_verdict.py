@@ -11,13 +11,14 @@ from stylegan_tf.training.verdict import assess
 RECORDED = Path(__file__).parent / "recorded_runs"  # stats.jsonl of small runs on drawn leaves, less digits and columns
 
 
-def verdicts(name, total_kimg, num_images=4000):
+def verdicts(run, total_kimg, num_images=4000, lower_is_better=True):
     """The word at each tick of a recorded run."""
     ticks, scores, metric, words = [], [], None, []
-    for line in (RECORDED / f"{name}.jsonl").read_text().splitlines():
+    for line in (RECORDED / f"{run}.jsonl").read_text().splitlines():
         record = json.loads(line)
         if "snapshot" in record:
-            metric = metric or BestValue(next(key for key in record if key.startswith("Metrics/")).removeprefix("Metrics/"), True)
+            name = next(key for key in record if key.startswith("Metrics/")).removeprefix("Metrics/")
+            metric = BestValue(name, lower_is_better)
             scores.append((record["nimg"] / 1000, record[f"Metrics/{metric.name}"]))
         else:
             ticks.append(record)
@@ -50,6 +51,22 @@ def test_an_unstable_run():  # learning rates of 0.05, gamma 0
     assert words[12:17] == ["unstable"] * 5  # after a loss of 40 in tick 13
     assert words[22:] == ["unstable"] * 2
     assert not {"improving", "finished"} & set(words)  # G's loss fell for a while because D guessed
+
+
+def test_a_generator_that_collapses():  # DCGAN for digits without batch normalisation, G_lrate 0.1: black images from tick 4 on
+    assert verdicts("collapsed", total_kimg=12, num_images=60000) == ["too early to tell"] * 5 + ["G has collapsed"] * 3
+
+
+def test_a_score_that_no_longer_improves():  # DCGAN for digits, its learning rates fall to nearly 0 within 10 kimg; IS by a LeNet
+    words = verdicts("plateau", total_kimg=20, num_images=60000, lower_is_better=False)
+    # The diversity is poor in the first 6 ticks, but rises: the network learns, and has not collapsed.
+    assert words == ["too early to tell"] * 3 + ["improving"] * 10 + ["plateau"] * 3 + ["finished"]
+
+
+def test_a_score_that_gets_worse():  # DCGAN for digits with learning rates of 0.01: IS 3.5 at kimg 6, 2.6 at kimg 14, 4.1 at the end
+    words = verdicts("past_its_best", total_kimg=24, num_images=60000, lower_is_better=False)
+    assert words[10:15] == ["plateau", "past its best", "past its best", "past its best", "improving"]
+    assert words[-1] == "finished"
 
 
 def test_the_logits_of_the_report_that_asked_for_this():
