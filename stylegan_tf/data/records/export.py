@@ -16,7 +16,7 @@ from stylegan_tf.data.records.writer import DatasetWriter
 from stylegan_tf.data.records.writing import Item, estimate_bytes
 from stylegan_tf.display import say, visible
 from stylegan_tf.errors import UserError
-from stylegan_tf.files import read_bounded, write_text
+from stylegan_tf.files import new_folder, read_bounded, write_text
 from stylegan_tf.images import save_png
 from stylegan_tf.parallel import parallel_map
 from stylegan_tf.progress_bar import Progress, track
@@ -93,30 +93,33 @@ def extract_images(dataset: Dataset, output_dir: str | os.PathLike, workers: int
         Number of images written.
 
     Raises:
-        UserError: the folder is not empty or cannot be written, or a record is damaged.
+        UserError: the folder is not empty or cannot be written, or a record is damaged; nothing is left of the folder then.
     """
     folder = Path(output_dir)
     try:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise UserError(f"{folder} is not empty. Choose a new folder.")
         folder.mkdir(parents=True, exist_ok=True)
+        folder.rmdir()  # it gets its name when it is complete
     except OSError as error:
         raise UserError(f"{folder} cannot be created: {error.strerror}") from None
     level = dataset.level(dataset.resolution)
+    with new_folder(folder) as partial:
+        partial.mkdir()
 
-    def extract(index: int) -> None:
-        image = level.read_image(index)
-        try:
-            save_png(folder / _image_name(index), image)
-        except OSError as error:
-            raise UserError(f"{folder / _image_name(index)} cannot be written: {error.strerror}") from None
+        def extract(index: int) -> None:
+            image = level.read_image(index)
+            try:
+                save_png(partial / _image_name(index), image)
+            except OSError as error:
+                raise UserError(f"{folder / _image_name(index)} cannot be written: {error.strerror}") from None
 
-    for _ in track(parallel_map(extract, range(dataset.num_images), workers), dataset.num_images, "Extracting"):
-        pass
-    if dataset.label_size:
-        labels = [[_image_name(index), _as_json(label)] for index, label in enumerate(dataset.labels)]
-        content = {"labels": labels, **({"class_names": dataset.class_names} if dataset.class_names else {})}
-        write_text(folder / LABELS_NAME, json.dumps(content, ensure_ascii=False) + "\n")
+        for _ in track(parallel_map(extract, range(dataset.num_images), workers), dataset.num_images, "Extracting"):
+            pass
+        if dataset.label_size:
+            labels = [[_image_name(index), _as_json(label)] for index, label in enumerate(dataset.labels)]
+            content = {"labels": labels, **({"class_names": dataset.class_names} if dataset.class_names else {})}
+            write_text(partial / LABELS_NAME, json.dumps(content, ensure_ascii=False) + "\n")
     return dataset.num_images
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stylegan_tf.data import DatasetWriter, open_dataset
-from stylegan_tf.data.records.export import contact_sheet, convert_dataset
+from stylegan_tf.data.records.export import contact_sheet, convert_dataset, extract_images
 from stylegan_tf.errors import UserError
 
 
@@ -26,4 +26,19 @@ def test_a_conversion_that_the_disk_cannot_hold_writes_nothing(tmp_path, monkeyp
     monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=10**6))
     with pytest.raises(UserError, match="are free"):
         convert_dataset(open_dataset(tmp_path / "set"), tmp_path / "raw", made_by={}, encoding="raw")
+    assert [path.name for path in tmp_path.iterdir()] == ["set"]
+
+
+def test_a_full_disk_leaves_nothing_of_the_extracted_files(tmp_path, monkeypatch):  # the folder was left, half filled
+    with DatasetWriter(tmp_path / "set", resolution=8, channels=3) as writer:
+        writer.add_many((np.full((8, 8, 3), number, np.uint8), None) for number in range(5))
+
+    def save(path, image):
+        path.touch()
+        if image.max() == 3:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("stylegan_tf.data.records.export.save_png", save)
+    with pytest.raises(UserError, match=r"files/img00000003\.png cannot be written: No space"):
+        extract_images(open_dataset(tmp_path / "set"), tmp_path / "files")
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
