@@ -156,7 +156,7 @@ def test_save_png_w_and_command(browser, explorer, tmp_path, monkeypatch):
     import shlex
 
     run(*shlex.split(command)[2:])
-    expected = np.asarray(Image.open("out/seed0077-class2.png")).astype(int)
+    expected = np.asarray(Image.open("out/seed0077-class2-shirt.png")).astype(int)
     assert np.abs(np.asarray(Image.open(files[0])) - expected).max() <= 1
     choose(page, "#video-frames", "4")
     choose(page, "#video-format", "webp")
