@@ -5,7 +5,7 @@ import io
 
 import numpy as np
 
-from stylegan_tf.data.sources.base import Source
+from stylegan_tf.data.sources.base import Source, check_items
 from stylegan_tf.data.sources.leaf_shapes import SPECIES, Shape, Species
 from stylegan_tf.errors import UserError
 from stylegan_tf.resolution import check_resolution
@@ -41,6 +41,7 @@ class LeavesSource(Source):
         if num_images < 1 or seed < 0:
             raise UserError(f"The number of leaves must be 1 or more and the seed 0 or more. Received: {num_images} images, seed {seed}")
         self.title, self.resolution, self.seed = "drawn leaves", resolution, seed
+        check_items(num_images, self.title)
         self.names = [f"leaf{index:08d}" for index in range(num_images)]
         self.class_names = CLASS_NAMES
         self.labels = np.arange(num_images) % len(CLASS_NAMES)

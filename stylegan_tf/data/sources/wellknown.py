@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stylegan_tf.data.sources.base import ArraySource, Source, check_unpacked, numbered_names
+from stylegan_tf.data.sources.base import ArraySource, Source, check_items, check_unpacked, numbered_names
 from stylegan_tf.data.sources.databases import check_hdf5
 from stylegan_tf.display import class_name, visible
 from stylegan_tf.errors import MissingFileError, UserError
@@ -49,6 +49,7 @@ class StackedDigits(Source):
         super().__init__()
         self._digits = open_mnist(folder)
         self.title = f"stacked {self._digits.title}"
+        check_items(num_images, self.title)
         # The same stream of random numbers as in the original, which draws three per image.
         self._chosen = np.random.RandomState(random_seed).randint(len(self._digits), size=(num_images, 3))
         self.names = numbered_names(num_images)

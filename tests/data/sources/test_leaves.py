@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stylegan_tf.data.sources.leaves import BACKGROUND, CLASS_NAMES, FACTOR_RANGES, draw_factors, draw_leaf
+from stylegan_tf.data.sources.leaves import BACKGROUND, CLASS_NAMES, FACTOR_RANGES, LeavesSource, draw_factors, draw_leaf
 from stylegan_tf.errors import UserError
 
 
@@ -29,6 +29,11 @@ def test_every_power_of_two_resolution_shows_the_same_leaf(resolution):
 def test_resolution_must_be_a_power_of_two():
     with pytest.raises(UserError, match="power of two"):
         draw_leaf(0, 0, 48)
+
+
+def test_more_leaves_than_a_set_may_have_are_refused_at_once():  # names were made until the memory was full
+    with pytest.raises(UserError, match="more than 10,000,000 images"):
+        LeavesSource(10**30, 64, 0)
 
 
 def test_species_take_turns_and_factors_stay_in_their_ranges():
