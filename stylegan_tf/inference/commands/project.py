@@ -41,7 +41,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="w: one w; w+: one for every layer, closer, less editable; pti: one w, and a network tuned to it, closest (default: w)",
     )
     add("--steps", type=int, default=1000, metavar="N", help="steps of the search for w (default: %(default)s)")
-    add("--tuning-steps", type=int, default=350, metavar="N", help="steps of the tuning with pti (default: %(default)s)")
+    add("--tuning-steps", type=int, default=800, metavar="N", help="steps of the tuning with pti (default: %(default)s)")
     add(
         "--locality",
         type=float,
