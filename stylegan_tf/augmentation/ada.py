@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
-from stylegan_tf.augmentation import colour, corruption, geometry
+from stylegan_tf.augmentation import axes, colour, corruption, geometry
 from stylegan_tf.augmentation.sampling import Draws, check_names, make_draws
 
 NAMES = (*geometry.BLIT, *geometry.GENERAL, *colour.NAMES, "imgfilter", "noise", "cutout")
@@ -65,7 +65,8 @@ def transform(images: tf.Tensor, strengths: Mapping[str, float], probability: tf
     check_names(strengths, NAMES)
     chances = {name: strength * probability for name, strength in strengths.items() if strength}
     if not chances.keys().isdisjoint((*geometry.BLIT, *geometry.GENERAL)):
-        images = geometry.warp(images, geometry.draw_matrices(draws, chances, images.shape[1]))
+        warp = geometry.warp if "rotate" in chances else axes.warp
+        images = warp(images, geometry.draw_matrices(draws, chances, images.shape[1]))
     colours = colour.draw_matrices(draws, chances, images.shape[3])
     if colours is not None:
         images = colour.applied(images, colours)

@@ -6,13 +6,12 @@ Matrices [n, 3, 3] map positions in the output to positions in the image, in pix
 import math
 from collections.abc import Mapping
 
-import numpy as np
 import tensorflow as tf
 
 from stylegan_tf.augmentation import wavelets
+from stylegan_tf.augmentation.interpolation import interpolate
 from stylegan_tf.augmentation.sampling import Draws
-from stylegan_tf.cpu import interpolation as fast
-from stylegan_tf.cpu.paths import replaced_by
+from stylegan_tf.cpu.interpolation import one_loop
 
 BLIT = ("xflip", "rotate90", "xint")
 GENERAL = ("scale", "rotate", "aniso", "xfrac")
@@ -75,86 +74,15 @@ def warp(images: tf.Tensor, matrices: tf.Tensor) -> tf.Tensor:
     return wavelets.applied_to_columns(down, wavelets.applied_to_columns(down, sampled))
 
 
-def interpolate(table: tf.Tensor, positions: tuple[tf.Tensor, tf.Tensor], places: np.ndarray) -> tf.Tensor:
-    """Bilinear interpolation in an image of which a table has each different column and row once.
-
-    Args:
-        table: float32 [n, S, S, C], columns first.
-        positions: columns and rows to read, float32 [n, P, Q] each, 0 at the centre of the first pixel of the image, zeros from one
-            pixel outside of it. No gradient flows to them.
-        places: int [side + 3], numbers in the table of the columns and rows -1 to side + 1 of the image.
-
-    Returns:
-        float32 [n, P, Q, C]. Its gradient is the exact adjoint, and the gradient of that is this function again.
-    """
-    count, size, _, channels = table.shape
-    _, num_rows, num_columns = positions[0].shape
-    columns, rows = (_neighbours(axis, places) for axis in positions)
-    corners = [(column[0] * size + row[0], column[1] * row[1]) for column in columns for row in rows]
-    indices, weights = (tf.reshape(tf.stack(part, axis=1), [count, 4, -1]) for part in zip(*corners, strict=True))
-    indices, weights = tf.stop_gradient(indices), tf.stop_gradient(weights)
-
-    @tf.custom_gradient
-    def forward(pixels):
-        return read(pixels, indices, weights), adjoint
-
-    @tf.custom_gradient
-    def adjoint(values):
-        return spread(values, indices, weights, size**2), forward
-
-    return tf.reshape(forward(tf.reshape(table, [count, size**2, channels])), [count, num_rows, num_columns, channels])
-
-
-@replaced_by(fast.read)
-def read(pixels: tf.Tensor, indices: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
-    """Sums of weighted pixels.
-
-    Args:
-        pixels: float32 [n, size, C].
-        indices: int32 [n, 4, P], pixels of each image.
-        weights: float32 [n, 4, P].
-
-    Returns:
-        float32 [n, P, C].
-    """
-    return tf.reduce_sum(tf.gather(pixels, indices, batch_dims=1) * weights[..., None], axis=1)
-
-
-@replaced_by(fast.spread)
-def spread(values: tf.Tensor, indices: tf.Tensor, weights: tf.Tensor, size: int) -> tf.Tensor:
-    """The adjoint of `read`: adds values to the pixels that they were read from.
-
-    Args:
-        values: float32 [n, P, C].
-        indices, weights: as in `read`.
-        size: pixels of an image.
-
-    Returns:
-        float32 [n, size, C].
-    """
-    numbers = tf.broadcast_to(tf.range(values.shape[0])[:, None, None], indices.shape)
-    shape = [values.shape[0], size, values.shape[2]]
-    return tf.scatter_nd(tf.stack([numbers, indices], axis=-1), values[:, None] * weights[..., None], shape)
-
-
-def _neighbours(positions, places):
-    """The two columns (or rows) of the table around each position and their weights, as pairs (int32 [n, P, Q], float32 [n, P, Q])."""
-    from_margin = tf.clip_by_value(positions + 1.0, 0.0, len(places) - 2.0)  # the margin is zero: positions outside are moved onto it
-    number = tf.cast(from_margin, tf.int32)
-    share = from_margin - tf.cast(number, tf.float32)
-    places = tf.constant(places, tf.int32)
-    return (tf.gather(places, number), 1.0 - share), (tf.gather(places, number + 1), share)
-
-
+@one_loop
 def _positions(matrices, doubled_side, sampled_side):
     """Columns and rows of the doubled image that the values of the doubled output are read at, [n, Q, Q] each."""
-    # The centres of doubled pixels are half a doubled pixel away from those of the pixels.
-    centred = (tf.range(sampled_side, dtype=tf.float32) - (sampled_side - 1) / 2 + 0.5) / 2
+    centred = wavelets.centred(sampled_side)
     x, y = centred[None, :], centred[:, None]
 
     def position(row):
         a, b, c = (row[:, index, None, None] for index in range(3))
-        return 2.0 * (a * x + b * y + c) - 0.5 + (doubled_side - 1) / 2
+        return wavelets.doubled_positions(a * x + b * y + c, doubled_side)
 
     return position(matrices[:, 0]), position(matrices[:, 1])
 

@@ -65,6 +65,19 @@ def downsampling(side: int) -> np.ndarray:
     return _tap(np.arange(2 * (side + MARGIN)) - 2 * np.arange(side)[:, None] - 1).astype(np.float32)
 
 
+def centred(sampled_side: int) -> tf.Tensor:
+    """float32 [sampled_side]: positions of the values of a doubled axis, in pixels from the centre of the image.
+
+    The centres of doubled pixels are half a doubled pixel away from those of the pixels.
+    """
+    return (tf.range(sampled_side, dtype=tf.float32) - (sampled_side - 1) / 2 + 0.5) / 2
+
+
+def doubled_positions(positions: tf.Tensor, doubled_side: int) -> tf.Tensor:
+    """Positions in pixels from the centre as numbers of doubled pixels, 0 at the centre of the first one."""
+    return 2.0 * positions - 0.5 + (doubled_side - 1) / 2
+
+
 @functools.cache
 def bands(side: int) -> np.ndarray:
     """float32 [4, side, side]: each band of an axis, reflected at both ends."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stylegan_tf.augmentation import ada, diffaugment, geometry
+from stylegan_tf.augmentation import ada, axes, diffaugment, geometry, interpolation, sampling
 from stylegan_tf.losses import InputGradientPenalty
 from tests.closeness import assert_close
 
@@ -24,11 +24,11 @@ def test_interpolation_and_its_gradient_are_adjoint():
         outer.watch(y)
         with tf.GradientTape() as tape:
             tape.watch(x)
-            product = tf.reduce_sum(geometry.interpolate(x, positions, places) * y)  # <A x, y>
+            product = tf.reduce_sum(interpolation.interpolate(x, positions, places) * y)  # <A x, y>
         adjoint = tape.gradient(product, x)  # A' y
         again = tf.reduce_sum(adjoint * x)  # <x, A' y>
     assert_close(again, product, 1e-5)
-    assert_close(outer.gradient(again, y), geometry.interpolate(x, positions, places), 1e-5)  # the gradient of A' y is A
+    assert_close(outer.gradient(again, y), interpolation.interpolate(x, positions, places), 1e-5)  # the gradient of A' y is A
 
 
 def test_interpolation_reads_the_image_of_the_table_and_zeros_outside():
@@ -36,7 +36,7 @@ def test_interpolation_reads_the_image_of_the_table_and_zeros_outside():
     table = random(3, 1, 5, 5, 1) * np.pad(np.ones([1, 4, 4, 1], np.float32), ((0, 0), (0, 1), (0, 1), (0, 0)))
     image = np.pad(table[0, :, :, 0].numpy().T[np.ix_(places[1:-2], places[1:-2])], 12)  # rows first
     positions = np.random.RandomState(1).uniform(-9, 15, (2, 1, 300, 1)).astype(np.float32)
-    found = geometry.interpolate(table, tuple(tf.constant(axis) for axis in positions), places)
+    found = interpolation.interpolate(table, tuple(tf.constant(axis) for axis in positions), places)
     columns, rows = positions.reshape(2, 300) + 12
     left, top = np.floor(columns).astype(int), np.floor(rows).astype(int)
     x, y = columns - left, rows - top
@@ -51,9 +51,25 @@ def test_both_forms_of_interpolation_and_of_its_adjoint_agree():
     expected = np.zeros([2, 20, 3])
     for image in range(2):
         np.add.at(expected[image], indices[image].numpy(), (values[image] * weights[image][..., None]).numpy())
-    for form in (geometry.spread.plain, geometry.spread.fast):
+    for form in (interpolation.spread.plain, interpolation.spread.fast):
         assert_close(form(values, indices, weights, 20), expected, 1e-6)
-    assert_close(geometry.read.fast(pixels, indices, weights), geometry.read.plain(pixels, indices, weights), 1e-6)
+    assert_close(interpolation.read.fast(pixels, indices, weights), interpolation.read.plain(pixels, indices, weights), 1e-6)
+
+
+def test_both_ways_to_warp_agree():
+    chances = {name: 0.5 for name in (*geometry.BLIT, *geometry.GENERAL) if name != "rotate"}
+    matrices = geometry.draw_matrices(sampling.RandomDraws(SEED, 24), chances, 8)
+    assert 2 < np.count_nonzero(matrices[:, 0, 1]) < 22  # quarter turns
+    images, upstream = random(1, 24, 8, 8, 3), random(2, 24, 8, 8, 3)
+
+    def warped(way):
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            moved = way(images, matrices)
+        return moved, tape.gradient(moved, images, upstream)
+
+    for found, expected in zip(warped(axes.warp), warped(geometry.warp), strict=True):
+        assert_close(found, expected, 1e-5)
 
 
 @pytest.mark.parametrize("pipe", ["bg", "bgcfnc"])
