@@ -39,8 +39,8 @@ EFFICIENCY_ON_GPUS_WITHOUT_XLA = 0.2
 ACTIVATION_COPIES = 12
 # Copies of a float32 image that the augmentation before D holds at that peak: what it adds at 128x128, batch 32, on a CPU. By kind, or
 # by pipe where it moves or filters images.
-AUGMENT_COPIES = {"none": 0, "diffaugment": 17, "ada": 15, **dict.fromkeys(("blit", "geom", "bg", "bgc"), 155),
-                  **dict.fromkeys(("bgcf", "bgcfn", "bgcfnc"), 185)}  # fmt: skip
+AUGMENT_COPIES = {"none": 0, "diffaugment": 16, "ada": 4, "blit": 13, **dict.fromkeys(("geom", "bg", "bgc"), 109),
+                  **dict.fromkeys(("bgcf", "bgcfn", "bgcfnc"), 114)}  # fmt: skip
 BENCHMARK_SEC, MIN_REPEATS = 0.3, 10  # for each resolution
 # A forecast from a few convolutions, and one from ticks of the same networks on the same devices, may be wrong by these factors.
 SPREAD_OF_BENCHMARK, SPREAD_OF_RUN = 1.6, 1.25

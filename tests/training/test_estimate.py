@@ -52,10 +52,11 @@ def test_augmentation_before_d_needs_memory():
         settings = Settings("x", augment=AugmentSettings(**augment))
         return estimate.memory_bytes(settings, 128, 32, counts, "float32") / 1e9
 
-    # Measured on a CPU with narrow networks: 0.97 GB more for ada's bgc, 1.16 GB for bgcfnc.
-    assert memory(kind="ada") - memory() == pytest.approx(0.97, abs=0.05)
-    assert memory(kind="ada", pipe="bgcfnc") - memory() == pytest.approx(1.16, abs=0.05)
-    assert memory() < memory(kind="ada", pipe="color") < memory(kind="diffaugment") < memory(kind="ada")
+    # Peaks of four iterations on a CPU with narrow networks: 0.683 GB more for ada's bgc, 0.715 GB for bgcfnc, 0.082 GB for blit.
+    assert memory(kind="ada") - memory() == pytest.approx(0.683, abs=0.01)
+    assert memory(kind="ada", pipe="bgcfnc") - memory() == pytest.approx(0.715, abs=0.01)
+    assert memory(kind="ada", pipe="blit") - memory() == pytest.approx(0.082, abs=0.01)
+    assert memory() < memory(kind="ada", pipe="color") < memory(kind="ada", pipe="blit") < memory(kind="diffaugment")
 
 
 def test_what_does_not_fit_into_the_gpu_is_halved_until_it_fits():
