@@ -168,6 +168,11 @@ def _find_levels(path: Path) -> tuple[dict[int, Path], str]:
     """The record file of every resolution, and the name of the dataset."""
     parsed = {entry: parse_file_name(entry) for entry in path.iterdir()}
     found = {entry: parts for entry, parts in parsed.items() if parts and MIN_RESOLUTION <= parts[1] <= MAX_RESOLUTION}
+    if not found and any(path.glob("*-r02-00000-of-*.tfrecords")):
+        raise UserError(
+            f"{path} was written with --shards by an earlier version: several files for a resolution, which are no longer read. "
+            "Make the dataset again from its photographs."
+        )
     if not found:
         raise MissingFileError(
             f"{path} contains no record files (NAME-r02.tfrecords and so on). "

@@ -147,6 +147,12 @@ def test_missing_and_foreign_folders_are_refused(tmp_path):
         open_dataset(tmp_path)
 
 
+def test_a_dataset_in_several_files_for_a_resolution_is_of_an_earlier_version(tmp_path):
+    (tmp_path / "cats-r02-00000-of-00003.tfrecords").touch()
+    with pytest.raises(UserError, match="written with --shards by an earlier version"):
+        open_dataset(tmp_path)
+
+
 def test_two_datasets_in_one_folder_are_refused(tmp_path):
     made(tmp_path / "a")
     made(tmp_path / "b")
