@@ -80,6 +80,13 @@ def test_a_jpeg_of_many_passes_is_refused():  # each takes as long as decoding t
         decode_image_file(content[:-2] + 300 * scan + content[-2:])
 
 
+def test_lossless_jpeg_is_refused():
+    content = encoded(leaf(), "JPEG")
+    frame = content.index(b"\xff\xc0")
+    with pytest.raises(UnusableImage, match="lossless JPEG"):
+        decode_image_file(content[:frame] + b"\xff\xff\xc3" + content[frame + 2 :])
+
+
 def test_the_limit_can_be_raised(tmp_path, capsys):
     folder = tmp_path / "images"
     folder.mkdir()

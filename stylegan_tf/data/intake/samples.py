@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _BITS, _COMPRESSION, _PHOTOMETRIC, _PLANAR, _COLOUR_MAP, _INK_SET, _SAMPLE_FORMAT = 258, 259, 262, 284, 320, 332, 339  # tags of TIFF
 _WHITE_IS_ZERO, _PALETTE, _CMYK, _YCBCR = 0, 3, 5, 6  # values of _PHOTOMETRIC
 _UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3  # values of _SAMPLE_FORMAT
+_FRAMES, _LOSSLESS_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}, (0xC3, 0xC7, 0xCB, 0xCF)  # markers of JPEG
 _CHUNK_SAMPLES = 1 << 20  # scaled at once
 
 
@@ -33,6 +34,8 @@ def check_samples(picture: "Picture", data: bytes) -> None:
         is_wide_colour = max(bits, default=8) > 8 and picture.mode in ("RGB", "RGBA")  # Pillow adds to them to round, and white overflows
         if min(bits, default=8) < 8 or is_wide_colour:
             raise _unsupported(f"JPEG 2000 of {', '.join(map(str, bits))} bits")
+    elif picture.format == "JPEG" and _jpeg_frame(data) in _LOSSLESS_FRAMES:
+        raise _unsupported("lossless JPEG, whose colours decoders read differently")
     elif picture.format == "PSD" and int.from_bytes(data[24:26], "big") in (7, 8):
         raise _unsupported("PSD of several inks")
     elif picture.mode == "I" and picture.format != "PPM":
@@ -103,6 +106,22 @@ def _check_tiff(tags: dict, *, is_big_endian: bool) -> None:
         raise _unsupported("TIFF of inks other than CMYK")
     if photometric == _YCBCR and (tags.get(_COMPRESSION) not in (6, 7) or len(bits) != 3):
         raise _unsupported("TIFF of YCbCr without JPEG compression")
+
+
+def _jpeg_frame(data: bytes) -> int | None:
+    """The marker that begins the frame of a JPEG and states how it is coded; None if there is none before the pixels."""
+    position = 2
+    while position + 4 <= len(data) and data[position] == 0xFF:
+        marker = data[position + 1]
+        if marker in _FRAMES:
+            return marker
+        if marker == 0xFF:  # a byte that fills
+            position += 1
+        elif marker == 0xDA:
+            return None
+        else:
+            position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
+    return None
 
 
 def _jpeg2000_bits(data: bytes) -> list[int]:
