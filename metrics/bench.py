@@ -81,7 +81,7 @@ class Bench:
     @functools.cached_property
     def held_out(self) -> ImageSet | None:
         """The dataset that was kept out of training, None where none was named."""
-        return open_held_out(self.options.held_out, self.dataset) if self.options.held_out else None
+        return open_held_out(self.options.held_out, self.dataset, self.options.max_pixels) if self.options.held_out else None
 
     @functools.cached_property
     def workers(self) -> list[Worker]:

@@ -44,7 +44,7 @@ def prepare(metrics: Iterable[Metric], options: Options, dataset: ImageSet | Non
         lenet_file.read(path)
     for path in options.classifier:
         sources.classifier_digest(path)
-    held_out = sources.open_held_out(options.held_out, dataset) if options.held_out else None
+    held_out = sources.open_held_out(options.held_out, dataset, options.max_pixels) if options.held_out else None
     for metric in metrics:
         metric.check_options(options)
         if dataset is not None and Need.REALS in metric.needs:

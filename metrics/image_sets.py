@@ -26,8 +26,8 @@ _ORDER = 7  # stream of random numbers; metrics/generated.py has 1 to 3, real_im
 _MIN_SIDE, _MAX_SIDE = 4, 2048
 
 
-def open_image_set(path: str | os.PathLike) -> ImageSet:
-    """A dataset where the folder holds records, otherwise a folder, zip or tar of pictures.
+def open_image_set(path: str | os.PathLike, max_pixels: int | None = None) -> ImageSet:
+    """A dataset where the folder holds records, otherwise a folder, zip or tar of pictures, see `PictureSet`.
 
     Raises:
         UserError: neither; the message names the path.
@@ -36,7 +36,7 @@ def open_image_set(path: str | os.PathLike) -> ImageSet:
         raise MissingFileError(f"There is no dataset, folder or archive {visible(path)}.")
     if os.path.isdir(path) and any(Path(path).glob("*.tfrecords")):
         return data.open_dataset(path)
-    return data.PictureSet(path)
+    return data.PictureSet(path, max_pixels)
 
 
 def read_images(images: ImageSet, indices: Sequence[int] | np.ndarray, resolution: int, channels: int) -> np.ndarray:

@@ -33,6 +33,7 @@ class Options:
     classifier: Sequence[str] = ()  # Keras files (.keras) of attribute classifiers for linear separability; empty: trained on the labels.
     held_out: str | None = None  # dataset of real images that were kept out of training, for memorisation
     lenet: Sequence[str] = ()  # files of LeNets (.npz), one of each kind at most, for the scores of digits
+    max_pixels: int | None = None  # larger pictures of a folder are left out, see `data.PictureSet`
     num_neighbours_shown: int = 8  # rows of the figure of nearest neighbours
 
     def __post_init__(self):

@@ -14,6 +14,7 @@ from metrics.options import CROPS, NOISE_MODES, PRECISIONS, RESIZES, Options
 from stylegan_tf import command_line
 from stylegan_tf.argument_parser import Parser
 from stylegan_tf.command_line import spelled
+from stylegan_tf.data.intake.options import add_max_pixels
 from stylegan_tf.display import say
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.loading import find_snapshot, missing_network, named_network, read, snapshots_of
@@ -91,6 +92,7 @@ def _parser(default: str | None, description: str) -> Parser:
         metavar="N",
         help="with --images: side in pixels at which both sets are compared (default: the smaller one's)",
     )
+    add_max_pixels(parser)
     protocol = parser.add_argument_group("protocol")
     add = protocol.add_argument
     add("--seed", type=int, default=0, help="seed of latents, labels, noise and resampling (default: 0)")
@@ -122,7 +124,7 @@ def _options(parsed: argparse.Namespace) -> Options:
         seed=parsed.seed, batch_size=parsed.batch_size, truncation_psi=parsed.trunc,
         noise_mode=parsed.noise, resize=parsed.resize, precision=parsed.precision, mirror=parsed.mirror, crop=parsed.crop,
         inception=parsed.inception, lpips=parsed.lpips, classifier=tuple(parsed.classifier), held_out=parsed.held_out,
-        lenet=tuple(parsed.lenet),
+        lenet=tuple(parsed.lenet), max_pixels=parsed.max_pixels,
     )  # fmt: skip
 
 
@@ -151,10 +153,10 @@ def _score(parsed: argparse.Namespace, metrics: list[Metric], options: Options) 
     # The first snapshot is read before TensorFlow is imported, so that what cannot be scored is refused at once.
     first = read(paths[0]) if paths else None
     if first is None:
-        dataset = image_sets.open_image_set(parsed.data) if parsed.data else None
+        dataset = image_sets.open_image_set(parsed.data, options.max_pixels) if parsed.data else None
     else:
         evaluate.check_suits(metrics, options, first.model)
-        dataset = sources.open_dataset_of(first, parsed.data)
+        dataset = sources.open_dataset_of(first, parsed.data, options.max_pixels)
         sources.check_fit(first.shape, dataset)
     evaluate.prepare(metrics, options, dataset)
     command_line.import_tensorflow()
@@ -186,10 +188,10 @@ def _score_images(parsed: argparse.Namespace, names: str, options: Options) -> i
         raise UserError("--images needs the real images, too: --data DATASET_OR_FOLDER")
     from metrics import evaluate, image_sets, report
 
-    images = image_sets.open_image_set(parsed.images)
+    images = image_sets.open_image_set(parsed.images, options.max_pixels)
     metrics = registry.parse_list(names, parsed.num_images, images.num_images)
     evaluate.check_suits(metrics, options, None)
-    reals = image_sets.open_image_set(parsed.data)
+    reals = image_sets.open_image_set(parsed.data, options.max_pixels)
     scored = image_sets.choose(images, reals, parsed.resolution)
     evaluate.prepare(metrics, options, reals)
     command_line.import_tensorflow()

@@ -26,9 +26,11 @@ class Sizes(Protocol):
     label_size: int
 
 
-def open_dataset_of(trained: "SnapshotContents | Networks", path: str | os.PathLike | None = None) -> ImageSet:
+def open_dataset_of(
+    trained: "SnapshotContents | Networks", path: str | os.PathLike | None = None, max_pixels: int | None = None
+) -> ImageSet:
     """The real images at `path`; None: what the networks were trained on. Raises as `loading.find_dataset` and `open_image_set`."""
-    return open_image_set(find_dataset(trained.source, trained.dataset, path))
+    return open_image_set(find_dataset(trained.source, trained.dataset, path), max_pixels)
 
 
 def check_fit(network: Sizes, dataset: ImageSet) -> None:
@@ -47,9 +49,9 @@ def check_fit(network: Sizes, dataset: ImageSet) -> None:
     dataset.level(network.resolution)
 
 
-def open_held_out(path: str | os.PathLike, dataset: ImageSet | None) -> ImageSet:
+def open_held_out(path: str | os.PathLike, dataset: ImageSet | None, max_pixels: int | None = None) -> ImageSet:
     """The real images that were kept out of training, which must differ from `dataset` (None: not known yet)."""
-    held_out = open_image_set(path)
+    held_out = open_image_set(path, max_pixels)
     if dataset is None:
         return held_out
     if held_out.digest == dataset.digest:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from stylegan_tf.data.records.dataset import label_examples, open_dataset
 from stylegan_tf.errors import MissingFileError, UserError, did_you_mean
-from stylegan_tf.legacy import read_official
+from stylegan_tf.legacy.official import read_official
 from stylegan_tf.snapshot_file import NETWORKS_FORMAT, SnapshotContents, read_contents
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ def reader_named(name):
 
         return read_pickle
     if name == "official":
-        from stylegan_tf.legacy import read_official
+        from stylegan_tf.legacy.official import read_official
 
         return read_official
     if name == "latents":

@@ -73,7 +73,9 @@ def test_fields_of_snapshots(network, tmp_path, capsys, field):
 def test_metrics(network, tmp_path, monkeypatch, capsys):
     estimate = Estimate(1.0, None, None)
     result = Result(EVIL, {EVIL: estimate}, f"network{EVIL}", 7, {EVIL: EVIL}, {"name": EVIL, "digest": EVIL}, "key", 1.0)
-    monkeypatch.setattr(sources, "open_image_set", lambda path: SimpleNamespace(channels=3, label_size=2, level=lambda _: None, path=path))
+    monkeypatch.setattr(
+        sources, "open_image_set", lambda path, _: SimpleNamespace(channels=3, label_size=2, level=lambda _: None, path=path)
+    )
     monkeypatch.setattr(evaluate, "prepare", lambda *_: None)
     monkeypatch.setattr(evaluate, "evaluate", lambda *_, on_result, **__: on_result(result))
     monkeypatch.setattr(report, "write_overview", lambda folder: [folder / "scores.md"])

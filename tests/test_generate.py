@@ -375,6 +375,10 @@ def test_a_photograph_that_is_too_small_is_refused_as_in_a_dataset(network, tmp_
     Image.new("RGB", (3, 9)).save(tmp_path / "small.png")
     message = refused(capsys, "project", "--network", network, "--target", tmp_path / "small.png", "--outdir", tmp_path / "proj")
     assert "small.png is too small: 3x9. The network has images of 8x8; half of that is needed." in message
+    Image.new("1", (1200, 1000)).save(tmp_path / "large.png")
+    given = ("project", "--network", network, "--target", tmp_path / "large.png", "--max-pixels")
+    assert "large.png cannot be used as a picture: too many pixels: 1200x1000; at most 1 million" in refused(capsys, *given, "1")
+    assert "LPIPS needs images of at least 16x16" in refused(capsys, *given, "2")  # the next check
     assert not (tmp_path / "proj").exists()
 
 

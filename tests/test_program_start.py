@@ -14,7 +14,7 @@ from stylegan_tf import command_line
 from stylegan_tf.errors import UserError
 
 ROOT = Path(__file__).parents[1]
-MODULES = ("metrics", "studies", "studies.added_digits", "stylegan_tf", "stylegan_tf.lenet_training")
+MODULES = ("metrics", "studies", "studies.added_digits", "stylegan_tf", "stylegan_tf.lenet_training", "stylegan_tf.legacy")
 RUN = {
     **{name: f"runpy.run_path('{name}', run_name='__main__')" for name in ("dataset_tool.py", "train.py", "generate.py")},
     **{f"-m {name}": f"runpy.run_module('{name}', run_name='__main__', alter_sys=True)" for name in MODULES},

@@ -1,5 +1,10 @@
 """Command line: converts an official pickle to a snapshot of ours, or prints the contents of one."""
 
+if __name__ == "__main__":  # before the imports that take time
+    from stylegan_tf import program_start
+
+    program_start.begin()
+
 import argparse
 import os
 import sys
@@ -10,7 +15,7 @@ from stylegan_tf import command_line
 from stylegan_tf.argument_parser import Parser
 from stylegan_tf.display import say, visible
 from stylegan_tf.errors import UserError
-from stylegan_tf.legacy import read_official
+from stylegan_tf.legacy.official import read_official
 from stylegan_tf.legacy.torch_modules import is_torch_pickle, read_modules
 from stylegan_tf.legacy.unpickler import read_networks
 

@@ -94,8 +94,8 @@ def test_the_limit_can_be_raised(tmp_path, capsys):
     (folder / "b.png").write_bytes(encoded(leaf().convert("RGBA").resize((1000, 600)), "PNG"))
     assert run("check", folder, "--max-pixels", 1) == 2
     text = capsys.readouterr().err
-    assert "a.png: too many pixels: 1200x1000; at most 1 million are decoded (--max-pixels of dataset_tool.py)" in text
-    assert "b.png: too many pixels: 1000x600 take 5 MB to decode; 4 MB are allowed (--max-pixels of dataset_tool.py)" in text
+    assert "a.png: too many pixels: 1200x1000; at most 1 million are decoded (--max-pixels)" in text
+    assert "b.png: too many pixels: 1000x600 take 5 MB to decode; 4 MB are allowed (--max-pixels)" in text
     assert run("check", folder, "--max-pixels", 3) == 0
     with pytest.raises(UserError, match=r"a\.png cannot be used as a picture: too many pixels"):
         read_picture(folder / "a.png", max_pixels=10**6)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stylegan_tf.errors import UserError
-from stylegan_tf.legacy import read_official
+from stylegan_tf.legacy.official import read_official
 from stylegan_tf.legacy.stylegan import discriminator_weights, generator_weights, translate
 from stylegan_tf.legacy.stylegan import fused_scale as fused_scale_of
 from stylegan_tf.legacy.unpickler import is_official, read_networks

@@ -7,7 +7,7 @@ import pytest
 
 from stylegan_tf import images
 from stylegan_tf.errors import UserError
-from stylegan_tf.legacy import read_official
+from stylegan_tf.legacy.official import read_official
 from stylegan_tf.legacy.stylegan import discriminator_weights, generator_weights, translate
 from stylegan_tf.models.stylegan.discriminator import Discriminator
 from stylegan_tf.models.stylegan.generator import Generator

@@ -128,7 +128,12 @@ def test_damaged_and_hostile_pictures_are_left_out_and_named(pictures, leaves_pa
 
 
 def test_bad_arguments_are_one_message(pictures, leaves_path, snapshot_networks, tmp_path, capsys):
-    (tmp_path / "empty").mkdir()
+    for name in ("empty", "large", "labels"):
+        (tmp_path / name).mkdir()
+    for name in ("large", "labels"):
+        Image.new("1", (1200, 1000)).save(tmp_path / name / "a.png")
+    (tmp_path / "labels" / "dataset.json").write_text("{")
+    large, labels = str(tmp_path / "large"), str(tmp_path / "labels")
     images, reals = ["--images", str(pictures)], ["--data", str(leaves_path)]
     cases = {
         "There is no dataset, folder or archive": ["fid", "--images", str(tmp_path / "none"), *reals],
@@ -140,6 +145,15 @@ def test_bad_arguments_are_one_message(pictures, leaves_path, snapshot_networks,
         "Omit --network": ["fid", *images, *reals, "--network", "results"],
         "A network is scored at its own resolution": ["fid", "--network", "results", "--resolution", "8"],
         "compared at 4 to 2048 pixels": ["fid", *images, *reals, "--resolution", "3"],
+        "1200x1000; at most 1 million are decoded (--max-pixels)": ["fid", "--images", large, *reals, "--max-pixels", "1"],
+        "None of the 1 pictures": ["fid", *images, "--data", large, "--max-pixels", "1"],
+        "A score needs 10 to": ["fid", "--images", large, *reals, "--max-pixels", "2"],
+        "column 2: Expecting property name enclosed in double quotes). Correct the file, or remove it.": [
+            "fid",
+            "--images",
+            labels,
+            *reals,
+        ],
         "is neither a folder nor a file": ["fid", "--images", "/dev/null", *reals],
     }
     for message, arguments in cases.items():

@@ -79,7 +79,7 @@ def read_picture(
     path: str | os.PathLike,
     *,
     channels: int | None = None,
-    max_pixels: int = MAX_PIXELS,
+    max_pixels: int | None = None,
 ) -> np.ndarray:
     """A picture as `dataset_tool.py` reads it: the first image of the file, upright, in sRGB, 8 bits per channel.
 
@@ -89,7 +89,7 @@ def read_picture(
     Args:
         path: an image file of one of `file_names.READABLE_FORMATS`, at most 512 MB.
         channels: 1 (grey), 3 (RGB) or 4 (RGBA); None for those of the file. Transparent pixels are shown on white in 1 and 3.
-        max_pixels: larger images are refused; the limit of the memory for decoding is 4 bytes for each of these pixels.
+        max_pixels: larger images are refused; the limit of the memory for decoding is 4 bytes for each of these pixels. None: 128 million.
 
     Returns:
         uint8 [H, W, channels].
@@ -99,7 +99,7 @@ def read_picture(
         UserError: not a file, not an image, damaged, or too large; the message names the file and the reason.
     """
     try:
-        pixels = decode_image_file(read_bounded(path, MAX_FILE_BYTES), max_pixels).pixels
+        pixels = decode_image_file(read_bounded(path, MAX_FILE_BYTES), max_pixels or MAX_PIXELS).pixels
     except UnusableImage as problem:
         raise UserError(f"{visible(path)} cannot be used as a picture: {visible(problem)}.") from None
     return pixels if channels is None else to_channels(pixels, channels, (255, 255, 255))

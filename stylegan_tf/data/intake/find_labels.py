@@ -24,13 +24,14 @@ _ENDINGS = (".json", ".csv", ".tsv", ".npy")  # of label files
 _MAX_UNREAD = 3  # more are the notes of a program on each image
 
 
-def find_labels(source: Source, wanted: str = "auto") -> Labels:
+def find_labels(source: Source, wanted: str = "auto", hint: str = _CHOOSE) -> Labels:
     """Labels of a source.
 
     Args:
         source: labels have the order of its names.
         wanted: "auto" for the labels of the source, or else its dataset.json, or else the names of its folders; "none";
             "folders"; or the path of a .json, .csv or .npy file.
+        hint: what to try where the dataset.json of the source cannot be used.
 
     Raises:
         UserError: a file that cannot be used, or "folders" for a source without sub-folders.
@@ -40,7 +41,12 @@ def find_labels(source: Source, wanted: str = "auto") -> Labels:
     if wanted == "auto":
         if source.labels is not None:
             return _from_source(source)
-        return _from_dataset_json(source) if source.other_files.label_files else _with_unread_files(_from_folders(source.names), source)
+        if not source.other_files.label_files:
+            return _with_unread_files(_from_folders(source.names), source)
+        try:
+            return _from_dataset_json(source)
+        except UserError as error:
+            raise UserError(f"{error} {hint}") from None
     if wanted == "folders":
         labels = _from_folders(source.names)
         if labels.values is None:
@@ -99,16 +105,16 @@ def _from_dataset_json(source: Source) -> Labels:
     above = {name: reason for name, reason in files.items() if _is_below(common, name.rpartition("/")[0])}
     shown = f"{source.title}/{visible(min(above or files, key=len))}"
     if not above:
-        raise UserError(f"{shown} was found, but not all images are in its folder, so that it cannot be their label file. {_CHOOSE}")
+        raise UserError(f"{shown} was found, but not all images are in its folder, so that it cannot be their label file.")
     if len(above) > 1:
-        raise UserError(f"{shown} and {visible(max(above, key=len))} were both found in {source.title}. {_CHOOSE}")
+        raise UserError(f"{shown} and {visible(max(above, key=len))} were both found in {source.title}.")
     ((name, reason),) = above.items()
     try:
         content = source.side_file(name) if reason == NOT_AN_IMAGE else None
     except UnusableImage as problem:
         content, reason = None, str(problem)
     if content is None:
-        raise UserError(f"{shown} cannot be read ({reason}). {_CHOOSE}")
+        raise UserError(f"{shown} cannot be read ({reason}).")
     rows = read_label_json(content, shown)
     folder = name.rpartition("/")[0]
     names = [image.removeprefix(f"{folder}/") for image in source.names] if folder else source.names

@@ -106,9 +106,7 @@ def _parse_json(content: bytes, where: str) -> Any:
         reason = "nested too deep"
     except ValueError as error:  # an integer of thousands of digits
         reason = str(error)
-    raise UserError(
-        f"{where} cannot be parsed as JSON ({reason}). Correct it, or choose the labels with --labels none, folders, or another file."
-    )
+    raise UserError(f"{where} cannot be parsed as JSON ({reason}).")
 
 
 def _json_reason(error: json.JSONDecodeError) -> str:

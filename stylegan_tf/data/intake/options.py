@@ -155,12 +155,7 @@ def add_preparation(parser: argparse.ArgumentParser) -> None:
     add("--background", metavar="COLOUR", help="behind transparency and around padded images; default: white, or black with --fit wide")
     add("--min-size", type=count, metavar="PIXELS", help="skip images with a smaller side; default: half the resolution")
     add("--max-images", type=count, metavar="N", help="maximum number of images; default: all")
-    add(
-        "--max-pixels",
-        type=megapixels,
-        metavar="MILLIONS",
-        help=f"skip images of more pixels, or that need more than four times as many MB to be decoded; default: {MAX_PIXELS // 10**6}",
-    )
+    add_max_pixels(group)
     add("--on-error", default="skip", choices=ON_ERROR, help="skip unusable images, or stop before anything is written")
     add("--labels", default="auto", metavar="FROM", help="auto, none, folders, or a dataset.json, .csv or .npy file")
     add("--dedupe", default="none", choices=DEDUPES, help="skip repeated images: the same pixels, or nearly the same")
@@ -168,6 +163,16 @@ def add_preparation(parser: argparse.ArgumentParser) -> None:
     add("--crop", default="none", choices=CROPS, help="cut out the one object on a uniform background")
     add("--mask-dir", metavar="DIR", help="masks by image name, for --crop segment")
     add("--margin", type=float, metavar="SHARE", help=f"background kept around the object, of its longer side; default: {MARGIN}")
+
+
+def add_max_pixels(parser: argparse._ActionsContainer) -> None:
+    """Adds the flag for the limit on the size of pictures from outside."""
+    parser.add_argument(
+        "--max-pixels",
+        type=megapixels,
+        metavar="MILLIONS",
+        help=f"refuse pictures of more pixels, or that need more than four times as many MB to be decoded; default: {MAX_PIXELS // 10**6}",
+    )
 
 
 def add_output(parser: argparse.ArgumentParser, *, shuffle: int | None = 1) -> None:

@@ -22,6 +22,7 @@ from stylegan_tf.parallel import parallel_map
 from stylegan_tf.progress_bar import track
 
 _WHITE = (255, 255, 255)  # behind transparent pixels, as `read_picture` has it
+_HINT = "Correct the file, or remove it."  # these programs have no option for labels
 _MAX_LISTED = 5  # unusable pictures in a message
 
 
@@ -32,6 +33,7 @@ class PictureSet:
 
     Args:
         path: folder, zip or tar.
+        max_pixels: larger pictures are left out, see `pillow_files.check_size`; None for 128 million.
 
     Attributes:
         name: of the folder or archive.
@@ -48,13 +50,14 @@ class PictureSet:
         UserError: not a folder or archive, or no usable picture in it; the message names the files.
     """
 
-    def __init__(self, path: str | os.PathLike):
+    def __init__(self, path: str | os.PathLike, max_pixels: int | None = None):
+        self._max_pixels = max_pixels or MAX_PIXELS
         self.path, self.name = path, visible(os.path.basename(os.path.normpath(path)))
         self._source = open_images(path)
         if not len(self._source):
             found = f"; {self._source.other_files.describe()}" if self._source.other_files.total else ""
             raise UserError(f"{visible(path)} contains no pictures{found}.")
-        checked = check_images(self._source, range(len(self._source)), Labels(None))
+        checked = check_images(self._source, range(len(self._source)), Labels(None), max_pixels=self._max_pixels)
         listing = " ".join(line.strip() for line in list_unusable(self._source, checked.unusable, _MAX_LISTED))
         if not len(checked.indices):
             raise UserError(f"None of the {len(self._source)} pictures of {visible(path)} can be used: {listing}")
@@ -75,7 +78,7 @@ class PictureSet:
 
     def _find_labels(self) -> tuple[np.ndarray, tuple[str, ...]]:
         """Classes by the names of sub-folders, where every picture lies in one."""
-        found = find_labels(self._source)
+        found = find_labels(self._source, hint=_HINT)
         if found.values is None or found.values.ndim != 1 or (found.values[self._items] < 0).any():
             return np.zeros((self.num_images, 0), np.float32), ()
         return np.eye(len(found.class_names), dtype=np.float32)[found.values[self._items]], found.class_names
@@ -116,7 +119,7 @@ class PictureSet:
             item = int(self._items[index])
             content = self._content(item)
             try:
-                decoded = decode_image_file(content, MAX_PIXELS)
+                decoded = decode_image_file(content, self._max_pixels)
             except UnusableImage as problem:
                 raise self._changed(item, problem) from None
             pixels = to_channels(decoded.pixels, channels, _WHITE)

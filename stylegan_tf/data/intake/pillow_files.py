@@ -16,7 +16,7 @@ _BYTES_PER_PIXEL = 4  # of the limit: 512 MB, which 128 million RGB pixels take 
 _MODE_BYTES = {"1": 2, "L": 1, "I;16": 3, "P": 5, "PA": 8, "RGB": 4, "RGBA": 8}  # in Pillow's memory, with the conversion to 8 bits
 _OTHER_MODE_BYTES = 8
 _MAX_SCANS = 200  # of a JPEG; usual are 1 to 12
-_RAISED_BY = "(--max-pixels of dataset_tool.py)"
+_RAISED_BY = "(--max-pixels)"
 _ICO_ENTRY = struct.Struct("<4BHHLL")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from stylegan_tf.data import Dataset, PictureSet, open_dataset
+from stylegan_tf.data.intake.options import add_max_pixels
 from stylegan_tf.display import say
 from stylegan_tf.errors import UserError
 from stylegan_tf.images import save_png
@@ -54,6 +55,7 @@ def add_find_options(parser: argparse.ArgumentParser) -> None:
     add("--target", nargs="+", metavar="CLASS", help=f"classes for `classes` and `channels` (default: the first {_MAX_CLASSES})")
     add("--positive", nargs="+", metavar="PATH", help="a folder or archive of pictures; for `photographs`, .npz files of `project`")
     add("--negative", nargs="+", metavar="PATH", help="the same for the other side of the boundary")
+    add_max_pixels(parser)
     add("--name", default="positive", help="name of the direction of `pictures` and `photographs` (default: %(default)s)")
     add("--num-images", type=int, default=2000, metavar="N", help="images generated for a boundary (default: %(default)s)")
     add("--scores", metavar="LIST", help=f"of {','.join(SCORES)}, or none (default: what the dataset allows)")
@@ -243,7 +245,7 @@ class _Finder:
 
     def _folder(self, paths: list[str], option: str) -> np.ndarray:
         """uint8 [N, side, side, C]: the central squares of the pictures in a folder or archive."""
-        pictures = PictureSet(paths[0])
+        pictures = PictureSet(paths[0], self.args.max_pixels)
         for note in pictures.notes:
             say(f"Note: {note}.")
         if not MIN_PICTURES <= pictures.num_images <= MAX_PICTURES:

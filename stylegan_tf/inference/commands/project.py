@@ -9,6 +9,7 @@ import numpy as np
 
 from stylegan_tf.data import read_picture
 from stylegan_tf.data.intake.fit import fit_image
+from stylegan_tf.data.intake.options import add_max_pixels
 from stylegan_tf.errors import UserError
 from stylegan_tf.images import psnr, save_png, to_float
 from stylegan_tf.inference import latents, video
@@ -33,6 +34,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_network_options(parser, has_noise=False)
     add = parser.add_argument
     add("--target", required=True, nargs="+", metavar="FILE", help="one or more photographs; the central square of each is used")
+    add_max_pixels(parser)
     add("--outdir", default="proj", metavar="DIR", help="folder for the results, with a folder for each of several (default: %(default)s)")
     add(
         "--method",
@@ -79,7 +81,7 @@ def run(args: argparse.Namespace, report: Callable[[str], None], make_distance: 
     contents = read_network(args)
     require_styles(contents, "Projection")
     side = resolution_at(contents.shape.resolution, find_lod(args, contents))
-    targets = read_targets(args.target, side, contents.shape.channels)
+    targets = read_targets(args.target, side, contents.shape.channels, args.max_pixels)
     if args.distance == "lpips" and side < 16:
         raise UserError(f"LPIPS needs images of at least 16x16; those of this network are {side}x{side}. Use --distance pixels.")
     distance = make_distance(args.distance, args.lpips)
@@ -92,7 +94,7 @@ def run(args: argparse.Namespace, report: Callable[[str], None], make_distance: 
         report(projector.project(target, folder, suffix))
 
 
-def read_targets(paths: Sequence[str], side: int, channels: int) -> list[Target]:
+def read_targets(paths: Sequence[str], side: int, channels: int, max_pixels: int | None = None) -> list[Target]:
     """Photographs as `dataset_tool.py` prepares them: upright, in sRGB, transparency before white, the central square, resized.
 
     Raises:
@@ -100,7 +102,7 @@ def read_targets(paths: Sequence[str], side: int, channels: int) -> list[Target]
     """
     targets: list[Target] = []
     for path in map(Path, paths):
-        pixels = read_picture(path, channels=channels)
+        pixels = read_picture(path, channels=channels, max_pixels=max_pixels)
         height, width, _ = pixels.shape
         if 2 * min(height, width) < side:
             raise UserError(f"{path} is too small: {width}x{height}. The network has images of {side}x{side}; half of that is needed.")

@@ -147,7 +147,9 @@ def test_one_top_folder_is_stepped_into(folder, kind, tmp_path_factory):
     assert labels.values.tolist() == [5, 4, 3, 2]
     assert labels.origin.endswith("/images/dataset.json")
     (folder / "dataset.json").rename(folder / "a" / "dataset.json")
-    with pytest.raises(UserError, match=r"images/a/dataset\.json was found, but not all images are in its folder"):
+    with pytest.raises(
+        UserError, match=r"images/a/dataset\.json was found, but not all images are in its folder.*\. Name a file with --labels"
+    ):
         labels_of(packed(folder, kind, path))
     assert labels_of(folder, "folders").class_names == ("a", "b")
 
