@@ -163,11 +163,8 @@ def import_tensorflow() -> None:
     """Imports TensorFlow without the messages that its C++ code writes to stderr (no CUDA drivers, oneDNN is on, ...).
 
     Nor does it warn afterwards of functions that are traced again, which a program's user can do nothing about.
-    Settings of Keras that belong to other programs (keras.json) have no effect. Programs call this once their arguments are
-    checked. An import that fails raises as ever.
-
-    Raises:
-        UserError: Keras refuses its file keras.json.
+    Settings of Keras that belong to other programs (keras.json, KERAS_MAX_EPOCHS and others) have no effect. Programs call this
+    once their arguments are checked. An import that fails raises as ever.
     """
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # else the first program on a GPU holds all of its memory
     _shorten_compilation()
@@ -187,13 +184,12 @@ def _shorten_compilation() -> None:
 
 
 def _import_keras() -> None:
-    try:
-        import keras
-    except (ValueError, TypeError, AttributeError) as error:  # what Keras raises for the contents of the file
-        path = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "keras.json"
-        if not path.exists():
-            raise
-        raise UserError(f"Keras cannot be imported; correct or remove {path}: {error}") from error
+    for name in [name for name in os.environ if name.startswith("KERAS_") and name != "KERAS_BACKEND"]:
+        del os.environ[name]
+    os.environ["KERAS_HOME"] = f"{os.devnull}/keras"  # cannot exist, so that no file is read (it may be a pipe) or written
+    import keras
+
+    del os.environ["KERAS_HOME"]
     keras.config.set_floatx("float32")
     keras.config.set_image_data_format("channels_last")
 

@@ -1,6 +1,7 @@
 """The machines of a distributed run: addresses in TF_CONFIG, waiting until all have started, and messages about the end of the run."""
 
 import contextlib
+import ipaddress
 import json
 import re
 import socket
@@ -60,17 +61,27 @@ def read_cluster(text: str | None) -> Cluster | None:
         _require(isinstance(addresses, list), f"cluster.{role} must be a list of addresses")
         _require(role != "chief" or len(addresses) <= 1, "there must be one chief at most")
         tasks += [(role, index, address) for index, address in enumerate(addresses)]
-    for role, index, address in tasks:
-        found = ADDRESS.fullmatch(address) if isinstance(address, str) else None
-        is_valid = found is not None and 1 <= int(found[2]) <= 65535
-        _require(is_valid, f"cluster.{role}[{index}] must be host:port with a port from 1 to 65535, found {str(address)[:80]!r}")
-    addresses = [address for _, _, address in tasks]
-    _require(len(set(addresses)) == len(addresses), "two tasks have the same address")
+    places = [_place(address) for _, _, address in tasks]
+    for (role, index, address), place in zip(tasks, places, strict=True):
+        _require(place is not None, f"cluster.{role}[{index}] must be host:port with a port from 1 to 65535, found {str(address)[:80]!r}")
+    _require(len(set(places)) == len(places), "two tasks have the same address")
     role, index = task.get("type"), task.get("index")
     is_known = isinstance(role, str) and type(index) is int and (role, index) in [(r, i) for r, i, _ in tasks]
-    _require(is_known, f"task.type and task.index must name an entry of cluster, found {str(role)[:40]!r} and {str(index)[:40]!r}")
+    _require(is_known, f"task.type and task.index must name an entry of cluster, found {repr(role)[:40]} and {repr(index)[:40]}")
     own = [(r, i) for r, i, _ in tasks].index((role, index))
-    return Cluster(tuple(addresses), own) if len(tasks) > 1 else None
+    return Cluster(tuple(address for _, _, address in tasks), own) if len(tasks) > 1 else None
+
+
+def _place(address: object) -> tuple[str, int] | None:
+    """Host and port in one spelling; None for what is not an address."""
+    found = ADDRESS.fullmatch(address) if isinstance(address, str) else None
+    if found is None or not 1 <= int(found[2]) <= 65535:
+        return None
+    host = found[1].lower()
+    try:
+        return str(ipaddress.IPv6Address(host[1:-1])) if host.startswith("[") else host, int(found[2])
+    except ValueError:
+        return None
 
 
 def _require(condition: bool, problem: str) -> None:

@@ -18,6 +18,7 @@ from stylegan_tf.training.cluster import Cluster, read_cluster, wait_for_others
 
 ROOT = Path(__file__).parents[2]
 TWO = ["a:1", "b:2"]
+SAME = [("a:1", "a:1"), ("a:1", "A:01"), ("[::1]:1", "[0:0:0:0:0:0:0:1]:1")]
 
 
 def config(addresses=TWO, kind="worker", index=0, **roles):
@@ -52,10 +53,15 @@ def test_valid_clusters():
         (config(["a:1", "http://b:2"]), "must be host:port"),
         (config(["a:1", 5]), "must be host:port"),
         (config(["a:1", None]), "must be host:port"),
-        (config(["a:1", "a:1"]), "two tasks have the same address"),
+        *((config([a, b]), "two tasks have the same address") for a, b in SAME),
+        (config(["a:1", "[::::]:2"]), "must be host:port"),
+        (config(["a:1", "[1.2.3.4]:2"]), "must be host:port"),
+        (config(chief=["c:3"], kind="chief", index=1), "found 'chief' and 1"),
+        (json.dumps(config()), "expected an object with cluster and task"),
+        ('{"cluster": {"worker": ["a:1"]}, "task": {"index": 0}}', "found None and 0"),
         (config(index=2), "must name an entry of cluster"),
         (config(index=-1), "must name an entry of cluster"),
-        (config(index="0"), "must name an entry of cluster"),
+        (config(index="0"), "must name an entry of cluster, found 'worker' and '0'"),
         (config(index=True), "must name an entry of cluster"),
         (config(kind="chief"), "must name an entry of cluster"),
         (config(kind=["worker"]), "must name an entry of cluster"),
