@@ -57,11 +57,11 @@ def candidates(options, dtype) -> dict:
         """Images go into the channel axis: batch normalisation of one image with many channels is AdaIN."""
         count, height, width, channels = x.shape
         scale, shift = tf.split(tf.cast(style, tf.float32), 2, axis=1)
-        rows = tf.reshape(tf.transpose(x, [1, 2, 0, 3]), [1, height, width, count * channels])
+        planes = tf.reshape(tf.transpose(x, [0, 3, 1, 2]), [1, count * channels, height, width])  # cuDNN's own order
         flat = [tf.reshape(part, [-1]) for part in (scale + 1.0, shift)]
-        empty = tf.zeros([0])
-        y = tf.raw_ops.FusedBatchNormV3(x=rows, scale=flat[0], offset=flat[1], mean=empty, variance=empty, epsilon=1e-8).y
-        return tf.transpose(tf.reshape(y, [height, width, count, channels]), [2, 0, 1, 3])
+        options = {"mean": tf.zeros([0]), "variance": tf.zeros([0]), "epsilon": 1e-8, "data_format": "NCHW"}
+        y = tf.raw_ops.FusedBatchNormV3(x=planes, scale=flat[0], offset=flat[1], **options).y
+        return tf.transpose(tf.reshape(y, [count, channels, height, width]), [0, 2, 3, 1])
 
     def sums_by_product(x):
         """Sums over the pixels as a product with ones, in two steps: a bias gradient."""

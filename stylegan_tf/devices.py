@@ -72,6 +72,11 @@ def resolve_xla(settings: RunSettings, capabilities: Sequence[Capability]) -> Co
     return "foreground" if settings.is_deterministic or len(capabilities) > 1 else "background"
 
 
+def used_cards(driver: nvidia.Driver | None, capabilities: Sequence[Capability]) -> list[nvidia.Card]:
+    """The driver's cards of the compute capabilities in use: `CUDA_VISIBLE_DEVICES` and `--gpus` can leave others out."""
+    return [card for card in driver.cards if card.capability in capabilities] if driver else []
+
+
 def notes(cards: Sequence[nvidia.Card]) -> list[str]:
     """What limits these GPUs, one sentence each."""
     found = {card.name: card.capability for card in cards}
@@ -163,7 +168,7 @@ def describe() -> list[str]:
         ("run.precision", f"auto is {resolve_precision('auto', capabilities)}"),
         ("run.xla", f"auto is {'off' if resolve_xla(RunSettings(), capabilities) == 'off' else 'on'}"),
     ]
-    remarks = notes(driver.cards) if driver and capabilities else []
+    remarks = notes(used_cards(driver, capabilities))
     remarks += [reason for reason in [unseen_gpu(driver, build)] if reason and not capabilities]
     return [*(f"{name:<16} {value}" for name, value in lines), *remarks]
 

@@ -276,13 +276,21 @@ def test_a_setting_says_where_its_table_overrides_it():
 
 
 def test_settings_of_the_first_version_are_read_and_old_names_are_explained():
-    old = {"name": "x", "optimizer": {"beta1": 0.5, "ema_kimg": 3}, "schedule": {"num_pairs_per_look": 2}, "run": {"pairs_per_call": 2}}
+    old = {
+        "name": "x",
+        "optimizer": {"beta1": 0.5, "ema_kimg": 3},
+        "schedule": {"num_pairs_per_look": 2},
+        "run": {"pairs_per_call": 2, "use_xla": True},
+    }
     read = models.read_settings(old)
     assert isinstance(read, Settings)
     assert (read.optimizer.G.beta1, read.optimizer.D.beta1, read.optimizer.ema_kimg) == (0.5, 0.5, 3)
-    assert (read.schedule.iterations_per_update, read.run.iterations_per_call) == (2, 2)
+    assert (read.schedule.iterations_per_update, read.run.iterations_per_call, read.run.xla) == (2, 2, "on")
+    assert models.read_settings({"name": "x", "run": {"use_xla": False}}).run.xla == "off"
     with pytest.raises(UserError, match=r"run.pairs_per_call is called run.iterations_per_call now"):
         settings_text.override(base(), ["run.pairs_per_call=2"])
+    with pytest.raises(UserError, match=r"run.use_xla is called run.xla now. Try --set run.xla=on"):
+        settings_text.override(base(), ["run.use_xla=true"])
 
 
 def test_unknown_models_list_the_known_ones():

@@ -84,6 +84,18 @@ def test_cards_that_xla_has_no_code_for_are_named():
     assert "no code for NVIDIA GeForce RTX 5090 (compute capability 12.0; tensorflow #111958)" in note
 
 
+def test_cards_that_are_not_in_use_are_not_remarked_on(monkeypatch):
+    new = nvidia.Card("NVIDIA GeForce RTX 5090", RTX_50, 34.2, 0.5)
+    both = nvidia.Driver("580.65.06", (CARD, new))
+    assert devices.used_cards(both, [CARD.capability]) == [CARD]
+    assert devices.used_cards(both, []) == devices.used_cards(None, [HOPPER]) == []
+    monkeypatch.setattr(nvidia, "read_driver", lambda: both)
+    monkeypatch.setattr(devices, "missing_libraries", list)
+    for seen, last in {CARD.capability: "run.xla          auto is on", RTX_50: devices.notes([new])[0]}.items():
+        monkeypatch.setattr(devices, "visible_capabilities", lambda seen=seen: [seen])
+        assert devices.describe()[-1] == last
+
+
 def test_the_program_lists_what_was_found(monkeypatch):
     monkeypatch.setattr(nvidia, "read_driver", lambda: SEEN)
     monkeypatch.setattr(devices, "visible_capabilities", lambda: [CARD.capability])

@@ -92,10 +92,10 @@ def open_devices(settings: RunSettings) -> Devices:
     compiled = "" if xla == "off" else ", XLA"
     description = f"{num_devices} x {kind}{machines}, {policy}{compiled}, TensorFlow {tf.__version__}"
     driver = None if settings.num_gpus == 0 else nvidia.read_driver()
-    cards = driver.cards if driver else ()
+    cards = devices.used_cards(driver, capabilities)
     notes = devices.notes(cards) if gpus else [note for note in [devices.unseen_gpu(driver, tf.sysconfig.get_build_info())] if note]
     notes += ["The CPU trains, some hundred times slower. To train on it without this message: --gpus 0"] if notes and not gpus else []
-    memory_gb = min((card.memory_gb for card in cards), default=None) if gpus else None
+    memory_gb = min((card.memory_gb for card in cards), default=None)
     return Devices(strategy, num_devices, num_workers, policy, xla, is_chief, description, memory_gb, tuple(notes))
 
 
