@@ -11,12 +11,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from stylegan_tf.errors import UserError
+from stylegan_tf.parallel import parallel_map
 
 EXAMPLE = '{"cluster": {"worker": ["host1:12345", "host2:12345"]}, "task": {"type": "worker", "index": 0}}'
 
 ROLES = ("chief", "worker")
 ADDRESS = re.compile(r"([\w.-]+|\[[0-9A-Fa-f:.]+\]):(\d{1,5})", re.ASCII)
 WAITING, READY = b"stylegan_tf waiting\n", b"stylegan_tf ready\n"
+_ASKED_AT_ONCE = 64  # a machine that is switched off costs CONNECT_SEC
+_MAX_LISTED = 8  # addresses in a message
 POLL_SEC, CONNECT_SEC = 0.25, 2.0
 READY_SEC = 2.0  # how long a process that is ready answers, so that all others learn of it
 
@@ -122,7 +125,8 @@ def wait_for_others(cluster: Cluster, timeout_sec: float, log: Callable[[str], N
         ready_since = None
         ready: set[str] = set()
         while ready_since is None or time.monotonic() - ready_since < READY_SEC:
-            answers = {address: _asked(address) for address in others if address not in ready}
+            unready = [address for address in others if address not in ready]
+            answers = dict(zip(unready, parallel_map(_asked, unready, _ASKED_AT_ONCE, at_once=1), strict=True))
             ready |= {address for address, answer in answers.items() if answer == READY}
             missing = [address for address, answer in answers.items() if answer is None]
             if not missing:
@@ -133,16 +137,21 @@ def wait_for_others(cluster: Cluster, timeout_sec: float, log: Callable[[str], N
             if ready_since is None and now - start > timeout_sec:
                 raise UserError(
                     f"{len(missing) or len(others)} of {len(cluster.addresses)} workers did not start within {timeout_sec / 60:g} minutes: "
-                    f"{', '.join(missing or others)}. Start them, check the addresses in TF_CONFIG, or raise run.worker_minutes."
+                    f"{_listed(missing or others)}. Start them, check the addresses in TF_CONFIG, or raise run.worker_minutes."
                 )
             if missing and now - last_line > every_sec:
-                log(f"Waiting for {len(missing)} of {len(cluster.addresses)} workers: {', '.join(missing)} ({now - start:.0f} s)")
+                log(f"Waiting for {len(missing)} of {len(cluster.addresses)} workers: {_listed(missing)} ({now - start:.0f} s)")
                 last_line = now
             time.sleep(POLL_SEC)
     finally:
         server.shutdown(socket.SHUT_RDWR)  # closing alone would not end `accept`, and the port would stay in use
         thread.join()
         server.close()
+
+
+def _listed(addresses: list[str]) -> str:
+    more = len(addresses) - _MAX_LISTED
+    return ", ".join(addresses[:_MAX_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _answer(server: socket.socket, state: dict[str, bytes]) -> None:

@@ -103,6 +103,14 @@ def test_all_go_on_when_the_last_one_has_started(monkeypatch):
     assert any(line.startswith(f"Waiting for 1 of 3 workers: {members[2]} (") for line in lines)
 
 
+def test_many_machines_that_do_not_answer_are_asked_at_the_same_time(monkeypatch):  # the time limit was checked after minutes
+    monkeypatch.setattr(cluster, "_asked", lambda address: time.sleep(0.5))
+    members, start = (*addresses(1), *(f"host{number}:1" for number in range(63))), time.monotonic()
+    with pytest.raises(UserError, match=r"63 of 64 workers did not start within .* minutes: host0:1, .*, host7:1 and 55 more\. Start"):
+        wait_for_others(Cluster(members, 0), 0.6, print)
+    assert time.monotonic() - start < 15  # one after the other took 32 s
+
+
 def test_a_time_limit_a_busy_port_and_another_program():
     members = addresses(2)
     with pytest.raises(UserError, match=rf"1 of 2 workers did not start within 0.01 minutes: {members[1]}. .*run.worker_minutes"):
