@@ -77,6 +77,10 @@ def chosen(is_small: bool) -> list[Program]:
         Program("128x128 XLA", train(128, 32, f"{HALF} --xla"), 200),
         Program("512x512 XLA", train(512, 16, f"{HALF} --xla"), 250),
         Program("256x256 float32", train(256, 32, ""), 90),
+        *(
+            Program(f"{side}x{side} auto", train(side, batch, f"{HALF} --background --stage-change"), 500)
+            for side, batch in ((128, 32), (512, 16), (1024, 8))
+        ),
     ]
 
 
