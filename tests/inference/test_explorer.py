@@ -1,5 +1,6 @@
 """The explorer's server by raw HTTP: who may ask for what, that numbers are checked, and that images are those of generate.py."""
 
+import contextlib
 import http.client
 import io
 import json
@@ -172,6 +173,14 @@ def test_a_server_for_other_machines_needs_its_token(served, folder):
         other.close()
     assert served.server.token == ""
     assert "token" not in served.server.url
+
+
+def test_tabs_that_connect_at_once_wait_for_their_turn(served):
+    server = ExplorerServer("127.0.0.1", 0, served.server.api)  # accepts nothing yet
+    with contextlib.ExitStack() as stack:
+        stack.callback(server.server_close)
+        for _ in range(40):  # one too many would get no answer
+            stack.enter_context(socket.create_connection(server.server_address, timeout=0.5))
 
 
 def test_bodies_are_bounded_and_json(served):

@@ -50,6 +50,7 @@ class ExplorerServer(ThreadingHTTPServer):
     """
 
     daemon_threads = True
+    request_queue_size = MAX_CONNECTIONS  # with Python's default of 5, connections of tabs that load at once are reset
 
     def __init__(self, host: str, port: int, api: Api):
         self.api, self.host = api, host
