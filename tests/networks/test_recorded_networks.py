@@ -105,6 +105,14 @@ def test_logits_at_every_lod(D32, io, lod):
         assert_close(logits, io[f"D_{structure}_lod{lod}"], LOGIT_TOLERANCE, structure)
 
 
+@pytest.mark.parametrize("lod", [0, 1.5])
+def test_images_and_logits_of_programs_compiled_with_xla(G32, D32, io, lod):
+    images = tf.function(lambda ws: G32.synthesis(ws, noise_mode="const", lod=lod), jit_compile=True)(io["dlatents"])
+    assert_close(full_size(images, lod), nhwc(io[f"synth_linear_lod{lod}"]), TOLERANCE)
+    logits = tf.function(lambda images: D32(images, lod=lod), jit_compile=True)(own_size(io["D_images"], lod))
+    assert_close(logits, io[f"D_linear_lod{lod}"], LOGIT_TOLERANCE)
+
+
 def test_logits_of_the_fixed_structure(D32, io):
     assert_close(D32(nhwc(io["D_images"])), io["D_fixed_lod0"], LOGIT_TOLERANCE)
 
