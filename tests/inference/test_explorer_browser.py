@@ -83,16 +83,18 @@ def changed(page, action):
     """Runs an action and waits until another image has come."""
     before = picture(page)
     action()
-    page.wait(f"({PICTURE}) != {before!r}")
+    page.wait(f"![null, {before!r}].includes({PICTURE})")
     return before
 
 
+# null while an image is loading: a canvas stays empty then, and would be taken for another picture.
 PICTURE = """(() => { const i = document.querySelector('#image'), c = document.createElement('canvas'); c.width = c.height = 8;
+if (!i.complete || !i.naturalWidth) return null;
 c.getContext('2d').drawImage(i, 0, 0); return c.toDataURL() })()"""
 
 
 def picture(page):
-    return page.js(PICTURE)
+    return page.wait(PICTURE)
 
 
 def choose(page, selector, value):
@@ -120,8 +122,13 @@ def test_load_drag_change_undo_and_keys(browser, explorer):
     page.wait(f"({PICTURE}) == {start!r}")
     changed(page, lambda: click(page, "#redo"))
     changed(page, lambda: choose(page, "#seed", "12345"))
-    for selector, value in (("#class", "1"), ("#psi", "0.2"), ("#cutoff", "1"), ("#noise", "none"), (".direction input[type=range]", "2")):
+    controls = {
+        "#class": "1", "#psi": "0.2", "#cutoff": "1", "#noise-seed": "7", "#lod": "0.5", ".direction input[type=range]": "2",
+    }  # fmt: skip
+    changed(page, lambda: choose(page, "#noise", "seed"))
+    for selector, value in controls.items():
         changed(page, lambda selector=selector, value=value: choose(page, selector, value))
+    changed(page, lambda: choose(page, "#noise", "none"))
     changed(page, lambda: click(page, "#mix"))
     changed(page, lambda: choose(page, "#class-mix label:nth-child(3) input", "0.9"))
     assert page.js("document.querySelector('#class').value") == "mix"
