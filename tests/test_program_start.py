@@ -21,7 +21,8 @@ RUN = {
     "stylegan-tf": "from stylegan_tf.programs import main; main()",
 }
 SLOW_IMPORT = """
-import runpy, sys, time
+import runpy, signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that runs the tests in the background ignores it
 class SlowImport:
     def find_spec(self, name, *_):
         if name == "argparse":

@@ -123,7 +123,7 @@ def test_extrapolation_finds_the_distance_of_many_images():
 @pytest.mark.parametrize(("name", "full"), [("fid_inf", "fid50k_inf"), ("fid10k_inf_full", "fid10k_inf_full")])
 def test_name_of_the_extrapolated_distance(name, full):
     assert registry.parse(name).name == full
-    with pytest.raises(UserError, match="from 4096"):
+    with pytest.raises(UserError, match="needs 4096 to 10,000,000 images"):
         registry.parse("fid4000_inf")
 
 
