@@ -43,12 +43,17 @@ def generate(*arguments, before="", max_bytes=None, **streams):
         ["interpolate", "--output", "walk.mp4", "--frames", "20"],
         ["export", "--output", "model"],
         ["export", "--output", "model", "--format", "keras"],
+        ["export", "--output", "model", "--format", "tflite"],
+        ["export", "--output", "model", "--format", "onnx"],
+        ["export", "--output", "model", "--format", "web"],
     ],
     ids=" ".join,
 )
 def test_a_full_disk_is_one_line_and_leaves_nothing(network, tmp_path, arguments):
     if "walk.mp4" in arguments:
         pytest.importorskip("imageio_ffmpeg")
+    if "onnx" in arguments or "web" in arguments:
+        pytest.importorskip("onnxruntime", reason="needs the extra `onnx`")
     done = generate(*arguments, "--network", network, before=f"os.chdir({str(tmp_path)!r})", max_bytes=MAX_BYTES)
     messages = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert (done.returncode, len(messages), "Traceback" in done.stderr) == (2, 1, False), done.stderr

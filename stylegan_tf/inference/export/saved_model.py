@@ -1,9 +1,10 @@
 """Export of a generator: a SavedModel that works without this package, or a Keras file."""
 
+import contextlib
 import dataclasses
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -100,12 +101,19 @@ def export_savedmodel(exported: ExportedGenerator, path: str | os.PathLike, *, b
         UserError: the folder exists, or cannot be written.
     """
     signatures = exported.signatures(batch_size)
-    try:
-        with new_folder(path) as folder:
-            tf.saved_model.save(exported, str(folder), signatures=signatures)
-    except tf.errors.OpError as error:  # how TensorFlow's writers report a full disk
-        raise UserError(f"{path} cannot be written: {error.message.splitlines()[0]}") from error
+    with full_disk_reported(path), new_folder(path) as folder:
+        tf.saved_model.save(exported, str(folder), signatures=signatures)
     return Path(path)
+
+
+@contextlib.contextmanager
+def full_disk_reported(path: str | os.PathLike) -> Iterator[None]:
+    """Turns the error by which TensorFlow's writers report a full disk ("NAME; No space left on device") into a UserError."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        reason = error.message.splitlines()[0].rpartition("; ")[2].partition(" [Op:")[0]
+        raise UserError(f"{path} cannot be written: {reason}.") from error
 
 
 def export_keras(G: Generator, path: str | os.PathLike, **changes: float | int) -> Path:

@@ -13,7 +13,7 @@ from stylegan_tf.command_line import silenced_stderr
 from stylegan_tf.cpu.paths import plain_operations
 from stylegan_tf.files import atomic_path
 from stylegan_tf.inference.export.agreement import TOLERANCE, check_agreement, compute, example_inputs
-from stylegan_tf.inference.export.saved_model import ExportedGenerator, Function
+from stylegan_tf.inference.export.saved_model import ExportedGenerator, Function, full_disk_reported
 
 
 def export_tflite(
@@ -31,10 +31,10 @@ def export_tflite(
         The largest difference between its interpreter and TensorFlow.
 
     Raises:
-        UserError: they differ by more than `tolerance`; nothing is written.
+        UserError: they differ by more than `tolerance`, or the disk is full, that of temporary files too; nothing is written.
     """
     functions = exported.functions(batch_size)
-    with warnings.catch_warnings(), silenced_stderr():
+    with full_disk_reported(path), warnings.catch_warnings(), silenced_stderr():
         warnings.filterwarnings("ignore", message=".*tf.lite.Interpreter is deprecated")
         content = _converted(functions)
         interpreter = tf.lite.Interpreter(model_content=content)
