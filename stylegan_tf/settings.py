@@ -29,12 +29,12 @@ class LossSettings:
     regulariser: Literal["r1", "r2", "r1+r2"] | None = "r1"  # gradient penalty on real (r1) or generated (r2) images, or on both
     gamma: NotNegative = 10.0  # weight of r1 or r2: gamma / 2 * sum of squared gradients by the pixels of the full resolution
     gamma_by_resolution: dict[Resolution, NotNegative] = field(default_factory=dict)
-    r2_gamma: NotNegative | None = None  # weight of r2 beside r1 (r1+r2), None for the same as r1
+    r2_gamma: NotNegative | None = None  # weight of r2 beside r1 (r1+r2); none: the same as r1
     lazy_interval: Count = 1  # r1 and r2 in every n-th step of D, multiplied by n: 16 saves time, 1 is the original's
     wgan_drift: NotNegative = 0.001  # weight of the squared real logits (wgan, wgan_gp)
     gp_lambda: NotNegative = 10.0  # weight of the penalty on mixed images (wgan_gp, hinge_gp)
     gp_target: Positive = 1.0  # target of this penalty for the norm of the gradient
-    lecam_weight: NotNegative = 0.0  # weight of LeCam's penalty on D's logits, for few images: 3e-7 to 1e-6 with ada; 0 for none
+    lecam_weight: NotNegative = 0.0  # weight of LeCam's penalty on D's logits, for few images: 3e-7 to 1e-6 with ada; 0: no penalty
     D_steps: Count = 1  # steps of D for one step of G, each with other real images: 5 in the WGAN papers
     D_trains_ahead: bool = False  # 20 times D_steps before each of the first 25 steps of G and before every 500th (WGAN's own code)
     D_min_loss: Number | None = None  # a step of D is skipped if D's loss is not above this; none: no step is skipped
@@ -74,8 +74,8 @@ class OptimizerSettings:
     G: NetworkOptimizerSettings = field(default_factory=NetworkOptimizerSettings)
     D: NetworkOptimizerSettings = field(default_factory=NetworkOptimizerSettings)
     reset_on_growth: bool = True  # reset the optimizers whenever floor(lod) or ceil(lod) changes
-    ema_kimg: NotNegative = 10.0  # half-life of the average of G's weights, kimg; 0 for no average: G_ema is a copy of G
-    ema_rampup: NotNegative | None = None  # the half-life is at most this share of the images shown so far; none for no such limit
+    ema_kimg: NotNegative = 10.0  # half-life of the average of G's weights, kimg; 0: no average, G_ema is a copy of G
+    ema_rampup: NotNegative | None = None  # the half-life is at most this share of the images shown so far; none: no such limit
     ema_decay: Decay | None = None  # decay of the average per iteration, for any minibatch; none: computed from ema_kimg
 
 
@@ -84,7 +84,7 @@ class ScheduleSettings:
     """What changes in the course of a run, as a function of the real images shown."""
 
     total_kimg: Positive = 25000.0  # length of the run, thousands of real images shown to D
-    start_resolution: Resolution = 8  # resolution of the first images; the dataset's own for no growing
+    start_resolution: Resolution = 8  # resolution of the first images; that of the dataset: no growing
     steady_kimg: NotNegative = 600.0  # kimg at a resolution before the next one starts to fade in
     steady_kimg_by_resolution: dict[Resolution, NotNegative] = field(default_factory=dict)
     fade_kimg: NotNegative = 600.0  # kimg in which a resolution fades in
@@ -100,7 +100,7 @@ class ScheduleSettings:
     D_lrate: NotNegative = 0.001  # learning rate of D
     D_lrate_by_resolution: dict[Resolution, NotNegative] = field(default_factory=dict)
     lrate_rampup_kimg: NotNegative = 0.0  # both learning rates rise linearly from 0 over this many kimg
-    lrate_decay: Share = 1.0  # both learning rates are multiplied by this after every lrate_decay_kimg; 1 for constant rates
+    lrate_decay: Share = 1.0  # both learning rates are multiplied by this after every lrate_decay_kimg; 1: constant rates
     lrate_decay_kimg: Positive = 50.0  # kimg between two such multiplications
     tick_kimg: Positive = 160.0  # kimg between two tick lines
     tick_kimg_by_resolution: dict[Resolution, Positive] = field(default_factory=lambda: dict(PAPER_TICK_KIMG))
@@ -115,7 +115,7 @@ class DataSettings:
     resolution: Resolution | None = None  # train at this resolution instead of the dataset's own (a level of its records)
     mirror: bool = False  # flip half of the images horizontally: for faces, not for letters
     conditional: bool = False  # train with the labels of the dataset
-    balance: Literal["none", "sqrt", "uniform"] = "none"  # weight of a class: its number of images, its root, or 1
+    balance: Literal["none", "sqrt", "uniform"] = "none"  # weight of a class: its number of images (none), the square root of it, or 1
     shuffle: bool = True  # false: in the order of the records
 
 
@@ -125,22 +125,22 @@ class RunSettings:
 
     seed: Seed = 0  # seed of weights, latents, noise and data order
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"  # auto: bfloat16 on Ampere or later, and with AMX
-    num_gpus: CountOrZero | None = None  # GPUs to use, 0 for the CPU, None for all that are visible
+    num_gpus: CountOrZero | None = None  # GPUs to use; 0: the CPU; none: all that are visible
     worker_minutes: Positive = 10.0  # with TF_CONFIG: minutes to wait for the other machines to start
     is_deterministic: bool = False  # bit-identical results of every run on the same machine; slower
     xla: Literal["auto", "on", "off"] = "auto"  # compile the steps with XLA; auto: on GPUs of compute capability 7.0 to 9.0
     iterations_per_call: Count = 1  # iterations in one call of TensorFlow: several are faster on a GPU with small images
     grid_size: Literal["1080p", "4k"] = "1080p"  # largest picture grid
-    grid_columns: Count | None = None  # columns of the picture grids, none: as many as fit
-    grid_rows: Count | None = None  # rows of the picture grids, none: as many as fit
+    grid_columns: Count | None = None  # columns of the picture grids; none: as many as fit
+    grid_rows: Count | None = None  # rows of the picture grids; none: as many as fit
     image_snapshot_ticks: Count = 1  # ticks between two picture grids
     network_snapshot_ticks: Count = 10  # ticks between two network snapshots
     state_ticks: Count = 10  # ticks between two training states, from which a run can be resumed
     state_minutes: Positive = 10.0  # minutes after which a training state is written in any case
-    keep_snapshots: Count | None = None  # newest network snapshots kept, None for all; the best and the final one are always kept
+    keep_snapshots: Count | None = None  # newest network snapshots kept; none: all; the best and the final one are always kept
     metrics: str | None = None  # scores of every snapshot, such as fid5k,kid5k_full (--metrics)
     metric_images: Count | None = None  # images of every score, instead of the number in its name (--metric-images)
-    metric_minutes: Positive | None = None  # time that scoring a snapshot may take, None for no limit (--metric-minutes)
+    metric_minutes: Positive | None = None  # time that scoring a snapshot may take; none: no limit (--metric-minutes)
     best_metric: str | None = None  # a value of these metrics, such as fid5k or pr5k3_recall, whose best snapshot is kept
     on_nan: Literal["stop", "rollback"] = "stop"  # if weights or losses are not finite: stop, or continue from the last state
     max_rollbacks: CountOrZero = 3  # rollbacks after which the run stops
@@ -156,7 +156,7 @@ class TransferSettings:
     init_from: str | None = None  # snapshot, run folder or official pickle
     min_share: Share = 0.5  # smallest share of weights that must be copied or resized; otherwise the run is refused
     frozen_layers: CountOrZero = 0  # convolutions of D, counted from the image, that are not trained
-    start_lod: NotNegative | None = None  # begin at this level of detail: 0 is full resolution; None follows the schedule
+    start_lod: NotNegative | None = None  # level of detail of the first images, 0: full resolution; none: that of the schedule
 
 
 @dataclass(frozen=True)

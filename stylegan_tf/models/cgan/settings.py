@@ -23,7 +23,7 @@ class DiscriminatorSettings(NetworkSettings):
 
     units: Count = 128  # width of the hidden layer
     border: CountOrZero = 2  # as in the generator
-    slope: Share = 0.2  # of the leaky ReLU
+    slope: Share = 0.2  # slope of the leaky ReLU
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ class DCGANSettings(NetworkSettings):
     kernel: Kernel = 4  # size of the kernels with stride 2
     convs_per_side: Count = 1  # convolutions at each resolution; those after the first have kernel 5
     use_bias: bool = False  # biases of all convolutions
-    init: Init = "normal"  # weights N(0, 0.02) and gains N(1, 0.02), truncated at two deviations, or Glorot's; then gains are 1
+    init: Init = "normal"  # normal: weights N(0, 0.02), gains N(1, 0.02); truncated: the same within two deviations; glorot: gains 1
     labels: Literal["concat", "branches"] = "concat"  # labels are concatenated to the input, or each has a convolution first
     border: CountOrZero = 0  # black border of the images, pixels: 2 for 28x28 digits in 32x32
     side: Count | None = None  # images are resized to this side inside of the network; none: not resized
@@ -39,7 +39,7 @@ class GeneratorSettings(DCGANSettings):
     z_dim: Count = 100  # features of a latent
     first_side: Kernel = 4  # side after the first layer
     norm: Literal["batch", "none"] = "batch"  # normalisation of all layers but the last
-    slope: Share = 0.0  # of the leaky ReLU; 0 for ReLU
+    slope: Share = 0.0  # slope of the leaky ReLU; 0: ReLU
 
     def sides(self, resolution: int) -> list[int]:
         """Sides of the hidden layers; the last layer leads from the last of them to the image."""
@@ -54,8 +54,8 @@ class DiscriminatorSettings(DCGANSettings):
     """The discriminator."""
 
     last_side: Kernel = 4  # resolution before the last layer, or the next smaller one that halving reaches
-    norm: Literal["batch", "layer", "layer_per_element", "none"] = "batch"  # of all layers but the first and the last
-    slope: Annotated[Number, Range(0, 1)] = 0.2  # of the leaky ReLU
+    norm: Literal["batch", "layer", "layer_per_element", "none"] = "batch"  # normalisation of all layers but the first and the last
+    slope: Annotated[Number, Range(0, 1)] = 0.2  # slope of the leaky ReLU
 
     def sides(self, resolution: int) -> list[int]:
         """Sides of the hidden layers, from the image on."""

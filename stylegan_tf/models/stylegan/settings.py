@@ -24,7 +24,7 @@ class GeneratorSettings(NetworkSettings):
     mapping_layers: Annotated[int, Range(0, 64)] = 8  # dense layers from z to w, 0 to 64
     mapping_fmaps: Count = 512  # width of the hidden mapping layers
     mapping_lrmul: Number = 0.01  # learning rate of the mapping network relative to the rest
-    mapping_nonlinearity: Literal["lrelu", "relu"] = "lrelu"  # of the mapping network
+    mapping_nonlinearity: Literal["lrelu", "relu"] = "lrelu"  # activation of the mapping network
     normalize_latents: bool = True  # pixel norm on z before the mapping network
     use_wscale: bool = True  # equalised learning rate
     fmap_base: Count = 8192  # feature maps at stage s: min(fmap_base / 2^(s fmap_decay), fmap_max), s = log2(resolution) - 1
@@ -33,12 +33,12 @@ class GeneratorSettings(NetworkSettings):
     use_styles: bool = True  # AdaIN; false: w is the input of the first layer only
     const_input: bool = True  # learned 4x4 constant; false: a dense layer on w
     use_noise: bool = True  # noise inputs of every layer
-    nonlinearity: Literal["lrelu", "relu"] = "lrelu"  # of the convolutions
+    nonlinearity: Literal["lrelu", "relu"] = "lrelu"  # activation of the convolutions
     use_pixel_norm: bool = False  # normalise the features of each pixel (configuration B)
     use_instance_norm: bool = True  # normalise each feature map of an image before its style
     blur_filter: BlurFilter | None = (1, 2, 1)  # low-pass filter after each upscaling; none: no filter
     w_avg_beta: Decay | None = 0.995  # decay of the moving average of w, per batch; none: no average
-    style_mixing_prob: Share | None = 0.9  # share of minibatches with style mixing; none: 0
+    style_mixing_prob: Share | None = 0.9  # share of minibatches with style mixing; none: no style mixing
     truncation_psi: Number | None = 0.7  # default truncation psi of generated images; not used in training
     truncation_cutoff: CountOrZero | None = 8  # number of truncated layers
     fused_scale: bool | Literal["auto"] = "auto"  # upscaling and convolution in one operation; affects speed only
@@ -57,7 +57,7 @@ class DiscriminatorSettings(NetworkSettings):
     fmap_base: Count = 8192  # as in the generator
     fmap_decay: Annotated[float, Range(-16, 16)] = 1.0  # exponent of this decrease
     fmap_max: Count = 512  # largest number of feature maps
-    nonlinearity: Literal["lrelu", "relu"] = "lrelu"  # of the convolutions
+    nonlinearity: Literal["lrelu", "relu"] = "lrelu"  # activation of the convolutions
     use_wscale: bool = True  # equalised learning rate
     mbstd_group_size: CountOrZero = 4  # samples of a minibatch-stddev group; 0 or 1: no minibatch stddev
     mbstd_num_features: Count = 1  # feature maps that minibatch stddev adds

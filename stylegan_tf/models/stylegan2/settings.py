@@ -29,7 +29,7 @@ class GeneratorSettings(NetworkSettings):
     half_resolutions: CountOrZero = 4  # number of the highest resolutions that use the half precision of run.precision
     clamp: Positive | None = 256.0  # activations are clamped to [-clamp, clamp]; none: not clamped
     w_avg_beta: Decay = 0.995  # decay of the moving average of w, per batch
-    style_mixing_prob: Share | None = 0.9  # share of minibatches with style mixing; none: 0
+    style_mixing_prob: Share | None = 0.9  # share of minibatches with style mixing; none: no style mixing
     truncation_psi: Number | None = 1.0  # default truncation psi of generated images; not used in training
     truncation_cutoff: CountOrZero | None = None  # number of truncated layers; none: all
 
