@@ -1,11 +1,8 @@
-"""The command line of scores: python -m metrics NAMES --network RUN, and each metric's file by its path."""
+"""The command line of scores: python -m metrics NAMES --network RUN, and the file of FID by its path."""
 
 import argparse
-import fcntl
 import os
-import re
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from metrics import registry
@@ -18,11 +15,8 @@ from stylegan_tf.data.intake.options import add_max_pixels
 from stylegan_tf.display import say
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.loading import find_snapshot, missing_network, named_network, read, snapshots_of
-from stylegan_tf.training.run_dir import FINAL_NAME
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-WAIT_SEC = 30.0  # between checks of a watched run for new snapshots
 
 _EXAMPLES = """examples:
   python -m metrics fid50k,ppl_wfull --network latest
@@ -77,7 +71,6 @@ def _parser(default: str | None, description: str) -> Parser:
     )
     add("--images", metavar="PATH", help="score images in place of a network: a folder, zip or tar of pictures, or a dataset")
     add("--all", action="store_true", help="every snapshot of the run folder; those scored before are not scored again")
-    add("--watch", action="store_true", help="as --all, then wait for new snapshots until the final one or the end of training")
     add(
         "--data",
         metavar="PATH",
@@ -142,29 +135,27 @@ def _score(parsed: argparse.Namespace, metrics: list[Metric], options: Options) 
     network = named_network(parsed.network)
     if not network.exists():
         raise MissingFileError(missing_network(network))
-    if (parsed.all or parsed.watch) and not network.is_dir():
-        raise UserError(f"--all and --watch need a run folder. {network} is a file.")
-    from metrics import evaluate, image_sets, report, sources
+    if parsed.all and not network.is_dir():
+        raise UserError(f"--all needs a run folder. {network} is a file.")
+    from metrics import evaluate, report, sources
 
-    is_single = not (parsed.all or parsed.watch)
-    paths = [find_snapshot(network)] if is_single else snapshots_of(network)
-    if not paths and not parsed.watch:
+    paths = snapshots_of(network) if parsed.all else [find_snapshot(network)]
+    if not paths:
         raise UserError(f"{network} contains no network snapshot (network-snapshot-*.pkl).")
     # The first snapshot is read before TensorFlow is imported, so that what cannot be scored is refused at once.
-    first = read(paths[0]) if paths else None
-    if first is None:
-        dataset = image_sets.open_image_set(parsed.data, options.max_pixels) if parsed.data else None
-    else:
-        evaluate.check_suits(metrics, options, first.model)
-        dataset = sources.open_dataset_of(first, parsed.data, options.max_pixels)
-        sources.check_fit(first.shape, dataset)
+    first = read(paths[0])
+    evaluate.check_suits(metrics, options, first.model)
+    dataset = sources.open_dataset_of(first, parsed.data, options.max_pixels)
+    sources.check_fit(first.shape, dataset)
     evaluate.prepare(metrics, options, dataset)
     command_line.import_tensorflow()
     from stylegan_tf.snapshot import make_networks
 
     written: list[Path] = []
     meanings = {metric.name: metric.meaning() for metric in metrics}
-    for path in watched_snapshots(network) if parsed.watch else paths:
+    for path in paths:
+        if not path.exists():  # training has removed it meanwhile
+            continue
         networks = make_networks(first if first is not None and Path(first.source) == path else read(path))
         first = None  # its arrays are in the networks now
         folder = Path(parsed.outdir) if parsed.outdir else path.parent
@@ -173,17 +164,15 @@ def _score(parsed: argparse.Namespace, metrics: list[Metric], options: Options) 
             on_result=lambda result: say(*result.shown(meanings.get(result.metric, ""))), announce=command_line.print_to_stderr,
         )  # fmt: skip
         written = report.write_overview(folder)
-    if not written:
-        raise UserError(f"{network} contains no network snapshot (network-snapshot-*.pkl).")
-    if not is_single:
+    if parsed.all:
         say(*(f"wrote {path}" for path in written))
     return 0
 
 
 def _score_images(parsed: argparse.Namespace, names: str, options: Options) -> int:
     """Scores images from elsewhere against a dataset or other images."""
-    if parsed.network or parsed.all or parsed.watch:
-        raise UserError("--images scores pictures instead of a network. Omit --network, --all and --watch.")
+    if parsed.network or parsed.all:
+        raise UserError("--images scores pictures instead of a network. Omit --network and --all.")
     if not parsed.data:
         raise UserError("--images needs the real images, too: --data DATASET_OR_FOLDER")
     from metrics import evaluate, image_sets, report
@@ -204,48 +193,3 @@ def _score_images(parsed: argparse.Namespace, names: str, options: Options) -> i
     if folder:
         report.write_overview(folder)
     return 0
-
-
-def watched_snapshots(run: Path) -> Iterator[Path]:
-    """Yields each snapshot once, oldest first, and waits for more; ends after the final one, or when no process writes the run.
-
-    Args:
-        run: the run folder.
-    """
-    done: set[Path] = set()
-    is_waiting = False
-    while True:
-        is_written = is_being_written(run)  # before the listing, so that the last snapshot of a run that ends meanwhile is found
-        new = [path for path in snapshots_of(run) if path not in done]
-        for path in new:
-            done.add(path)
-            if path.exists():  # training may have removed it while an earlier one was scored
-                yield path
-        if any(path.name == FINAL_NAME for path in done):
-            return
-        if new:
-            continue
-        if not is_written:
-            say(f"{run} is no longer being trained and has no {FINAL_NAME}. No further snapshot is expected.")
-            return
-        if not is_waiting:
-            say(f"waiting for snapshots of {run}, until {FINAL_NAME} or the end of its training")
-            is_waiting = True
-        time.sleep(WAIT_SEC)
-
-
-def is_being_written(run: Path) -> bool:
-    """Whether a process on this machine holds the lock of a run folder (see stylegan_tf/training/run_dir.py)."""
-    try:
-        descriptor = os.open(run / ".lock", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # it may be a pipe
-    except OSError:  # no lock file: not a run folder that was trained in
-        return False
-    with open(descriptor, "rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # released at once, when the file is closed
-        except BlockingIOError:
-            return True
-        except OSError:  # a disk without locks: the process that the file names may still run
-            owner = re.fullmatch(rb"process (\d{1,10})\s*", file.read(100))
-            return owner is not None and Path(f"/proc/{int(owner[1])}").exists()
-    return False

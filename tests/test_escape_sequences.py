@@ -84,8 +84,7 @@ def test_metrics(network, tmp_path, monkeypatch, capsys):
     run_folder = tmp_path / EVIL
     run_folder.mkdir()
     shutil.copy(network, run_folder / "network-snapshot-000001.pkl")
-    text = shown(capsys, _scores, "fid10", "--network", run_folder, "--data", tmp_path, "--watch")
-    assert f"{SHOWN} is no longer being trained" in text
+    assert f"wrote {tmp_path}/{SHOWN}" in shown(capsys, _scores, "fid10", "--network", run_folder, "--data", tmp_path, "--all")
     assert SHOWN in shown(capsys, _scores, "fid10", "--network", network, code=2)  # the data that the file names do not exist
 
 
