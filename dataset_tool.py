@@ -220,16 +220,12 @@ def _build(args: argparse.Namespace, place: str, *arguments: object, changes: di
 def convert(args: argparse.Namespace) -> None:
     """Writes a dataset in another encoding."""
     from stylegan_tf.data import open_dataset
-    from stylegan_tf.data.intake.options import jpeg_quality
-    from stylegan_tf.data.records.codecs import JPEG_QUALITY
-    from stylegan_tf.data.records.export import convert_dataset
+    from stylegan_tf.data.intake.build import build_dataset
+    from stylegan_tf.data.intake.dataset_source import DatasetSource
 
-    quality = jpeg_quality(args.encoding, args.quality)
-    quality = JPEG_QUALITY if quality is None else quality
-    output = {"encoding": args.encoding, "quality": quality, "overwrite": args.overwrite}
     dataset = open_dataset(args.source_dir)
-    convert_dataset(dataset, args.tfrecord_dir, made_by={"command": args.command_line}, workers=args.workers, **output)
-    say(f"{dataset.num_images} images in {args.tfrecord_dir}")
+    options = prepare_options(args, resolution=dataset.resolution, channels=dataset.channels, shuffle=False)
+    build_dataset(DatasetSource(dataset), args.tfrecord_dir, options, made_by={"command": args.command_line}, sources=[args.source_dir])
 
 
 def display(args: argparse.Namespace) -> None:

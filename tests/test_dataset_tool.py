@@ -9,6 +9,7 @@ import sys
 import time
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -194,6 +195,14 @@ def test_extract_display_compare_info_convert_check(tmp_path, capsys):
     capsys.readouterr()
     assert run("compare", tmp_path / "set", tmp_path / "other") == 1
     assert "Identical images: 7 / 8" in capsys.readouterr().out
+
+
+def test_a_conversion_that_the_disk_cannot_hold_writes_nothing(tmp_path, monkeypatch, capsys):
+    assert run("create_leaves", tmp_path / "set", "--resolution", 8, "--num-images", 3) == 0
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=10**6))
+    assert run("convert", tmp_path / "raw", tmp_path / "set", "--encoding", "raw") == 2
+    assert "are free" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["set"]
 
 
 def test_names_counts_and_factors_are_kept(tmp_path, capsys):

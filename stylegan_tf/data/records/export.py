@@ -1,86 +1,26 @@
-"""A dataset in another form: another encoding, image files, or a contact sheet."""
+"""A dataset in another form: image files, or a contact sheet."""
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from stylegan_tf.data.records.codecs import JPEG_QUALITY
 from stylegan_tf.data.records.dataset import Dataset, read_images
-from stylegan_tf.data.records.manifest import FACTORS_NAME
-from stylegan_tf.data.records.target import check_disk, ready_target
-from stylegan_tf.data.records.writer import DatasetWriter
-from stylegan_tf.data.records.writing import Item, estimate_bytes
-from stylegan_tf.display import say, visible
+from stylegan_tf.display import visible
 from stylegan_tf.errors import UserError
-from stylegan_tf.files import new_folder, read_bounded, write_text
+from stylegan_tf.files import new_folder, write_text
 from stylegan_tf.images import save_png
 from stylegan_tf.parallel import parallel_map
-from stylegan_tf.progress_bar import Progress, track
+from stylegan_tf.progress_bar import track
 from stylegan_tf.sheets import sheet
 
 LABELS_NAME = "dataset.json"  # of extracted images, as stylegan2-ada writes it
 
-_MAX_FACTORS_BYTES = 1 << 30
 _CAPTION_CHARS = 20
 _MAX_CLASS_ROWS = 24
 _LABELS_AT_ONCE = 65_536  # read until every class has its images
-
-
-def convert_dataset(
-    dataset: Dataset,
-    target_dir: str | Path,
-    *,
-    made_by: dict[str, Any],
-    encoding: str = "png",
-    quality: int = JPEG_QUALITY,
-    overwrite: bool = False,
-    workers: int | None = None,
-    say: Callable[[str], None] = say,
-) -> None:
-    """Writes the images of a dataset in another encoding, in the same order, with their labels.
-
-    Args:
-        target_dir, made_by, encoding, quality, overwrite: see `DatasetWriter`.
-        workers: threads; None for one per processor.
-
-    Raises:
-        UserError: a damaged record, an existing target, or too little disk space; nothing is left at the target.
-    """
-    ready_target(target_dir, overwrite, sources=[dataset.path], say=say)
-    level = dataset.level(dataset.resolution)
-    facts = {"resolution": dataset.resolution, "channels": dataset.channels, "encoding": encoding}
-    size = estimate_bytes(dataset.num_images, label_size=dataset.label_size, **facts)
-    writer = DatasetWriter(
-        target_dir,
-        quality=quality,
-        overwrite=overwrite,
-        class_names=dataset.class_names or None,
-        made_by=made_by,
-        **facts,
-    )
-    check_disk(Path(target_dir), size)
-    shape = f"{dataset.resolution}x{dataset.resolution}x{dataset.channels}"
-    say(f"{dataset.num_images} images of {shape} as {encoding}: about {max(size / 1e6, 1):.0f} MB.")
-    with writer, Progress(dataset.num_images, "Converting") as progress:
-
-        def load(index: int) -> Callable[[], Item]:
-            def item() -> Item:
-                progress.advance()
-                encoded = level.read_data(index) if dataset.encoding == encoding else None
-                label = dataset.labels[index] if dataset.label_size else None
-                return Item(level.read_image(index), label, encoded)
-
-            return item
-
-        writer.add_many(map(load, range(dataset.num_images)), workers)
-        target = writer.complete().path
-        if (dataset.path / FACTORS_NAME).is_file():
-            table = read_bounded(dataset.path / FACTORS_NAME, _MAX_FACTORS_BYTES)
-            write_text(target / FACTORS_NAME, table.decode("utf-8", "backslashreplace"))
 
 
 def extract_images(dataset: Dataset, output_dir: str | os.PathLike, workers: int | None = None) -> int:

@@ -18,10 +18,6 @@ from stylegan_tf.data.records.tfrecords import Example, encode_example, frame
 from stylegan_tf.errors import UserError
 from stylegan_tf.resolution import MIN_RESOLUTION
 
-# Leaves at 256x256 take 0.41 of raw as PNG and 0.06 as JPEG of quality 90; detailed photographs up to 0.65 and 0.2.
-_BYTES_PER_RAW_BYTE = {"raw": 1.0, "png": 0.65, "jpeg": 0.2}
-_OVERHEAD_BYTES = {"raw": 60, "png": 170, "jpeg": 450}  # each level: framing, shape, index, headers of the image format
-
 
 class Item(NamedTuple):
     """An image to be written to a dataset; see `DatasetWriter.add`. A label is a vector, a class number or None."""
@@ -112,14 +108,6 @@ def halve(images: np.ndarray) -> np.ndarray:
         np.add(rows[:, :, 0::2, channel], rows[:, :, 1::2, channel], out=means[..., channel], dtype=np.float32)
     means *= np.float32(0.25)
     return means
-
-
-def estimate_bytes(num_images: int, *, resolution: int, channels: int, encoding: str = "png", label_size: int = 0) -> int:
-    """Disk space of a dataset, all levels together: exact to a few percent for raw, an upper estimate otherwise."""
-    sides = _level_sides(resolution)
-    pixels_per_image = sum(side * side for side in sides) * channels
-    bytes_per_image = pixels_per_image * _BYTES_PER_RAW_BYTE[encoding] + _OVERHEAD_BYTES[encoding] * len(sides)
-    return int(num_images * (bytes_per_image + 4 * label_size))
 
 
 def _level_sides(resolution: int) -> list[int]:
