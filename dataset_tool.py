@@ -70,7 +70,7 @@ def _add_makers(command: Callable) -> None:
     )  # fmt: skip
     leaves.add_argument("--resolution", type=int, default=64, help="side in pixels, a power of two from 4 to 1024")
     leaves.add_argument("--num-images", type=count, default=2000, help="number of images")
-    leaves.add_argument("--seed", type=seed, default=0, help="of the random factors of the leaves")
+    leaves.add_argument("--seed", type=seed, default=0, help="seed of the random factors of the leaves")
     add_output(leaves, shuffle=None)  # the table of factors has the order of the records
 
     images = command(
@@ -83,15 +83,15 @@ def _add_makers(command: Callable) -> None:
             args, "databases.TfdsSource", args.name, split=args.split, data_dir=args.data_dir, image_key=args.image_key,
             label_key=args.label_key,
         ),
-        "make a dataset from an image set of tensorflow-datasets", _TARGET, ("name", "of the set, such as mnist"),
+        "make a dataset from an image set of tensorflow-datasets", _TARGET, ("name", "name of the image set, such as mnist"),
     )  # fmt: skip
-    tfds.add_argument("--split", default="train", help="in the notation of tensorflow-datasets, such as train[:10%%]")
-    tfds.add_argument("--data-dir", help="folder of prepared sets; default: that of tensorflow-datasets")
-    tfds.add_argument("--image-key", help="feature with the image; default: the only one")
-    tfds.add_argument("--label-key", help="feature with the class; default: `label`")
+    tfds.add_argument("--split", default="train", help="part of the set in the notation of tensorflow-datasets, such as train[:10%%]")
+    tfds.add_argument("--data-dir", help="folder of prepared sets (default: that of tensorflow-datasets)")
+    tfds.add_argument("--image-key", help="feature with the image (default: the only one)")
+    tfds.add_argument("--label-key", help="feature with the class (default: `label`)")
     hdf5 = command(
         "create_from_hdf5", lambda args: _build(args, "databases.Hdf5Source", args.hdf5_filename),
-        "make a dataset from an HDF5 file with data... [n, C, H, W]", _TARGET, ("hdf5_filename", "HDF5 file"),
+        "make a dataset from an HDF5 file that contains images as data... [n, C, H, W]", _TARGET, ("hdf5_filename", "HDF5 file"),
     )  # fmt: skip
     for maker in (images, tfds, hdf5):
         add_preparation(maker)
@@ -107,7 +107,7 @@ def _add_wellknown(command: Callable) -> None:
         "create_mnist", lambda args: _build(args, "wellknown.open_mnist", args.mnist_dir, split=args.split),
         "make a dataset from MNIST, Fashion-MNIST and sets in the same format", _TARGET, files,
     )  # fmt: skip
-    mnist.add_argument("--split", default="train", choices=("train", "test"), help="the original uses train")
+    mnist.add_argument("--split", default="train", choices=("train", "test"), help="part of the set; the original uses train")
     rgb = command(
         "create_mnistrgb",
         lambda args: _build(
@@ -130,7 +130,7 @@ def _add_wellknown(command: Callable) -> None:
         "make a dataset from SVHN", _TARGET, ("svhn_dir", "folder of train_32x32.mat or train_1.pkl"),
     )  # fmt: skip
     for maker in (mnist, cifar10, cifar100, svhn):
-        maker.add_argument("--class-names", default="", metavar="NAMES", help="comma-separated; default: those of the set")
+        maker.add_argument("--class-names", default="", metavar="NAMES", help="names, separated by commas (default: those of the set)")
 
     category = ("lmdb_dir", "LMDB folder")
     lsun = command(
@@ -144,12 +144,12 @@ def _add_wellknown(command: Callable) -> None:
         lambda args: _build(args, "databases.LsunSource", args.lmdb_dir, args.max_images, changes={
             "resolution": args.width, "fit": "wide", "wide_height": args.height, "min_size": args.width, "max_images": None,
         }),
-        "make a dataset from one LSUN category, between bars", _TARGET, category,
+        "make a dataset from one LSUN category, wide pictures between black bars", _TARGET, category,
     )  # fmt: skip
-    wide.add_argument("--width", type=count, default=512, help="of the picture and of the square, in pixels")
-    wide.add_argument("--height", type=count, default=384, help="of the picture between the bars, in pixels")
+    wide.add_argument("--width", type=count, default=512, help="width of the picture and side of the square, in pixels")
+    wide.add_argument("--height", type=count, default=384, help="height of the picture between the bars, in pixels")
     for maker in (lsun, wide):
-        maker.add_argument("--max-images", type=count, metavar="N", help="use only the first N; default: all")
+        maker.add_argument("--max-images", type=count, metavar="N", help="use only the first N images (default: all)")
     celeba = command(
         "create_celeba",
         lambda args: _build(args, "folder.CelebaSource", args.celeba_dir, cx=args.cx, cy=args.cy, changes={
@@ -168,14 +168,14 @@ def _add_wellknown(command: Callable) -> None:
 def _add_inspectors(command: Callable) -> None:
     """Commands that read datasets."""
     show = command("display", display, "draw a contact sheet of a dataset", _DATASET)
-    show.add_argument("--output", metavar="PNG", help="file to write; default: NAME-contact-sheet.png in the current folder")
+    show.add_argument("--output", metavar="PNG", help="file to write (default: NAME-contact-sheet.png in the current folder)")
     show.add_argument("--columns", type=count, default=12, help="images in a row")
-    show.add_argument("--rows", type=count, default=8, help="rows; with class labels, there is one row per class")
+    show.add_argument("--rows", type=count, default=8, help="number of rows; with class labels, one row for each class")
     show.add_argument("--cell", type=int, default=96, help="side of an image on the sheet, in pixels")
-    show.add_argument("--open", action="store_true", help="open it in the desktop's image viewer")
+    show.add_argument("--open", action="store_true", help="open the sheet in the desktop's image viewer")
 
     out = command("extract", extract, "write the images of a dataset to PNG files", _DATASET, ("output_dir", "new folder"))
-    out.add_argument("--workers", type=count, metavar="N", help="threads; default: one per processor")
+    out.add_argument("--workers", type=count, metavar="N", help="threads (default: one per processor)")
     versus = command(
         "compare",
         compare,
@@ -183,17 +183,17 @@ def _add_inspectors(command: Callable) -> None:
         ("tfrecord_dir_a", "dataset"),
         ("tfrecord_dir_b", "dataset"),
     )
-    versus.add_argument("--ignore-labels", type=int, nargs="?", const=1, default=0, help="1 compares images only")
-    versus.add_argument("--workers", type=count, metavar="N", help="threads; default: one per processor")
+    versus.add_argument("--ignore-labels", type=int, nargs="?", const=1, default=0, help="1: compare only the images")
+    versus.add_argument("--workers", type=count, metavar="N", help="threads (default: one per processor)")
     facts = command("info", info, "describe a dataset: shape, counts, labels, disk space, digest", _DATASET)
-    facts.add_argument("--json", action="store_true", help="as JSON")
+    facts.add_argument("--json", action="store_true", help="print JSON")
     verify = command(
         "check",
         check,
         "verify all files of a dataset, or of a source of images; writes nothing",
         ("path", "dataset folder, image folder, zip or tar"),
     )
-    verify.add_argument("--workers", type=count, metavar="N", help="threads; default: one per processor")
+    verify.add_argument("--workers", type=count, metavar="N", help="threads (default: one per processor)")
     add_preparation(verify)
 
 

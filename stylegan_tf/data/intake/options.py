@@ -148,21 +148,21 @@ def add_preparation(parser: argparse.ArgumentParser) -> None:
         "--resolution",
         type=int,
         metavar="PIXELS",
-        help="side, a power of two from 4 to 1024; default: the largest that 95%% of the images reach",
+        help="side, a power of two, 4 to 1024 (default: the largest that 95%% of the images reach)",
     )
     add("--fit", default="center-crop", choices=FITS, help="how images become square")
-    add("--channels", type=int, choices=(1, 3, 4), help="grey, RGB or RGBA; default: that of the majority of the images")
-    add("--background", metavar="COLOUR", help="behind transparency and around padded images; default: white, or black with --fit wide")
-    add("--min-size", type=count, metavar="PIXELS", help="skip images with a smaller side; default: half the resolution")
-    add("--max-images", type=count, metavar="N", help="maximum number of images; default: all")
+    add("--channels", type=int, choices=(1, 3, 4), help="1: grey, 3: RGB, 4: RGBA (default: as most of the images)")
+    add("--background", metavar="COLOUR", help="colour behind transparency and around padded images (default: white; --fit wide: black)")
+    add("--min-size", type=count, metavar="PIXELS", help="skip images with a smaller side (default: half the resolution)")
+    add("--max-images", type=count, metavar="N", help="maximum number of images (default: all)")
     add_max_pixels(group)
     add("--on-error", default="skip", choices=ON_ERROR, help="skip unusable images, or stop before anything is written")
-    add("--labels", default="auto", metavar="FROM", help="auto, none, folders, or a dataset.json, .csv or .npy file")
+    add("--labels", default="auto", metavar="FROM", help="source of the labels: auto, none, folders, or a .json, .csv or .npy file")
     add("--dedupe", default="none", choices=DEDUPES, help="skip repeated images: the same pixels, or nearly the same")
-    add("--dedupe-distance", type=int, metavar="BITS", help=f"of 64, for --dedupe near; default: {DEDUPE_DISTANCE}")
+    add("--dedupe-distance", type=int, metavar="BITS", help=f"--dedupe near: largest number of different bits (default: {DEDUPE_DISTANCE})")
     add("--crop", default="none", choices=CROPS, help="cut out the one object on a uniform background")
-    add("--mask-dir", metavar="DIR", help="masks by image name, for --crop segment")
-    add("--margin", type=float, metavar="SHARE", help=f"background kept around the object, of its longer side; default: {MARGIN}")
+    add("--mask-dir", metavar="DIR", help="masks for --crop segment, named as the images")
+    add("--margin", type=float, metavar="SHARE", help=f"margin kept around the object, relative to its longer side (default: {MARGIN})")
 
 
 def add_max_pixels(parser: argparse._ActionsContainer) -> None:
@@ -171,7 +171,7 @@ def add_max_pixels(parser: argparse._ActionsContainer) -> None:
         "--max-pixels",
         type=megapixels,
         metavar="MILLIONS",
-        help=f"refuse pictures of more pixels, or that need more than four times as many MB to be decoded; default: {MAX_PIXELS // 10**6}",
+        help=f"refuse pictures of more pixels, or whose decoding needs more than 4 MB times this number (default: {MAX_PIXELS // 10**6})",
     )
 
 
@@ -180,10 +180,10 @@ def add_output(parser: argparse.ArgumentParser, *, shuffle: int | None = 1) -> N
     group = parser.add_argument_group("output")
     add = group.add_argument
     if shuffle is not None:
-        add("--shuffle", type=int, default=shuffle, choices=(0, 1), help="1 writes in the original's shuffled order")
-    add("--encoding", default="png", choices=tuple(ENCODINGS), help="png is lossless; raw can be read by the original")
-    add("--quality", type=int, help=f"of jpeg, 1 to 100; default: {JPEG_QUALITY}")
-    add("--workers", type=count, metavar="N", help="threads; default: one per processor")
+        add("--shuffle", type=int, default=shuffle, choices=(0, 1), help="1: the original's shuffled order; 0: the order of the source")
+    add("--encoding", default="png", choices=tuple(ENCODINGS), help="format of the images; png is lossless; the original reads only raw")
+    add("--quality", type=int, help=f"quality of jpeg, 1 to 100 (default: {JPEG_QUALITY})")
+    add("--workers", type=count, metavar="N", help="threads (default: one per processor)")
     add("--overwrite", action="store_true", help="replace an existing dataset when the new one is complete")
 
 
