@@ -231,21 +231,21 @@ def automatic(
     if wanted_resolution:
         reasons["resolution"] = f"{size}, as requested"
     elif side < resolution:
-        time = "which a GPU learns in days" if num_gpus else "which a CPU learns in hours"
+        time = "which takes days on a GPU" if num_gpus else "which takes hours on a CPU"
         reasons["resolution"] = f"{size}, {time}; the dataset has {resolution}x{resolution} (--set data.resolution={resolution})"
     if num_gpus:
         settings = stylegan2_auto(side, num_gpus)
         total_kimg = 5000 if few else 25000
-        reasons["model"] = "stylegan2: on a GPU its larger networks are worth their time"
-        reasons["augmentation"] = "ada, which adapts itself: weak where there are enough images"
+        reasons["model"] = "stylegan2: larger networks than a CPU can train"
+        reasons["augmentation"] = "ada: its strength depends on the number of images"
     else:
         settings = demo() if side <= 32 else leaves64()
         total_kimg = max(60, settings.schedule.total_kimg)
-        reasons["model"] = "stylegan with at most 64 feature maps, which a CPU computes in hours"
+        reasons["model"] = "stylegan with at most 64 feature maps, small enough for a CPU"
         reasons["augmentation"] = "none: there are enough images for a run of this length"
         if few:
             settings = replace(settings, augment=AugmentSettings(kind="diffaugment"))
-            reasons["augmentation"] = f"diffaugment: fewer than {FEW_IMAGES:,} images would be memorised, and ada is slow on a CPU"
+            reasons["augmentation"] = f"diffaugment: D memorises fewer than {FEW_IMAGES:,} images without it; ada is slow on a CPU"
     reasons["length"] = f"{total_kimg:g} kimg: every image is shown {total_kimg * 1000 / num_images:,.0f} times (--total-kimg changes it)"
     schedule = replace(settings.schedule, total_kimg=total_kimg, if_too_short="rescale")
     if settings.grows:

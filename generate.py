@@ -29,21 +29,21 @@ EXAMPLES = """examples:
   python generate.py style-mixing --network network-final.pkl --rows 85,100,75 --cols 55,821,1789 --styles 0-3 4-7
   python generate.py interpolate --network network-final.pkl --seeds 0-7 --output walk.webp
 
-generate.py COMMAND --help lists the options of a command.
+`python generate.py COMMAND --help` lists all options of a command.
 """
 
 # Command -> (one line of help, function that adds its options, function that runs it).
 COMMANDS: dict[str, tuple[str, Callable, Callable]] = {
     "images": ("one PNG for each seed, or grids of them", images.add_options, images.run),
-    "style-mixing": ("the images of rows with styles of columns (figure 3)", figures.add_style_mixing_options, figures.run_style_mixing),
+    "style-mixing": ("images with the styles of two seeds (figure 3)", figures.add_style_mixing_options, figures.run_style_mixing),
     "truncation": ("the effect of truncation (figure 8)", figures.add_truncation_figure_options, figures.run_truncation),
     "noise": ("the effect of noise (figures 4 and 5)", figures.add_noise_options, figures.run_noise),
     "interpolate": ("a video of an interpolation through latent space: mp4, gif, webp", interpolate.add_options, interpolate.run),
-    "project": ("the w of photographs, and networks tuned to them", project.add_options, project.run),
+    "project": ("find the w of photographs, and tune networks to them", project.add_options, project.run),
     "directions": ("directions in latent space: find and score them, edit images with them", directions.add_options, directions.run),
     "explore": ("a page in the browser with a control for everything that an image depends on", explore.add_options, explore.run),
     "figures": ("all figures of the paper", figures.add_figures_options, figures.run_figures),
-    "export": ("the generator for other programs: SavedModel, ONNX, TensorFlow Lite, Keras, a page", export.add_options, export.run),
+    "export": ("write the generator for other programs: SavedModel, ONNX, TensorFlow Lite, Keras, a page", export.add_options, export.run),
 }
 
 

@@ -48,27 +48,26 @@ def parser() -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--preset", metavar="NAME", help=f"settings to start from (default: chosen for data and machine): {', '.join(config.PRESETS)}")
+    add(
+        "--preset",
+        metavar="NAME",
+        help=f"one of the presets below (default: settings for these images and this machine): {', '.join(config.PRESETS)}",
+    )
     add("--data", metavar="PATH", help="a dataset, or photographs: a folder, zip or tar (default: the preset's dataset)")
     add("--conditional", action="store_true", help="train with the labels of the dataset, so that a class can be generated on request")
     add("--outdir", metavar="DIR", default=config.RESULTS_DIR, help="folder of the run folders (default: %(default)s)")
     add("--total-kimg", type=float, metavar="KIMG", help="length of the run in thousands of real images (default: the preset's)")
-    add("--seed", type=int, metavar="N", help="seed of weights, latents and data order (default: the preset's, 0)")
+    add("--seed", type=int, metavar="N", help="seed of weights, latents and data order (default: the preset's, usually 0)")
     add("--mirror", nargs="?", const="true", metavar="BOOL", help="mirror half of the images (default: the preset's)")
     add(
         "--gpus",
         type=_number_of_gpus,
         metavar="N",
-        help="number of GPUs, 0 for the CPU (default: all that TensorFlow finds; the CPU without one)",
+        help="number of GPUs; 0: the CPU (default: all GPUs that TensorFlow finds, else the CPU)",
     )
     add("--metrics", metavar="NAMES", help="metrics to compute for each snapshot, such as fid50k,kid50k_full (default: none)")
     add("--metric-images", type=int, metavar="N", help="number of images of each metric (default: the number in its name)")
-    add(
-        "--metric-minutes",
-        type=float,
-        metavar="MIN",
-        help="time limit for the metrics of a snapshot (default: no limit)",
-    )
+    add("--metric-minutes", type=float, metavar="MIN", help="time limit for the metrics of a snapshot (default: no limit)")
     add("--resume", metavar="RUN", help="resume 'latest', a run folder or its number; or start a new run from a snapshot file")
     add("--init-from", metavar="PKL", help="initialise with the weights of another network, of any resolution (default: random weights)")
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="change one setting, such as schedule.fade_kimg=60; repeatable")

@@ -55,7 +55,7 @@ class Bench:
     def networks(self) -> Networks:
         """The snapshot; a metric that uses it has a `Need` for it."""
         if isinstance(self.scored, ScoredImages):
-            raise ValueError("Images are scored here, there is no network.")
+            raise ValueError("Images are scored without a network.")
         return self.scored
 
     @property

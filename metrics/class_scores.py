@@ -29,7 +29,7 @@ class ClassFrechetDistance(AgainstReals):
     default_images = 10_000
     examples = "fid10k_classes, fid10k_classes_full"
     summary = "Fréchet Inception distance within each class, for conditional models"
-    scale = "as fid, of the images of one class: far above the fid of all of them, because they are fewer"
+    scale = "as fid, but far above the fid of all images, because each class has fewer"
     protocol_summary = "mean over the classes and the worst; labels as frequent as in the data; real images as for kid"
     needs = frozenset({Need.FEATURES, Need.REALS, Need.CLASSES, Need.CONDITIONAL})
     values = (Value(), Value("worst"))
@@ -67,8 +67,8 @@ class ClassAccuracy(Metric):
     default_images = 10_000
     examples = "accuracy10k_labels"
     summary = "share of images classified as the requested class"
-    scale = "1 where a classifier recognises every class in the generated images"
-    protocol_summary = "by a classifier trained on the labels; its own accuracy on images that it was not trained on beside the value"
+    scale = "1: the classifier recognises the requested class in every generated image"
+    protocol_summary = "a classifier is trained on the labels; its accuracy on other images is part of the result"
     needs = frozenset({Need.CLASSES, Need.CONDITIONAL})
     values = (Value(lower_is_better=False), Value("classifier", lower_is_better=None))
 

@@ -34,10 +34,10 @@ class DiscriminatorScores(Metric):
     aliases: ClassVar = {"d": "d_scores"}
     examples = "d_scores, d_scores5k"
     summary = "share of images that D classifies as real: generated, training and held-out images (--held-out)"
-    scale = "training images far above held-out ones: the discriminator has memorised them"
+    scale = "D has memorised the training images if their logits are far above those of held-out images"
     protocol_summary = "shares of logits above 0 and the order of logits; a figure of their histograms"
     needs = frozenset({Need.DISCRIMINATOR, Need.REALS})
-    # A D that calls half of the generated images real may be weak or fooled: neither end is better. A D that overfits is worse.
+    # A D that calls half of the generated images real may be weak or fooled: neither direction is better. A D that overfits is worse.
     values = (
         *(Value(part, lower_is_better=None) for part in ("generated", "training", "held_out", "separates_generated")),
         Value("separates_held_out", lower_is_better=True),

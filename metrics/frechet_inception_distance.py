@@ -73,7 +73,7 @@ class ExtrapolatedFrechetDistance(FrechetInceptionDistance):
     min_images = 2 * FEATURES
     examples = "fid50k_inf, fid50k_inf_full"
     summary = "Fréchet Inception distance extrapolated to infinitely many generated images"
-    scale = "as fid, without the part that comes from the number of images"
+    scale = "as fid, without its dependence on the number of images"
     protocol_summary = "a line through the distances of tenths of the generated images over 1/number; real images as for fid"
 
     def distances(self, reference: FrechetReference, parts: list[Moments]) -> tuple[float, list[float]]:

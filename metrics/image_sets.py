@@ -122,7 +122,7 @@ def notes(scored: ScoredImages, reals: ImageSet) -> tuple[str, ...]:
         found += images.notes
         cropped, enlarged = int((~images.is_square).sum()), int((images.sides < scored.resolution).sum())
         if cropped:
-            found.append(f"{cropped:,} pictures of {images.name} are not square: the square in the middle counts")
+            found.append(f"{cropped:,} pictures of {images.name} are not square: the central square of each is used")
         if enlarged:
             found.append(f"{enlarged:,} pictures of {images.name} were enlarged to {scored.resolution} pixels")
     return tuple(found)

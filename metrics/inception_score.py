@@ -24,7 +24,7 @@ class InceptionScore(Metric):
     stem = "is"
     examples = "is50k"
     summary = "Inception Score"
-    scale = "1 for images of one kind only, at most 1000; it does not look at the real images"
+    scale = "1 for images of one kind only, at most 1000; it does not depend on the real images"
     protocol_summary = "mean over ten parts; needs a file of Inception that has the logits"
     needs = frozenset({Need.FEATURES, Need.LOGITS})
     values = (Value(lower_is_better=False),)

@@ -26,7 +26,7 @@ class KernelInceptionDistance(AgainstReals):
     aliases: ClassVar = {"kid": "kid_full"}
     examples = "kid50k_full, kid5k"
     summary = "Kernel Inception distance"
-    scale = "0: as alike as two sets of photographs; below 0.05 the images resemble them"
+    scale = "0: as similar as two sets of photographs; below 0.05 the images resemble them"
     protocol_summary = "cubic kernel, unbiased, over all pairs; as many real images as generated ones (a sample) at most; _full: all"
 
     def score(self, bench: "Bench") -> Score:

@@ -104,7 +104,7 @@ class LenetInceptionScore(LenetScore):
     examples = "lenet_is10k_converged, lenet_is10k_document"
     summary = "Inception Score by a LeNet, for digits (--lenet FILE)"
     scale = "from 1 (one digit, or none recognisable) to 10"
-    protocol_summary = "mean over ten parts; the classifier's own test accuracy beside the value"
+    protocol_summary = "mean over ten parts; the test accuracy of the classifier is part of the result"
     needs = frozenset()
     values = (Value(lower_is_better=False), Value("classifier", lower_is_better=None))
 
@@ -142,8 +142,8 @@ class LenetAccuracy(LenetScore):
     stem = "lenet_accuracy"
     examples = "lenet_accuracy10k_converged, lenet_accuracy10k_document"
     summary = "share of digits that a LeNet classifies as the requested digit (--lenet FILE)"
-    scale = "1 where it recognises every digit; its own accuracy on real digits is the limit"
-    protocol_summary = "conditional models; the classifier's own test accuracy beside the value"
+    scale = "1: every digit is recognised; the limit is the accuracy of the LeNet on real digits"
+    protocol_summary = "conditional models; the test accuracy of the classifier is part of the result"
     needs = frozenset({Need.CLASSES, Need.CONDITIONAL})
     values = (Value(lower_is_better=False), Value("classifier", lower_is_better=None))
 

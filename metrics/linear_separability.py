@@ -35,7 +35,7 @@ class LinearSeparability(Metric):
     is_default_named = False
     examples = "ls"
     summary = "linear separability in z and w"
-    scale = "1 where a plane separates every attribute in the latent space"
+    scale = "1: a plane in the latent space separates every attribute"
     protocol_summary = "attributes: the classes of the dataset, or Keras classifiers (--classifier)"
     needs = frozenset({Need.STYLES, Need.LABELS})
     values = (Value("z"), Value("w"))
@@ -61,7 +61,7 @@ class LinearSeparability(Metric):
 
     @classmethod
     def least(cls) -> str:
-        return f"{2 * _POINTS_PER_NUMBER} images for each number of the longer latent or more"
+        return f"{2 * _POINTS_PER_NUMBER} images or more for each dimension of the larger latent"
 
     @classmethod
     def cost(cls) -> str:
@@ -81,7 +81,7 @@ def trivial_notes(tables: list[np.ndarray], *, is_conditional: bool) -> tuple[st
     notes = []
     single = [str(number) for number, table in enumerate(tables) if not table.sum(axis=0).all()]
     if single:
-        notes.append(f"all kept images are of one class in attributes {', '.join(single)}, which add nothing")
+        notes.append(f"all kept images are of one class in attributes {', '.join(single)}, which do not change the score")
     if is_conditional:
         notes.append("the label is an input of w: w separates classes of the labels by construction")
     return tuple(notes)

@@ -42,7 +42,7 @@ class Value:
     """One number that a metric gives."""
 
     part: str = ""  # what follows the name of the metric, "" where the number has the metric's own name
-    lower_is_better: bool | None = True  # None where neither end is better
+    lower_is_better: bool | None = True  # None where neither direction is better
 
 
 @dataclasses.dataclass(frozen=True)
@@ -199,7 +199,7 @@ class Metric(abc.ABC):
         """What is computed for each image, and once."""
         if Need.LPIPS in cls.needs:
             return "two generated images and their LPIPS"
-        return "a generated image" + (" and a pass of Inception, which metrics share" if Need.FEATURES in cls.needs else "")
+        return "a generated image" + (" and a pass of Inception, once for all metrics" if Need.FEATURES in cls.needs else "")
 
     @classmethod
     def least(cls) -> str:
@@ -209,15 +209,16 @@ class Metric(abc.ABC):
     @classmethod
     def description(cls) -> str:
         """Three lines for a list of metrics."""
-        directions = {True: "lower is better", False: "higher is better", None: "neither end is better"}
+        directions = {True: "lower is better", False: "higher is better", None: "neither direction is better"}
         parts: dict[str, list[str]] = {}
         for value in cls.values:
             parts.setdefault(directions[value.lower_is_better], []).append(value.part)
-        values = [f"{', '.join(names)}: {direction}" if any(names) else direction for direction, names in parts.items()]
+        is_named = any(value.part for value in cls.values)
+        values = [f"{', '.join(name or 'score' for name in names)}: {way}" if is_named else way for way, names in parts.items()]
         needs = ", ".join(need.value for need in Need if need in cls.needs)
         return (
             f"{cls.examples:44} {cls.summary}\n    {cls.protocol_summary}\n"
-            f"    {', '.join(values)}; needs {needs or 'generated images only'}; "
+            f"    {'; '.join(values)}; needs {needs or 'generated images only'}; "
             f"{cls.least()}, {cls.default_images:,} by default; cost: {cls.cost()}"
         )
 

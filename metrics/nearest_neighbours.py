@@ -46,7 +46,7 @@ class Memorisation(Metric):
     aliases: ClassVar = {"nn": "memorisation"}
     examples = "memorisation, nn"
     summary = "nearest training images, as a figure and as a test"
-    scale = "look at the figure: generated images that equal a training image were memorised"
+    scale = "the figure shows whether generated images equal their nearest training images"
     protocol_summary = "distances by features and by pixels, against held-out images or training images left out one at a time"
     needs = frozenset({Need.FEATURES, Need.REALS})
     # Copies have the highest values, and networks far from the data the lowest.
@@ -88,7 +88,7 @@ class Memorisation(Metric):
 
     @classmethod
     def cost(cls) -> str:
-        return "a generated image and two passes of Inception (mirrored images, too); a pass for each training image, once"
+        return "a generated image and two passes of Inception (mirrored images, too); once, a pass for each training image"
 
     def request(self, bench: "Bench") -> dict[str, Json]:
         return {"copies": "nearer than any held-out image, mirrored or not"}

@@ -42,7 +42,7 @@ class PerceptualPathLength(Metric):
     is_default_named = False
     examples = "ppl_zfull, ppl_wfull, ppl_zend, ppl_wend"
     summary = "perceptual path length in z or w"
-    scale = "small where a small step of the latent changes the image little"
+    scale = "small if a small step of the latent changes the image little"
     protocol_summary = "pairs of images a step of 1e-4 apart, anywhere on a path (full) or at its start (end); LPIPS with VGG16"
     needs = frozenset({Need.LPIPS, Need.STYLES})
 

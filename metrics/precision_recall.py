@@ -69,9 +69,9 @@ class PrecisionRecall(AgainstReals):
 def zero_notes(values: dict[str, float]) -> tuple[str, ...]:
     """Why a value of 0 does not compare networks."""
     notes = {
-        "precision": "precision and density are 0: no generated image is as near to a real one as its neighbours are; "
-        "networks this far from the data are compared by kid or fid",
-        "recall": "recall is 0: no real image is as near to a generated one as its neighbours are",
+        "precision": "precision and density are 0: no generated image is nearer to a real image than the k-th nearest real image is; "
+        "compare networks this far from the data by kid or fid",
+        "recall": "recall is 0: no real image is nearer to a generated image than the k-th nearest generated image is",
     }
     return tuple(note for part, note in notes.items() if values[part] == 0)
 

@@ -28,7 +28,7 @@ _EXAMPLES = """examples:
 
 def run_all(argv: Sequence[str] | None = None) -> int:
     """`python -m metrics`."""
-    return run(None, "Scores networks: FID, KID, precision and recall, ...", argv)
+    return run(None, "Scores networks, or pictures of any program: FID, KID, precision and recall, ...", argv)
 
 
 def run(name: str | None, description: str, argv: Sequence[str] | None = None) -> int:
@@ -48,7 +48,7 @@ def _main(arguments: Sequence[str], default: str | None, description: str) -> in
     names = parsed.names or default
     if not names or not (parsed.network or parsed.images):
         example = spelled("python -m metrics fid50k")
-        parser.error(f"name the metrics and a --network ({example} --network RUN) or --images, or --fetch or --list")
+        parser.error(f"Name the metrics, and the network or the pictures: {example} --network RUN (or --images PICTURES)")
     if parsed.images:
         return _score_images(parsed, names, options)
     if parsed.resolution is not None:
@@ -64,46 +64,38 @@ def _parser(default: str | None, description: str) -> Parser:
     )  # fmt: skip
     add = parser.add_argument
     add("names", nargs="?", default=default, help="metrics, separated by commas; --list shows them" + (f" ({default})" if default else ""))
-    add(
-        "--network",
-        metavar="PATH",
-        help="a snapshot (.pkl), ours or official, a run folder (its latest snapshot), or latest (the newest run)",
-    )
-    add("--images", metavar="PATH", help="score images in place of a network: a folder, zip or tar of pictures, or a dataset")
-    add("--all", action="store_true", help="every snapshot of the run folder; those scored before are not scored again")
-    add(
-        "--data",
-        metavar="PATH",
-        help="real images: a dataset, folder, zip or tar (default: what the network was trained on)",
-    )
-    add("--num-images", type=int, metavar="N", help="images (pairs for ppl) instead of the number in the names")
+    add("--network", metavar="PATH", help="snapshot, run folder (its latest snapshot), latest (the newest run) or official pickle")
+    add("--images", metavar="PATH", help="pictures to score instead of a network: a folder, zip or tar, or a dataset")
+    add("--all", action="store_true", help="score every snapshot of the run folder; existing scores are not computed again")
+    add("--data", metavar="PATH", help="real images: a dataset, folder, zip or tar (default: what the network was trained on)")
+    add("--num-images", type=int, metavar="N", help="number of images (ppl: pairs) instead of the number in the names")
     add("--outdir", metavar="PATH", help="folder of the results (default: that of the snapshot; none with --images)")
     add("--again", action="store_true", help="compute existing scores again")
     add(
         "--resolution",
         type=int,
         metavar="N",
-        help="with --images: side in pixels at which both sets are compared (default: the smaller one's)",
+        help="with --images: side in pixels at which both sets are compared (default: that of the smaller images)",
     )
     add_max_pixels(parser)
     protocol = parser.add_argument_group("protocol")
     add = protocol.add_argument
     add("--seed", type=int, default=0, help="seed of latents, labels, noise and resampling (default: 0)")
     add("--batch-size", type=int, metavar="N", help="images at a time (default: by resolution)")
-    add("--trunc", type=float, default=1.0, metavar="PSI", help="truncation psi (1: none)")
-    add("--noise", choices=NOISE_MODES, default="random", help="noise inputs (random)")
-    add("--resize", choices=RESIZES, default="legacy_tensorflow", help="resize to 299x299 before Inception (legacy_tensorflow)")
+    add("--trunc", type=float, default=1.0, metavar="PSI", help="truncation psi (default: 1, no truncation)")
+    add("--noise", choices=NOISE_MODES, default="random", help="noise inputs (default: random)")
+    add("--resize", choices=RESIZES, default="legacy_tensorflow", help="resize to 299x299 before Inception (default: legacy_tensorflow)")
     add(
         "--precision",
         choices=PRECISIONS,
         default="float32",
-        help="precision of Inception; bfloat16 needs hardware support (float32)",
+        help="precision of Inception; bfloat16 needs hardware support (default: float32)",
     )
     add("--mirror", action=argparse.BooleanOptionalAction, help="mirror real images at random (default: as in training)")
-    add("--crop", choices=CROPS, default="none", help="crop before path lengths (none; face: the original's for FFHQ and CelebA-HQ)")
-    add("--held-out", metavar="PATH", help="dataset or pictures kept out of training, for memorisation")
-    add("--classifier", action="append", default=[], metavar="FILE", help="Keras attribute classifier for ls (may be repeated)")
-    add("--lenet", action="append", default=[], metavar="FILE", help="LeNet (.npz) for lenet_is and lenet_accuracy (may be repeated)")
+    add("--crop", choices=CROPS, default="none", help="crop for ppl; face: the original's for FFHQ and CelebA-HQ (default: none)")
+    add("--held-out", metavar="PATH", help="dataset or pictures that were not used in training, for memorisation and d_scores")
+    add("--classifier", action="append", default=[], metavar="FILE", help="Keras classifier of attributes for ls; repeatable")
+    add("--lenet", action="append", default=[], metavar="FILE", help="LeNet (.npz) for lenet_is and lenet_accuracy; repeatable")
     weights = parser.add_argument_group("metric networks")
     weights.add_argument("--inception", metavar="FILE", help="local file of the Inception of 2015-12-05")
     weights.add_argument("--lpips", metavar="FILE", help="local file of LPIPS with VGG16")

@@ -66,7 +66,7 @@ def parse_list(names: str, num_images: int | None = None, available: int | None 
 
 
 def best_value(name: str) -> BestValue | None:
-    """The value of a name such as "pr5k3_recall" with its better direction, None for an unknown name or where neither end is better."""
+    """The value of a name such as "pr5k3_recall" with its better direction, None if unknown or if neither direction is better."""
     for metric_name in (name, name.rpartition("_")[0]):
         for kind in classes():
             try:

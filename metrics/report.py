@@ -76,7 +76,7 @@ def find(folder: Path, metric: str, request: str) -> Result | None:
 
 
 def best(results: Iterable[Result], name: str) -> Result | None:
-    """The result with the best value of a name, None where neither end is better."""
+    """The result with the best value of a name, None where neither direction is better."""
     value = registry.best_value(name)
     if value is None:
         return None
@@ -143,7 +143,7 @@ def _cell(result: Result, name: str, *, is_best: bool) -> str:
 
 def _note(name: str, best: Result | None, latest: Result) -> str:
     """The best snapshot and the protocol of a column."""
-    best_is, result = f"best {best.snapshot}" if best else "neither end is better", best or latest
+    best_is, result = f"best {best.snapshot}" if best else "neither direction is better", best or latest
     protocol = "".join(f"{key} {value}, " for key, value in result.protocol.items())
     return f"- {name}: {best_is}, {protocol}data {result.dataset['digest']}"
 

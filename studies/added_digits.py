@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 SCHEMES = {
     "together": "real and generated digits shuffled together",
-    "checked": "the same with generated digits that the classifier recognises as asked for",
+    "checked": "the same, only with generated digits that the classifier recognises as the requested digit",
     "generated_first": "half of the epochs on generated digits, then half on real ones",
     "source_plane": "a second channel: 1 for real and test digits, -1 for generated ones",
 }
@@ -55,10 +55,10 @@ def main(argv: Sequence[str]) -> int:
     add("--test", required=True, metavar="DIR", help="dataset of test digits")
     add("--classifier", required=True, metavar="FILE", help="LeNet (.npz) of the quality check")
     add("--outdir", required=True, metavar="DIR", help="folder of tables and figures; finished cells in it are not repeated")
-    add("--sizes", default="0,600,6000,12000,30000,60000", help="numbers of real and of generated digits (%(default)s)")
-    add("--epochs", type=int, default=30, help="passes over the digits (%(default)s)")
-    add("--schemes", default=",".join(SCHEMES), help="%(default)s")
-    add("--seed", type=int, default=0, help="of latents, subsets and weights (%(default)s)")
+    add("--sizes", default="0,600,6000,12000,30000,60000", help="numbers of real and of generated digits (default: %(default)s)")
+    add("--epochs", type=int, default=30, help="passes over the digits (default: %(default)s)")
+    add("--schemes", default=",".join(SCHEMES), help="schemes, separated by commas (default: %(default)s)")
+    add("--seed", type=int, default=0, help="seed of latents, subsets and weights (default: %(default)s)")
     options = parser.parse_args(argv)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     sizes, schemes = _sizes(options.sizes), options.schemes.split(",")
@@ -174,7 +174,7 @@ def recognised(G: "Generator", classifier: str, count: int, *, seed: int) -> tup
         start += _CHUNK
     images, classes = (np.concatenate(parts)[:count] for parts in zip(*found, strict=True))
     if len(images) < count:
-        say(f"Quality check: of {start:,} generated digits, {len(images):,} are recognised as asked for; {count:,} were wanted.")
+        say(f"Quality check: of {start:,} generated digits, {len(images):,} are recognised as the requested digit, fewer than {count:,}.")
     return images, classes
 
 

@@ -95,6 +95,6 @@ def _keep_choices(plan: plans.Plan, study: str) -> None:
     if path.exists():
         before = read_json(path)
         if before != choices:
-            raise UserError(f"{plan.out} holds a study with other choices: {before}. Now: {choices}. Use another --outdir.")
+            raise UserError(f"{plan.out} contains a study with other choices: {before}. Now: {choices}. Use another --outdir.")
     else:
         write_text(path, json.dumps(choices, indent=2) + "\n")

@@ -51,24 +51,24 @@ _DIGITS = (
     Row("digits-cgan", {"FID": "97", "LeNet IS": "5.20", "LeNet accuracy": "78 %", "epochs": "47 of 100"}, True, (),
         "the public code has no batch normalisation and never generates a 9"),
     Row("digits-cdcgan", {"FID": "52", "LeNet IS": "4.75", "LeNet accuracy": "84 %", "epochs": "30"},
-        note="the public code draws G's labels from 0 to 8: a 9 is never generated; the study repaired it"),
+        note="the public code samples the labels of G from 0 to 8, so a 9 is never generated; the study corrected this"),
     Row("digits-cdcgan-no-norm", {"FID": "65", "LeNet IS": "4.71", "LeNet accuracy": "73 %", "epochs": "30"}),
     Row("digits-cdcgan-extended", {"FID": "154", "LeNet IS": "4.21", "LeNet accuracy": "68 %", "epochs": "30"},
         note="the study does not give the shape of the two layers"),
     Row("digits-cdcgan-branches", {"FID": "101", "LeNet IS": "3.52", "LeNet accuracy": "60 %", "epochs": "30"},
-        note="widths at 28x28 are ours"),
+        note="the widths at 28x28 are our choice"),
     Row("digits-dcgan", {"FID": "30", "epochs": "25"}, note="images enlarged to 64x64; noise at epoch 9 in the study"),
-    Row("digits-dcgan-deep", {"epochs": "25"}, note="its last kernel must shrink to 2x2, which the study does not say"),
+    Row("digits-dcgan-deep", {"epochs": "25"}, note="its last kernel must be 2x2, which the study does not mention"),
     Row("digits-dcgan-no-norm", {"FID": "24.40", "epochs": "25"}, note="sometimes only black images in the study"),
     Row("digits-dcgan-3-steps", {"FID": "23.44", "epochs": "25"}),
     Row("digits-dcgan-fast", {"FID": "20.67", "epochs": "25"}, note="higher rates gave black images in the study"),
 )  # fmt: skip
 
 _SCENES = (
-    Row("dcgan", {}, True, _SMALL, "D too strong: patterns on parks, noise and blurred corridors in turn"),
-    Row("scenes-dcgan-min-loss", {}, note="as above in the study"),
+    Row("dcgan", {}, True, _SMALL, "in the study D was too strong: patterns on parks, alternating noise and blurred corridors"),
+    Row("scenes-dcgan-min-loss", {}, note="the same in the study"),
     Row("scenes-dcgan-noisy", {}, note="the study does not give the noise of the labels"),
-    Row("scenes-wgan", {}, note="theory only in the study; PyTorch's RMSProp"),
+    Row("scenes-wgan", {}, note="described but not trained in the study; PyTorch's RMSProp"),
     Row("scenes-wgan-tf", {}, note="TensorFlow's RMSProp: another decay, and epsilon inside of the root"),
     Row("scenes-wgan-gp", {"G steps": "97,500"}, True, (*_SMALL, "loss.D_steps=2"),
         "little gain after 35,000 steps in the study; D overfits"),
@@ -77,9 +77,9 @@ _SCENES = (
     Row("scenes-stylegan2-ada", {"FID": "6.994 corridors, 10.899 parks", "kimg": "5,000"}, True,
         ("G.fmap_base=512", "G.fmap_max=32", "D.fmap_base=512", "D.fmap_max=32", "G.z_dim=32", "G.w_dim=32"),
         "fid50k, 48 hours on a T4 in the study; the tool's own default is fid50k_full"),
-    Row("scenes-stylegan2", {}, note="asked for by the study"),
-    Row("scenes-dcgan-ada", {}, note="asked for by the study"),
-    Row("scenes-dcgan-wide", {}, note="asked for by the study"),
+    Row("scenes-stylegan2", {}, note="requested by the study"),
+    Row("scenes-dcgan-ada", {}, note="requested by the study"),
+    Row("scenes-dcgan-wide", {}, note="requested by the study"),
 )  # fmt: skip
 
 _ABLATIONS = (
@@ -94,7 +94,7 @@ _ABLATIONS = (
 
 _FLOWERS = (
     Row("flowers-4", {}, True, _SMALL_FLOWERS, "no score in the study; a comment in its code says 5 mapping layers, the code has 4"),
-    Row("flowers-5", {}, note="what that comment says"),
+    Row("flowers-5", {}, note="the number in that comment"),
     Row("flowers-8", {}, True, _SMALL_FLOWERS, "the depth of StyleGAN's paper"),
 )  # fmt: skip
 

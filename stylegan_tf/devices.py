@@ -114,13 +114,13 @@ def _reason(driver, build, environment, system, missing) -> str:
     if hidden is not None and hidden.strip() in ("", "-1", "NoDevFiles"):
         return f"CUDA_VISIBLE_DEVICES={hidden} hides all GPUs. Try: unset CUDA_VISIBLE_DEVICES"
     if system == "Windows":
-        return "TensorFlow for Windows itself has no GPU support. Use Ubuntu in WSL 2 (docs/gpus.md)."
+        return "TensorFlow has no GPU support on Windows. Use Ubuntu in WSL 2 (docs/gpus.md)."
     if not build.get("is_cuda_build"):
-        return f"this TensorFlow is built for CPUs alone. Try: pip uninstall -y tensorflow tensorflow-cpu tensorflow-intel && {INSTALL}"
+        return f"this TensorFlow is built for CPUs only. Try: pip uninstall -y tensorflow tensorflow-cpu tensorflow-intel && {INSTALL}"
     if driver.problem:
         return f"{driver.problem}. Restart the machine after an update of the driver, or install the driver again."
     if driver.version and int(driver.version.partition(".")[0]) < LEAST_DRIVER:
-        return f"the driver {driver.version} is too old, CUDA 12 needs {LEAST_DRIVER} or later. Update the driver of NVIDIA."
+        return f"the driver {driver.version} is too old; CUDA 12 needs {LEAST_DRIVER} or later. Update the NVIDIA driver."
     if driver.cards and max(card.capability for card in driver.cards) < LEAST_CAPABILITY:
         return "TensorFlow 2.21 has kernels for compute capability 6.0 and later (GeForce GTX 10 and Tesla P100 on) only."
     names = missing()
@@ -129,7 +129,7 @@ def _reason(driver, build, environment, system, missing) -> str:
     if hidden is not None:
         return f"CUDA_VISIBLE_DEVICES={hidden} may name none of them. Try: unset CUDA_VISIBLE_DEVICES"
     return (
-        "the reason is not known. TensorFlow's own messages: "
+        "the reason is not known. To print TensorFlow's own messages: "
         f"TF_CPP_MIN_LOG_LEVEL=0 {Path(sys.executable).name} -c \"import tensorflow as tf; tf.config.list_physical_devices('GPU')\""
     )
 
@@ -155,7 +155,7 @@ def describe() -> list[str]:
     import tensorflow as tf
 
     build, driver = tf.sysconfig.get_build_info(), nvidia.read_driver()
-    cuda = f"CUDA {build['cuda_version']}, cuDNN {build['cudnn_version']}" if build.get("is_cuda_build") else "built for CPUs alone"
+    cuda = f"CUDA {build['cuda_version']}, cuDNN {build['cudnn_version']}" if build.get("is_cuda_build") else "built for CPUs only"
     capabilities, missing = visible_capabilities(), missing_libraries() if driver else []
     lines = [
         ("Python", f"{platform.python_version()} on {platform.system()} {platform.machine()}, {os.cpu_count()} CPU cores"),

@@ -135,8 +135,8 @@ def main(argv: Sequence[str]) -> int:
     add("--test", required=True, metavar="DIR", help="dataset of test digits (create_mnist --split test)")
     add("--out", required=True, metavar="FILE", help="file of the weights, .npz")
     add("--stop-at", type=float, metavar="SHARE", help=f"stop at this accuracy on the test digits; the study's is {DOCUMENT_ACCURACY}")
-    add("--epochs", type=int, default=EPOCHS, metavar="N", help="passes over the digits (%(default)s)")
-    add("--seed", type=int, default=0, metavar="N", help="of the fresh weights and the order of the digits (%(default)s)")
+    add("--epochs", type=int, default=EPOCHS, metavar="N", help="passes over the digits (default: %(default)s)")
+    add("--seed", type=int, default=0, metavar="N", help="seed of the first weights and of the order of the digits (default: %(default)s)")
     options = parser.parse_args(argv)
     out = Path(options.out)
     if out.suffix != ".npz":

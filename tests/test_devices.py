@@ -59,12 +59,12 @@ SEEN = nvidia.Driver("580.65.06", (CARD,))
         ({"environment": {"CUDA_VISIBLE_DEVICES": "-1"}}, "CUDA_VISIBLE_DEVICES=-1 hides all GPUs"),
         ({"environment": {"CUDA_VISIBLE_DEVICES": "3"}}, "CUDA_VISIBLE_DEVICES=3 may name none of them"),
         ({"system": "Windows", "build": CPU_BUILD}, "Use Ubuntu in WSL 2"),
-        ({"build": CPU_BUILD}, "built for CPUs alone. Try: pip uninstall -y tensorflow tensorflow-cpu tensorflow-intel && pip install"),
-        ({"driver": nvidia.Driver("470.256.02", (CARD,))}, "the driver 470.256.02 is too old, CUDA 12 needs 525 or later"),
+        ({"build": CPU_BUILD}, "built for CPUs only. Try: pip uninstall -y tensorflow tensorflow-cpu tensorflow-intel && pip install"),
+        ({"driver": nvidia.Driver("470.256.02", (CARD,))}, "the driver 470.256.02 is too old; CUDA 12 needs 525 or later"),
         ({"driver": nvidia.Driver("580.1", (), "Failed to initialize NVML")}, "Failed to initialize NVML. Restart the machine"),
         ({"driver": nvidia.Driver("580.1", (nvidia.Card("Tesla M40", (5, 2), 12.0, 0.0),))}, "compute capability 6.0 and later"),
         ({"missing": lambda: ["libcudnn.so.9"]}, f"libraries of CUDA 12 are missing (libcudnn.so.9). Try: {devices.INSTALL}"),
-        ({}, "the reason is not known. TensorFlow's own messages: TF_CPP_MIN_LOG_LEVEL=0"),
+        ({}, "the reason is not known. To print TensorFlow's own messages: TF_CPP_MIN_LOG_LEVEL=0"),
     ],
 )  # fmt: skip
 def test_why_a_gpu_is_not_seen(case, reason):

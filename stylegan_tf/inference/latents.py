@@ -34,7 +34,7 @@ def load_latents(path: str | os.PathLike, name: str) -> np.ndarray:
     ranks = (2,) if name == "z" else (2, 3)
     if array.ndim not in ranks or array.dtype.kind not in "fiu" or array.size == 0:
         expected = "[N, features]" if name == "z" else "[N, features] or [N, layers, features]"
-        raise UserError(f"{path} must hold {name} of the shape {expected}. Received: {array.dtype} {list(array.shape)}")
+        raise UserError(f"{path} must contain {name} of the shape {expected}. Received: {array.dtype} {list(array.shape)}")
     array = array.astype(np.float32)
     if not np.isfinite(array).all():
         raise UserError(f"{path} contains {name} with numbers that are not finite.")

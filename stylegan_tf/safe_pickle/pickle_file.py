@@ -112,7 +112,7 @@ def _interpret(machine: Machine) -> Any:
     except UserError:
         raise
     except NotDataError as error:
-        raise UserError(f"{machine.path} holds more than plain values and arrays: {error}.") from error
+        raise UserError(f"{machine.path} contains more than plain values and arrays: {error}.") from error
     except (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError) as error:
         reason = (str(error) or type(error).__name__)[:200]
         where = machine.file.tell()

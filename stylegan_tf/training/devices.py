@@ -94,7 +94,7 @@ def open_devices(settings: RunSettings) -> Devices:
     driver = None if settings.num_gpus == 0 else nvidia.read_driver()
     cards = devices.used_cards(driver, capabilities)
     notes = devices.notes(cards) if gpus else [note for note in [devices.unseen_gpu(driver, tf.sysconfig.get_build_info())] if note]
-    notes += ["The CPU trains, some hundred times slower. To train on it without this message: --gpus 0"] if notes and not gpus else []
+    notes += ["Training uses the CPU, some hundred times slower. To use it without this message: --gpus 0"] if notes and not gpus else []
     memory_gb = min((card.memory_gb for card in cards), default=None)
     return Devices(strategy, num_devices, num_workers, policy, xla, is_chief, description, memory_gb, tuple(notes))
 

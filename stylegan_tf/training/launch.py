@@ -154,7 +154,7 @@ def resume(
     position = state["position"]["nimg"] / 1000
     run_dir.log(f"Resuming at kimg {position:.1f} in {run_dir.path} ({time.strftime('%Y-%m-%d %H:%M:%S')})", is_kept=False)
     if dropped:
-        run_dir.log(f"Dropped what was newer than the training state: {', '.join(dropped)}", is_kept=False)
+        run_dir.log(f"Removed because newer than the training state: {', '.join(dropped)}", is_kept=False)
     for line in [*devices.notes, *report]:
         run_dir.log(line)
     return finish(run_dir, loop.train(run, run_dir, Outputs(run, run_dir, on_snapshot), is_resumed=True))

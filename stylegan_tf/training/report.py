@@ -50,7 +50,11 @@ CHARTS = (
         r"Gradients/\w+_norm",
         "Length of the gradient by the weights of each network. Sudden peaks precede divergence.",
     ),
-    Chart("Diversity of the fakes", "Pictures/diversity", "1: the pixels of the fakes vary as those of the reals. Below 0.25: collapse."),
+    Chart(
+        "Diversity of the fakes",
+        "Pictures/diversity",
+        "1: the pixels of the fakes vary as much as those of the reals. Below 0.25: collapse.",
+    ),
     Chart(
         "Strength of the augmentation",
         "Running/augment_p",
@@ -59,10 +63,10 @@ CHARTS = (
     Chart("Learning rates", "[GD]_lrate", "Size of a step of each network."),
     Chart("Level of detail", "lod", "0 is the full resolution; each step of 1 halves the side. Fractions: the next resolution fades in."),
     Chart("Images per second", "images_per_sec", "Speed of training. It falls when the resolution doubles."),
-    Chart("Seconds of a tick", "(data|D|G|other|maintenance)_sec", "Waiting for data, steps of D and of G, building graphs, files."),
+    Chart("Seconds of a tick", "(data|D|G|other|maintenance)_sec", "Waiting for data, steps of D and of G, compiling, writing files."),
     Chart("Memory, GB", "(host|gpu)mem_gb", "Main memory of the process, and the peak of the GPUs."),
 )
-OTHER = "A value that the model keeps while it is trained."
+OTHER = "A running value of the model during training."
 
 STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; margin: 0 auto; max-width: 1100px; padding: 1rem; color: #1c1917; background: #fafaf9 }
@@ -193,7 +197,7 @@ def _charts(ticks: list[Record], scored: list[Record]) -> list[str]:
     ):
         points = [(record["nimg"] / 1000, record.get(name)) for record in scored]
         metric = name.removeprefix("Metrics/")
-        meaning = "A score of the snapshots. `python -m metrics --list` says what each one measures, and which direction is better."
+        meaning = "A score of the snapshots. `python -m metrics --list` describes each metric and its better direction."
         charts.append(_figure(metric, meaning, line_chart({metric: points}, marks=_growth(ticks))))
     return charts
 

@@ -88,7 +88,7 @@ def _check_labels(settings: TrainingSettings, dataset: Dataset) -> None:
     wanted = "data.conditional" if settings.data.conditional else f"data.balance = {settings.data.balance}"
     _require(
         dataset.label_size > 0 or not (settings.data.conditional or settings.data.balance != "none"),
-        f"{wanted} needs labels, and {dataset.name} has none. Create the dataset with labels (one sub-folder per class), or train without.",
+        f"{wanted} needs labels, and {dataset.name} has none. Create the dataset with labels (one subfolder per class), or train without.",
     )
 
 

@@ -91,8 +91,8 @@ def _unstable(ticks: Sequence[Record]) -> Verdict | None:
     return Verdict(
         "unstable",
         "Single steps are so large that they destroy what the networks have learned.",
-        "Use a snapshot from before. Start again with lower learning rates or a larger loss.gamma.",
-        f"the loss of D was {losses[wrecked[-1]]:.1f} in tick {wrecked[-1]} (above {WRECKED:g}; 1.4 is the loss of guessing)",
+        "Use an earlier snapshot. Start again with lower learning rates or a larger loss.gamma.",
+        f"the loss of D was {losses[wrecked[-1]]:.1f} in tick {wrecked[-1]} (above {WRECKED:g}; 1.4 is the loss of random guesses)",
     )
 
 
@@ -105,7 +105,7 @@ def _discriminator_wins(ticks: Sequence[Record], epochs: float) -> Verdict | Non
     if real > SURE and fake < -NOT_PASSING and loss > FAR_AHEAD:
         return Verdict(
             "D is far ahead",
-            "D classifies nearly every image correctly, so its gradients teach G little.",
+            "D classifies nearly every image correctly, so its gradients are of little use to G.",
             "Look at the picture grids: if they do not improve, use an earlier snapshot and a larger loss.gamma or a smaller D_lrate.",
             f"over {len(recent)} ticks: mean sign of the logits {real:+.2f} for reals (above {SURE}) and {fake:+.2f} for fakes "
             f"(below -{NOT_PASSING}), mean loss of G {loss:.1f} (above {FAR_AHEAD:g})",
@@ -113,7 +113,7 @@ def _discriminator_wins(ticks: Sequence[Record], epochs: float) -> Verdict | Non
     if real > KNOWN and epochs > MANY_EPOCHS:
         return Verdict(
             "memorising",
-            "D has memorised the training images, so its gradients no longer lead G to new ones.",
+            "D has memorised the training images, so training G further hardly improves new images.",
             "More images, data.mirror, or --set augment.kind=ada help. Compare the best snapshots by a score (--metrics).",
             f"each image was shown {epochs:.0f} times (more than {MANY_EPOCHS}), and the mean sign of the reals' logits is {real:+.2f} "
             f"(above {KNOWN}) over {len(recent)} ticks",
@@ -150,12 +150,12 @@ def _finished(metric: BestValue | None, scores: Sequence[tuple[float, float]]) -
     if verdict is None:
         return Verdict(
             "finished",
-            "The run has its full length. Without scores, it is not known whether longer training would help.",
+            "The run has reached its full length. Without scores, it is not known whether longer training would help.",
             "Look at the picture grids, or compute a score. Continue with --resume and a larger --total-kimg.",
             "all images of the schedule were shown; fewer than 3 scores",
         )
     advice = "Continue with --resume and a larger --total-kimg." if verdict.word == "improving" else verdict.advice
-    return Verdict("finished", f"The run has its full length. {verdict.meaning}", advice, f"all images were shown; {verdict.rule}")
+    return Verdict("finished", f"The run has reached its full length. {verdict.meaning}", advice, f"all images were shown; {verdict.rule}")
 
 
 def _by_scores(metric: BestValue | None, scores: Sequence[tuple[float, float]]) -> Verdict | None:
@@ -200,7 +200,7 @@ def _by_losses(ticks: Sequence[Record]) -> Verdict:
         "too early to tell",
         "G and D are balanced, but their losses cannot show whether images improve.",
         "Look at the picture grids, or compute a score (--metrics).",
-        "no trend in G's loss, no warning applied; fewer than 3 scores",
+        "no trend in G's loss; no other rule applied; fewer than 3 scores",
     )
 
 

@@ -85,7 +85,7 @@ def test_pictures_of_other_sizes_are_brought_to_the_size_of_the_smaller_set(pict
     reals = ["--data", leaves_path]
     found = scores(tmp_path / "a", "fid40,kid40", "--images", enlarged, *reals)["fid40"]
     assert (found["protocol"]["resolution"], found["protocol"]["resampled_images"]) == (8, 41)
-    assert "1 pictures of enlarged are not square: the square in the middle counts" in found["notes"]
+    assert "1 pictures of enlarged are not square: the central square of each is used" in found["notes"]
     assert "1 pictures of enlarged were enlarged to 8 pixels" in found["notes"]
     (enlarged / "wide.png").unlink()
     again = scores(tmp_path / "b", "fid,kid", "--images", enlarged, *reals)

@@ -225,7 +225,7 @@ def test_lists_give_the_cost():
     text = "\n".join(kind.description() for kind in registry.classes())
     assert text.count("cost: ") == len(registry.METRICS)
     assert text.count("two generated images and their LPIPS") == 1
-    assert text.count("a pass of Inception, which metrics share") == 6
+    assert text.count("a pass of Inception, once for all metrics") == 6
 
 
 def test_results_keep_versions_and_notes_and_old_lines_are_read():

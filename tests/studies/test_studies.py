@@ -220,7 +220,7 @@ def test_a_folder_holds_one_study(digits, tmp_path, monkeypatch):
     arguments = ["digits", "--data", str(digits.data), "--test", str(digits.test), "--outdir", str(tmp_path / "out")]
     assert program.main(arguments) == 0
     assert program.main([*arguments, "--only", "digits-cgan"]) == 0  # more rows of the same study
-    with pytest.raises(UserError, match="holds a study with other choices"):
+    with pytest.raises(UserError, match="contains a study with other choices"):
         program.main([*arguments, "--quick"])
     with run_dir.locked(tmp_path / "out", ""), pytest.raises(UserError, match=r"Another process .* or use another --outdir"):
         program.main(arguments)

@@ -34,7 +34,7 @@ def find_labels(source: Source, wanted: str = "auto", hint: str = _CHOOSE) -> La
         hint: what to try where the dataset.json of the source cannot be used.
 
     Raises:
-        UserError: a file that cannot be used, or "folders" for a source without sub-folders.
+        UserError: a file that cannot be used, or "folders" for a source without subfolders.
     """
     if wanted == "none":
         return Labels(None)
@@ -50,7 +50,7 @@ def find_labels(source: Source, wanted: str = "auto", hint: str = _CHOOSE) -> La
     if wanted == "folders":
         labels = _from_folders(source.names)
         if labels.values is None:
-            raise UserError(f"{source.title} does not have one sub-folder per class, as --labels folders requires.")
+            raise UserError(f"{source.title} does not have one subfolder per class, as --labels folders requires.")
         return labels
     path = Path(wanted).expanduser()
     ending = path.suffix.lower()
@@ -95,7 +95,7 @@ def _with_unread_files(labels: Labels, source: Source) -> Labels:
     if not 1 <= len(found) <= _MAX_UNREAD:
         return labels
     origin = f"{labels.origin}; " if labels.values is not None else ""
-    return dataclasses.replace(labels, origin=f"{origin}{found[0]} was not read, --labels FILE reads it")
+    return dataclasses.replace(labels, origin=f"{origin}{found[0]} was not read; name it with --labels")
 
 
 def _from_dataset_json(source: Source) -> Labels:

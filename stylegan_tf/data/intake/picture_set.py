@@ -41,7 +41,7 @@ class PictureSet:
         sides: int [num_images], the shorter side of each.
         is_square: bool [num_images].
         natural_channels: 1 if all pictures are grey, otherwise 3.
-        labels: float32 [num_images, label_size] from the names of sub-folders; label_size is 0 without them.
+        labels: float32 [num_images, label_size] from the names of subfolders; label_size is 0 without them.
         class_names: of the labels.
         notes: sentences on pictures left out.
 
@@ -77,7 +77,7 @@ class PictureSet:
         return self.labels.shape[1]
 
     def _find_labels(self) -> tuple[np.ndarray, tuple[str, ...]]:
-        """Classes by the names of sub-folders, where every picture lies in one."""
+        """Classes by the names of subfolders, where every picture lies in one."""
         found = find_labels(self._source, hint=_HINT)
         if found.values is None or found.values.ndim != 1 or (found.values[self._items] < 0).any():
             return np.zeros((self.num_images, 0), np.float32), ()

@@ -12,22 +12,8 @@ from stylegan_tf.errors import UserError, did_you_mean
 from stylegan_tf.images import make_grid, save_png
 from stylegan_tf.inference import latents, video
 from stylegan_tf.inference.commands.edits import add_edit_options, read_directions, read_edits
-from stylegan_tf.inference.commands.find_directions import (
-    STEPS,
-    add_find_options,
-    check_sheet,
-    parse_steps,
-    run_find,
-    table,
-    write_sheets,
-)
-from stylegan_tf.inference.commands.options import (
-    add_network_options,
-    add_truncation_options,
-    check_beside_w,
-    make_outdir,
-    parse_seeds,
-)
+from stylegan_tf.inference.commands.find_directions import STEPS, add_find_options, check_sheet, parse_steps, run_find, table, write_sheets
+from stylegan_tf.inference.commands.options import add_network_options, add_truncation_options, check_beside_w, make_outdir, parse_seeds
 from stylegan_tf.inference.commands.pictures import Figure, save_figure, seed_names, text_fields
 from stylegan_tf.inference.commands.session import StyleSession, check_latents, read_network, require_styles
 from stylegan_tf.inference.directions.direction import MAX_SHEET_IMAGES, Edit, apply_edits, edited_images
@@ -95,16 +81,20 @@ def _add_edit_options(parser: argparse.ArgumentParser) -> None:
     add_truncation_options(parser)
     add_edit_options(parser)
     add = parser.add_argument
-    add("--seeds", metavar="LIST", help="such as 85,265,297-305")
+    add("--seeds", metavar="LIST", help="seeds of the images, such as 85,265,297-305")
     add(
         "--w",
         metavar="FILE",
-        help="the w of an .npy or .npz file instead, such as projected.npz of `project`: neither mapped nor truncated",
+        help="w from an .npy or .npz file instead of seeds, such as projected.npz of `project`; neither mapped nor truncated",
     )
     add("--outdir", default="edited", metavar="DIR", help="folder for the images (default: %(default)s)")
     add("--grid", action="store_true", help="one sheet, unedited images above edited ones, instead of one PNG for each image")
     add("--save-w", metavar="FILE", help="write the edited w as .npz; edits of style channels are not part of it")
-    add("--video", metavar="FILE", help="a video from no edit to the whole one and back: .mp4 (needs imageio-ffmpeg), .gif or .webp")
+    add(
+        "--video",
+        metavar="FILE",
+        help="a video from strength 0 to the given strengths and back: .mp4 (needs imageio-ffmpeg), .gif or .webp",
+    )
     add("--frames", type=int, default=60, metavar="N", help="frames of the video (default: %(default)s)")
     add("--fps", type=float, default=30.0, help="frames per second (default: %(default)s)")
 
@@ -145,7 +135,7 @@ def _run_edit(args: argparse.Namespace, report: Callable[[str], None]) -> None:
     if args.grid:
         pictures = np.stack([session.sampler.images(ws), edited])
         names = [str(seed) for seed in seeds] if given is not None else seed_names(session, seeds)
-        note = "Above the unedited images, below the edited ones."
+        note = "Above: unedited images. Below: edited images."
         report(save_figure(outdir / "edited.png", Figure(pictures, names, ["unedited", "edited"], note), session))
     else:
         for seed, image in zip(seeds, edited, strict=True):

@@ -16,12 +16,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--network", metavar="PKL", help="snapshot, run folder (all its snapshots) or official pickle (default: the newest run)")
     add("--compare", nargs="+", default=[], metavar="PKL", help="further networks or run folders to choose from and to show side by side")
-    add("--directions", metavar="FILE", help="directions.npz of `directions find`, a slider for each direction")
-    add("--host", default="127.0.0.1", metavar="NAME", help="address to listen at; others than this machine need a token (%(default)s)")
+    add("--directions", metavar="FILE", help="directions.npz of `directions find`; the page has a slider for each direction")
+    add("--host", default="127.0.0.1", metavar="NAME", help="address to listen at; other machines need a token (default: %(default)s)")
     add("--port", type=int, default=8000, metavar="N", help="port to listen at, 0 for a free one (default: %(default)s)")
     add("--no-open", action="store_true", help="print the address and open no browser")
     add("--precision", choices=PRECISIONS, default="float32", help="precision of the network's arithmetic (default: %(default)s)")
-    add("--device", metavar="NAME", help="such as cpu or gpu:0 (default: the first GPU, else the CPU)")
+    add("--device", metavar="NAME", help="device, such as cpu or gpu:0 (default: the first GPU, else the CPU)")
 
 
 def run(args: argparse.Namespace, report: Callable[[str], None]) -> None:

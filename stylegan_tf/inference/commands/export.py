@@ -31,12 +31,23 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--format", choices=tuple(SUFFIXES), default="savedmodel", help="what to write (default: %(default)s); web: a page for browsers")
     add("--output", default="generator", metavar="PATH", help="folder, .keras or .tflite file; must not exist (default: %(default)s)")
-    add("--truncation", dest="trunc", type=float, metavar="PSI", help="truncation psi of the exported network (default: the network's own)")
-    add("--trunc-cutoff", metavar="N", help="layers that are truncated, or 'all' (default: the network's own)")
+    add(
+        "--truncation",
+        dest="trunc",
+        type=float,
+        metavar="PSI",
+        help="truncation psi of the exported network (default: that of the network)",
+    )
+    add("--trunc-cutoff", metavar="N", help="number of truncated layers, or 'all' (default: that of the network)")
     add("--batch-size", type=int, metavar="N", help="fixed batch size (default: any; 1 for tflite)")
-    add("--images", choices=("float", "uint8"), default="float", help="range [-1, 1], not clipped, or [0, 255] (default: %(default)s)")
+    add(
+        "--images",
+        choices=("float", "uint8"),
+        default="float",
+        help="float: -1 is black and 1 is white, not clipped; uint8: 0 to 255 (default: %(default)s)",
+    )
     add("--opset", type=int, choices=(15, 18), default=18, help="version of the operations of onnx and web (default: %(default)s)")
-    add("--tolerance", type=float, metavar="X", help="largest difference of onnx, tflite and web from TensorFlow (default: 1e-4)")
+    add("--tolerance", type=float, metavar="X", help="largest accepted difference of onnx, tflite and web from TensorFlow (default: 1e-4)")
     add("--onnxruntime-web", metavar="TGZ", help="archive of the npm package for web (default: downloaded by npm)")
 
 

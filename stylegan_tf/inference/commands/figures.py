@@ -37,8 +37,13 @@ def add_style_mixing_options(parser: argparse.ArgumentParser) -> None:
     add_network_options(parser)
     add_truncation_options(parser, default=1.0)
     add = parser.add_argument
-    add("--rows", default="85,100,75", metavar="LIST", help="seeds of all other styles (default: %(default)s)")
-    add("--cols", default="55,821,1789", metavar="LIST", help="seeds of the styles of --styles (default: %(default)s)")
+    add("--rows", default="85,100,75", metavar="LIST", help="seeds of the rows, with all other styles (default: %(default)s)")
+    add(
+        "--cols",
+        default="55,821,1789",
+        metavar="LIST",
+        help="seeds of the columns, with the styles of the layers in --styles (default: %(default)s)",
+    )
     add("--styles", nargs="+", default=["0-3"], metavar="LAYERS", help="layers with the column's styles; one grid for each range given")
     add("--outdir", default="out", metavar="DIR", help="folder for the images (default: %(default)s)")
 
@@ -78,8 +83,8 @@ def add_truncation_figure_options(parser: argparse.ArgumentParser) -> None:
     add_network_options(parser)
     add = parser.add_argument
     add("--seeds", default=TRUNCATION_SEEDS, metavar="LIST", help="seeds of the rows (default: %(default)s)")
-    add("--psis", default=TRUNCATION_PSIS, metavar="LIST", help="one column each (default: %(default)s)")
-    add("--trunc-cutoff", default="all", metavar="N", help="layers that are truncated (default: all, as in the paper)")
+    add("--psis", default=TRUNCATION_PSIS, metavar="LIST", help="psis of the columns (default: %(default)s)")
+    add("--trunc-cutoff", default="all", metavar="N", help="number of truncated layers (default: all, as in the paper)")
     add("--outdir", default="out", metavar="DIR", help="folder for the image (default: %(default)s)")
 
 

@@ -44,9 +44,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_network_options(parser)
     add_truncation_options(parser)
     add = parser.add_argument
-    add("--seeds", metavar="LIST", help=f"such as 85,265,297-305; latents are those of the original, RandomState(seed) (default: {SEEDS})")
-    add("--latents", metavar="FILE", help="the z of an .npy or .npz file instead of seeds")
-    add("--w", metavar="FILE", help="the w of an .npy or .npz file instead of seeds: neither mapped nor truncated")
+    add("--seeds", metavar="LIST", help=f"seeds of the images, such as 85,265,297-305; z is that of the original (default: {SEEDS})")
+    add("--latents", metavar="FILE", help="z from an .npy or .npz file instead of seeds")
+    add("--w", metavar="FILE", help="w from an .npy or .npz file instead of seeds; neither mapped nor truncated")
     add("--outdir", default="out", metavar="DIR", help="folder for the images (default: %(default)s)")
     add(
         "--grid",
@@ -56,7 +56,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="one sheet, or sheets of C columns and R rows, instead of one file for each image; images are enlarged to at least "
         "128 pixels, with seed and class beneath",
     )
-    add("--plain", action="store_true", help="grids of the pixels alone: not enlarged, without gaps and captions")
+    add("--plain", action="store_true", help="with --grid: only the pixels, not enlarged, without gaps and captions")
     add("--save-latents", metavar="FILE", help="write z and w as .npz (with --w, also .npy)")
 
 

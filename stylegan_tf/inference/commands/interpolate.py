@@ -36,14 +36,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_truncation_options(parser)
     add = parser.add_argument
     add_edit_options(parser)
-    add("--seeds", metavar="LIST", help=f"key points of the path (default: {SEEDS})")
-    add("--w", nargs="+", metavar="FILE", help="key points from the w of .npy or .npz files instead: neither mapped nor truncated")
-    add("--output", default="walk.mp4", metavar="FILE", help=".mp4 (needs imageio-ffmpeg), .gif or .webp (default: %(default)s)")
-    add("--frames", type=int, default=60, metavar="N", help="frames from seed to seed (default: %(default)s)")
+    add("--seeds", metavar="LIST", help=f"seeds of the key points of the path (default: {SEEDS})")
+    add("--w", nargs="+", metavar="FILE", help="key points from the w of .npy or .npz files instead of seeds; neither mapped nor truncated")
+    add("--output", default="walk.mp4", metavar="FILE", help="video: .mp4 (needs imageio-ffmpeg), .gif or .webp (default: %(default)s)")
+    add("--frames", type=int, default=60, metavar="N", help="frames from one key point to the next (default: %(default)s)")
     add("--fps", type=float, default=30.0, help="frames per second (default: %(default)s)")
     add("--space", choices=("z", "w"), help="space of the interpolation (default: w for networks with styles, z for others)")
     add("--method", choices=interpolation.METHODS, help="path between key points (default: slerp in z, spline in w)")
-    add("--grid", default="1x1", metavar="CxR", help="paths side by side, the seeds split evenly among them (default: %(default)s)")
+    add("--grid", default="1x1", metavar="CxR", help="paths side by side; the seeds are divided evenly among them (default: %(default)s)")
     add("--no-loop", action="store_true", help="end at the last seed instead of returning to the first")
 
 

@@ -29,14 +29,19 @@ def add_network_options(parser: argparse.ArgumentParser, *, has_noise: bool = Tr
         type=int,
         default=8,
         metavar="N",
-        help="images computed at once, 1 with --noise random; no effect on export (default: %(default)s)",
+        help="images computed at once; always 1 with --noise random, not used by export (default: %(default)s)",
     )
     add("--precision", choices=PRECISIONS, default="float32", help="precision of the network's arithmetic (default: %(default)s)")
-    add("--device", metavar="NAME", help="such as cpu or gpu:0 (default: the first GPU, else the CPU)")
+    add("--device", metavar="NAME", help="device, such as cpu or gpu:0 (default: the first GPU, else the CPU)")
     add("--lod", type=float, metavar="LOD", help="level of detail, 0 is full resolution (default: that of the snapshot)")
     if has_classes:
-        add("--class", dest="class_name", metavar="CLASS", help="number or name, for conditional networks (default: random for each seed)")
-        add("--label", metavar="NUMBERS", help="the label itself, such as 13,90, for labels that are not classes")
+        add(
+            "--class",
+            dest="class_name",
+            metavar="CLASS",
+            help="number or name of a class, for conditional networks (default: random for each seed)",
+        )
+        add("--label", metavar="NUMBERS", help="numbers of a label, such as 13,90, for labels that are not classes")
     else:
         parser.set_defaults(class_name=None, label=None)
     if has_noise:
@@ -47,9 +52,11 @@ def add_network_options(parser: argparse.ArgumentParser, *, has_noise: bool = Tr
 
 def add_truncation_options(parser: argparse.ArgumentParser, default: float | None = None) -> None:
     """Options of truncation."""
-    shown = "the network's own, mostly 0.7" if default is None else f"{default:g}"
+    shown = "that of the network, usually 0.7" if default is None else f"{default:g}"
     parser.add_argument("--trunc", type=float, default=default, metavar="PSI", help=f"truncation psi, 1 for none (default: {shown})")
-    parser.add_argument("--trunc-cutoff", metavar="N", help="layers that are truncated, or 'all' (default: the network's own, mostly 8)")
+    parser.add_argument(
+        "--trunc-cutoff", metavar="N", help="number of truncated layers, or 'all' (default: that of the network, usually 8)"
+    )
 
 
 def check_options(args: argparse.Namespace) -> None:

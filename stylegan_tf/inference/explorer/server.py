@@ -143,7 +143,7 @@ class _Handler(BaseHTTPRequestHandler):
         except UserError as error:
             self._send_error(HTTPStatus.BAD_REQUEST, str(error))
         except Superseded:
-            self._send_error(HTTPStatus.CONFLICT, "A newer request has taken the place of this one.")
+            self._send_error(HTTPStatus.CONFLICT, "A newer request has replaced this one.")
         except OSError as error:  # a full disk, a network file that is gone; a closed connection ends in `_send_error`
             self._send_error(HTTPStatus.INTERNAL_SERVER_ERROR, error.strerror or str(error))
         except Exception:

@@ -53,7 +53,7 @@ def test_numbers_as_folder_names_are_sorted_by_value(tmp_path):
 def test_images_beside_the_folders_mean_no_labels(folder):
     (folder / "one_more.png").write_bytes(encoded(leaf(), "PNG"))
     assert labels_of(folder).values is None
-    with pytest.raises(UserError, match="one sub-folder per class"):
+    with pytest.raises(UserError, match="one subfolder per class"):
         labels_of(folder, "folders")
 
 
@@ -179,10 +179,10 @@ def test_a_dataset_json_that_cannot_be_read_is_refused(folder, tmp_path):
 
 def test_a_label_file_of_another_name_is_mentioned_where_folders_are_used_instead(folder):
     (folder / "labels.csv").write_text("0.png,2\n")
-    assert labels_of(folder).origin == "names of folders; labels.csv was not read, --labels FILE reads it"
+    assert labels_of(folder).origin == "names of folders; labels.csv was not read; name it with --labels"
     assert labels_of(folder, "folders").origin == "names of folders"
     (folder / "one_more.png").write_bytes(encoded(leaf(), "PNG"))
-    assert labels_of(folder).describe() == "none (labels.csv was not read, --labels FILE reads it)"
+    assert labels_of(folder).describe() == "none (labels.csv was not read; name it with --labels)"
     for number in range(3):  # what a program noted on each image
         (folder / "a" / f"{number}.png.json").write_text("{}")
     assert labels_of(folder).describe() == "none"
