@@ -17,12 +17,19 @@ _PRODUCTS_FROM_PIXELS = 64**2
 def biased_leaky_relu(x: tf.Tensor, bias: tf.Tensor, slope: float = 0.2) -> tf.Tensor:
     """Fast form of `layers.activations.biased_leaky_relu`: one kernel for each derivative of the nonlinearity, of any order."""
 
-    def derivatives(upstream, output):
-        return [tf.raw_ops.LeakyReluGrad(gradients=upstream, features=not_before(upstream, output), alpha=slope)]
-
     # TensorFlow's derivative at exactly 0 is `slope`, ours is 1. With this in place of a bias of 0, a sum is not 0 (cut out pixels are).
     least = tf.constant(2.0**-24 if bias.dtype == tf.float16 else 1e-30, bias.dtype)
-    return with_derivatives(lambda inputs: tf.nn.leaky_relu(inputs, slope), derivatives, _bias_add(x, bias + least))
+    values, derivatives = lambda inputs: tf.nn.leaky_relu(inputs, slope), lambda upstream, output: [_by_sign(upstream, output, slope)]
+    return with_derivatives(values, derivatives, _bias_add(x, bias + least))
+
+
+def _by_sign(upstream, output, slope):
+    """upstream, times slope where output is negative. TensorFlow's derivative by `output` is an image of zeros, ours is None."""
+
+    def values(factors, features):
+        return tf.raw_ops.LeakyReluGrad(gradients=factors, features=not_before(factors, features), alpha=slope)
+
+    return with_derivatives(values, lambda changed, _: [_by_sign(changed, output, slope), None], upstream, output)
 
 
 def _bias_add(x, bias):
@@ -51,31 +58,32 @@ def add_noise(x: tf.Tensor, noise: tf.Tensor, strength: tf.Tensor) -> tf.Tensor:
 def adain(x: tf.Tensor, styles: tf.Tensor, *, epsilon: float) -> tf.Tensor:
     """Fast form of `layers.modulation.adain`; means and variances are float32 whatever the dtype of `x`.
 
-    Nothing but the arguments is kept for the derivatives.
+    Nothing but the arguments and the statistics is kept for the derivatives.
     """
     channels = x.shape[-1]
+    # Inputs of the operation below, for its second derivatives. Its first derivative by `x` already contains the one through them.
+    centred, *statistics = _statistics(x, epsilon)
 
-    def values(inputs, style):
+    def values(_, style, deviations, __, rest, inverse):
         scale, shift = _scale_and_shift(style)
-        centred, rest, inverse = _normalise(inputs, epsilon)
         factor = inverse * scale
-        return centred * tf.cast(factor, x.dtype) + tf.cast(shift - rest * factor, x.dtype)
+        return deviations * tf.cast(factor, x.dtype) + tf.cast(shift - rest * factor, x.dtype)
 
     def derivatives(upstream, _):
-        inputs, style = not_before(upstream, [x, styles])
+        inputs, style, mean, rest, inverse = not_before(upstream, [x, styles, *statistics])
         scale, _ = _scale_and_shift(style)
-        centred, rest, inverse = _normalise(inputs, epsilon)
-        mean = _mean(upstream)
+        deviations = inputs - mean
+        by_shift = _mean(upstream)
         # The mean of upstream * normalised; the part of `rest` is the mean of upstream times it.
-        with_normalised = (_mean_of_product(upstream, centred) - mean * rest) * inverse
+        with_normalised = (_mean_of_product(upstream, deviations) - by_shift * rest) * inverse
         # The mean is subtracted first: where a map is a constant, or nearly, what is left of the gradient is small.
         share = with_normalised * inverse
-        by_input = upstream - tf.cast(mean - share * rest, x.dtype) - centred * tf.cast(share, x.dtype)
+        by_input = upstream - tf.cast(by_shift - share * rest, x.dtype) - deviations * tf.cast(share, x.dtype)
         by_input *= tf.cast(inverse * scale, x.dtype)
-        by_style = tf.concat([with_normalised, mean], axis=-1) * (x.shape[1] * x.shape[2])
-        return [by_input, tf.cast(tf.reshape(by_style, [-1, 2 * channels]), styles.dtype)]
+        by_style = tf.concat([with_normalised, by_shift], axis=-1) * (x.shape[1] * x.shape[2])
+        return [by_input, tf.cast(tf.reshape(by_style, [-1, 2 * channels]), styles.dtype), None, None, None, None]
 
-    return with_derivatives(values, derivatives, x, styles)
+    return with_derivatives(values, derivatives, x, styles, centred, *statistics)
 
 
 def _scale_and_shift(styles):
@@ -84,11 +92,11 @@ def _scale_and_shift(styles):
     return scale + 1.0, shift
 
 
-def _normalise(x, epsilon):
-    """`centred` of the dtype of x, and float32 `rest` and `inverse` [N, 1, 1, C]: (centred - rest) * inverse has mean 0 and variance 1.
+def _statistics(x, epsilon):
+    """`centred` and `mean` of the dtype of x, float32 `rest` and `inverse`: (centred - rest) * inverse has mean 0 and variance 1.
 
-    The mean is subtracted in the dtype of x as far as it can be represented there, so that the error of each value is relative to
-    its deviation; `rest` is the remainder, 0 in float32.
+    All but `centred`, which is x - mean, are [N, 1, 1, C]. The mean is subtracted in the dtype of x as far as it can be represented
+    there, so that the error of each value is relative to its deviation; `rest` is the remainder, 0 in float32.
     """
     precise_mean = _mean(x)
     mean = tf.cast(precise_mean, x.dtype)
@@ -96,7 +104,7 @@ def _normalise(x, epsilon):
     # The mean from products is rounded; what is left of it is not, relative to the deviation.
     rest = _mean(centred) if _has_products(x) else precise_mean - tf.cast(mean, tf.float32)
     variance = _mean_square(centred) - tf.square(rest)
-    return centred, rest, tf.math.rsqrt(tf.maximum(variance, 0.0) + epsilon)
+    return centred, mean, rest, tf.math.rsqrt(tf.maximum(variance, 0.0) + epsilon)
 
 
 def _has_products(x) -> bool:
@@ -138,7 +146,7 @@ def _mean_square(x):
     """float32 means of the squares of x over the pixels, [N, 1, 1, C], in one reduction."""
     pixels = x.shape[1] * x.shape[2]
     if paths.is_traced_for_xla() or _has_products(x):  # XLA fuses the two, and has no such norm
-        return _mean_of_product(x, x)
+        return _mean(tf.square(x if _has_products(x) else tf.cast(x, tf.float32)))
 
     def values(inputs):
         return tf.square(tf.raw_ops.EuclideanNorm(input=inputs, axis=[1, 2], keep_dims=True)) / pixels
