@@ -7,7 +7,6 @@ if __name__ == "__main__":  # before the imports that take time
 
 import argparse
 import importlib
-import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -18,8 +17,6 @@ from stylegan_tf.argument_parser import Parser
 from stylegan_tf.command_line import spelled
 from stylegan_tf.data.intake.options import HelpFormatter, add_output, add_preparation, count, prepare_options, refuse_preparation, seed
 from stylegan_tf.display import say, visible_lines
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 EXAMPLES = """examples:
   python dataset_tool.py create_leaves datasets/leaves --resolution 64 --num-images 2000
@@ -33,10 +30,9 @@ EXAMPLES = """examples:
 def parser() -> Parser:
     """The command line."""
     root = Parser(
-        prog=spelled("dataset_tool.py"),
+        prog="dataset_tool.py",
         description="Makes datasets from images, inspects, converts and extracts them.",
-        epilog=spelled(EXAMPLES),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=EXAMPLES,
     )
     commands = root.add_subparsers(metavar="COMMAND", required=True)
 

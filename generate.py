@@ -5,7 +5,6 @@ if __name__ == "__main__":  # before the imports that take time
 
     program_start.begin(needs_config=True)
 
-import argparse
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -50,10 +49,9 @@ COMMANDS: dict[str, tuple[str, Callable, Callable]] = {
 def parser() -> Parser:
     """The command line."""
     parser = Parser(
-        prog=spelled("generate.py"),
-        description=spelled("Generates images with a trained generator: a snapshot of train.py, or an official StyleGAN pickle."),
-        epilog=spelled(EXAMPLES),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        prog="generate.py",
+        description="Generates images with a trained generator: a snapshot of train.py, or an official StyleGAN pickle.",
+        epilog=EXAMPLES,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (help_line, add_options, _) in COMMANDS.items():

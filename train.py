@@ -8,7 +8,6 @@ if __name__ == "__main__":  # before the imports that take time
 import argparse
 import dataclasses
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,10 +41,9 @@ EXAMPLES = """examples:
 def parser() -> Parser:
     """The command line."""
     parser = Parser(
-        prog=spelled("train.py"),
-        description=spelled("Trains a GAN on a folder or archive of photographs, or on a dataset of dataset_tool.py."),
-        epilog=spelled(EXAMPLES),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        prog="train.py",
+        description="Trains a GAN on a folder or archive of photographs, or on a dataset of dataset_tool.py.",
+        epilog=EXAMPLES,
     )
     add = parser.add_argument
     add(
@@ -98,7 +96,6 @@ def main(argv: Sequence[str]) -> int:
     """Starts or resumes what the command line describes."""
     settings_text.check_unsplit(argv)
     options = parser().parse_args(argv)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its errors reach us as exceptions
     if options.resume is not None:
         path = run_dirs.find(options.outdir, options.resume)
         if path.is_dir():

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 NUM_SHOWN = 3  # neighbours a row of the figure, by pixels and by features
 PIXEL_SIDE = 32  # pixels are compared at this size: a shift by one pixel must not hide a copy
 _RESAMPLES = 1000
+_ROWS = 8  # of the figure
 
 
 class Memorisation(Metric):
@@ -84,7 +85,7 @@ class Memorisation(Metric):
             "held_out": unseen.origin, "num_reals": bench.dataset.num_images, "mirrored_reals": bench.is_mirrored,
             "pixels": f"{side}x{side}",
         }  # fmt: skip
-        return Score(values, protocol | self.request(bench), figure(bench, nearest, bench.options.num_neighbours_shown))
+        return Score(values, protocol | self.request(bench), figure(bench, nearest))
 
     @classmethod
     def cost(cls) -> str:
@@ -200,10 +201,10 @@ def training_set(bench: "Bench", kind: str, *, is_mirrored: bool) -> Iterator[tu
         yield np.arange(start, start + len(batch)), batch
 
 
-def figure(bench: "Bench", nearest: dict[str, NearestSearch], num_rows: int) -> np.ndarray:
+def figure(bench: "Bench", nearest: dict[str, NearestSearch]) -> np.ndarray:
     """uint8 [H, W, C]: the generated images nearest to the training set, each with its neighbours by pixels and by features."""
     side, pictures = min(bench.resolution, MIN_SHOWN_SIDE), []
-    for row in np.argsort(nearest["features"].distances[:, 0], kind="stable")[:num_rows]:
+    for row in np.argsort(nearest["features"].distances[:, 0], kind="stable")[:_ROWS]:
         numbers = [*nearest["pixels"].numbers[row], *nearest["features"].numbers[row]]
         generated = fit_image(_generated_image(bench, int(row)), side, "center-crop", fill=(255,) * bench.channels)
         pictures += [generated, *read_images(bench.dataset, numbers, side, bench.channels)]

@@ -34,17 +34,14 @@ class Options:
     held_out: str | None = None  # dataset of real images that were kept out of training, for memorisation
     lenet: Sequence[str] = ()  # files of LeNets (.npz), one of each kind at most, for the scores of digits
     max_pixels: int | None = None  # larger pictures of a folder are left out, see `data.PictureSet`
-    num_neighbours_shown: int = 8  # rows of the figure of nearest neighbours
 
     def __post_init__(self):
         choices = {"resize": RESIZES, "precision": PRECISIONS, "crop": CROPS, "noise_mode": NOISE_MODES}
         for name, known in choices.items():
             if getattr(self, name) not in known:
                 raise UserError(f"{name} must be one of {', '.join(known)}. Received: {getattr(self, name)}")
-        for name in ("batch_size", "num_neighbours_shown"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise UserError(f"{name} must be 1 or more. Received: {value}")
+        if self.batch_size is not None and self.batch_size < 1:
+            raise UserError(f"batch_size must be 1 or more. Received: {self.batch_size}")
         if not 0 <= self.truncation_psi <= 1:
             raise UserError(f"truncation_psi must be in [0, 1]. Received: {self.truncation_psi}")
         check_random_seed(self.seed, "seed")

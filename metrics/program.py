@@ -1,7 +1,7 @@
 """The command line of scores: python -m metrics NAMES --network RUN, and the file of FID by its path."""
 
 import argparse
-import os
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,8 +15,6 @@ from stylegan_tf.data.intake.options import add_max_pixels
 from stylegan_tf.display import say
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.loading import find_snapshot, missing_network, named_network, read, snapshots_of
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 _EXAMPLES = """examples:
   python -m metrics fid50k,ppl_wfull --network latest
@@ -42,7 +40,8 @@ def _main(arguments: Sequence[str], default: str | None, description: str) -> in
     if parsed.list:
         say(*(line for kind in registry.classes() for line in kind.description().split("\n")))
         return 0
-    options = _options(parsed)
+    known = {field.name for field in dataclasses.fields(Options)}
+    options = Options(**{name: value for name, value in vars(parsed).items() if name in known})
     if parsed.fetch:
         return _fetch(options)
     names = parsed.names or default
@@ -58,10 +57,7 @@ def _main(arguments: Sequence[str], default: str | None, description: str) -> in
 
 
 def _parser(default: str | None, description: str) -> Parser:
-    parser = Parser(
-        prog=None if default else spelled("python -m metrics"), description=description, epilog=spelled(_EXAMPLES),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    parser = Parser(prog=None if default else "python -m metrics", description=description, epilog=_EXAMPLES)
     add = parser.add_argument
     add("names", nargs="?", default=default, help="metrics, separated by commas; --list shows them" + (f" ({default})" if default else ""))
     add("--network", metavar="PATH", help="snapshot, run folder (its latest snapshot), latest (the newest run) or official pickle")
@@ -82,8 +78,8 @@ def _parser(default: str | None, description: str) -> Parser:
     add = protocol.add_argument
     add("--seed", type=int, default=0, help="seed of latents, labels, noise and resampling (default: 0)")
     add("--batch-size", type=int, metavar="N", help="images at a time (default: by resolution)")
-    add("--trunc", type=float, default=1.0, metavar="PSI", help="truncation psi (default: 1, no truncation)")
-    add("--noise", choices=NOISE_MODES, default="random", help="noise inputs (default: random)")
+    add("--trunc", dest="truncation_psi", type=float, default=1.0, metavar="PSI", help="truncation psi (default: 1, no truncation)")
+    add("--noise", dest="noise_mode", choices=NOISE_MODES, default="random", help="noise inputs (default: random)")
     add("--resize", choices=RESIZES, default="legacy_tensorflow", help="resize to 299x299 before Inception (default: legacy_tensorflow)")
     add(
         "--precision",
@@ -102,15 +98,6 @@ def _parser(default: str | None, description: str) -> Parser:
     weights.add_argument("--fetch", action="store_true", help="download the metric networks and exit")
     weights.add_argument("--list", action="store_true", help="list the metrics and exit")
     return parser
-
-
-def _options(parsed: argparse.Namespace) -> Options:
-    return Options(
-        seed=parsed.seed, batch_size=parsed.batch_size, truncation_psi=parsed.trunc,
-        noise_mode=parsed.noise, resize=parsed.resize, precision=parsed.precision, mirror=parsed.mirror, crop=parsed.crop,
-        inception=parsed.inception, lpips=parsed.lpips, classifier=tuple(parsed.classifier), held_out=parsed.held_out,
-        lenet=tuple(parsed.lenet), max_pixels=parsed.max_pixels,
-    )  # fmt: skip
 
 
 def _fetch(options: Options) -> int:

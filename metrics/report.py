@@ -1,5 +1,6 @@
 """Where results go: a text and a JSON file a metric, TensorBoard, a table and a curve over the snapshots of a run."""
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -34,13 +35,10 @@ def write(result: Result, folder: Path, picture: np.ndarray | None = None, *, to
 
 def _write_tensorboard(result: Result, folder: Path) -> None:
     """Points under the names and at the steps (real images seen) that training uses."""
-    import tensorflow as tf
+    from stylegan_tf.training.tensorboard import EventWriter
 
-    writer = tf.summary.create_file_writer(str(folder), filename_suffix=".metrics")
-    with writer.as_default():
-        for name, value in points(result).items():
-            tf.summary.scalar(f"Metrics/{name}", value, step=result.nimg)
-    writer.close()
+    with contextlib.closing(EventWriter(folder)) as events:
+        events.scalars({f"Metrics/{name}": value for name, value in points(result).items()}, result.nimg)
 
 
 def points(result: Result) -> dict[str, float]:

@@ -5,10 +5,8 @@ if __name__ == "__main__":  # before the imports that take time
 
     program_start.begin(needs_config=True)
 
-import argparse
 import itertools
 import json
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -45,10 +43,8 @@ _EXAMPLE = """example:
 
 def main(argv: Sequence[str]) -> int:
     """The command."""
-    parser = Parser(
-        prog="python -m studies.added_digits", description="Trains LeNets on subsets of real and generated digits.", epilog=_EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    description = "Trains LeNets on subsets of real and generated digits."
+    parser = Parser(prog="python -m studies.added_digits", description=description, epilog=_EXAMPLE)
     add = parser.add_argument
     add("--network", required=True, metavar="PATH", help="a conditional snapshot or run folder")
     add("--data", required=True, metavar="DIR", help="dataset of real digits")
@@ -60,7 +56,6 @@ def main(argv: Sequence[str]) -> int:
     add("--schemes", default=",".join(SCHEMES), help="schemes, separated by commas (default: %(default)s)")
     add("--seed", type=int, default=0, help="seed of latents, subsets and weights (default: %(default)s)")
     options = parser.parse_args(argv)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     sizes, schemes = _sizes(options.sizes), options.schemes.split(",")
     if unknown := set(schemes) - set(SCHEMES):
         raise UserError(f"Unknown schemes: {', '.join(sorted(unknown))}. There are: {', '.join(SCHEMES)}")

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,7 +27,6 @@ _EXAMPLES = """examples:
 def main(argv: Sequence[str]) -> int:
     """`python -m studies`."""
     options = _parser().parse_args(argv)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     plan = _plan(options)
     plans.check(plan)
     steps = plans.steps(plan)
@@ -45,10 +43,8 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _parser() -> Parser:
-    parser = Parser(
-        prog="python -m studies", description="Trains and scores the rows of a study one after the other, and writes one table of them.",
-        epilog=_EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    description = "Trains and scores the rows of a study one after the other, and writes one table of them."
+    parser = Parser(prog="python -m studies", description=description, epilog=_EXAMPLES)
     add = parser.add_argument
     add(
         "study",

@@ -8,14 +8,21 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from stylegan_tf.command_line import spelled
 from stylegan_tf.display import say, visible_lines
 from stylegan_tf.errors import did_you_mean
 
 
 class Parser(argparse.ArgumentParser):
-    """`argparse.ArgumentParser` whose errors are one line, without the usage, and name what was probably meant."""
+    """`argparse.ArgumentParser` whose errors are one line, without the usage, and name what was probably meant.
+
+    Commands in `prog`, `description` and `epilog` are spelled as the user can type them, and examples of several lines stay lines.
+    """
 
     def __init__(self, *args, **options):
+        options |= {name: spelled(options[name]) for name in ("prog", "description", "epilog") if options.get(name)}
+        if "\n" in options.get("epilog", ""):
+            options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
         super().__init__(*args, **options)
         # Lists such as -1,0.5 are values, as -1 is for argparse.
         self._negative_number_matcher = re.compile(r"-\.?\d[\d.,e+-]*")

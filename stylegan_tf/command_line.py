@@ -166,6 +166,7 @@ def import_tensorflow() -> None:
     Settings of Keras that belong to other programs (keras.json, KERAS_MAX_EPOCHS and others) have no effect. Programs call this
     once their arguments are checked. An import that fails raises as ever.
     """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its errors reach us as exceptions
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # else the first program on a GPU holds all of its memory
     _shorten_compilation()
     with silenced_stderr() as stderr, _lines_of_progress(stderr):

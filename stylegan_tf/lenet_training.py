@@ -5,8 +5,6 @@ if __name__ == "__main__":  # before the imports that take time
 
     program_start.begin()
 
-import argparse
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -126,10 +124,8 @@ def digits(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
 
 def main(argv: Sequence[str]) -> int:
     """The command."""
-    parser = Parser(
-        prog="python -m stylegan_tf.lenet_training", description="Trains a LeNet to recognise digits and saves its weights.",
-        epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    description = "Trains a LeNet to recognise digits and saves its weights."
+    parser = Parser(prog="python -m stylegan_tf.lenet_training", description=description, epilog=EXAMPLES)
     add = parser.add_argument
     add("--data", required=True, metavar="DIR", help="dataset of digits, 32x32 (dataset_tool.py create_mnist)")
     add("--test", required=True, metavar="DIR", help="dataset of test digits (create_mnist --split test)")
@@ -146,7 +142,6 @@ def main(argv: Sequence[str]) -> int:
         raise UserError("--epochs must be at least 1, and --stop-at a share between 0 and 1.")
     out.parent.mkdir(parents=True, exist_ok=True)
     command_line.check_output(out)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     images, labels = digits(data.open_dataset(options.data))
     test_images, test_labels = digits(data.open_dataset(options.test))
     command_line.import_tensorflow()

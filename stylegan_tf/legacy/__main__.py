@@ -6,7 +6,6 @@ if __name__ == "__main__":  # before the imports that take time
     program_start.begin()
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,7 +31,6 @@ def parser() -> Parser:
         prog="python -m stylegan_tf.legacy",
         description="Reads official StyleGAN network pickles; no code in them is executed.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     convert = commands.add_parser("convert", help="write a snapshot of this library")
@@ -55,7 +53,6 @@ def convert(options: argparse.Namespace) -> None:
         raise UserError(f"{ours} would replace the official pickle. Choose another name.")
     command_line.check_output(ours)
     official = read_official(options.official)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     command_line.import_tensorflow()  # seconds; wrong files are refused before
     from stylegan_tf.snapshot import make_networks, save_networks
 

@@ -18,13 +18,12 @@ from stylegan_tf.command_line import print_to_stderr, redirect_to_nowhere, spell
 from stylegan_tf.display import visible, visible_lines
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.files import write_text
-from stylegan_tf.loading import runs
+from stylegan_tf.loading import runs, snapshots_of
 
 STATE_NAME = "training-state.pkl"
 ABORT_NAME = "abort.txt"
 CONFIG_NAME = "config.json"
 FINAL_NAME = "network-final.pkl"
-SNAPSHOT_PREFIX, SNAPSHOT_SUFFIX = "network-snapshot-", ".pkl"
 
 
 # Everything that a run writes or changes.
@@ -217,17 +216,12 @@ def nimg_of(path: str | os.PathLike) -> int | None:
 
 def snapshot_name(nimg: int, is_short: bool, is_last: bool) -> str:
     """File name of a network snapshot: network-snapshot-000140.pkl, for the last one network-final.pkl."""
-    return FINAL_NAME if is_last else numbered(SNAPSHOT_PREFIX, nimg, SNAPSHOT_SUFFIX, is_short)
+    return FINAL_NAME if is_last else numbered("network-snapshot-", nimg, ".pkl", is_short)
 
 
 def renamed_final(nimg: int) -> str:
     """The name that network-final.pkl gets when its run is continued."""
     return snapshot_name(nimg, is_short=nimg < 1000, is_last=False)
-
-
-def list_snapshots(folder: str | os.PathLike) -> list[Path]:
-    """Numbered network snapshots of a run, oldest first."""
-    return sorted(Path(folder).glob(f"{SNAPSHOT_PREFIX}*{SNAPSHOT_SUFFIX}"), key=lambda path: nimg_of(path) or 0)
 
 
 def remove_old_snapshots(run_dir: RunDir, keep: int | None, best: str | None = None) -> list[str]:
@@ -239,7 +233,8 @@ def remove_old_snapshots(run_dir: RunDir, keep: int | None, best: str | None = N
     """
     if keep is None:
         return []
-    old = [path for path in list_snapshots(run_dir.path)[:-keep] if path.name != best]
+    numbered_ones = [path for path in snapshots_of(run_dir.path) if path.name != FINAL_NAME]
+    old = [path for path in numbered_ones[:-keep] if path.name != best]
     for path in old:
         path.unlink(missing_ok=True)
     return [path.name for path in old]

@@ -81,7 +81,7 @@ def test_each_result_is_a_line_of_text_a_line_of_json_and_a_point(snapshot_netwo
     needed = {"network", "resize", "precision", "seed", "truncation_psi", "noise", "num_fakes", "num_reals", "num_distinct_reals"}
     assert needed <= set(line["protocol"])
     assert (line["nimg"], line["protocol"]["num_distinct_reals"]) == (7000, 40)
-    (events,) = tmp_path.glob("events.*.metrics")
+    (events,) = tmp_path.glob("events.*")
     points = [v for event in tf.compat.v1.train.summary_iterator(str(events)) for v in event.summary.value]
     assert {point.tag for point in points} == {"Metrics/fid40", "Metrics/fid40/low", "Metrics/fid40/high"}
 

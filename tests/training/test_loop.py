@@ -13,7 +13,6 @@ import stylegan_tf
 from stylegan_tf import devices
 from stylegan_tf.settings import RunSettings
 from stylegan_tf.training import run as runs
-from stylegan_tf.training import run_dir
 from stylegan_tf.training.best import SnapshotScores
 from stylegan_tf.training.step import Trainer
 from stylegan_tf.training.stopping import StopRequest
@@ -46,7 +45,7 @@ def test_files_of_a_run(whole_run):
     names = {file.name for file in path.iterdir()}
     assert {"config.json", "log.txt", "stats.jsonl", "reals.png", "report.html", "training-state.pkl", "network-final.pkl"} <= names
     assert {"fakes000000.png", "fakes000000-nimg32.png", "fakes000000-nimg128.png"} <= names
-    assert [file.name for file in run_dir.list_snapshots(path)] == [
+    assert sorted(file.name for file in path.glob("network-snapshot-*")) == [
         "network-snapshot-000000-nimg32.pkl",
         "network-snapshot-000000-nimg64.pkl",
     ]

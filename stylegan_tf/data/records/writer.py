@@ -66,11 +66,10 @@ class DatasetWriter:
         check_encoding(encoding, channels, quality)
         self.target_dir = Path(os.path.abspath(target_dir))
         self.name = self.target_dir.name
-        self.num_images = 0  # written; images just added may still be buffered
+        self.num_images = 0
         self.class_names = tuple(map(class_name, class_names or ()))
         self._encoder = Encoder(resolution=resolution, channels=channels, encoding=encoding, quality=quality)
         self._chunk_size = min(256, max(1, _CHUNK_BYTES // self._encoder.image_bytes))
-        self._waiting: list[Item] = []
         self._overwrite, self._made_by = overwrite, dict(made_by or {})
         check_target(self.target_dir, overwrite)
         self._partial = PartialFolder(self.target_dir)
@@ -119,10 +118,7 @@ class DatasetWriter:
         Raises:
             UserError: an image of another shape or type, or a label of another size than those before.
         """
-        self._encoder.check(image)
-        self._waiting.append(Item(image.copy(), label, encoded))
-        if len(self._waiting) >= self._chunk_size:
-            self._flush()
+        self._append(*self._encode_chunk([Item(image, label, encoded)]))
 
     def add_many(self, items: Iterable[ImageOrItem | Callable[[], ImageOrItem]], workers: int | None = None) -> int:
         """Adds images in the order given, encoded by several threads.
@@ -135,17 +131,10 @@ class DatasetWriter:
         Returns:
             How many images were added.
         """
-        self._flush()
         before = self.num_images
         for encoded in parallel_map(self._encode_chunk, _chunked(items, self._chunk_size), workers, at_once=1):
             self._append(*encoded)
         return self.num_images - before
-
-    def _flush(self) -> None:
-        """Writes the images that `add` has buffered."""
-        waiting, self._waiting = self._waiting, []
-        if waiting:
-            self._append(*self._encode_chunk(waiting))
 
     def _encode_chunk(self, chunk: list[ImageOrItem | Callable[[], ImageOrItem]]) -> tuple[list[Item], list[Records]]:
         items = [item for item in map(_as_item, chunk) if item is not None]
@@ -168,7 +157,6 @@ class DatasetWriter:
         """
         if self._completed:
             return self._completed
-        self._flush()
         if not self.num_images:
             raise UserError(f"No images were added to {self.target_dir}: nothing was written.")
         for level in self._levels:

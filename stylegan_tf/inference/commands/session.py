@@ -1,7 +1,6 @@
 """The network of a command: read and checked without TensorFlow first, then built, with the latents and labels of seeds."""
 
 import argparse
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -117,7 +116,6 @@ class Session:
         is_unknown = "label_examples" not in contents.dataset and contents.shape.label_size
         if is_unknown and args.has_labels and args.label is None:
             say(f"Note: {contents.source} does not state whether its labels are classes. One-hot labels are used (--label sets others).")
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         import_tensorflow()
         from stylegan_tf.snapshot import make_generator
 

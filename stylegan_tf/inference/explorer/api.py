@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import io
 import tempfile
 import time
@@ -78,7 +79,7 @@ class Api:
     ):  # fmt: skip
         self.entries, self.directions_path, self.worker = entries, directions_path, worker
         self._options = {"precision": precision, "device": device}
-        self._networks: dict[int, ExplorerNetwork] = {}  # in the order of their use
+        self._built = functools.lru_cache(maxsize=MAX_NETWORKS)(self._build)
         self.requests: dict[str, Callable[[Mapping], Answer | dict]] = {
             "networks": self._list_networks, "open": self._open, "image": self._image, "latents": self._latents,
             "command": self._command, "video": self._video,
@@ -88,18 +89,14 @@ class Api:
         """A network by its number, built if it is not in memory. To be called by the worker."""
         if type(number) is not int or not 0 <= number < len(self.entries):
             raise UserError(f"network must be a number from 0 to {len(self.entries) - 1}.")
-        found = self._networks.pop(number, None)
-        if found is None:
-            contents = loading.read(self.entries[number].path)
-            directions = []
-            if self.directions_path is not None and has_styles(contents):
-                with contextlib.suppress(UserError):  # those of another network, which may be shown beside this one
-                    directions = read_directions(self.directions_path, contents)
-            found = ExplorerNetwork(contents, directions, **self._options)
-        self._networks[number] = found
-        if len(self._networks) > MAX_NETWORKS:
-            del self._networks[next(iter(self._networks))]
-        return found
+        return self._built(number)
+
+    def _build(self, number: int) -> ExplorerNetwork:
+        contents, directions = loading.read(self.entries[number].path), []
+        if self.directions_path is not None and has_styles(contents):
+            with contextlib.suppress(UserError):  # those of another network, which may be shown beside this one
+                directions = read_directions(self.directions_path, contents)
+        return ExplorerNetwork(contents, directions, **self._options)
 
     def _viewed(self, request: Mapping) -> tuple[ExplorerNetwork, View]:
         network = self.network(request.get("network"))

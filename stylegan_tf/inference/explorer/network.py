@@ -48,7 +48,7 @@ class ExplorerNetwork:
             max_lod=log2(contents.shape.resolution) - 2 if self.grows else 0,
             directions=self.directions,
         )
-        self._samplers: dict[tuple[str, float], ImageSampler | StyleSampler] = {}
+        self._samplers = lru_cache(maxsize=_MAX_SAMPLERS)(self._sampler_of)
         self._w = lru_cache(maxsize=_MAX_KNOWN_W)(self._w_of_seed)
 
     def info(self) -> dict[str, object]:
@@ -109,15 +109,11 @@ class ExplorerNetwork:
 
     def _sampler(self, view: View) -> "ImageSampler | StyleSampler":
         """The sampler of a noise mode and a level of detail; those used last are kept, with their traces."""
+        return self._samplers(view.noise if self.has_styles else "", self.session.lod if view.lod is None else view.lod)
+
+    def _sampler_of(self, noise: str, lod: float) -> "ImageSampler | StyleSampler":
         from stylegan_tf.inference.sampler import ImageSampler, StyleSampler
 
-        key = (view.noise if self.has_styles else "", self.session.lod if view.lod is None else view.lod)
-        found = self._samplers.pop(key, None)
-        if found is None and self.has_styles:
-            found = StyleSampler(self.G, lod=key[1], batch_size=1, noise_mode=key[0])
-        elif found is None:
-            found = ImageSampler(self.G, lod=key[1], batch_size=1)
-        self._samplers[key] = found
-        if len(self._samplers) > _MAX_SAMPLERS:
-            del self._samplers[next(iter(self._samplers))]
-        return found
+        if self.has_styles:
+            return StyleSampler(self.G, lod=lod, batch_size=1, noise_mode=noise)
+        return ImageSampler(self.G, lod=lod, batch_size=1)
