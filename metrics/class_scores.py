@@ -1,5 +1,10 @@
 """Scores by class of conditional models: FID of each class, and the share of images classified as the requested class."""
 
+if __name__ == "__main__":  # before the imports of this package, which needs it
+    import by_path
+
+    by_path.run("accuracy10k_labels", __doc__)
+
 from typing import TYPE_CHECKING
 
 import numpy as np

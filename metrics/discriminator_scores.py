@@ -1,5 +1,10 @@
 """Scores of the discriminator: d_scores, what D calls real, and how well it separates the images that it was trained on."""
 
+if __name__ == "__main__":  # before the imports of this package, which needs it
+    import by_path
+
+    by_path.run("d_scores", __doc__)
+
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np

@@ -1,13 +1,9 @@
 """Fréchet Inception distance: fid50k (the original's protocol), fid50k_full, and any other number."""
 
-if __name__ == "__main__":  # run by its path; before the other imports, because the checkout must be importable, not this folder
-    import sys
-    from pathlib import Path
+if __name__ == "__main__":  # before the imports of this package, which needs it
+    import by_path
 
-    sys.path[0] = str(Path(__file__).resolve().parents[1])
-    from metrics import program
-
-    sys.exit(program.run("fid50k", __doc__))
+    by_path.run("fid50k", __doc__)
 
 from typing import TYPE_CHECKING, ClassVar
 

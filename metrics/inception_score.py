@@ -1,5 +1,10 @@
 """Inception Score: is50k by Inception's classes, is50k_labels by a classifier trained on the dataset's own labels."""
 
+if __name__ == "__main__":  # before the imports of this package, which needs it
+    import by_path
+
+    by_path.run("is50k", __doc__)
+
 from typing import TYPE_CHECKING
 
 import numpy as np

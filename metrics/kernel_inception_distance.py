@@ -1,5 +1,10 @@
 """Kernel Inception distance: kid50k, kid50k_full, and any other number; unbiased, over all pairs at once."""
 
+if __name__ == "__main__":  # before the imports of this package, which needs it
+    import by_path
+
+    by_path.run("kid50k_full", __doc__)
+
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np

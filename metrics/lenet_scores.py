@@ -1,5 +1,10 @@
 """Scores of digits by a LeNet, as the studies of MNIST have them: lenet_is and lenet_accuracy, each by the name of its classifier."""
 
+if __name__ == "__main__":  # before the imports of this package, which needs it
+    import by_path
+
+    by_path.run("lenet_accuracy10k_converged", __doc__)
+
 import dataclasses
 from typing import TYPE_CHECKING
 

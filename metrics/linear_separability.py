@@ -1,5 +1,10 @@
 """Linear separability: ls, how well a straight cut in z and in w separates attributes of the images."""
 
+if __name__ == "__main__":  # before the imports of this package, which needs it
+    import by_path
+
+    by_path.run("ls", __doc__)
+
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 

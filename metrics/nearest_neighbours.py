@@ -1,5 +1,10 @@
 """Nearest training images of generated ones: memorisation, as a figure and as a test against held-out images."""
 
+if __name__ == "__main__":  # before the imports of this package, which needs it
+    import by_path
+
+    by_path.run("memorisation", __doc__)
+
 import dataclasses
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar

@@ -1,5 +1,10 @@
 """Perceptual path length: ppl_zfull, ppl_wfull, ppl_zend, ppl_wend: how far an image moves for a small step in latent space."""
 
+if __name__ == "__main__":  # before the imports of this package, which needs it
+    import by_path
+
+    by_path.run("ppl_wfull", __doc__)
+
 import dataclasses
 from typing import TYPE_CHECKING
 

@@ -1,5 +1,10 @@
 """Improved precision and recall, density and coverage: pr50k3 and any other number and k."""
 
+if __name__ == "__main__":  # before the imports of this package, which needs it
+    import by_path
+
+    by_path.run("pr50k3", __doc__)
+
 import dataclasses
 import re
 from typing import TYPE_CHECKING

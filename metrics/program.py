@@ -1,4 +1,4 @@
-"""The command line of scores: python -m metrics NAMES --network RUN, and the file of FID by its path."""
+"""The command line of scores: python -m metrics NAMES --network RUN, and each metric's file by its path."""
 
 import argparse
 import dataclasses

@@ -98,8 +98,9 @@ def test_recorded_dataset_is_looked_for_in_the_checkout_of_the_run(tmp_path, mon
         sources.find_dataset(snapshot, None, None)
 
 
-def test_the_file_of_fid_is_a_program(tmp_path):
-    file = _CHECKOUT / "metrics" / "frechet_inception_distance.py"
+@pytest.mark.parametrize("place", registry.METRICS)
+def test_the_file_of_each_metric_is_a_program(place, tmp_path):
+    file = _CHECKOUT / f"{place.split(':')[0].replace('.', '/')}.py"
     done = subprocess.run([sys.executable, str(file), "--help"], capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert file.name in done.stdout
