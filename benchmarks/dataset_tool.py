@@ -40,11 +40,11 @@ CASES = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", help="folder of photographs to take; else drawn leaves with grain")
+    parser.add_argument("--images", help="folder of photographs (default: drawn leaves with grain)")
     parser.add_argument("--num-images", type=int, default=1000)
-    parser.add_argument("--workers", type=int, help="threads of the program; else its default")
-    parser.add_argument("--repeats", type=int, default=8, help="timed runs of each case after one that is not counted")
-    parser.add_argument("--only", choices=list(CASES), help="one case")
+    parser.add_argument("--workers", type=int, help="threads (default: that of the program)")
+    parser.add_argument("--repeats", type=int, default=8, help="timed runs of each case after a warm-up")
+    parser.add_argument("--only", choices=list(CASES), help="run only this case")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)

@@ -87,9 +87,11 @@ def chosen(is_small: bool) -> list[Program]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("gpu-results"), help="folder of the results (default: %(default)s)")
-    parser.add_argument("--minutes", type=float, default=9.5, help="no benchmark begins or goes on after this time (default: %(default)s)")
-    parser.add_argument("--small", action="store_true", help="tiny networks, to try the script")
-    parser.add_argument("--only", metavar="WORD", default="", help="only benchmarks with this word in their names")
+    parser.add_argument(
+        "--minutes", type=float, default=9.5, help="minutes after which no benchmark starts or continues (default: %(default)s)"
+    )
+    parser.add_argument("--small", action="store_true", help="tiny networks, to test the script")
+    parser.add_argument("--only", metavar="WORD", default="", help="run only benchmarks whose names contain this word")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     results = options.out / "results.jsonl"

@@ -19,10 +19,10 @@ ITERATIONS = 6  # a stage
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--resolution", type=int, default=32, help="side of the images")
-    parser.add_argument("--fmap-base", type=int, default=1024, help="feature maps of all layers together")
-    parser.add_argument("--fmap-max", type=int, default=64, help="most feature maps of a layer")
-    parser.add_argument("--batch", type=int, default=16, help="images of a step")
+    parser.add_argument("--resolution", type=int, default=32, help="resolution in pixels")
+    parser.add_argument("--fmap-base", type=int, default=1024, help="fmap_base of G and D")
+    parser.add_argument("--fmap-max", type=int, default=64, help="largest number of feature maps of a layer")
+    parser.add_argument("--batch", type=int, default=16, help="minibatch")
     parser.add_argument("--cycles", type=int, default=3, help="passes through all stages")
     options = parser.parse_args()
     command_line.import_tensorflow()

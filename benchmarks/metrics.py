@@ -22,10 +22,10 @@ INCEPTION_FLOPS = 11.4e9  # an image at 299x299, 2 a multiply-add
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=list(CASES), help="one case")
-    parser.add_argument("--resolution", type=int, default=64, help="of the images")
-    parser.add_argument("--num-images", type=int, default=64, help="images a timed run")
-    parser.add_argument("--repeats", type=int, default=8, help="timed runs of each case after the warm-up")
+    parser.add_argument("--only", choices=list(CASES), help="run only this case")
+    parser.add_argument("--resolution", type=int, default=64, help="resolution of the images")
+    parser.add_argument("--num-images", type=int, default=64, help="images in each timed run")
+    parser.add_argument("--repeats", type=int, default=8, help="timed runs of each case after a warm-up")
     add_profile(parser)  # of the features
     options = parser.parse_args()
     command_line.import_tensorflow()

@@ -14,18 +14,18 @@ def parse(
 ) -> tuple[Workload, argparse.Namespace]:
     """The workload asked for, and the other options."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--resolution", type=int, default=resolution)
-    parser.add_argument("--fmap-base", type=int, default=fmap_base)
-    parser.add_argument("--fmap-max", type=int, default=fmap_max)
-    parser.add_argument("--batch", type=int, default=batch)
-    parser.add_argument("--precision", choices=PRECISIONS, default="float32")
-    parser.add_argument("--repeats", type=int, default=8, help="timed runs after the warm-up")
+    parser.add_argument("--resolution", type=int, default=resolution, help="resolution in pixels (default: %(default)s)")
+    parser.add_argument("--fmap-base", type=int, default=fmap_base, help="fmap_base of G and D (default: %(default)s)")
+    parser.add_argument("--fmap-max", type=int, default=fmap_max, help="fmap_max of G and D (default: %(default)s)")
+    parser.add_argument("--batch", type=int, default=batch, help="minibatch (default: %(default)s)")
+    parser.add_argument("--precision", choices=PRECISIONS, default="float32", help="precision (default: %(default)s)")
+    parser.add_argument("--repeats", type=int, default=8, help="timed runs after a warm-up")
     parser.add_argument("--xla", action="store_true", help="compile with XLA")
     add_profile(parser)
     if is_training:
-        parser.add_argument("--compare", action="store_true", help="both precisions, without and with XLA, as a table")
+        parser.add_argument("--compare", action="store_true", help="print a table of both precisions, without and with XLA")
         parser.add_argument("--background", action="store_true", help="compile with XLA in a thread while steps run without it")
-        parser.add_argument("--stage-change", action="store_true", help="time the first step of another stage of growth, too")
+        parser.add_argument("--stage-change", action="store_true", help="also time the first step of another stage of growth")
     options = parser.parse_args()
     growth.check_resolution(options.resolution)
     command_line.import_tensorflow()
@@ -37,4 +37,4 @@ def parse(
 def add_profile(parser: argparse.ArgumentParser) -> None:
     """--profile, with a folder or without."""
     parser.add_argument("--profile", nargs="?", const="profiles", metavar="DIR",
-                        help="write a TensorFlow profile into DIR (profiles) and print the ten heaviest operations")  # fmt: skip
+                        help="write a TensorFlow profile into DIR (default: profiles) and print the ten heaviest operations")  # fmt: skip

@@ -25,12 +25,12 @@ ENCODINGS = ("raw", "png", "jpeg")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=Path, help="folder of photographs (default: made-up ones)")
+    parser.add_argument("--images", type=Path, help="folder of photographs (default: random images)")
     parser.add_argument("--resolution", type=int, default=256)
-    parser.add_argument("--num-images", type=int, default=512, help="different images")
+    parser.add_argument("--num-images", type=int, default=512, help="number of different images")
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--repeats", type=int, default=8, help="timed runs of each case")
-    parser.add_argument("--only", choices=ENCODINGS, help="one encoding")
+    parser.add_argument("--only", choices=ENCODINGS, help="run only this encoding")
     arguments = parser.parse_args()
 
     images = photographs(arguments) if arguments.images else made_up_images(arguments.num_images, arguments.resolution)

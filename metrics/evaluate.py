@@ -84,7 +84,7 @@ def check_suits(metrics: Iterable[Metric], options: Options, model: str | None) 
         what = (
             f"need {Need.STYLES.value}. The model {model} has none."
             if model
-            else "do not apply to --images: a generator has these choices."
+            else "do not apply to --images: they are options of a generator."
         )
         raise UserError(f"--trunc and --noise {what}")
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from stylegan_tf import command_line, nvidia
+from stylegan_tf.argument_parser import Parser
 from stylegan_tf.display import say
 from stylegan_tf.settings import RunSettings
 
@@ -173,6 +174,12 @@ def describe() -> list[str]:
     return [*(f"{name:<16} {value}" for name, value in lines), *remarks]
 
 
+def _main(arguments: Sequence[str]) -> None:
+    description = "Prints which GPUs TensorFlow uses, and why not if it uses none."
+    Parser(prog="python -m stylegan_tf.devices", description=description).parse_args(arguments)
+    say(*describe())
+
+
 def _of_card(card: nvidia.Card) -> str:
     major, minor = card.capability
     return f"{card.name}, compute capability {major}.{minor}, {card.memory_gb:.1f} GB, of which {card.used_gb:.1f} GB are in use"
@@ -195,4 +202,4 @@ def _cpu_flags() -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(command_line.run(lambda _: say(*describe())))
+    sys.exit(command_line.run(_main))

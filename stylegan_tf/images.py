@@ -13,7 +13,7 @@ from stylegan_tf.files import atomic_path
 if TYPE_CHECKING:
     import tensorflow as tf
 
-# Largest picture grid, and its minimum of columns and rows whatever the size of the images (the original's).
+# Largest image grid, and its minimum of columns and rows whatever the size of the images (the original's).
 GRID_LIMITS = {"1080p": (1920, 1080, 3, 2), "4k": (3840, 2160, 7, 4)}
 MAX_GRID_SIDE = 32  # images
 
@@ -50,7 +50,7 @@ def upscale(images: np.ndarray, factor: int) -> np.ndarray:
 
 
 def grid_shape(resolution: int, size: str = "1080p") -> tuple[int, int]:
-    """Columns and rows of the picture grid for square images of a resolution.
+    """Columns and rows of the image grid for square images of a resolution.
 
     As many as fit 1920x1080 ("1080p") or 3840x2160 ("4k"), at least 3 x 2 or 7 x 4, at most 32 x 32.
     """

@@ -130,10 +130,10 @@ class RunSettings:
     is_deterministic: bool = False  # bit-identical results of every run on the same machine; slower
     xla: Literal["auto", "on", "off"] = "auto"  # compile the steps with XLA; auto: on GPUs of compute capability 7.0 to 9.0
     iterations_per_call: Count = 1  # iterations in one call of TensorFlow: several are faster on a GPU with small images
-    grid_size: Literal["1080p", "4k"] = "1080p"  # largest picture grid
-    grid_columns: Count | None = None  # columns of the picture grids; none: as many as fit
-    grid_rows: Count | None = None  # rows of the picture grids; none: as many as fit
-    image_snapshot_ticks: Count = 1  # ticks between two picture grids
+    grid_size: Literal["1080p", "4k"] = "1080p"  # largest image grid
+    grid_columns: Count | None = None  # columns of the image grids; none: as many as fit
+    grid_rows: Count | None = None  # rows of the image grids; none: as many as fit
+    image_snapshot_ticks: Count = 1  # ticks between two image grids
     network_snapshot_ticks: Count = 10  # ticks between two network snapshots
     state_ticks: Count = 10  # ticks between two training states, from which a run can be resumed
     state_minutes: Positive = 10.0  # minutes after which a training state is written in any case

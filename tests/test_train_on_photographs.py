@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 import config
+from stylegan_tf.data.intake.photographs import are_photographs
 from tests.test_train import TINY, run  # noqa: F401  a fixture
 from tests.training.conftest import tiny_dataset  # noqa: F401  a fixture
 
@@ -107,3 +108,9 @@ def test_chosen_settings_can_be_trained(resolution, num_images, num_gpus, side, 
     assert (settings.data.resolution, settings.model, settings.augment.kind) == (side, model, augmentation)
     dataset = SimpleNamespace(resolution=resolution, name="x", label_size=0, channels=3)
     check_minibatches(check(settings, dataset), max(num_gpus, 1))
+
+
+def test_a_folder_with_the_labels_of_stylegan2_ada_is_photographs(photographs):
+    # It was taken for a dataset without records, because the file of its labels has the name of a manifest.
+    (photographs / "dataset.json").write_text(json.dumps({"labels": [["a/0.png", 1], ["b/1.png", 0]]}))
+    assert are_photographs(photographs)

@@ -122,7 +122,7 @@ class Generator(Network):
         raise NotImplementedError
 
     def preview(self, z, labels=None, *, lod: "float | Lod" = 0.0):
-        """Generates images as picture grids show them: as `sample`, with the same noise at every call."""
+        """Generates images as image grids show them: as `sample`, with the same noise at every call."""
         return self.sample(z, labels, lod=lod, noise_seed=tf.constant([0, 0], tf.int32))
 
 

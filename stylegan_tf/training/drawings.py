@@ -39,7 +39,7 @@ def pair(folder: Path, settings: TrainingSettings) -> str:
 
 
 def strip(folder: Path, settings: TrainingSettings) -> str:
-    """A row of tiles for each of a dozen picture grids, evenly chosen, as HTML."""
+    """A row of tiles for each of a dozen image grids, evenly chosen, as HTML."""
     figures = []
     for path in thinned(_fakes(folder), NUM_FRAMES):
         columns, rows, side = _shape(path, settings)

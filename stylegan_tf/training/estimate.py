@@ -87,7 +87,7 @@ def describe(settings: TrainingSettings, dataset: Dataset, devices: Devices, out
     lines.append(f"memory            about {peak_gb:.1f} GB per device, within a factor of 2")
     if fitting:
         advice = ", ".join(f"--set schedule.max_minibatch_per_device_by_resolution.{entry}" for entry in fitting)
-        lines.append(f"A GPU has {devices.memory_gb:.1f} GB only. Same results with less memory: {advice}")
+        lines.append(f"A GPU has only {devices.memory_gb:.1f} GB. Same results with less memory: {advice}")
     if total_sec > LONG_SEC:
         lines.append(
             "This takes more than a day. Shorter: --total-kimg, a lower --set data.resolution, narrower networks (--preset leaves64 "

@@ -85,7 +85,7 @@ class _Loop:
         return None
 
     def _begin(self) -> None:
-        """Writes the picture grids before the first iteration."""
+        """Writes the image grids before the first iteration."""
         if self.run.devices.is_chief:
             with self.stop.idle(self.states.writer()), working("Writing the first pictures"):
                 self.outputs.write_first(self.run.snapshot())

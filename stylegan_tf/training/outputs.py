@@ -1,4 +1,4 @@
-"""What a run writes at the end of a tick: statistics, picture grids, network snapshots and their scores."""
+"""What a run writes at the end of a tick: statistics, image grids, network snapshots and their scores."""
 
 import functools
 import json

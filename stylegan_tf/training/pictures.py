@@ -1,4 +1,4 @@
-"""The picture grids of a run: reals before training, fakes of fixed latents at every tick."""
+"""The image grids of a run: reals before training, fakes of fixed latents at every tick."""
 
 from collections.abc import Callable
 

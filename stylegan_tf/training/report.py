@@ -95,7 +95,7 @@ def write(
     *,
     num_images: int | None = None,
 ) -> None:
-    """Writes report.html from stats.jsonl and the picture grids of the run folder.
+    """Writes report.html from stats.jsonl and the image grids of the run folder.
 
     Args:
         best_value: the score of a name (see `best.SnapshotScores`); None if the run computes no scores.
@@ -189,7 +189,7 @@ def _charts(ticks: list[Record], scored: list[Record]) -> list[str]:
     charts = []
     for chart in known:
         chosen = [name for name in names if re.fullmatch(chart.names, name)]
-        series = {name.removeprefix("Loss/"): [(tick["kimg"], tick.get(name)) for tick in ticks] for name in chosen}
+        series = {name.rpartition("/")[2]: [(tick["kimg"], tick.get(name)) for tick in ticks] for name in chosen}
         if series:
             charts.append(_figure(chart.title, chart.meaning, line_chart(series, marks=_growth(ticks))))
     for name in dict.fromkeys(
@@ -224,7 +224,7 @@ def _commands(run_dir: RunDir, settings: TrainingSettings) -> str:
         f"python -m metrics fid5k --network {run}",
         "# continue the run, for longer than planned",
         f"{run_dir.how_to_resume} --total-kimg {settings.schedule.total_kimg * 2:g}",
-        "# all curves and picture grids in TensorBoard (pip install tensorboard)",
+        "# all curves and image grids in TensorBoard (pip install tensorboard)",
         f"tensorboard --logdir {shlex.quote(str(Path(run_dir.path).parent))}",
     ]
     return f"<pre>{html.escape(spelled(chr(10).join(lines)))}</pre>"

@@ -65,7 +65,7 @@ def assess(
 
 
 def _too_early(rule: str) -> Verdict:
-    return Verdict("too early to tell", "Nothing is wrong so far.", "Continue training, and look at the picture grids.", rule)
+    return Verdict("too early to tell", "Nothing is wrong so far.", "Continue training, and look at the image grids.", rule)
 
 
 def _collapsed(ticks: Sequence[Record]) -> Verdict | None:
@@ -106,7 +106,7 @@ def _discriminator_wins(ticks: Sequence[Record], epochs: float) -> Verdict | Non
         return Verdict(
             "D is far ahead",
             "D classifies nearly every image correctly, so its gradients are of little use to G.",
-            "Look at the picture grids: if they do not improve, use an earlier snapshot and a larger loss.gamma or a smaller D_lrate.",
+            "Look at the image grids: if they do not improve, use an earlier snapshot and a larger loss.gamma or a smaller D_lrate.",
             f"over {len(recent)} ticks: mean sign of the logits {real:+.2f} for reals (above {SURE}) and {fake:+.2f} for fakes "
             f"(below -{NOT_PASSING}), mean loss of G {loss:.1f} (above {FAR_AHEAD:g})",
         )
@@ -151,7 +151,7 @@ def _finished(metric: BestValue | None, scores: Sequence[tuple[float, float]]) -
         return Verdict(
             "finished",
             "The run has reached its full length. Without scores, it is not known whether longer training would help.",
-            "Look at the picture grids, or compute a score. Continue with --resume and a larger --total-kimg.",
+            "Look at the image grids, or compute a score. Continue with --resume and a larger --total-kimg.",
             "all images of the schedule were shown; fewer than 3 scores",
         )
     advice = "Continue with --resume and a larger --total-kimg." if verdict.word == "improving" else verdict.advice
@@ -199,7 +199,7 @@ def _by_losses(ticks: Sequence[Record]) -> Verdict:
     return Verdict(
         "too early to tell",
         "G and D are balanced, but their losses cannot show whether images improve.",
-        "Look at the picture grids, or compute a score (--metrics).",
+        "Look at the image grids, or compute a score (--metrics).",
         "no trend in G's loss; no other rule applied; fewer than 3 scores",
     )
 

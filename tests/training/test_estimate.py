@@ -77,6 +77,6 @@ def test_a_dry_run_for_a_gpu_names_the_parts_that_fit(monkeypatch, tmp_path):
     settings = Settings("x", data=DataSettings(resolution=64), schedule=ScheduleSettings(start_resolution=64, minibatch_base=32))
     dataset = SimpleNamespace(label_size=0, channels=3, path="p", num_images=1, resolution=64)
     text = "\n".join(estimate.describe(settings, dataset, devices, tmp_path))
-    assert "A GPU has 0.9 GB only" in text
+    assert "A GPU has only 0.9 GB" in text
     assert "--set schedule.max_minibatch_per_device_by_resolution.64=" in text
     assert text.endswith("Note.")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stylegan_tf.data.intake.build import build_dataset
 from stylegan_tf.data.intake.options import PrepareOptions
-from stylegan_tf.data.records.manifest import MANIFEST_NAME, parse_file_name, read_manifest
+from stylegan_tf.data.records.manifest import parse_file_name, read_manifest
 from stylegan_tf.data.sources import open_images
 from stylegan_tf.display import say
 from stylegan_tf.errors import UserError
@@ -17,11 +17,14 @@ DATASETS_DIR = "datasets"
 
 
 def are_photographs(path: str | os.PathLike) -> bool:
-    """Whether a path is an archive, or a folder that holds no dataset (a file of records, a manifest)."""
+    """Whether a path is an archive, or a folder without files of records and without a manifest."""
     path = Path(path)
-    if not path.is_dir():
+    if not path.is_dir() or any(parse_file_name(entry) for entry in path.iterdir()):
         return path.is_file()
-    return not (path / MANIFEST_NAME).exists() and not any(parse_file_name(entry) for entry in path.iterdir())
+    try:
+        return read_manifest(path) is None
+    except UserError:  # a dataset.json with the labels of images, as stylegan2-ada writes it
+        return True
 
 
 def dataset_of(
