@@ -29,11 +29,7 @@ EXAMPLES = """examples:
 
 def parser() -> Parser:
     """The command line."""
-    root = Parser(
-        prog="dataset_tool.py",
-        description="Makes datasets from images, inspects, converts and extracts them.",
-        epilog=EXAMPLES,
-    )
+    root = Parser(prog="dataset_tool.py", description="Makes datasets from images, inspects, converts and extracts them.", epilog=EXAMPLES)
     commands = root.add_subparsers(metavar="COMMAND", required=True)
 
     def command(name: str, run: Callable, text: str, *positional: tuple[str, str]) -> Parser:

@@ -26,11 +26,7 @@ _FILE = "metric-sizes.json"
 
 
 def snapshot_scores(
-    metric_names: Iterable[str] | str,
-    dataset_path: str | Path,
-    *,
-    num_images: int | None = None,
-    time_budget_sec: float | None = None,
+    metric_names: Iterable[str] | str, dataset_path: str | Path, *, num_images: int | None = None, time_budget_sec: float | None = None
 ) -> SnapshotScores:
     """The scores that training computes after every snapshot.
 

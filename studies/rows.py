@@ -98,10 +98,7 @@ _FLOWERS = (
     Row("flowers-8", {}, True, _SMALL_FLOWERS, "the depth of StyleGAN's paper"),
 )  # fmt: skip
 
-_OF_STYLES = (
-    Protocol(("fid5k_full", "kid5k_full", "pr5k3", "ppl_wfull"), ("kid500",)),
-    Protocol(("fid100", "kid100"), ("kid100",)),
-)
+_OF_STYLES = (Protocol(("fid5k_full", "kid5k_full", "pr5k3", "ppl_wfull"), ("kid500",)), Protocol(("fid100", "kid100"), ("kid100",)))
 
 STUDIES = {
     "digits": Study(

@@ -40,21 +40,9 @@ CHARTS = (
         r"Loss/scores/.*",
         "Output of D: above 0 for real, below 0 for generated. If the curves move far apart, D is far ahead of G.",
     ),
-    Chart(
-        "Signs of the logits",
-        r"Loss/signs/.*",
-        "1 and -1: D is always right. 0: D cannot distinguish them. Usual values: 0.2 to 0.9 and -0.2 to -0.9.",
-    ),
-    Chart(
-        "Norms of the gradients",
-        r"Gradients/\w+_norm",
-        "Length of the gradient by the weights of each network. Sudden peaks precede divergence.",
-    ),
-    Chart(
-        "Diversity of the fakes",
-        "Pictures/diversity",
-        "1: the pixels of the fakes vary as much as those of the reals. Below 0.25: collapse.",
-    ),
+    Chart("Signs of the logits", r"Loss/signs/.*", "1 and -1: D is always right. 0: D cannot distinguish them. Usual: +-0.2 to +-0.9."),
+    Chart("Norms of the gradients", r"Gradients/\w+_norm", "Norm of the gradient by the weights of a network. Peaks precede divergence."),
+    Chart("Diversity of the fakes", "Pictures/diversity", "1: the pixels of fakes vary as much as those of reals. Below 0.25: collapse."),
     Chart(
         "Strength of the augmentation",
         "Running/augment_p",
