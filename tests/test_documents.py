@@ -1,5 +1,10 @@
-"""Commands of README.md and docs/ on a small demo network: blocks after <!-- run --> as they are, the others of the README shortened."""
+"""Commands of README.md and docs/ on a small demo network: blocks after <!-- run --> as they are, the others of the README shortened.
 
+Not executed here: `make` (creates a virtual environment), `tensorboard` and `explore` (servers; tests/inference/test_explorer_browser.py
+starts the second), `stylegan-tf` (tests/test_installed.py), and commands of other documents on data that are not part of the project.
+"""
+
+import dataclasses
 import re
 import shlex
 from pathlib import Path
@@ -15,6 +20,8 @@ from metrics import program as metrics_program
 from metrics.networks import weights
 from stylegan_tf import command_line, snapshot
 from stylegan_tf.data.sources.leaves import CLASS_NAMES
+from stylegan_tf.programs import config
+from tests.data.sources.test_wellknown import write_idx
 from tests.inference.small_network import small_discriminator, small_generator
 from tests.legacy.official_files import official_bytes
 
@@ -100,3 +107,52 @@ def test_the_other_commands_of_the_readme_run(checkout, monkeypatch):
             execute(line, *SHORTENED.get("metrics" if "-m metrics" in line else command, []))
     for name in ("out/style-mixing-*.png", "out/truncation.png", "out/noise-detail.png", "walk.webp", "proj/projected.npz", "generator"):
         assert list(checkout.glob(name)), name
+
+
+# What shortens a training run of each preset in the README.
+SMALL_RUN = ["--gpus", "0", "--total-kimg", "0.128", "--set", "schedule.tick_kimg=0.064", "--set", "schedule.tick_kimg_by_resolution={}"]
+SMALL_DCGAN = ["--set", "G.fmaps=4", "--set", "D.fmaps=4"]
+SMALL_STYLEGAN = [f"--set={name}" for name in ("G.fmap_max=4", "D.fmap_max=4", "G.mapping_layers=1", "schedule.start_resolution=64")]
+
+
+@pytest.mark.slow  # five short runs with real steps, and Inception
+def test_the_training_commands_of_the_readme_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("STYLEGAN_TF_CACHE", str(weights.cache_folder()))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    for name, side in (("leaves32", 32), ("corridor", 64)):
+        dataset_tool.main(["create_leaves", f"datasets/{name}", "--resolution", str(side), "--num-images", "40"])
+    for folder in ("photos/apple_leaves", "PICTURES"):
+        Path(folder).parent.mkdir(exist_ok=True)
+        dataset_tool.main(["extract", "datasets/corridor", folder])
+    Path("digits").mkdir()
+    write_idx(tmp_path / "digits" / "train-images-idx3-ubyte.gz", np.zeros((40, 28, 28), np.uint8))
+    write_idx(tmp_path / "digits" / "train-labels-idx1-ubyte.gz", np.arange(40, dtype=np.uint8) % 10)
+    dataset_tool.main(["create_mnist", "datasets/mnist", "digits"])
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    lines = [line.strip() for line in text.splitlines() if re.match(r"    python (train|dataset_tool)\.py", line)]
+    assert len(lines) == 8
+    for line in lines:
+        if "--resume" in line:
+            execute(line, "--total-kimg", "0.192")
+        elif "train.py" in line:
+            execute(line, *SMALL_RUN, *(SMALL_DCGAN if "dcgan" in line else SMALL_STYLEGAN))
+        else:
+            execute(line)
+    runs = sorted(path.parent.name for path in Path("results").glob("*/network-final.pkl"))
+    assert [run.split("-", 1)[1] for run in runs] == [f"stylegan-apple{end}-cpu" for end in ("_leaves", "")] + [
+        "dcgan-corridor-cpu",
+        "dcgan-mnist-cpu",
+    ]
+    printed = capsys.readouterr().out
+    assert "Resuming at kimg 0.1" in printed
+    assert re.search(r"^Preparing 64x64 \(about \d+s\)$", printed, re.MULTILINE)
+    if (weights.cache_folder() / "weights" / f"{weights.INCEPTION}.npz").is_file():
+        execute(next(line.strip() for line in text.splitlines() if "--images PICTURES" in line))
+
+    demo = config.demo()
+    few = dataclasses.replace(demo.schedule, total_kimg=0.1, if_too_short="rescale")
+    monkeypatch.setattr(config, "demo", lambda: dataclasses.replace(demo, schedule=few))
+    (block,) = re.findall(r"(?:^    .*\n)*^    run = train\(.*\n", text, re.M)
+    exec("\n".join(line[4:] for line in block.splitlines()), {})
+    assert "'kimg': 0.1" in capsys.readouterr().out
