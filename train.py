@@ -8,6 +8,7 @@ if __name__ == "__main__":  # before the imports that take time
 import argparse
 import dataclasses
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +23,7 @@ from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.loading import find_dataset, missing_network
 from stylegan_tf.resolution import MAX_RESOLUTION
 from stylegan_tf.settings import TrainingSettings
-from stylegan_tf.training import config_file, stopping
+from stylegan_tf.training import cluster, config_file, stopping
 from stylegan_tf.training import run_dir as run_dirs
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ def main(argv: Sequence[str]) -> int:
     """Starts or resumes what the command line describes."""
     settings_text.check_unsplit(argv)
     options = parser().parse_args(argv)
+    cluster.read_cluster(os.environ.get("TF_CONFIG"))  # checked before TensorFlow is imported
     if options.resume is not None:
         path = run_dirs.find(options.outdir, options.resume)
         if path.is_dir():

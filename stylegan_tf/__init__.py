@@ -11,6 +11,7 @@ README.md and docs/ describe the programs train.py, dataset_tool.py, generate.py
 
 import importlib
 import os
+import sys
 
 # TensorFlow leaves oneDNN's kernels off on CPUs without AVX-512 VNNI. They are 2.3 times as fast there as its own
 # (docs/experiments.md), and the switch is read once, at TensorFlow's import.
@@ -32,7 +33,24 @@ _MODULES = {
 __all__ = ["Discriminator", "Generator", "load", "networks", "to_float", "to_uint8"]
 
 
+def import_keras() -> None:
+    """Imports Keras, unless that was done before, without its file keras.json: settings of other programs, which may end the import."""
+    if "keras" in sys.modules:
+        return
+    home = os.environ.get("KERAS_HOME")
+    os.environ["KERAS_HOME"] = f"{os.devnull}/keras"  # cannot exist, so that no file is read (it may be a pipe) or written
+    try:
+        import keras
+    finally:
+        del os.environ["KERAS_HOME"]
+        os.environ |= {} if home is None else {"KERAS_HOME": home}
+    keras.config.set_floatx("float32")
+    keras.config.set_image_data_format("channels_last")
+
+
 def __getattr__(name: str) -> object:
+    if name in _MODULES or name == "networks":
+        import_keras()
     if name == "networks":
         return importlib.import_module("stylegan_tf.networks")
     if name in _MODULES:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
+from stylegan_tf import import_keras
 from stylegan_tf.display import visible_lines
 from stylegan_tf.errors import UserError, raised_in
 from stylegan_tf.program_start import exit_on_interrupt
@@ -170,7 +171,9 @@ def import_tensorflow() -> None:
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # else the first program on a GPU holds all of its memory
     _shorten_compilation()
     with silenced_stderr() as stderr, _lines_of_progress(stderr):
-        _import_keras()
+        for name in [name for name in os.environ if name.startswith("KERAS_") and name != "KERAS_BACKEND"]:
+            del os.environ[name]
+        import_keras()
         import tensorflow
 
         tensorflow.config.list_physical_devices()
@@ -182,17 +185,6 @@ def _shorten_compilation() -> None:
     flags = os.environ.get("XLA_FLAGS", "")
     if "xla_gpu_autotune_level" not in flags:
         os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_autotune_level=2".strip()
-
-
-def _import_keras() -> None:
-    for name in [name for name in os.environ if name.startswith("KERAS_") and name != "KERAS_BACKEND"]:
-        del os.environ[name]
-    os.environ["KERAS_HOME"] = f"{os.devnull}/keras"  # cannot exist, so that no file is read (it may be a pipe) or written
-    import keras
-
-    del os.environ["KERAS_HOME"]
-    keras.config.set_floatx("float32")
-    keras.config.set_image_data_format("channels_last")
 
 
 @contextlib.contextmanager

@@ -29,9 +29,13 @@ def raised_in(error: BaseException, file_name: str) -> str | None:
     """ "FILE, line N" if an error was raised by the code of a file of that name, such as config.py; None if by other code."""
     if isinstance(error, SyntaxError) and os.path.basename(error.filename or "") == file_name:
         return f"{error.filename}, line {error.lineno}"
-    frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
-    path, line = next((place for place in reversed(frames) if not place[0].startswith("<")), ("", 0))
-    return f"{path}, line {line}" if os.path.basename(path) == file_name else None
+    for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
+        path = frame.f_code.co_filename
+        if os.path.basename(path) == file_name:
+            return f"{path}, line {line}"
+        if path.startswith(os.path.dirname(__file__)):  # frames of Python and other libraries belong to the code that called them
+            return None
+    return None
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -38,7 +38,9 @@ def reader_named(name):
         return getattr(array_files, name)
     if name == "picture":
         from stylegan_tf.data import read_picture
+        from stylegan_tf.data.intake import pillow_files
 
+        pillow_files._silence_pillow()  # opens Pillow's library
         return read_picture
     if name in ("images", "idx", "cifar", "mat", "hdf5", "lmdb"):
         return source_reader(name)

@@ -1,5 +1,6 @@
 """The start of the programs: Ctrl-C while modules are imported, and errors in config.py, end in one line or none."""
 
+import dataclasses
 import importlib.util
 import signal
 import subprocess
@@ -11,7 +12,7 @@ import pytest
 import config
 from stylegan_tf import __main__ as installed
 from stylegan_tf import command_line
-from stylegan_tf.errors import UserError
+from stylegan_tf.errors import UserError, did_you_mean
 
 ROOT = Path(__file__).parents[1]
 MODULES = ("metrics", "studies", "studies.added_digits", "stylegan_tf", "stylegan_tf.lenet_training", "stylegan_tf.legacy")
@@ -83,5 +84,7 @@ def test_an_error_in_a_preset_is_one_line_and_one_of_the_library_a_traceback(tmp
     spec.loader.exec_module(module)
     assert command_line.run(lambda _: module.preset(), []) == 2
     assert capsys.readouterr().err == f"error: {path}, line 2: ZeroDivisionError: division by zero\n"
-    with pytest.raises(AttributeError):
-        command_line.run(lambda _: module.call(lambda: path.no_such_name), [])
+    assert command_line.run(lambda _: module.call(lambda: dataclasses.replace(config.preset("demo"), runn=3)), []) == 2  # was a traceback
+    assert capsys.readouterr().err.startswith(f"error: {path}, line 5: TypeError: ")
+    with pytest.raises(TypeError):
+        command_line.run(lambda _: module.call(lambda: did_you_mean("x", 5)), [])

@@ -118,6 +118,10 @@ def wait_for_others(cluster: Cluster, timeout_sec: float, log: Callable[[str], N
     except OSError as error:
         address = cluster.addresses[cluster.index]
         raise UserError(f"TF_CONFIG: port {port} of this machine ({address}) cannot be used: {error.strerror or error}.") from error
+
+    def ask(address: str) -> bytes | None:
+        return _asked(address) if time.monotonic() - start < timeout_sec else None  # names that do not resolve take seconds each
+
     thread = threading.Thread(target=_answer, args=(server, state), name="answers other workers", daemon=True)
     thread.start()
     try:
@@ -126,7 +130,7 @@ def wait_for_others(cluster: Cluster, timeout_sec: float, log: Callable[[str], N
         ready: set[str] = set()
         while ready_since is None or time.monotonic() - ready_since < READY_SEC:
             unready = [address for address in others if address not in ready]
-            answers = dict(zip(unready, parallel_map(_asked, unready, _ASKED_AT_ONCE, at_once=1), strict=True))
+            answers = dict(zip(unready, parallel_map(ask, unready, _ASKED_AT_ONCE, at_once=1), strict=True))
             ready |= {address for address, answer in answers.items() if answer == READY}
             missing = [address for address, answer in answers.items() if answer is None]
             if not missing:

@@ -59,8 +59,6 @@ def unfolding_files():
         "icon.ico": icon.getvalue()[:6]
         + struct.pack("<4BHHLL", 32, 32, 0, 0, 1, 32, len(icon_png), 22)
         + icon_png,
-        "cursor.cur": b"\0\0\2\0\1\0" + struct.pack("<4BHHLL", 32, 32, 0, 0, 0, 0, 80, 22)
-        + struct.pack("<IiiHHIIiiII", 40, HUGE, 2 * HUGE, 1, 32, 0, 0, 0, 0, 0, 0) + bytes(40),
     }  # fmt: skip
 
 

@@ -78,6 +78,16 @@ def test_keras_json_is_not_opened_and_variables_of_keras_have_no_effect(tmp_path
     assert (done.stdout, done.stderr) == ("0 None None False\n", "")
 
 
+@pytest.mark.parametrize("name", ["stylegan_tf.Generator", "stylegan_tf.training.train"])
+def test_keras_json_has_no_effect_on_scripts(name, tmp_path):  # a file that Keras refuses was a traceback of its import
+    (tmp_path / "keras.json").write_text('{"floatx": 3}')
+    done = python(
+        f"import os, stylegan_tf.training\n{name}\nimport keras\nprint(keras.config.floatx(), os.environ['KERAS_HOME'])",
+        KERAS_HOME=str(tmp_path),
+    )
+    assert done.stdout == f"float32 {tmp_path}\n", done.stderr
+
+
 def test_keras_of_another_backend_is_refused(network):
     script = (
         "import types, sys, keras\nkeras.config.backend = lambda: 'jax'\nimport stylegan_tf\n"

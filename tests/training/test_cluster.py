@@ -111,6 +111,14 @@ def test_many_machines_that_do_not_answer_are_asked_at_the_same_time(monkeypatch
     assert time.monotonic() - start < 15  # one after the other took 32 s
 
 
+def test_the_time_limit_is_checked_between_machines(monkeypatch):  # a pass over thousands of names that do not resolve took hours
+    monkeypatch.setattr(cluster, "_asked", lambda address: time.sleep(0.5))
+    members, start = (*addresses(1), *(f"host{number}:1" for number in range(6400))), time.monotonic()
+    with pytest.raises(UserError, match="6400 of 6401 workers did not start"):
+        wait_for_others(Cluster(members, 0), 0.6, print)
+    assert time.monotonic() - start < 25  # a whole pass takes 50 s
+
+
 def test_a_time_limit_a_busy_port_and_another_program():
     members = addresses(2)
     with pytest.raises(UserError, match=rf"1 of 2 workers did not start within 0.01 minutes: {members[1]}. .*run.worker_minutes"):

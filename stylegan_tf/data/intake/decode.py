@@ -119,18 +119,22 @@ def _check_png(data: bytes) -> None:
         raise UnusableImage("truncated", "the file ends before its last chunk")
     width, height, depth, colour_type, _, _, is_interlaced = struct.unpack_from(">IIBBBBB", data, 16)
     expected = height * (1 + (width * depth * _PNG_SAMPLES[colour_type] + 7) // 8)
-    if not is_interlaced and _inflated_size(deflated, expected) != expected:
+    size, is_whole = _inflated(deflated, 2 * expected)
+    if not is_interlaced and size != expected:
         raise UnusableImage("corrupt", f"image data of another size than the header states ({expected} bytes)")
+    if depth == 16 and not is_whole:  # libpng, which decodes 16 bits, writes to stderr
+        raise UnusableImage("corrupt", "image data without an end, or bytes behind them")
 
 
-def _inflated_size(deflated: list[bytes], limit: int) -> int:
-    """Bytes that a zlib stream in parts inflates to, counted in steps without keeping them, until there are more than `limit`."""
+def _inflated(deflated: list[bytes], limit: int) -> tuple[int, bool]:
+    """Bytes that a zlib stream in parts inflates to, counted without keeping them until there are more than `limit`; and whether it
+    ends with the last part."""
     inflate, size = zlib.decompressobj(), 0
     for part in deflated:
         while part and size <= limit:
             size += len(inflate.decompress(part, _INFLATED_BYTES))
             part = inflate.unconsumed_tail
-    return size
+    return size, inflate.eof and not inflate.unused_data
 
 
 def _read(picture: "Picture", data: bytes) -> Decoded:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from stylegan_tf.array_files import read_npy
 from stylegan_tf.data.intake.label_files import MAX_LABEL_BYTES, LabelRow, LabelRows, read_label_csv, read_label_json
 from stylegan_tf.data.intake.labels import Labels, is_number_or_missing, labels_of_array, labels_of_cells, labels_of_names
 from stylegan_tf.data.sources import Source, UnusableImage
-from stylegan_tf.data.sources.base import NOT_AN_IMAGE
+from stylegan_tf.data.sources.base import HIDDEN, NOT_AN_IMAGE
 from stylegan_tf.data.sources.file_names import has_image_ending
 from stylegan_tf.display import class_name, visible
 from stylegan_tf.errors import MissingFileError, UserError
@@ -21,6 +22,7 @@ from stylegan_tf.files import read_bounded
 _CHOOSE = "Name a file with --labels FILE, or choose --labels folders or --labels none."
 _AMBIGUOUS = -1
 _ENDINGS = (".json", ".csv", ".tsv", ".npy")  # of label files
+_LABEL_NAMES = re.compile(r"(dataset|label|metadata|annotation|class)[^/]*", re.IGNORECASE)  # of such files, with any ending
 _MAX_UNREAD = 3  # more are the notes of a program on each image
 
 
@@ -91,11 +93,14 @@ def _from_folders(names: Sequence[str]) -> Labels:
 
 def _with_unread_files(labels: Labels, source: Source) -> Labels:
     """The labels; their origin names a file beside the images that looks like a label file and was not read."""
-    found = [name for name in source.other_files.examples.get(NOT_AN_IMAGE, ()) if name.lower().endswith(_ENDINGS)]
+    examples = source.other_files.examples
+    files = [(name, name.rpartition("/")[2]) for reason, names in examples.items() if reason != HIDDEN for name in names]
+    found = [name for name, base in files if base.lower().endswith(_ENDINGS) or _LABEL_NAMES.match(base)]
     if not 1 <= len(found) <= _MAX_UNREAD:
         return labels
     origin = f"{labels.origin}; " if labels.values is not None else ""
-    return dataclasses.replace(labels, origin=f"{origin}{found[0]} was not read; name it with --labels")
+    how = "name it with --labels" if found[0].lower().endswith(_ENDINGS) else f"--labels reads {', '.join(_ENDINGS)} files"
+    return dataclasses.replace(labels, origin=f"{origin}{found[0]} was not read; {how}")
 
 
 def _from_dataset_json(source: Source) -> Labels:

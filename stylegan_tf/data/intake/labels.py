@@ -12,10 +12,12 @@ from stylegan_tf.errors import UserError
 
 NO_CLASS = -1  # class number of an image without a label
 _NO_LABEL = frozenset({"", "nan", "+nan", "-nan", "null"})  # cells of images without a label, in any case
+_NO_LABEL_AMONG_NUMBERS = frozenset({"na", "n/a", "#n/a", "<na>", "none"})  # as R, spreadsheets and Python write it; may be names too
 _MAX_CLASSES = 100_000
+_MAX_NAMES = 8  # of classes in a message
 _MAX_FLOAT32 = float(np.finfo(np.float32).max)
 _IMBALANCE = 10  # ratio of the largest class to the smallest from which the user is notified
-_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")  # float() also accepts 1_000, inf and digits of any script
+_NUMBER = re.compile(r"[+-]?(([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|inf(inity)?)", re.ASCII | re.IGNORECASE)  # float() accepts more
 _NOT_CLASSES = "A number that is not a class must be a vector, even of one number: [0.5] in JSON, or an .npy array [images, 1]."
 
 Cell = str | int | float | list | None  # of a label file: a class, a vector, or no label
@@ -67,7 +69,7 @@ class Labels:
         return self.values[index] if self.values.ndim == 2 else int(self.values[index])
 
     def describe(self) -> str:
-        """A phrase such as "3 classes from cats/dataset.json, 2 images without a label"."""
+        """A phrase such as "3 classes (elm, maple, oak) from cats/dataset.json, 2 images without a label"."""
         if self.values is None:
             return "none" if self.origin == "none" else f"none ({self.origin})"
         missing = int(self.is_missing().sum())
@@ -77,7 +79,8 @@ class Labels:
 
     def _kind(self) -> str:
         if self.values.ndim == 1:
-            return f"{len(self.class_names)} classes"
+            names = [visible(name, 40) for name in self.class_names[:_MAX_NAMES]]
+            return f"{len(self.class_names)} classes ({', '.join(names)}{', ...' if len(self.class_names) > _MAX_NAMES else ''})"
         known = self.values[~self.is_missing()]
         size = known.shape[1]
         if size == 1 or not np.isin(known, (0, 1)).all():
@@ -117,7 +120,8 @@ def describe_imbalance(counts: dict[str, int]) -> str | None:
 def labels_of_cells(cells: Sequence[Cell], where: str, place: Callable[[int], str]) -> Labels:
     """Labels from what a file states for each image.
 
-    Empty cells, nan, null and -1 mean "no label". If all others are numbers, they are class numbers; else they are names.
+    Empty cells, nan, null and -1 mean "no label". If all others are numbers, they are class numbers; else they are names. Among
+    numbers, NA and None mean "no label" as well.
     Lists are vectors.
 
     Args:
@@ -128,7 +132,7 @@ def labels_of_cells(cells: Sequence[Cell], where: str, place: Callable[[int], st
     Raises:
         UserError: classes and vectors are mixed, vectors of several lengths, or a number that is not a class.
     """
-    cells = [_settled(cell) for cell in cells]
+    cells = _all_settled(cells)
     vectors = [index for index, cell in enumerate(cells) if isinstance(cell, list)]
     if vectors:
         scalar = next((index for index, cell in enumerate(cells) if cell is not None and not isinstance(cell, list)), None)
@@ -151,7 +155,9 @@ def labels_of_array(values: np.ndarray, where: str, place: Callable[[int], str] 
         UserError: a number that is not a class, a vector with NaN or infinity, or no label at all.
     """
     if values.ndim == 2:
-        vectors = values.astype(np.float32)
+        _check_width(values.shape[1], where)
+        with np.errstate(over="ignore", invalid="ignore"):  # numbers too large for float32 are refused below
+            vectors = values.astype(np.float32)
         wrong = np.flatnonzero(~(np.isfinite(vectors).all(axis=1) | np.isnan(vectors).all(axis=1)))
         if len(wrong):
             raise UserError(f"{where} contains NaN or infinity ({place(int(wrong[0]))}). Labels must be finite numbers.")
@@ -178,7 +184,7 @@ def labels_of_names(classes: Sequence[str | None], where: str) -> Labels:
     Raises:
         UserError: no label at all, or two names for the same number.
     """
-    classes = [None if name is None or _settled(name) is None else class_name(name) for name in classes]
+    classes = [None if name is None else class_name(name) for name in _all_settled(classes)]
     names = in_order({name for name in classes if name is not None})
     if not names:
         raise UserError(f"{where}: none of the images has a label.")
@@ -199,6 +205,16 @@ def in_order(names: set[str]) -> tuple[str, ...]:
 def is_number_or_missing(cell: str) -> bool:
     """True for a text that is a number, or that means "no label"."""
     return _settled(cell) is None or _number(cell.strip()) is not None
+
+
+def _all_settled(cells: Sequence[Cell]) -> list[Cell]:
+    """The cells as `_settled` returns them; None also for words that mean "no label" if all other cells are numbers."""
+    cells = [_settled(cell) for cell in cells]
+    words = {cell for cell in cells if isinstance(cell, str) and _number(cell) is None}
+    is_numeric = any(isinstance(cell, str | int | float) and cell not in words for cell in cells)
+    if not is_numeric or not all(word.lower() in _NO_LABEL_AMONG_NUMBERS for word in words):
+        return cells
+    return [None if isinstance(cell, str) and cell in words else cell for cell in cells]
 
 
 def _settled(cell: Cell) -> Cell:
@@ -224,6 +240,7 @@ def _number(cell: Cell) -> float | None:
 def _labels_of_vectors(cells: list[Cell], vectors: list[int], where: str, place: Callable[[int], str]) -> Labels:
     """Labels from lists of numbers; other cells are None."""
     size = len(cells[vectors[0]])
+    _check_width(size, where)
     values = np.full((len(cells), size), np.nan, np.float32)
     for index in vectors:
         vector = cells[index]
@@ -243,6 +260,11 @@ def _labels_of_vectors(cells: list[Cell], vectors: list[int], where: str, place:
             )
         values[index] = numbers
     return Labels(values, (), where)
+
+
+def _check_width(size: int, where: str) -> None:
+    if size > _MAX_CLASSES:
+        raise UserError(f"{where}: labels may have {_MAX_CLASSES:,} numbers at most. Received: {size:,}")
 
 
 def _counted(count: int, noun: str) -> str:

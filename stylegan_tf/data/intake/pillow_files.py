@@ -120,9 +120,19 @@ def _check_icon(data: bytes, max_pixels: int) -> None:
 
 @functools.cache
 def _silence_pillow() -> None:
-    """Turns off Pillow's warnings of odd metadata and of large images: the limits are checked here."""
+    """Turns off Pillow's warnings of odd metadata and of large images: the limits are checked here.
+
+    Pillow raises an exception for the errors of its copy of libtiff, which also writes them to stderr.
+    """
+    import ctypes
     import logging
     import warnings
 
+    from PIL import Image
+
     warnings.filterwarnings("ignore", module=r"PIL\.")
     logging.getLogger("PIL").setLevel(logging.CRITICAL)
+    libraries = ctypes.CDLL(Image.core.__file__)  # symbols are looked up in the libraries that it is linked with, too
+    for name in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):
+        if hasattr(libraries, name):  # not in Pillow without libtiff
+            getattr(libraries, name)(None)

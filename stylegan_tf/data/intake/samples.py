@@ -30,7 +30,10 @@ def check_samples(picture: "Picture", data: bytes) -> None:
     if picture.format == "TIFF":
         _check_tiff(picture.tag_v2, is_big_endian=data[:2] == b"MM")
     elif picture.format == "JPEG2000":
-        bits = _jpeg2000_bits(data)
+        sizes = _jpeg2000_sizes(data)
+        bits = [(size & 0x7F) + 1 for size in sizes]
+        if any(size & 0x80 for size in sizes):
+            raise _unsupported("JPEG 2000 of signed numbers, whose black and white are not known")
         is_wide_colour = max(bits, default=8) > 8 and picture.mode in ("RGB", "RGBA")  # Pillow adds to them to round, and white overflows
         if min(bits, default=8) < 8 or is_wide_colour:
             raise _unsupported(f"JPEG 2000 of {', '.join(map(str, bits))} bits")
@@ -38,6 +41,8 @@ def check_samples(picture: "Picture", data: bytes) -> None:
         raise _unsupported("lossless JPEG, whose colours decoders read differently")
     elif picture.format == "PSD" and int.from_bytes(data[24:26], "big") in (7, 8):
         raise _unsupported("PSD of several inks")
+    elif picture.format == "SUN" and data[12:16] == b"\0\0\0\x20":  # Pillow reads the unused byte as a colour
+        raise _unsupported("Sun raster of 32 bits")
     elif picture.mode == "I" and picture.format != "PPM":
         raise _unsupported(f"{picture.format} of 32-bit integers")
 
@@ -56,7 +61,7 @@ def stored_samples(picture: "Picture", data: bytes) -> tuple["Picture", list[str
     """
     if picture.format == "PNG":
         return _png_samples(picture, data)
-    if picture.format == "XBM":  # ones are ink, which X11, FFmpeg and browsers show black, and Pillow white
+    if picture.format in ("XBM", "PSD") and picture.mode == "1":  # ones are ink, which other programs show black, and Pillow white
         from PIL import Image
 
         return Image.fromarray(~np.asarray(picture)), []
@@ -124,11 +129,11 @@ def _jpeg_frame(data: bytes) -> int | None:
     return None
 
 
-def _jpeg2000_bits(data: bytes) -> list[int]:
-    """Bits of each of the first four components, from the SIZ marker of the codestream; none if there is none."""
+def _jpeg2000_sizes(data: bytes) -> bytes:
+    """Bits - 1 of each of the first four components, 128 more for signed ones, from the SIZ marker of the codestream; b"" without one."""
     place = data.find(b"\xff\x4f\xff\x51")
     count = min(int.from_bytes(data[place + 40 : place + 42], "big"), 4) if place >= 0 else 0
-    return [(size & 0x7F) + 1 for size in data[place + 42 : place + 42 + 3 * count : 3]]
+    return data[place + 42 : place + 42 + 3 * count : 3]
 
 
 def _png_samples(picture: "Picture", data: bytes) -> tuple["Picture", list[str]]:

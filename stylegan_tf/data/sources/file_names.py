@@ -8,8 +8,9 @@ from stylegan_tf.data.sources.base import HIDDEN, MAX_FILE_BYTES, is_bomb
 # Formats that Pillow decodes by itself. All others are refused, whatever the name of a file: Pillow passes EPS and WMF to other
 # programs (Ghostscript can execute what it reads), IPTC contains a file of any other format, and sizes inside of BLP, ICNS and
 # compressed FITS files are not known from their headers. Formats of measurements (FITS, SPIDER) have no known black and white.
+# Pillow ignores the transparency of some cursors (CUR).
 READABLE_FORMATS = (
-    *("AVIF", "BMP", "CUR", "DCX", "DDS", "DIB", "FLI", "GIF", "ICO", "JPEG", "JPEG2000", "MSP", "PCX", "PNG", "PPM", "PSD"),
+    *("AVIF", "BMP", "DCX", "DDS", "DIB", "FLI", "GIF", "ICO", "JPEG", "JPEG2000", "MSP", "PCX", "PNG", "PPM", "PSD"),
     *("QOI", "SGI", "SUN", "TGA", "TIFF", "WEBP", "XBM", "XPM"),
 )
 SNIFF_BYTES = 16

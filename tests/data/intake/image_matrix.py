@@ -51,7 +51,17 @@ def packed(values, bits, order=">"):
 
 def all_cases():
     """Every file by name."""
-    return {**png_cases(), **tiff_cases(), **pnm_cases(), **bmp_cases(), **tga_cases(), **sgi_cases(), **library_cases()}
+    return {
+        **png_cases(),
+        **tiff_cases(),
+        **pnm_cases(),
+        **bmp_cases(),
+        **tga_cases(),
+        **sgi_cases(),
+        **psd_cases(),
+        **sun_cases(),
+        **library_cases(),
+    }
 
 
 # PNG
@@ -290,6 +300,36 @@ def sgi_cases():
     return cases
 
 
+# PSD, Sun
+
+
+def psd_cases():
+    cases = {}
+    inks = samples(4, 255, 5)
+    kinds = {"bits": (0, samples(1, 1), 1), "grey": (1, samples(1, 255), 8), "rgb": (3, samples(3, 255), 8), "cmyk": (4, 255 - inks, 8)}
+    for name, (mode, values, bits) in kinds.items():
+        head = b"8BPS\0\1" + bytes(6) + struct.pack(">HIIHH", values.shape[2], HEIGHT, WIDTH, bits, mode) + bytes(14)
+        pixels = to_bytes(values if bits > 1 else 1 - values, (1 << bits) - 1)
+        if name == "cmyk":
+            pixels = np.rint((255 - inks[:, :, :3]) * (255 - inks[:, :, 3:]) / 255).astype(np.uint8)
+        cases[f"{name}.psd"] = Case(
+            head + b"".join(row for plane in np.split(values, values.shape[2], 2) for row in packed(plane, bits)), pixels
+        )
+    return cases
+
+
+def sun_cases():
+    cases = {}
+    rgb, bits = samples(3, 255), samples(1, 1)
+    with_unused = np.dstack([rgb[:, :, :1] * 0, rgb])
+    kinds = {"bits": (1, 1, bits), "bgr": (24, 1, rgb[:, :, ::-1]), "rgb": (24, 3, rgb), "xrgb": (32, 3, with_unused)}
+    for name, (depth, kind, values) in kinds.items():
+        body = b"".join(row + bytes(len(row) % 2) for row in packed(values, 1 if depth == 1 else 8))
+        pixels = None if depth == 32 else to_bytes(1 - bits, 1) if depth == 1 else rgb.astype(np.uint8)
+        cases[f"{name}.ras"] = Case(struct.pack(">8I", 0x59A66A95, WIDTH, HEIGHT, depth, len(body), kind, 0, 0) + body, pixels)
+    return cases
+
+
 # Formats without a simple writer
 
 
@@ -306,6 +346,9 @@ def library_cases():
             cases[f"{mode}.{ending}"] = Case(encoded(pictures[mode], kind, **options), pixels.reshape(HEIGHT, WIDTH, -1))
     deep = samples(1, 65535, 4)
     cases["grey16.jp2"] = Case(encoded(Image.fromarray(deep[:, :, 0].astype(np.uint16)), "JPEG2000"), to_bytes(deep, 65535))
+    signed = bytearray(cases["grey16.jp2"].content)
+    signed[signed.index(b"\xff\x4f\xff\x51") + 42] |= 128
+    cases["signed16.jp2"] = Case(bytes(signed), None)
     for channels in (3, 4):  # white became black: Pillow's sums with half a step overflow
         deep = np.full((64, 64, channels), 65535, np.uint16)
         cases[f"white{channels}_16.jp2"] = Case(cv2.imencode(".jp2", deep)[1].tobytes(), None)

@@ -132,3 +132,14 @@ def test_a_png_with_a_small_window_is_decoded():
     stream = compress.compress(plain_rows()) + compress.flush()
     small = png(b"").replace(chunk(b"IDAT", zlib.compress(b"")), chunk(b"IDAT", stream))
     np.testing.assert_array_equal(decode_image_file(small).pixels, decode_image_file(png(plain_rows())).pixels)
+
+
+def test_decoders_write_nothing_to_stderr(capfd):  # libtiff and libpng did, one line for each damaged file
+    tiff = encoded(leaf(), "TIFF", compression="tiff_deflate")
+    rows = bytes(65 * 32)
+    without_end, with_more = (png(b"", depth=16, color_type=0).replace(chunk(b"IDAT", zlib.compress(b"")), chunk(b"IDAT", stream))
+                              for stream in (zlib.compress(rows)[:-4], zlib.compress(rows) + b"more"))  # fmt: skip
+    for content in (tiff[:-40], tiff[:200] + bytes(100) + tiff[300:], without_end, with_more):
+        with pytest.raises(UnusableImage):
+            decode_image_file(content)
+    assert capfd.readouterr().err == ""

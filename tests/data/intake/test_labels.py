@@ -181,6 +181,11 @@ def test_a_label_file_of_another_name_is_mentioned_where_folders_are_used_instea
     (folder / "labels.csv").write_text("0.png,2\n")
     assert labels_of(folder).origin == "names of folders; labels.csv was not read; name it with --labels"
     assert labels_of(folder, "folders").origin == "names of folders"
+    (folder / "labels.csv").rename(folder / "metadata.jsonl")
+    assert labels_of(folder).origin == "names of folders; metadata.jsonl was not read; --labels reads .json, .csv, .tsv, .npy files"
+    (folder / "metadata.jsonl").rename(folder / "dataset.json.gz")
+    assert "dataset.json.gz was not read" in labels_of(folder).origin
+    (folder / "dataset.json.gz").rename(folder / "labels.csv")
     (folder / "one_more.png").write_bytes(encoded(leaf(), "PNG"))
     assert labels_of(folder).describe() == "none (labels.csv was not read; name it with --labels)"
     for number in range(3):  # what a program noted on each image
@@ -196,6 +201,8 @@ def test_a_label_file_of_another_name_is_mentioned_where_folders_are_used_instea
         ("0.png\t7\n1.png\t7\n2.png\t0\n3.png\t1\n", [7, 7, 0, 1], tuple("01234567")),
         ("name,label\r0.png,1.0\r1.png,2.0\r2.png,10\r3.png,-1\r", [1, 2, 10, -1], tuple(map(str, range(11)))),
         ("id,label\n0,oak\n1,\n2,NaN\n3,10\n", [1, -1, -1, 0], ("10", "oak")),
+        ("0.png,NA\n1.png,None\n2.png,0\n3.png,1\n", [-1, -1, 0, 1], ("0", "1")),  # they were classes beside the numbers
+        ("0.png,NA\n1.png,none\n2.png,NA\n3.png,oak\n", [0, 1, 0, 2], ("NA", "none", "oak")),
         ("path,label\n/home/someone/a/0.png,0\n/home/someone/a/1.png,1\n", [0, 1, -1, -1], ("0", "1")),
         ("0.png,1.000000000000000000e+00\n1.png,0.000000000000000000e+00\n", [1, 0, -1, -1], ("0", "1")),
         ("a/0.png,gr\u00fcn\n1.png,gru\u0308n\n", [0, 0, -1, -1], ("gr\u00fcn",)),
@@ -222,6 +229,9 @@ def test_npy_is_in_sorted_order(folder, tmp_path):
     assert labels_of(folder, tmp_path / "labels.npy").is_missing().tolist() == [False, True, False, False]
     np.save(tmp_path / "labels.npy", np.eye(4)[:, :2])
     assert labels_of(folder, tmp_path / "labels.npy").values.shape == (4, 2)
+    np.save(tmp_path / "labels.npy", np.full((4, 2), 1e300))
+    with np.errstate(all="raise"), pytest.raises(UserError, match="NaN or infinity"):  # NumPy printed a warning as well
+        labels_of(folder, tmp_path / "labels.npy")
 
 
 @pytest.mark.parametrize(
@@ -245,6 +255,8 @@ def test_npy_is_in_sorted_order(folder, tmp_path):
         ("labels.csv", b"0.png,1,\n1.png,1,2\n", "NaN or infinity, no number"),
         ("labels.csv", b"0.png,1e39,1\n", "too large for float32"),
         ("labels.csv", b"", "rows of the same length"),
+        ("labels.csv", b"0.png,inf\n1.png,1\n", r"must be integers from 0 to 99999 .* Received: inf \(line 1\)"),
+        ("labels.csv", b"0.png" + b",1" * 100_001, "at most. Received: 100,001"),
         ("labels.csv", b"0.png,1,nan\n1.png,1,2\n2.png,1,2\n3.png,1,2\n", "NaN or infinity"),
         ("labels.npy", b"\x93NUMPY", r"not a \.npy array"),
     ],
@@ -328,7 +340,11 @@ def test_folders_are_normalised_as_cells_are(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "text"),
     [
-        ("0.png,1\n1.png,0\n3.png,\nzebra.png,1\n", "2 classes from {}, 2 images without a label, 1 label of images that are not there"),
+        (
+            "0.png,1\n1.png,0\n3.png,\nzebra.png,1\n",
+            "2 classes (0, 1) from {}, 2 images without a label, 1 label of images that are not there",
+        ),
+        ("0.png,9\n", "10 classes (0, 1, 2, 3, 4, 5, 6, 7, ...) from {}, 3 images without a label"),
         ("0.png,1,0\n1.png,0,1\n2.png,1,0\n3.png,1,0\n", "one-hot vectors of 2 classes from {}"),
         ("0.png,1,1\n1.png,0,1\n2.png,1,0\n3.png,0,0\n", "multi-label vectors of 2 classes from {}"),
         ("0.png,1,0.5\n1.png,0,1\n2.png,1,0\n3.png,0,0\n", "vectors of 2 numbers from {}"),

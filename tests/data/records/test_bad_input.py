@@ -103,4 +103,4 @@ def test_an_array_without_a_label_is_skipped(place, monkeypatch, capsys):
     assert run("create_from_hdf5", "half", "minus.h5", "--labels", "half.csv") == 0
     assert "no label" in capsys.readouterr().out
     assert run("create_from_hdf5", "known", "nan.h5") == 0  # its first label is NaN
-    assert "2 classes from the source itself, 1 image without a label" in capsys.readouterr().out
+    assert "2 classes (0, 1) from the source itself, 1 image without a label" in capsys.readouterr().out
