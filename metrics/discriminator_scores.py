@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from metrics import figures, real_images
+from metrics import real_images
 from metrics.features.store import CHUNK
 from metrics.image_sets import ImageSet
 from metrics.intervals import proportion
 from metrics.metric import MIN_IMAGES, Metric, Need, Score, Value
 from metrics.nearest_neighbours import nearness
+from stylegan_tf.charts import as_file, histogram
 from stylegan_tf.resolution import split_lod
 
 if TYPE_CHECKING:
@@ -61,8 +62,8 @@ class DiscriminatorScores(Metric):
         values = {name: values[name] for name in self.value_names if name in values}
         protocol = {f"num_{kind}": len(of) for kind, of in logits.items()}
         protocol["held_out"] = f"{bench.held_out.name}/{bench.held_out.digest}" if bench.held_out else "none"
-        picture = figures.histogram("logits of D", logits, "share of the images by logit; above 0: classified as real")
-        return Score(values, protocol, np.asarray(picture))
+        note = "share of the images by logit; above 0: classified as real"
+        return Score(values, protocol, charts={"logits": as_file(histogram(logits), "logits of D", note)})
 
 
 def generated_logits(bench: "Bench", num_images: int) -> np.ndarray:

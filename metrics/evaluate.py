@@ -201,7 +201,7 @@ def _score(bench: "Bench", metric: Metric, request: str, folder: Path | None, to
         classes=score.classes,
     )
     if folder is not None:
-        report.write(result, folder, score.picture, to_tensorboard=to_tensorboard)
+        report.write(result, folder, score.picture, score.charts, to_tensorboard=to_tensorboard)
     return result
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.special
 
-from metrics import figures, real_images
+from metrics import real_images
 from metrics.class_scores import accuracy_by_class
 from metrics.image_sets import read_images
 from metrics.inception_score import NUM_PARTS, split_scores
@@ -20,6 +20,7 @@ from metrics.metric import Metric, Need, Score, Value
 from metrics.options import Json, Options
 from metrics.sources import file_digest
 from stylegan_tf import lenet_file
+from stylegan_tf.charts import as_file, cloud, histogram
 from stylegan_tf.errors import UserError
 
 if TYPE_CHECKING:
@@ -117,10 +118,10 @@ class LenetInceptionScore(LenetScore):
         activations, logits = self.outputs(bench)
         estimate = of_parts(split_scores(logits, NUM_PARTS), "generated images")
         values = {self.name: estimate, f"{self.name}_classifier": self.own_accuracy(bench)}
-        return Score(values, {**self.protocol(bench), "parts": NUM_PARTS}, self.picture(bench, activations, logits))
+        return Score(values, {**self.protocol(bench), "parts": NUM_PARTS}, charts=self.charts(bench, activations, logits))
 
-    def picture(self, bench: "Bench", activations: np.ndarray, logits: np.ndarray) -> np.ndarray:
-        """Two figures: principal components of activations, and the confidence of the classifier, of real and of scored images."""
+    def charts(self, bench: "Bench", activations: np.ndarray, logits: np.ndarray) -> dict[str, str]:
+        """Two charts: principal components of activations, and the confidence of the classifier, of real and of scored images."""
         from stylegan_tf import lenet
 
         others = bench.held_out or bench.dataset  # test digits where they are given
@@ -134,11 +135,10 @@ class LenetInceptionScore(LenetScore):
         clouds = dict(zip(shown, np.split(points, [len(shown[name])]), strict=True))
         confidence = {name: confidences(real_logits), "generated": confidences(logits)}
         note = f"LeNet ({self.classifier}, {100 * lenet_file.read(self.path(bench.options)).accuracy:.2f} % of test digits)"
-        charts = (
-            figures.cloud("activations before the logits, first two principal components", clouds, note),
-            figures.histogram("confidence: probability of the most probable digit", confidence, note, (0.0, 1.0)),
-        )
-        return np.concatenate([np.asarray(chart) for chart in charts])
+        return {
+            "activations": as_file(cloud(clouds), "activations before the logits, first two principal components", note),
+            "confidence": as_file(histogram(confidence, (0.0, 1.0)), "confidence: probability of the most probable digit", note),
+        }
 
 
 class LenetAccuracy(LenetScore):

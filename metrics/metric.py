@@ -52,6 +52,7 @@ class Score:
     values: dict[str, Estimate]  # estimates by name, in the order of `Metric.value_names`
     protocol: dict[str, Json]  # choices of this metric alone; `Bench.common_protocol` has those that all metrics share.
     picture: np.ndarray | None = None  # uint8 [H, W, C] to save beside the values, or None
+    charts: dict[str, str] = dataclasses.field(default_factory=dict)  # SVG files to save beside the values, by name
     notes: tuple[str, ...] = ()  # sentences on what the values do not say
     classes: dict[str, float] = dataclasses.field(default_factory=dict)  # a value for each class by name, of scores by class
 

@@ -1,26 +1,29 @@
 """Where results go: a text and a JSON file a metric, TensorBoard, a table and a curve over the snapshots of a run."""
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from metrics import figures, registry
+from metrics import registry
 from metrics.result import Result
+from stylegan_tf.charts import as_file, line_chart
 from stylegan_tf.display import visible_lines
-from stylegan_tf.files import atomic_path, read_bounded, write_text
+from stylegan_tf.files import read_bounded, write_text
 from stylegan_tf.images import save_png
 
 _MAX_BYTES = 64 << 20  # of the results of a metric: 50,000 results
 
 
-def write(result: Result, folder: Path, picture: np.ndarray | None = None, *, to_tensorboard: bool = True) -> None:
+def write(
+    result: Result, folder: Path, picture: np.ndarray | None = None, charts: Mapping[str, str] | None = None, *, to_tensorboard: bool = True
+) -> None:  # fmt: skip
     """Adds a result to the files of its metric in a folder.
 
     Args:
         picture: uint8 [H, W, 3] to save beside the values, or None.
+        charts: SVG files to save beside the values, by name.
         to_tensorboard: also as points of TensorBoard; training writes its own.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -29,6 +32,8 @@ def write(result: Result, folder: Path, picture: np.ndarray | None = None, *, to
             file.write(line + "\n")
     if picture is not None:
         save_png(folder / f"metric-{result.metric}-{result.snapshot}.png", picture)
+    for name, content in (charts or {}).items():
+        write_text(folder / f"metric-{result.metric}-{result.snapshot}-{name}.svg", content)
     if to_tensorboard:
         _write_tensorboard(result, folder)
 
@@ -106,9 +111,8 @@ def write_overview(folder: Path) -> list[Path]:
     files = [folder / "metrics.md"]
     for name, results in columns.items():
         if len(results) > 1:
-            files.append(folder / f"metric-curve-{name}.png")
-            with atomic_path(files[-1]) as temporary:
-                draw_curve(name, results, bests[name]).save(temporary)
+            files.append(folder / f"metric-curve-{name}.svg")
+            write_text(files[-1], _curve(name, results, bests[name]))
     return files
 
 
@@ -146,19 +150,11 @@ def _note(name: str, best: Result | None, latest: Result) -> str:
     return f"- {name}: {best_is}, {protocol}data {result.dataset['digest']}"
 
 
-def draw_curve(name: str, results: Sequence[Result], best: Result | None) -> Image.Image:
-    """Draws values over kimg.
-
-    Args:
-        name: of the value.
-        results: two or more, in order of training.
-        best: the one to mark, or None.
-    """
-    kimgs, estimates = [result.nimg / 1000 for result in results], [result.values[name] for result in results]
+def _curve(name: str, results: list[Result], best: Result | None) -> str:
+    """Values over kimg with their intervals, the best one marked, as SVG."""
+    estimates = [result.values[name] for result in results]
     intervals = [(e.value, e.value) if e.low is None else (e.low, e.high) for e in estimates]
-    mark = f"   best {best.values[name].value:.4g} at {best.nimg / 1000:.1f} kimg ({best.snapshot})" if best else ""
-    places = [place for place, result in enumerate(results) if result is best]
-    return figures.curves(
-        name + mark, {"": [(kimg, e.value) for kimg, e in zip(kimgs, estimates, strict=True)]}, "kimg; bars: 95 % intervals",
-        intervals=intervals, marked=places[0] if places else None,
-    )  # fmt: skip
+    points = [(result.nimg / 1000, e.value) for result, e in zip(results, estimates, strict=True)]
+    place = next((place for place, result in enumerate(results) if result is best), None)
+    title = f"best: {best.values[name].value:.4g} at {best.nimg / 1000:.1f} kimg ({best.snapshot})" if best else ""
+    return as_file(line_chart({name: points}, intervals=intervals, best=place), title, "bars: 95 % intervals")

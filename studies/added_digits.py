@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from metrics import figures
+from studies.contour import contour
 from stylegan_tf import command_line, data, lenet_file, lenet_training, loading
 from stylegan_tf.argument_parser import Parser
 from stylegan_tf.display import say
@@ -82,9 +82,7 @@ def main(argv: Sequence[str]) -> int:
         ))  # fmt: skip
         names = [f"{size:,}" for size in sizes]
         with atomic_path(out / f"{scheme}.png") as temporary:
-            figures.contour(f"{scheme}: test accuracy, %", names, names, 100 * table, "across: generated digits; up: real digits").save(
-                temporary
-            )
+            contour(f"{scheme}: test accuracy, %", names, names, 100 * table, "across: generated digits; up: real digits").save(temporary)
     write_text(out / "table.md", markdown(out, sizes, schemes, options.epochs))
     say(f"wrote {out / 'table.md'}")
     return 0

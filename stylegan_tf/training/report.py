@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stylegan_tf import settings_text
+from stylegan_tf.charts import STYLE as CHART_STYLE
+from stylegan_tf.charts import line_chart
 from stylegan_tf.command_line import spelled
 from stylegan_tf.files import write_text
 from stylegan_tf.progress_bar import format_sec
@@ -16,7 +18,6 @@ from stylegan_tf.settings import TrainingSettings
 from stylegan_tf.training import drawings, records
 from stylegan_tf.training import verdict as verdicts
 from stylegan_tf.training.best import BestValue
-from stylegan_tf.training.drawings import line_chart
 from stylegan_tf.training.records import Record
 from stylegan_tf.training.run_dir import RunDir
 
@@ -64,10 +65,9 @@ h1 { font-size: 1.4rem; margin-bottom: .2rem; overflow-wrap: anywhere } h2 { fon
 .rule, .none, .axis, small, .meaning { color: #57534e } .meaning { font-size: .85rem; margin: .2rem 0 0 }
 .charts, .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 400px), 1fr)); gap: 1rem }
 figure { margin: 0; background: #fff; padding: .5rem } figcaption { font-weight: 600; font-size: .9rem }
-svg, .pair img, .strip img { display: block; width: 100%; height: auto } svg { font-size: 11px }
+svg, .pair img, .strip img { display: block; width: 100%; height: auto }
 .pair img, .strip img { image-rendering: pixelated } .strip figure { padding: 0 0 .3rem; background: none }
-.strip figcaption { font-weight: 400; font-size: .8rem; color: #57534e } .grid { stroke: #e7e5e4 } .axis { fill: #57534e }
-.mark { stroke: #a8a29e; stroke-dasharray: 3 3 }
+.strip figcaption { font-weight: 400; font-size: .8rem; color: #57534e }
 pre { background: #fff; padding: .7rem; overflow: auto; font-size: 12px }
 """
 COLOURS = {
@@ -110,7 +110,7 @@ def write(
     ]
     head = (
         "<meta charset='utf-8'><meta name='viewport' content='width=device-width, initial-scale=1'>"
-        f"<title>{html.escape(run_dir.path.name)}</title><style>{STYLE}</style>"
+        f"<title>{html.escape(run_dir.path.name)}</title><style>{STYLE}{CHART_STYLE}</style>"
     )
     write_text(run_dir / "report.html", f"<!doctype html><html lang='en'>{head}{''.join(sections)}</html>\n")
 

@@ -255,7 +255,7 @@ def test_command_line_scores_every_snapshot_and_marks_the_best(snapshot_networks
     assert shown.err.count("fid50: 100 images to compute (50 generated, 50 real), fewer where their features are stored") == 2
     table = (run / "metrics.md").read_text()
     assert table.count("**") == 4  # one best in each of two columns
-    assert (run / "metric-curve-fid50.png").stat().st_size > 1000
+    assert (run / "metric-curve-fid50.svg").read_text().count("<circle") == 1
     assert len(report.read(run)) == 4
     assert program.run_all(["fid50", "--network", str(run), "--num-images", "20"]) == 0
     assert (run / "metric-fid20.txt").read_text().startswith("network-snapshot-000014")
@@ -279,7 +279,7 @@ def test_no_snapshot_is_the_best_by_memorisation(tmp_path):
     report.write_overview(tmp_path)
     rows = [line for line in (tmp_path / "metrics.md").read_text().splitlines() if line.startswith(("| 7", "| 14"))]
     assert rows == ["| 7.0 | s7 | **0.1** | 0.1 | 0.1 |", "| 14.0 | s14 | 0.5 | 0.5 | **0.5** |"]
-    assert (tmp_path / "metric-curve-memorisation_features.png").exists()
+    assert (tmp_path / "metric-curve-memorisation_features.svg").exists()
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 
 import config
-from metrics import figures, registry, report
+from metrics import registry, report
 from metrics.intervals import Estimate
 from metrics.result import Result
 from studies import added_digits, plan, program, table
+from studies.contour import contour
 from studies.rows import STUDIES
 from studies.steps import ROOT, Runner, Step
 from stylegan_tf import data
@@ -185,7 +186,7 @@ def test_table_has_every_row_with_the_figures_of_the_study(digits, monkeypatch):
     assert "0.87; classifier 94.70 %" in text
     assert "| 87 % |" in text  # the study's own
     assert (digits.out / "grid-digits-cdcgan-smoothing.png").read_bytes() == b"png"
-    assert (digits.out / "curve-lenet_is1k_converged.png").exists()
+    assert (digits.out / "curve-lenet_is1k_converged.svg").exists()
     rows = json.loads((digits.out / "table.json").read_text())
     assert [row["status"] for row in rows] == ["not run", "trained"]
     assert {score["metric"] for score in rows[1]["scores"]} == {"lenet_accuracy1k_document", "lenet_is1k_converged"}
@@ -259,7 +260,7 @@ def test_subsets_are_nested_and_the_source_plane_is_a_second_channel():
 
 
 def test_contour_is_darker_where_values_are_higher():
-    image = np.asarray(figures.contour("t", ["0", "600"], ["0", "600"], np.array([[np.nan, 0.0], [1.0, 2.0]]))).astype(int)
+    image = np.asarray(contour("t", ["0", "600"], ["0", "600"], np.array([[np.nan, 0.0], [1.0, 2.0]]))).astype(int)
     top_right, top_left, bottom = (image[row, column].sum() for row, column in ((75, 880), (75, 200), (450, 500)))
     assert top_right < top_left < bottom
 

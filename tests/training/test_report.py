@@ -8,12 +8,12 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from stylegan_tf.charts import as_file, cloud, histogram, line_chart, thinned, ticks
 from stylegan_tf.data.sources import UnusableImage
 from stylegan_tf.images import save_png
 from stylegan_tf.settings import DataSettings, RunSettings, TrainingSettings
 from stylegan_tf.training import report, run_dir
 from stylegan_tf.training.best import BestSnapshot, BestValue
-from stylegan_tf.training.drawings import line_chart, thinned, ticks
 from tests.data import hostile_pictures
 
 
@@ -58,6 +58,28 @@ def test_marks_are_drawn_where_they_are_within_the_points():
     assert [text.text for text in root.findall("text") if "x" in (text.text or "")] == ["16x16"]
     (mark,) = [line for line in root.findall("line") if line.get("class") == "mark"]
     assert mark.get("x1") == mark.get("x2")
+
+
+def test_a_file_has_intervals_the_best_point_a_title_and_a_note():
+    points = [(0, 1.0), (10, 2.0), (20, 0.5)]
+    root = ElementTree.fromstring(as_file(line_chart({"fid": points}, intervals=[(0.5, 3.0)] * 3, best=2), "a < b", "bars"))
+    name = "{http://www.w3.org/2000/svg}"
+    (dot,) = root.findall(f"{name}circle")
+    bars = [line for line in root.findall(f"{name}line") if line.get("opacity")]
+    assert [bar.get("x1") for bar in bars][2] == dot.get("cx")
+    assert float(bars[0].get("y2")) < float(dot.get("cy")) < float(bars[0].get("y1")) + 1
+    assert [text.text for text in root.findall(f"{name}text")][:2] == ["a < b", "bars"]
+
+
+def test_histograms_have_shares_and_clouds_every_point():
+    values = {"a": np.array([0.0, 0.0, 1.0, 5.0])}  # 5 lies outside and counts in the last bin
+    (steps,) = ElementTree.fromstring(histogram(values, (0.0, 1.0))).findall("polyline")
+    heights = [float(pair.split(",")[1]) for pair in steps.get("points").split()]
+    assert heights[1] == heights[-2] == min(heights)
+    assert heights[0] == heights[3] == heights[-1] == max(heights)
+    root = ElementTree.fromstring(cloud({"a": np.zeros((3, 2)), "b": np.ones((2, 2))}))
+    assert len(root.findall("circle")) == 5
+    assert [text.text for text in root.findall("text")][-2:] == ["a (3)", "b (2)"]
 
 
 def test_thinned_keeps_the_ends():
