@@ -106,4 +106,4 @@ def test_discriminator_scores_of_a_snapshot_that_is_growing(snapshot_networks, t
     assert program.run_all(["d_scores20", "--network", str(tmp_path)]) == 0
     line = json.loads((tmp_path / "metric-d_scores20.jsonl").read_text())
     assert set(line["values"]) == {"d_scores20_generated", "d_scores20_training", "d_scores20_separates_generated"}
-    assert (tmp_path / "metric-d_scores20-network-snapshot-000007.png").exists()
+    assert (tmp_path / "metric-d_scores20-network-snapshot-000007-logits.svg").exists()

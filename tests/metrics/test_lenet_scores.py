@@ -59,7 +59,7 @@ def test_scores_have_the_name_and_the_accuracy_of_their_classifier(digits, class
         assert line["values"][f"lenet_accuracy40_{kind}_classifier"]["value"] == own
         assert line["classes"] == {str(digit): pytest.approx(right[digit::10].mean()) for digit in range(10)}
         assert 1 <= found[f"metric-lenet_is40_{kind}"]["values"][f"lenet_is40_{kind}"]["value"] <= 10
-        assert (tmp_path / f"metric-lenet_is40_{kind}-drawn.png").exists()
+        assert len(list(tmp_path.glob(f"metric-lenet_is40_{kind}-drawn-*.svg"))) == 2
     protocols = [found[f"metric-lenet_is40_{kind}"]["protocol"]["lenet"] for kind in ("document", "converged")]
     assert protocols[0] != protocols[1]
 
