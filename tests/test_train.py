@@ -133,8 +133,10 @@ def test_a_run_is_resumed_from_another_working_folder(run, tmp_path, tiny_datase
     monkeypatch.chdir(tmp_path)
     assert run(*run.new, "--data", "datasets/tiny", capsys=capsys)[0] == 0
     monkeypatch.chdir("elsewhere")
+    (run.results / "00000-stylegan-tiny-cpu" / "fakes000009.png").touch()
     code, printed, errors = run("--resume", "latest", "--total-kimg", "0.096", capsys=capsys)
     assert (code, "data.path" in printed) == (0, False), errors
+    assert "Removed because newer than the training state: fakes000009.png\n" in printed
     snapshot = str(run.results / "00000-stylegan-tiny-cpu" / "network-final.pkl")
     assert run("--resume", snapshot, "--total-kimg", "0.128", capsys=capsys)[0] == 0
     shutil.move(tmp_path / "datasets", "moved")
