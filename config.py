@@ -237,7 +237,7 @@ def automatic(
         settings = stylegan2_auto(side, num_gpus)
         total_kimg = 5000 if few else 25000
         reasons["model"] = "stylegan2: larger networks than a CPU can train"
-        reasons["augmentation"] = "ada: its strength depends on the number of images"
+        reasons["augmentation"] = "ada: its strength is adapted to the overfitting of D"
     else:
         settings = demo() if side <= 32 else leaves64()
         total_kimg = max(60, settings.schedule.total_kimg)

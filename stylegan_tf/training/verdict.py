@@ -113,7 +113,7 @@ def _discriminator_wins(ticks: Sequence[Record], epochs: float) -> Verdict | Non
     if real > KNOWN and epochs > MANY_EPOCHS:
         return Verdict(
             "memorising",
-            "D has memorised the training images, so training G further hardly improves new images.",
+            "D has memorised the training images, so further training hardly improves G.",
             "More images, data.mirror, or --set augment.kind=ada help. Compare the best snapshots by a score (--metrics).",
             f"each image was shown {epochs:.0f} times (more than {MANY_EPOCHS}), and the mean sign of the reals' logits is {real:+.2f} "
             f"(above {KNOWN}) over {len(recent)} ticks",

@@ -123,7 +123,7 @@ def _check_png(data: bytes) -> None:
     if not is_interlaced and size != expected:
         raise UnusableImage("corrupt", f"image data of another size than the header states ({expected} bytes)")
     if depth == 16 and not is_whole:  # libpng, which decodes 16 bits, writes to stderr
-        raise UnusableImage("corrupt", "image data without an end, or bytes behind them")
+        raise UnusableImage("corrupt", "image data without an end, or with bytes after it")
 
 
 def _inflated(deflated: list[bytes], limit: int) -> tuple[int, bool]:

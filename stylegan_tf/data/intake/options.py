@@ -159,7 +159,7 @@ def add_preparation(parser: argparse.ArgumentParser) -> None:
     add("--on-error", default="skip", choices=ON_ERROR, help="skip unusable images, or stop before anything is written")
     add("--labels", default="auto", metavar="FROM", help="source of the labels: auto, none, folders, or a .json, .csv or .npy file")
     add("--dedupe", default="none", choices=DEDUPES, help="skip repeated images: the same pixels, or nearly the same")
-    add("--dedupe-distance", type=int, metavar="BITS", help=f"--dedupe near: largest number of different bits (default: {DEDUPE_DISTANCE})")
+    add("--dedupe-distance", type=int, metavar="BITS", help=f"--dedupe near: at most this many bits differ (default: {DEDUPE_DISTANCE})")
     add("--crop", default="none", choices=CROPS, help="cut out the one object on a uniform background")
     add("--mask-dir", metavar="DIR", help="masks for --crop segment, named as the images")
     add("--margin", type=float, metavar="SHARE", help=f"margin kept around the object, relative to its longer side (default: {MARGIN})")
