@@ -1,6 +1,7 @@
 """Counts what a traced function multiplies and adds: its convolutions and matrix products, also inside the functions that it calls."""
 
 import math
+from collections.abc import Iterator
 
 from tensorflow.python.framework.func_graph import FuncGraph
 from tensorflow.python.framework.ops import Operation
@@ -10,7 +11,17 @@ _CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 
 def executed_flops(graph: FuncGraph) -> float:
     """Operations of one call, 2 a multiply-add. Shapes must be known; branches and loops are left out."""
-    return float(sum(_flops_of(operation, graph) for operation in needed(graph)))
+    return float(sum(map(flops_of, operations(graph))))
+
+
+def operations(graph: FuncGraph) -> Iterator[Operation]:
+    """The operations that one call executes, those of called functions included."""
+    for operation in needed(graph):
+        inner = called(operation, graph)
+        if inner is None:
+            yield operation
+        else:
+            yield from operations(inner)
 
 
 def needed(graph: FuncGraph) -> set[Operation]:
@@ -31,10 +42,8 @@ def called(operation: Operation, graph: FuncGraph) -> FuncGraph | None:
     return graph._get_function(operation.get_attr("f").name).graph if operation.type in _CALLS else None
 
 
-def _flops_of(operation, graph) -> float:
-    inner = called(operation, graph)
-    if inner is not None:
-        return executed_flops(inner)
+def flops_of(operation: Operation) -> float:
+    """Operations of a convolution or a product; 0 for anything else."""
     shapes = [tensor.shape.as_list() if tensor.shape.rank is not None else [] for tensor in operation.inputs]
     if operation.type in ("MatMul", "BatchMatMulV2"):
         is_turned = operation.get_attr("transpose_a" if operation.type == "MatMul" else "adj_x")

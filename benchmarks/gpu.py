@@ -22,6 +22,7 @@ from benchmarks import programs
 from stylegan_tf import command_line
 
 HALF = "--precision mixed_bfloat16"
+PARALLEL = "--xla_gpu_enable_llvm_module_compilation_parallelism=true"  # off in XLA's sources: one thread makes the code of a program
 
 
 class Program(NamedTuple):
@@ -32,22 +33,25 @@ class Program(NamedTuple):
         arguments: of `python -m benchmarks.`.
         limit_sec: it is stopped after this time.
         has_cache: whether compiled programs, and XLA's choices of kernels, are kept in a folder and found there.
+        xla_flags: further flags of XLA.
     """
 
     name: str
     arguments: str
     limit_sec: float
     has_cache: bool = False
+    xla_flags: str = ""
 
     def environment(self, folder: Path) -> dict[str, str]:
         """Environment variables that it needs."""
+        flags = f"{os.environ.get('XLA_FLAGS', '')} {self.xla_flags}".strip()
         if not self.has_cache:
-            return {}
+            return {"XLA_FLAGS": flags}
         cache = (folder / "cache").resolve()
         cache.mkdir(exist_ok=True)
         return {
             "TF_XLA_FLAGS": f"--tf_xla_persistent_cache_directory={cache}",
-            "XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} --xla_gpu_per_fusion_autotune_cache_dir={cache}".strip(),
+            "XLA_FLAGS": f"{flags} --xla_gpu_per_fusion_autotune_cache_dir={cache}".strip(),
         }
 
 
@@ -67,6 +71,7 @@ def chosen(is_small: bool) -> list[Program]:
         Program("drawing 256x256 XLA", f"inference {drawing} {HALF} --xla", 90),
         Program("features of FID", features, 90),
         Program("layers 256x256", f"{layers} {HALF}", 60),
+        Program("256x256 XLA, parallel", train(256, 32, f"{HALF} --xla"), 240, xla_flags=PARALLEL),
         Program("256x256 XLA, from cache", train(256, 32, f"{HALF} --xla"), 90, has_cache=True),
         Program("64x64 auto", train(64, 64, f"{HALF} --background --stage-change"), 400),
         Program("1024x1024 XLA", train(1024, 8, f"{HALF} --xla"), 300),

@@ -69,6 +69,11 @@ def candidates(options, dtype) -> dict:
         parts = tf.matmul(tf.ones([rows.shape[0], 1, rows.shape[1]], x.dtype), rows)
         return tf.reduce_sum(tf.cast(parts, tf.float32), axis=[0, 1])
 
+    def noise_and_bias_by_product(x, strength, shift):
+        """Noise and a bias of each map as one product of [pixels, 2] and [2, maps], added in one pass."""
+        factors = tf.cast(tf.concat([pixels, tf.ones_like(pixels)], axis=-1), x.dtype)
+        return x + tf.matmul(factors, tf.stack([strength, shift]))
+
     scales, weights = tf.random.normal([options.batch, maps]) + 1.0, tf.random.normal([3, 3, maps, maps])
     both = ("off", "gpu")
     return {
@@ -77,6 +82,7 @@ def candidates(options, dtype) -> dict:
         "bias": (tf.nn.bias_add, (bias,), ("",)),
         "bias, leaky relu": (activations.biased_leaky_relu, (bias,), both),
         "noise": (lambda x, strength: noise.add_noise(x, pixels, strength), (bias,), both),
+        "noise, bias by product": (noise_and_bias_by_product, (bias, bias), ("",)),
         "adain": (modulation.adain, (styles,), both),
         "adain by batch norm": (by_batch_norm, (styles,), ("",)),
         "mean, float32": (lambda x: tf.reduce_mean(tf.cast(x, tf.float32), axis=[1, 2]), (), ("",)),

@@ -61,6 +61,7 @@ def images(options) -> np.ndarray:
 
 def features(options, precision: str) -> dict:
     from benchmarks import ceiling, profiles
+    from metrics.evaluate import whole_float32
     from metrics.features.inception import Inception
     from metrics.networks import weights
 
@@ -71,7 +72,8 @@ def features(options, precision: str) -> dict:
         for batch in batches:
             network(batch).numpy()
 
-    found = rates(run, options, options.num_images)
+    with whole_float32():  # as scores are computed
+        found = rates(run, options, options.num_images)
     if options.profile:
         profiles.print_profile(run, options.profile)
     reached = ceiling.tflops_at(32, 35, 192, precision)

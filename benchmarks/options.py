@@ -1,6 +1,7 @@
 """Command line shared by the benchmarks of networks."""
 
 import argparse
+from collections.abc import Sequence
 
 from benchmarks.workload import Workload
 from stylegan_tf import command_line
@@ -10,9 +11,10 @@ PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
 def parse(
-    description: str, *, resolution: int, fmap_max: int, batch: int, fmap_base: int = 8192, is_training: bool = False
-) -> tuple[Workload, argparse.Namespace]:
-    """The workload asked for, and the other options."""
+    description: str, *, resolution: int, fmap_max: int, batch: int, fmap_base: int = 8192, is_training: bool = False,
+    counted: Sequence[str] = (),
+) -> tuple[Workload, argparse.Namespace]:  # fmt: skip
+    """The workload asked for, and the other options. `counted`: choices of --count, the first is the default."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--resolution", type=int, default=resolution, help="resolution in pixels (default: %(default)s)")
     parser.add_argument("--fmap-base", type=int, default=fmap_base, help="fmap_base of G and D (default: %(default)s)")
@@ -26,6 +28,8 @@ def parse(
         parser.add_argument("--compare", action="store_true", help="print a table of both precisions, without and with XLA")
         parser.add_argument("--background", action="store_true", help="compile with XLA in a thread while steps run without it")
         parser.add_argument("--stage-change", action="store_true", help="also time the first step of another stage of growth")
+    if counted:
+        parser.add_argument("--count", choices=counted, default=counted[0], help="what is counted (default: %(default)s)")
     options = parser.parse_args()
     growth.check_resolution(options.resolution)
     command_line.import_tensorflow()

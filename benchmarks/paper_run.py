@@ -35,6 +35,7 @@ class Gpu(NamedTuple):
 
 
 V100_FLOAT32 = Gpu("V100, float32", 15.7, 0.9, FLOAT32_SHARE, 4)
+H100 = Gpu("H100 SXM, bfloat16", 989, 3.35)
 GPUS = [
     V100_FLOAT32,
     Gpu("V100, float16", 125, 0.9),
@@ -42,7 +43,7 @@ GPUS = [
     Gpu("RTX 3090, bfloat16", 71, 0.94),
     Gpu("RTX 4090, bfloat16", 165, 1.01),
     Gpu("A100 80 GB, bfloat16", 312, 2.04),
-    Gpu("H100 SXM, bfloat16", 989, 3.35),
+    H100,
     Gpu("H200, bfloat16", 989, 4.8),
 ]
 

@@ -1,97 +1,35 @@
-"""Counts the kernels of a traced training iteration and the bytes that they read and write, by class; nothing is run or measured.
+"""Counts the kernels of a traced function and the bytes that they read and write, by class; nothing is run or measured.
 
     python -m benchmarks.passes --resolution 256 --batch 32 --precision mixed_bfloat16
     python -m benchmarks.passes --resolution 256 --batch 32 --precision mixed_bfloat16 --xla
+    python -m benchmarks.passes --count layer --resolution 256 --batch 4 --precision mixed_bfloat16
+    python -m benchmarks.passes --count drawing --resolution 256 --batch 32 --precision mixed_bfloat16
+    python -m benchmarks.passes --count features --batch 32
+    python -m benchmarks.passes --count stylegan2 --resolution 256 --precision mixed_bfloat16
+    python -m benchmarks.passes --count ada --resolution 256
 
 Without XLA every operation of the graph is a kernel on a GPU; TensorFlow's graph optimiser, which removes some of them, is not counted.
-With --xla, D's block at the full resolution alone is compiled, with its gradient and the gradient of its gradient, and the kernels of
-XLA's program for this machine are counted: a GPU's program has other fusions. Prints a table of the operations as `layers/` defines
-them (plain) and in the forms for GPUs, and one JSON line; asserts nothing.
+Counted are a training iteration of StyleGAN, a layer of G without its convolution, or the generation of images, as `layers/` defines the
+operations (plain) and in the forms for GPUs; the features of FID in both precisions; a mean iteration of the preset stylegan2-auto
+without ADA; or ADA's transforms in it. With --xla, D's block at the full resolution alone is compiled, with its gradient and the gradient
+of its gradient, or ADA's transforms, and the kernels of XLA's program for this machine are counted: a GPU's program has other fusions.
+
+"ms" is the least time on an H100: products at the share of the peak that was measured on an H200 (`paper_run`), memory at the bandwidth of
+the data sheet. Prints a table and one JSON line; asserts nothing.
 """
 
-import math
+import dataclasses
 import os
-import re
 import sys
-from collections import defaultdict
-from typing import NamedTuple
 
 import numpy as np
 
+from benchmarks.counting import EXACT_FLOAT32, Passes, compiled, count, total
 from benchmarks.options import parse
 from stylegan_tf import command_line
 
 DESCRIPTION = __doc__
-CLASSES = {
-    "products": ("Conv2D", "Conv2DBackpropInput", "Conv2DBackpropFilter", "MatMul", "BatchMatMulV2"),
-    "blur": ("DepthwiseConv2dNative", "DepthwiseConv2dNativeBackpropInput", "DepthwiseConv2dNativeBackpropFilter"),
-    "reductions": ("Sum", "Mean", "Max", "EuclideanNorm", "BiasAddGrad"),
-    "moves": ("Transpose", "Pad", "PadV2", "Slice", "StridedSlice", "StridedSliceGrad", "ConcatV2", "Split", "SplitV", "Tile", "GatherV2",
-              "Pack", "Unpack", "BroadcastTo", "Fill", "ZerosLike", "ReverseV2", "AvgPool", "AvgPoolGrad"),
-    "free": ("Identity", "IdentityN", "Reshape", "Const", "Placeholder", "NoOp", "Shape", "ShapeN", "ReadVariableOp", "ExpandDims",
-             "Squeeze", "StopGradient", "PreventGradient", "VariableShape", "AssignVariableOp", "AssignAddVariableOp",
-             "AssignSubVariableOp", "Size"),
-}  # fmt: skip
-OF = {name: kind for kind, names in CLASSES.items() for name in names}
-SHOWN = ("products", "blur", "reductions", "elementwise", "moves")
-
-
-LARGE_BYTES = 1e6  # smaller kernels take the time of a launch
-
-
-class Passes(NamedTuple):
-    """Kernels of a class, those of them that move at least `LARGE_BYTES`, and what all of them read and write."""
-
-    kernels: int = 0
-    large: int = 0
-    bytes: float = 0.0
-
-    def with_one(self, moved: float) -> "Passes":
-        """The same and a kernel that reads and writes so many bytes."""
-        return Passes(self.kernels + 1, self.large + (moved >= LARGE_BYTES), self.bytes + moved)
-
-
-def count(graph) -> dict[str, Passes]:
-    """Kernels of one call by class, those in called functions included. Tensors of unknown shape count as one value."""
-    from benchmarks.flops import called, needed
-
-    totals: defaultdict[str, Passes] = defaultdict(Passes)
-    for operation in needed(graph):
-        inner = called(operation, graph)
-        if inner is not None:
-            for kind, passes in count(inner).items():
-                totals[kind] = Passes(*np.add(totals[kind], passes))
-            continue
-        kind = OF.get(operation.type, "elementwise")
-        if kind != "free":
-            moved = sum(_bytes(tensor) for tensor in (*operation.inputs, *operation.outputs))
-            totals[kind] = totals[kind].with_one(moved)
-    return dict(totals)
-
-
-def _bytes(tensor) -> float:
-    known = [side or 1 for side in tensor.shape.as_list()] if tensor.shape.rank is not None else []
-    return float(np.prod(known, dtype=np.float64)) * (tensor.dtype.size or 0)
-
-
-def count_compiled(text: str) -> dict[str, Passes]:
-    """Kernels of a program of XLA by class, from its text ("optimized_hlo"): the instructions of its entry computation."""
-    totals: defaultdict[str, Passes] = defaultdict(Passes)
-    sizes: dict[str, float] = {}
-    for line in text[text.index("ENTRY ") :].splitlines()[1:]:
-        found = re.match(r"\s+(?:ROOT )?(%?[\w.-]+) = (\(.*?\)|\S+) ([\w-]+)\((.*)", line)
-        if found is None:
-            continue
-        name, shape, operation, operands = found.groups()
-        arrays = re.findall(r"[a-z]+(\d+)\[([\d,]*)\]", shape)  # such as bf16[32,256,256,64]
-        sizes[name] = sum(math.prod(map(int, filter(None, sides.split(",")))) * int(bits) / 8 for bits, sides in arrays)
-        if operation in ("parameter", "constant", "tuple", "get-tuple-element", "bitcast", "reshape"):
-            continue
-        is_product = operation in ("convolution", "dot", "custom-call") or "conv" in name or "dot" in name
-        moved = sizes[name] + sum(sizes.get(operand, 0.0) for operand in re.findall(r"%?[\w.-]+", operands.partition(")")[0]))
-        kind = "products" if is_product else "elementwise"
-        totals[kind] = totals[kind].with_one(moved)
-    return dict(totals)
+SHOWN = ("products", "blur", "reductions", "elementwise", "moves", "all")
 
 
 def block_with_derivatives(block):
@@ -110,36 +48,175 @@ def block_with_derivatives(block):
     return compute
 
 
-def main() -> None:
-    workload, options = parse(DESCRIPTION, resolution=256, fmap_max=512, batch=32)
+def iteration(workload, *, with_xla: bool) -> dict[str, dict[str, Passes]]:
+    """A training iteration of StyleGAN; with XLA, a block of D."""
     import tensorflow as tf
 
-    from benchmarks import measure
     from stylegan_tf import models
-    from stylegan_tf.cpu import paths
     from stylegan_tf.training.step import Trainer
 
-    images = np.zeros([workload.batch, workload.resolution, workload.resolution, workload.channels], np.uint8)
-    batches = iter(tf.data.Dataset.from_tensors((images, np.zeros([workload.batch, 0], np.float32))).repeat())
-    networks, found = workload.networks(), {}
+    networks = workload.networks()
+
+    def counted():
+        if not with_xla:
+            trainer = Trainer(models.find("stylegan"), workload.settings(xla="off"), **networks)
+            return count(trainer.trace(batches(workload), workload.stage(), nimg=0).graph)
+        block = networks["D"].blocks[0]
+        x = tf.zeros([workload.batch, workload.resolution, workload.resolution, block.filters], block.compute_dtype)
+        return compiled(block_with_derivatives(block), x)
+
+    return in_both_forms(counted)
+
+
+def layer(workload, *, with_xla: bool) -> dict[str, dict[str, Passes]]:
+    """What follows a convolution of G at the full resolution (noise, bias, leaky ReLU, normalisation, style); never with XLA."""
+    import tensorflow as tf
+
+    from stylegan_tf.layers import activations, modulation, noise
+
+    side, maps = workload.resolution, workload.features(workload.resolution)
+    dtype = workload.precision.removeprefix("mixed_")
+    shapes = ([workload.batch, side, side, maps], [workload.batch, side, side, 1], [maps], [maps], [workload.batch, 2 * maps])
+    arguments = [tf.zeros(shape, dtype) for shape in shapes]
+
+    def forward(x, pixels, strength, bias, styles):
+        return modulation.adain(activations.biased_leaky_relu(noise.add_noise(x, pixels, strength), bias), styles)
+
+    def gradient(*tensors):
+        with tf.GradientTape() as tape:
+            tape.watch([*tensors[:1], *tensors[2:]])
+            y = forward(*tensors)
+        return tape.gradient(y, [*tensors[:1], *tensors[2:]], y)
+
+    both = {"": forward, ", gradient": gradient}
+    found = {
+        name: in_both_forms(lambda f=function: count(tf.function(f).get_concrete_function(*arguments).graph))
+        for name, function in both.items()
+    }
+    return {f"{form}{name}": classes for name, forms in found.items() for form, classes in forms.items()}
+
+
+def drawing(workload, *, with_xla: bool) -> dict[str, dict[str, Passes]]:
+    """Images of latents; never with XLA."""
+    import tensorflow as tf
+
+    G = workload.networks()["G_ema"]
+    z = tf.zeros([workload.batch, G.z_dim])
+    return in_both_forms(lambda: count(tf.function(lambda z: G.sample(z), autograph=False).get_concrete_function(z).graph))
+
+
+def features(workload, *, with_xla: bool) -> dict[str, dict[str, Passes]]:
+    """Features of FID of a batch; never with XLA."""
+    import tensorflow as tf
+
+    from metrics.features import inception
+    from metrics.networks import weights
+
+    inception.has_bfloat16 = lambda: True  # as on a GPU
+    arrays, images = weights.load_inception(), tf.zeros([workload.batch, workload.resolution, workload.resolution, 3], tf.uint8)
+    networks = {precision: inception.Inception(arrays, precision=precision) for precision in ("float32", "bfloat16")}
+    graphs = {name: tf.function(network._forward).get_concrete_function(images).graph for name, network in networks.items()}
+    return {name: count(graph, float32=EXACT_FLOAT32) for name, graph in graphs.items()}
+
+
+def stylegan2(workload, *, with_xla: bool) -> dict[str, dict[str, Passes]]:
+    """The preset stylegan2-auto without augmentation, the mean of 16 iterations; never with XLA."""
+    from stylegan_tf import models
+    from stylegan_tf.cpu import paths
+    from stylegan_tf.settings import AugmentSettings
+    from stylegan_tf.snapshot import build_networks
+    from stylegan_tf.training.step import Trainer
+
+    os.environ[paths.VARIABLE] = "gpu"
+    settings, workload = automatic(workload)
+    shape = {"resolution": workload.resolution, "channels": workload.channels, "label_size": 0}
+    networks = build_networks("stylegan2", {"G": settings.G, "D": settings.D, "G_ema": settings.G}, shape, workload.precision)
+    trainer = Trainer(models.find("stylegan2"), dataclasses.replace(settings, augment=AugmentSettings()), **networks, xla="off")
+    # Of 16 iterations, 4 have a step of path lengths, and the first one also a step of R1.
+    numbers = {0: 1 / 16, 1: 12 / 16, 4: 3 / 16}
+    traced = [trainer.trace(batches(workload), workload.stage(), nimg=number * workload.batch) for number in numbers]
+    return {"gpu": total([count(function.graph) for function in traced], list(numbers.values()))}
+
+
+def ada(workload, *, with_xla: bool) -> dict[str, dict[str, Passes]]:
+    """The transforms of a minibatch of that preset, and those of a mean iteration."""
+    import tensorflow as tf
+
+    from stylegan_tf.augmentation import in_training
+    from stylegan_tf.augmentation.sampling import RandomDraws
+    from stylegan_tf.cpu import paths
+
+    os.environ[paths.VARIABLE] = "gpu"
+    settings, workload = automatic(workload)
+    augmentation = in_training.make(settings)
+    x = tf.zeros([workload.batch, workload.resolution, workload.resolution, workload.channels])
+
+    def forward(x):
+        return augmentation.apply(x, 0.5, RandomDraws(tf.constant([1, 2]), workload.batch))
+
+    def gradient(x, upstream):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = forward(x)
+        return y, tape.gradient(y, x, upstream)
+
+    def penalty(x, upstream):  # R1's gradient by the weights of D, which `upstream` depends on
+        with tf.GradientTape() as tape:
+            tape.watch(upstream)
+            y, by_image = gradient(x, upstream)
+        return y, tape.gradient(by_image, upstream, by_image)
+
+    counted = compiled if with_xla else lambda function, *tensors: count(tf.function(function).get_concrete_function(*tensors).graph)
+    found = {"forward": counted(forward, x), "gradient": counted(gradient, x, x), "penalty": counted(penalty, x, x)}
+    # D's real and generated images, G's with their gradient, and R1 in every 16th iteration.
+    return {**found, "iteration": total(list(found.values()), [2, 1, 1 / 16])}
+
+
+def automatic(workload):
+    """The settings of stylegan2-auto at the resolution of a workload, and the workload with its minibatch."""
+    from config import stylegan2_auto
+
+    settings = stylegan2_auto(workload.resolution)
+    return settings, dataclasses.replace(workload, batch=settings.schedule.minibatch_base)
+
+
+def in_both_forms(counted) -> dict[str, dict[str, Passes]]:
+    """What a function counts with plain operations and with the forms for GPUs."""
+    from stylegan_tf.cpu import paths
+
+    found = {}
     for name, setting in {"plain": "off", "gpu": "gpu"}.items():
         os.environ[paths.VARIABLE] = setting
-        if options.xla:
-            block = networks["D"].blocks[0]
-            x = tf.zeros([workload.batch, workload.resolution, workload.resolution, block.filters], block.compute_dtype)
-            with paths.traced_for_xla():
-                compiled = tf.function(block_with_derivatives(block), jit_compile=True, autograph=False)
-                found[name] = count_compiled(compiled.experimental_get_compiler_ir(x)(stage="optimized_hlo"))
-            continue
-        trainer = Trainer(models.find("stylegan"), workload.settings(xla="off"), **networks)
-        found[name] = count(trainer.trace(batches, workload.stage(), nimg=0).graph)
-    print(f"{'':12s} {'plain: all, large':>26s} {'for GPUs':>26s}")
+        found[name] = counted()
+    return found
+
+
+def batches(workload):
+    """An iterator over one black minibatch, again and again."""
+    import tensorflow as tf
+
+    images = np.zeros([workload.batch, workload.resolution, workload.resolution, workload.channels], np.uint8)
+    return iter(tf.data.Dataset.from_tensors((images, np.zeros([workload.batch, 0], np.float32))).repeat())
+
+
+CASES = {"iteration": iteration, "layer": layer, "drawing": drawing, "features": features, "stylegan2": stylegan2, "ada": ada}
+
+
+def main() -> None:
+    workload, options = parse(DESCRIPTION, resolution=256, fmap_max=512, batch=32, counted=list(CASES))
+    from benchmarks import measure
+
+    found = CASES[options.count](workload, with_xla=options.xla)
+    for classes in found.values():
+        classes["all"] = Passes(*np.sum(list(classes.values()), axis=0).tolist())
+    print(f"{'kernels: all, large':20s}", *(f"{name:>38s}" for name in found))
     for kind in SHOWN:
         shown = [found[name].get(kind, Passes()) for name in found]
-        cells = (f"{passes.kernels:6,d} {passes.large:6,d} {passes.bytes / 1e9:8.2f} GB" for passes in shown)
-        print(f"{kind:12s}", *(f"{cell:>26s}" for cell in cells))
+        cells = (f"{p.kernels:6,.0f} {p.large:6,.0f} {p.bytes / 1e9:8.2f} GB {1000 * p.sec:6.2f} ms" for p in shown)
+        print(f"{kind:20s}", *(f"{cell:>38s}" for cell in cells))
+    print(f"{'TFLOP':20s}", *(f"{classes['all'].flops / 1e12:38.2f}" for classes in found.values()))
     counted = {f"{name}_{kind}": [*passes] for name, classes in found.items() for kind, passes in classes.items()}
-    measure.print_result({**vars(workload), **counted})
+    measure.print_result({**vars(workload), "count": options.count, "xla": options.xla, **counted})
 
 
 if __name__ == "__main__":

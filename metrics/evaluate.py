@@ -134,7 +134,7 @@ def evaluate(
         request = request_of(bench, metric)
         found = None if again or folder is None else report.find(folder, metric.name, request)
         if found is None:
-            with _whole_float32():
+            with whole_float32():
                 if announce is not None:
                     announce(cost_of(bench, metric))
                 found = _score(bench, metric, request, folder, to_tensorboard)
@@ -145,7 +145,7 @@ def evaluate(
 
 
 @contextlib.contextmanager
-def _whole_float32() -> Iterator[None]:
+def whole_float32() -> Iterator[None]:
     """Multiplies float32 in float32: on GPUs from Ampere on, TensorFlow otherwise rounds the factors to the 10 bits of TF32."""
     import tensorflow as tf
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from benchmarks import gpu, paper_run, passes, profiles, programs
+from benchmarks import counting, gpu, paper_run, profiles, programs
 from benchmarks.flops import executed_flops
 from benchmarks.workload import Workload
 
@@ -60,11 +60,23 @@ def test_kernels_and_their_bytes_are_counted_by_class():
         y = tf.nn.conv2d(x, kernel, 1, "SAME")
         return tf.reduce_sum(tf.reshape(tf.nn.relu(y) + 1.0, [-1]), axis=0)
 
-    counted = passes.count(step.get_concrete_function(tf.TensorSpec([2, 8, 8, 3]), tf.TensorSpec([1, 1, 3, 5])).graph)
+    counted = counting.count(step.get_concrete_function(tf.TensorSpec([2, 8, 8, 3]), tf.TensorSpec([1, 1, 3, 5])).graph)
     image, result, weights = 4 * 2 * 8 * 8 * 3, 4 * 2 * 8 * 8 * 5, 4 * 3 * 5
-    assert counted["products"] == (1, 0, image + weights + result)
-    assert counted["elementwise"] == (2, 0, 2 * 2 * result + 4)  # both read and write; the 1 is a number
-    assert counted["reductions"] == (1, 0, result + 4 + 4)
+    assert counted["products"][:4] == (1, 0, image + weights + result, 2 * 2 * 8 * 8 * 3 * 5)
+    assert counted["elementwise"][:3] == (2, 0, 2 * 2 * result + 4)  # both read and write; the 1 is a number
+    assert counted["reductions"][:3] == (1, 0, result + 4 + 4)
+
+
+def test_a_kernel_takes_the_longer_of_its_two_least_times():
+    moved, flops = 3.35e12, 989e12 * paper_run.MATRIX_SHARE  # of an H100 in a second, in bfloat16
+    assert counting.Passes().with_one(moved, flops / 2).sec == pytest.approx(1)
+    assert counting.Passes().with_one(moved, 3 * flops).sec == pytest.approx(3)
+    assert counting.Passes().with_one(moved, 3 * flops, rate=flops / 2).sec == pytest.approx(6)
+
+
+def test_a_mean_iteration_is_the_sum_of_its_steps():
+    steps = [{"moves": counting.Passes(2, 1, 8.0)}, {"moves": counting.Passes(4, 0, 4.0), "blur": counting.Passes(8, 8, 16.0)}]
+    assert counting.total(steps, [1, 1 / 4]) == {"moves": (3, 1, 9.0, 0, 0), "blur": (2, 2, 4.0, 0, 0)}
 
 
 def test_kernels_of_a_program_of_xla_are_counted():
@@ -76,7 +88,8 @@ ENTRY main {
   loop.3 = f32[4,2]{1,0} fusion(x.1), kind=kLoop, calls=fused_computation
   ROOT dot.4 = f32[4,2]{1,0} dot(loop.3, kernel.2), lhs_contracting_dims={1}
 }"""
-    assert passes.count_compiled(program) == {"elementwise": (1, 0, 16 + 32), "products": (1, 0, 32 + 16 + 32)}
+    counted = {kind: found[:3] for kind, found in counting.count_compiled(program).items()}
+    assert counted == {"elementwise": (1, 0, 16 + 32), "products": (1, 0, 32 + 16 + 32)}
 
 
 def test_kernels_of_a_profile_are_summed_by_class():
@@ -132,6 +145,14 @@ def test_benchmarks_for_a_gpu_know_their_options(program, monkeypatch):
     assert end.value.code == 0
 
 
+def test_flags_of_a_benchmark_for_a_gpu_follow_those_of_the_user(monkeypatch, tmp_path):
+    monkeypatch.setenv("XLA_FLAGS", "--xla_dump_to=x")
+    assert gpu.Program("name", "train_step", 1, xla_flags=gpu.PARALLEL).environment(tmp_path) == {
+        "XLA_FLAGS": f"--xla_dump_to=x {gpu.PARALLEL}"
+    }
+    assert set(gpu.Program("name", "train_step", 1, has_cache=True).environment(tmp_path)) == {"XLA_FLAGS", "TF_XLA_FLAGS"}
+
+
 def test_benchmarks_for_a_gpu_go_on_where_the_time_ended(monkeypatch, tmp_path, capsys):
     called = []
 
@@ -178,6 +199,10 @@ NETWORK = {"images_per_sec", "images_per_sec_min", "images_per_sec_max", "share_
             {"kind", "forward_ms", "with_gradient_ms_max", "share_of_plain_iteration", "peak_rss_gb"},
         ),
         ("passes --resolution 8 --fmap-max 8 --batch 4", {"plain_products", "gpu_elementwise"}),
+        ("passes --count drawing --resolution 8 --fmap-max 8 --batch 4", {"plain_all", "gpu_all"}),
+        ("passes --count layer --resolution 8 --fmap-max 8 --batch 4", {"plain, gradient_all", "gpu_elementwise"}),
+        ("passes --count ada --resolution 16", {"forward_all", "penalty_moves", "iteration_all"}),
+        ("passes --count stylegan2 --resolution 16", {"gpu_products", "gpu_all"}),
         ("layers --side 8 --maps 8 --batch 2 --repeats 1 --precision mixed_bfloat16", {"adain, gpu, d", "sums by product, f"}),
         ("growth --resolution 8 --fmap-max 8 --batch 4 --cycles 2", {"peak_mb_by_cycle", "mb_a_stage"}),
     ],

@@ -82,7 +82,7 @@ def _positions(matrices, doubled_side, sampled_side):
 
     def position(row):
         a, b, c = (row[:, index, None, None] for index in range(3))
-        return wavelets.doubled_positions(a * x + b * y + c, doubled_side)
+        return wavelets.doubled_positions(a * x + c, doubled_side) + 2.0 * b * y  # one sum of all positions
 
     return position(matrices[:, 0]), position(matrices[:, 1])
 

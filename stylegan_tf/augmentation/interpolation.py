@@ -22,8 +22,8 @@ def interpolate(table: tf.Tensor, positions: tuple[tf.Tensor, tf.Tensor], places
     """
     count, size, _, channels = table.shape
     _, num_rows, num_columns = positions[0].shape
-    steps = tuple((int(first), int(places[first] - places[first - 1]) - 1) for first in np.flatnonzero(np.diff(places) != 1) + 1)
-    indices, weights = (tf.stop_gradient(part) for part in corners(*positions, size, int(places[0]), len(places) - 2, steps))
+    steps = tuple((first, int(distance) - 1) for first, distance in enumerate(np.diff(places, prepend=-1)) if distance != 1)
+    indices, weights = (tf.stop_gradient(part) for part in corners(*positions, size, len(places) - 2, steps))
 
     @tf.custom_gradient
     def forward(pixels):
@@ -37,30 +37,30 @@ def interpolate(table: tf.Tensor, positions: tuple[tf.Tensor, tf.Tensor], places
 
 
 @one_loop
-def corners(columns, rows, size: int, place: int, last: int, steps: tuple[tuple[int, int], ...]) -> tuple[tf.Tensor, tf.Tensor]:
+def corners(columns, rows, size: int, last: int, steps: tuple[tuple[int, int], ...]) -> tuple[tf.Tensor, tf.Tensor]:
     """The four pixels of the table around each position, int32 [n, 4, P], and their weights, float32 [n, 4, P].
 
     Args:
         columns, rows: float32 [n, ...], as in `interpolate`.
         size: columns of the table.
-        place: number in the table of column -1.
         last: the last pair of columns is `last` and the next one, counted from -1.
-        steps: columns, counted likewise, whose number in the table is not the next one, and how much more it is. A sum, because reading
-            single numbers from an array is slow on CPUs.
+        steps: columns, counted from the margin, whose number in the table is not the next one, and how much more it is. A sum, because
+            reading single numbers from an array is slow on CPUs.
     """
 
-    def places(number):
-        return tf.add_n([number + place, *(tf.where(number >= first, step, 0) for first, step in steps)])
-
     def neighbours(positions):
-        from_margin = tf.clip_by_value(positions + 1.0, 0.0, float(last))  # the margin is zero: positions outside are moved onto it
-        number = tf.cast(from_margin, tf.int32)
-        share = from_margin - tf.cast(number, tf.float32)
-        return (places(number), 1.0 - share), (places(number + 1), share)
+        """Numbers in the table of the two columns around each position, and their weights, [n, 2, P] each."""
+        # The margin is zero: positions outside are moved onto it.
+        from_margin = tf.clip_by_value(tf.reshape(positions, [positions.shape[0], 1, -1]) + 1.0, 0.0, float(last))
+        numbers, share = tf.cast(from_margin, tf.int32) + tf.constant([[0], [1]]), from_margin % 1.0
+        places = tf.add_n([numbers, *(tf.where(numbers >= first, step, 0) for first, step in steps)])
+        return places, tf.concat([1.0 - share, share], axis=1)
 
-    found = [(column[0] * size + row[0], column[1] * row[1]) for column in neighbours(columns) for row in neighbours(rows)]
-    indices, weights = (tf.reshape(tf.stack(part, axis=1), [columns.shape[0], 4, -1]) for part in zip(*found, strict=True))
-    return indices, weights
+    (column, column_weight), (row, row_weight) = neighbours(columns), neighbours(rows)
+    indices = (column * size)[:, :, None] + row[:, None]  # [n, 2, 2, P]
+    weights = column_weight[:, :, None] * row_weight[:, None]
+    shape = [columns.shape[0], 4, -1]
+    return tf.reshape(indices, shape), tf.reshape(weights, shape)
 
 
 @one_loop

@@ -49,14 +49,15 @@ def upsampling_rows(side: int) -> tuple[np.ndarray, np.ndarray]:
     """The different rows of `upsampling`: reflection repeats most of them.
 
     Returns:
-        float32 [different, side], the last row zero, and int [rows of `upsampling` + 3], the number in it of each row, with one zero row
-        before and two after them.
+        float32 [different, side], the first and the last two rows zero, and int [rows of `upsampling` + 3], the number in it of each
+        row, with one zero row before and two after them.
     """
     rows = upsampling(side)
     _, first, numbers = np.unique(rows, axis=0, return_index=True, return_inverse=True)
     order = np.argsort(first)
-    different = np.concatenate([rows[first[order]], np.zeros([1, side], np.float32)])  # neighbours stay neighbours: memory is read in order
-    return different, np.pad(np.argsort(order)[numbers.ravel()], (1, 2), constant_values=len(order))
+    different = np.pad(rows[first[order]], [(1, 2), (0, 0)])  # neighbours stay neighbours: memory is read in order
+    places = np.argsort(order)[numbers.ravel()] + 1
+    return different, np.array([0, *places, len(order) + 1, len(order) + 2])
 
 
 @functools.cache
