@@ -53,12 +53,17 @@ def count(graph, *, float32: float = BFLOAT16 / 2) -> dict[str, Passes]:
     totals: defaultdict[str, Passes] = defaultdict(Passes)
     for operation in operations(graph):
         kind = OF.get(operation.type, "elementwise")
-        if kind != "free":
+        if kind != "free" and not _hands_on(operation):
             moved = sum(_bytes(tensor) for tensor in (*operation.inputs, *operation.outputs))
             flops = flops_of(operation) if kind == "products" else 0.0
             is_float32 = bool(operation.outputs) and operation.outputs[0].dtype == "float32"
             totals[kind] = totals[kind].with_one(moved, flops, float32 if is_float32 else BFLOAT16)
     return dict(totals)
+
+
+def _hands_on(operation) -> bool:
+    """Whether a slice or a sum is that of all values or of none, for which TensorFlow copies nothing."""
+    return operation.type in ("StridedSlice", "Sum") and _bytes(operation.inputs[0]) == _bytes(operation.outputs[0])
 
 
 def _bytes(tensor) -> float:

@@ -3,9 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from stylegan_tf.cpu import interpolation as fast
 from stylegan_tf.cpu.interpolation import one_loop
-from stylegan_tf.cpu.paths import replaced_by
 
 
 def interpolate(table: tf.Tensor, positions: tuple[tf.Tensor, tf.Tensor], places: np.ndarray) -> tf.Tensor:
@@ -78,9 +76,9 @@ def read(pixels: tf.Tensor, indices: tf.Tensor, weights: tf.Tensor) -> tf.Tensor
     return tf.reduce_sum(tf.gather(pixels, indices, batch_dims=1) * weights[..., None], axis=1)
 
 
-@replaced_by(fast.spread)
+@one_loop
 def spread(values: tf.Tensor, indices: tf.Tensor, weights: tf.Tensor, size: int) -> tf.Tensor:
-    """The adjoint of `read`: adds values to the pixels that they were read from.
+    """The adjoint of `read`: adds values to the pixels that they were read from, in one scatter for all images.
 
     Args:
         values: float32 [n, P, C].
@@ -90,6 +88,8 @@ def spread(values: tf.Tensor, indices: tf.Tensor, weights: tf.Tensor, size: int)
     Returns:
         float32 [n, size, C].
     """
-    numbers = tf.broadcast_to(tf.range(values.shape[0])[:, None, None], indices.shape)
-    shape = [values.shape[0], size, values.shape[2]]
-    return tf.scatter_nd(tf.stack([numbers, indices], axis=-1), values[:, None] * weights[..., None], shape)
+    count, _, channels = values.shape
+    places = indices + size * tf.range(count)[:, None, None]
+    terms = values[:, None] * weights[..., None]  # [n, 4, P, C]
+    sums = tf.scatter_nd(tf.reshape(places, [-1, 1]), tf.reshape(terms, [-1, channels]), [count * size, channels])
+    return tf.reshape(sums, [count, size, channels])
