@@ -1,7 +1,6 @@
 """Reads the arrays of PyTorch files (.pt, .pth: zip, legacy, TorchScript) without PyTorch and without running what is inside."""
 
 import os
-import stat
 import struct
 import zipfile
 from io import BytesIO
@@ -11,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from stylegan_tf import torch_tensors
-from stylegan_tf.errors import MissingFileError, UserError
-from stylegan_tf.files import MAX_DIRECTORY_BYTES, directory_bytes
+from stylegan_tf.errors import UserError
+from stylegan_tf.files import MAX_DIRECTORY_BYTES, directory_bytes, open_regular
 from stylegan_tf.torch_tensors import Storage, arrays_of
 
 _ZIP_MAGIC = b"PK\x03\x04"
@@ -31,13 +30,9 @@ def read_torch_file(path: str | os.PathLike) -> dict[str, np.ndarray]:
         UserError: not a PyTorch file, damaged, larger than expected, or it holds more than data.
     """
     path = Path(path)
-    if not path.exists():
-        raise MissingFileError(f"{path} does not exist. Expected a PyTorch weights file (.pt or .pth).")
-    if not stat.S_ISREG(os.stat(path).st_mode):
-        raise UserError(f"{path} is not a file.")
     storages: dict[str, Storage] = {}
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             if file.read(4) == _ZIP_MAGIC:
                 tree = _read_zip(path, storages)
             else:  # written before PyTorch 1.6

@@ -2,14 +2,13 @@
 
 import os
 import pickle
-import stat
 from collections import ChainMap
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from stylegan_tf.errors import MissingFileError, UserError
-from stylegan_tf.files import atomic_path
+from stylegan_tf.errors import UserError
+from stylegan_tf.files import atomic_path, open_regular
 from stylegan_tf.safe_pickle.arrays import data_names
 from stylegan_tf.safe_pickle.machine import Machine
 from stylegan_tf.safe_pickle.values import NotDataError, check_value
@@ -51,19 +50,15 @@ def read_pickle(
         UserError: not a pickle, damaged, or it names anything but data.
     """
     path = Path(path)
-    try:
-        status = os.stat(path)
-        if not stat.S_ISREG(status.st_mode):  # opening a pipe would block
-            raise UserError(f"{path} is not a file.")
-        with open(path, "rb") as file:
-            if status.st_size > max_bytes:
-                raise UserError(f"{path} has {status.st_size:,} bytes; at most {max_bytes:,} are read.")
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > max_bytes:
+            raise UserError(f"{path} has {size:,} bytes; at most {max_bytes:,} are read.")
+        try:
             _check_header(file, path)
-            return _interpret(Machine(file, path, status.st_size, data_names() | dict(allowed or {}), encoding))
-    except FileNotFoundError as error:
-        raise MissingFileError(f"{path} does not exist.") from error
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror or error}.") from error
+            return _interpret(Machine(file, path, size, data_names() | dict(allowed or {}), encoding))
+        except OSError as error:
+            raise UserError(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
 def write_pickle(path: str | os.PathLike, value: Any) -> None:

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from stylegan_tf.data.records.codecs import ENCODINGS
-from stylegan_tf.display import class_name, visible
+from stylegan_tf.display import class_name
 from stylegan_tf.errors import MissingFileError, UserError
-from stylegan_tf.files import read_bounded, write_text
+from stylegan_tf.files import read_json, write_text
 from stylegan_tf.resolution import check_resolution, log2
 
 MANIFEST_NAME = "dataset.json"
@@ -89,13 +89,9 @@ def read_manifest(folder: Path) -> Manifest | None:
     """
     path = folder / MANIFEST_NAME
     try:
-        values = json.loads(read_bounded(path, _MAX_BYTES))
+        values = read_json(path, _MAX_BYTES)
     except MissingFileError:
         return None
-    except UserError:
-        raise
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} cannot be read: {visible(error)}") from error
     if not isinstance(values, dict) or values.get("format") != FORMAT:
         raise UserError(f"{path} is not the manifest of a dataset (expected: format = {FORMAT!r}).")
     version = values.get("format_version")
