@@ -1,11 +1,14 @@
 """A classifier of images in a Keras file of the user, checked before it is built."""
 
 import contextlib
+import io
 import json
 import math
+import os
 import zipfile
 from collections.abc import Iterator
 
+import h5py
 import keras
 import numpy as np
 import tensorflow as tf
@@ -16,6 +19,8 @@ from stylegan_tf.ranges import MAX_WIDTH
 _MAX_MODEL_BYTES, _MAX_CONFIG_BYTES = 2 << 30, 16 << 20
 _WEIGHTS_NAME = "model.weights.h5"
 _NOT_SIZES = {"seed", "shared_object_id"}  # integers of a configuration that may be large
+_OTHER_BYTES = 16 << 20  # of a file of weights, beside weights and the state of an optimizer (3 times as large)
+_MAX_COST = 40_000  # see `_cost`; the largest of keras.applications cost about 20,000
 _MAX_ACTIVATIONS = 1 << 28  # numbers of one layer for one image: 64 channels of 2048x2048
 
 
@@ -71,8 +76,12 @@ def _check_archive(path: str) -> None:
     Raises:
         ValueError: says what is wrong.
     """
+    if not os.path.isfile(path):  # opening a pipe would wait for ever
+        raise ValueError("not a file.")
     with zipfile.ZipFile(path) as archive:
         sizes = {entry.filename: entry.file_size for entry in archive.infolist()}
+        if any(name.startswith(("/", "..")) or "/.." in name for name in sizes):
+            raise ValueError("it contains paths that leave the archive.")
         if not {"config.json", "metadata.json"} <= sizes.keys() or not str(path).endswith(".keras"):
             raise ValueError("expected an archive of Keras 3, named .keras.")
         if sizes["config.json"] > _MAX_CONFIG_BYTES or sum(sizes.values()) > _MAX_MODEL_BYTES:
@@ -80,12 +89,20 @@ def _check_archive(path: str) -> None:
         config = json.loads(archive.read("config.json"))
     if (largest := _largest_size(config)) > MAX_WIDTH:
         raise ValueError(f"its configuration contains a size of {largest:,}.")
+    if _cost(config) > _MAX_COST:
+        raise ValueError("its configuration contains too many layers: at most 10,000 objects, and 200 layers in a Sequential model.")
     with keras.StatelessScope(initialize_variables=False):
         model = keras.saving.deserialize_keras_object(config | {"compile_config": None}, safe_mode=True)
     num_bytes = sum(math.prod(weight.shape) * tf.as_dtype(weight.dtype).size for weight in model.variables)
-    if num_bytes > sizes.get(_WEIGHTS_NAME, 0):
-        contained = f"{_WEIGHTS_NAME} contains {sizes.get(_WEIGHTS_NAME, 0):,}"
-        raise ValueError(f"its configuration has weights of {num_bytes:,} bytes, {contained}.")
+    contained, allowed = sizes.get(_WEIGHTS_NAME, 0), 4 * num_bytes + _OTHER_BYTES
+    if not num_bytes <= contained <= allowed:
+        raise ValueError(f"its configuration has weights of {num_bytes:,} bytes, {_WEIGHTS_NAME} contains {contained:,}.")
+    if contained:
+        with zipfile.ZipFile(path) as archive, h5py.File(io.BytesIO(archive.read(_WEIGHTS_NAME))) as weights:
+            arrays: list[int] = []
+            weights.visititems(lambda _, item: arrays.append(item.nbytes) if isinstance(item, h5py.Dataset) else None)
+        if sum(arrays) > allowed:
+            raise ValueError(f"its configuration has weights of {num_bytes:,} bytes, {_WEIGHTS_NAME} unfolds to {sum(arrays):,}.")
 
 
 def _largest_size(config: object) -> int:
@@ -97,9 +114,22 @@ def _largest_size(config: object) -> int:
     return config if isinstance(config, int) else 0
 
 
+def _cost(config: object) -> int:
+    """Work for Keras: 4 for each object of a configuration, n^2 for a Sequential model of n layers, which is built anew for each."""
+    if isinstance(config, list):
+        return sum(map(_cost, config))
+    if not isinstance(config, dict):
+        return 0
+    settings = config.get("config")
+    layers = settings.get("layers") if config.get("class_name") == "Sequential" and isinstance(settings, dict) else None
+    own = 4 * ("class_name" in config) + (len(layers) ** 2 if isinstance(layers, list) else 0)
+    return own + sum(map(_cost, config.values()))
+
+
 def _check_activations(model: keras.Model, shape: tuple[int, int, int]) -> None:
     """Raises ValueError for a model that would give one image more numbers in a layer than fit in memory; nothing is computed."""
-    graph = tf.function(lambda images: model(images, training=False)).get_concrete_function(tf.TensorSpec([1, *shape])).graph
+    function = tf.function(lambda images: model(images, training=False), autograph=False)
+    graph = function.get_concrete_function(tf.TensorSpec([1, *shape])).graph
     sizes = [tensor.shape.num_elements() or 0 for operation in graph.get_operations() for tensor in operation.outputs]
     if max(sizes) > _MAX_ACTIVATIONS:
         raise ValueError(f"a layer gives {max(sizes):,} numbers for one image of {shape[0]}x{shape[1]}.")
@@ -107,5 +137,6 @@ def _check_activations(model: keras.Model, shape: tuple[int, int, int]) -> None:
 
 def _one_line(what: object) -> str:
     """Start of a message without line breaks and control characters."""
-    text = " ".join(str(what).split()) or type(what).__name__
+    reason = str(what).rpartition("Exception encountered: ")[2]  # behind the configuration, in Keras' messages
+    text = " ".join(reason.split()) or type(what).__name__
     return "".join(character if character.isprintable() else "?" for character in text)[:200]

@@ -12,9 +12,15 @@ _CONFIG_NAMES |= {"PHOTOGRAPH_RESOLUTION": dict, "automatic": Callable}
 
 
 def begin(*, needs_config: bool = False) -> None:
-    """Handles Ctrl-C until `command_line.run` does; a program that needs config.py ends with 2 if the file has an error."""
+    """Handles Ctrl-C until `command_line.run` does; a program that needs config.py ends with 2 if the file has an error.
+
+    SIGTERM (batch systems) and SIGHUP (a closed terminal) end the program like an error: partial results are removed.
+    """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where the shell ignores it
         signal.signal(signal.SIGINT, exit_on_interrupt)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, lambda number, _: sys.exit(128 + number))
     if needs_config:
         from importlib import import_module
 

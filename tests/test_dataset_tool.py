@@ -229,8 +229,8 @@ def test_names_counts_and_factors_are_kept(tmp_path, capsys):
     assert run("info", tmp_path / "raw") == 2
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
-def test_a_killed_build_leaves_no_dataset(tmp_path, capsys):
+def started_build(tmp_path):
+    """The process of a build that has begun to write records."""
     command = [sys.executable, str(ROOT / "dataset_tool.py"), "create_leaves", str(tmp_path / "set")]
     process = subprocess.Popen(
         [*command, "--resolution", "64", "--num-images", "100000"], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
@@ -238,6 +238,19 @@ def test_a_killed_build_leaves_no_dataset(tmp_path, capsys):
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob(".*/*.tfrecords")) and time.monotonic() < deadline:
         time.sleep(0.1)
+    return process
+
+
+def test_a_build_that_is_asked_to_end_leaves_nothing(tmp_path):
+    process = started_build(tmp_path)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait() == 143
+    assert not os.listdir(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
+def test_a_killed_build_leaves_no_dataset(tmp_path, capsys):
+    process = started_build(tmp_path)
     time.sleep(0.5)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()

@@ -1,8 +1,11 @@
 """Classifiers that a user names: what is wrong or hostile ends in one line."""
 
+import io
 import json
+import os
 import zipfile
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -59,7 +62,31 @@ def layer_of(module, name, **config):
     return json.dumps({"module": module, "class_name": name, "config": config, "registered_name": name})
 
 
+def pipe(folder):
+    os.mkfifo(folder / "model.keras")
+    return folder / "model.keras"
+
+
+def with_path_outside(folder):
+    path = good(folder)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("assets/../../outside", "")
+    return path
+
+
+def weights_that_unfold(folder):
+    """Weights of 1 GB of zeros, compressed within the HDF5 file."""
+    content = io.BytesIO()
+    with h5py.File(content, "w") as file:
+        file.create_dataset("layers/dense/vars/0", shape=(1 << 28,), dtype="f4", chunks=(1 << 24,), compression="gzip")
+    return edited(folder, weights=content.getvalue())
+
+
 HOSTILE = {
+    "pipe": pipe,
+    "path outside": with_path_outside,
+    "weights that unfold": weights_that_unfold,
+    "too much beside the weights": lambda folder: edited(folder, weights=bytes(17 << 20)),
     "text": text,
     "no configuration": lambda folder: edited(folder, config=None),
     "configuration is not JSON": lambda folder: edited(folder, config="{"),
@@ -120,6 +147,15 @@ LARGE = {
     "weights": ([keras.layers.Conv2D(1 << 20, 8), keras.layers.Conv2D(1 << 20, 1)], "has weights of 4,3"),
     "activations": ([keras.layers.UpSampling2D(1 << 11), keras.layers.GlobalAveragePooling2D()], "a layer gives 805,306,368 numbers"),
 }
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_many_layers_in_a_small_configuration_are_refused(tmp_path, nested):  # 3,000 took more than 10 minutes
+    config = {"module": "keras", "class_name": "Sequential", "config": {"name": "x", "layers": []}, "registered_name": None}
+    for _ in range(2 if nested else 1):
+        config = config | {"config": {"name": "x", "layers": [config] * (150 if nested else 3000)}}
+    with pytest.raises(UserError, match="contains too many layers"):
+        users_model(str(edited(tmp_path, config=json.dumps(config))), 8, 3)
 
 
 @pytest.mark.parametrize("kind", LARGE)

@@ -14,6 +14,9 @@ from stylegan_tf.data.records.tfrecords import COPY_AGAIN, FOOTER_BYTES, FRAME_B
 from stylegan_tf.errors import MissingFileError, UserError
 from stylegan_tf.files import atomic_path
 
+_CHECKED_AT_ONCE = 1 << 16  # headers of records
+_MAX_RECORDS = 10_000_000  # of a file, as of images of a source
+
 
 class Level:
     """Records of one resolution. Image i is record i.
@@ -159,6 +162,16 @@ def scan_offsets(path: Path) -> np.ndarray:
         UserError: the file is truncated or a length is damaged; names the record.
     """
     offset, offsets, headers = 0, [0], []
+
+    def check() -> None:
+        first = len(offsets) - 1 - len(headers)
+        words = np.frombuffer(b"".join(headers), "<u4").reshape(-1, 3)
+        damaged = np.flatnonzero(masked_crc32c(np.ascontiguousarray(words[:, :2]).view(np.uint8)) != words[:, 2])
+        if len(damaged):
+            record = f"{path}: record {first + damaged[0]} is damaged (the checksum of its length is wrong)"
+            raise UserError(f"{record}, or this is not a TFRecord file. {COPY_AGAIN}")
+        headers.clear()
+
     with open(path, "rb") as file:
         num_bytes = os.fstat(file.fileno()).st_size
         while offset < num_bytes:
@@ -168,17 +181,15 @@ def scan_offsets(path: Path) -> np.ndarray:
             headers.append(header)
             offset += FRAME_BYTES + int.from_bytes(header[:8], "little")
             offsets.append(offset)
+            if len(headers) == _CHECKED_AT_ONCE:
+                check()
+                if len(offsets) > _MAX_RECORDS:
+                    raise UserError(f"{path} has more than {_MAX_RECORDS:,} records.")
             if offset < num_bytes:
                 file.seek(offset)
-
-    words = np.frombuffer(b"".join(headers), "<u4").reshape(-1, 3)
-    damaged = np.flatnonzero(masked_crc32c(np.ascontiguousarray(words[:, :2]).view(np.uint8)) != words[:, 2])
-    if len(damaged):
-        raise UserError(
-            f"{path}: record {damaged[0]} is damaged (the checksum of its length is wrong), or this is not a TFRecord file. {COPY_AGAIN}"
-        )
+    check()
     if offsets[-1] != num_bytes:
-        cut = len(headers) - (offsets[-1] > num_bytes)
+        cut = len(offsets) - 1 - (offsets[-1] > num_bytes)
         raise UserError(f"{path} is truncated in record {cut}. {COPY_AGAIN}")
     return np.array(offsets, np.int64)
 

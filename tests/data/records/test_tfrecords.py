@@ -168,3 +168,11 @@ def test_huge_length_does_not_allocate(tmp_path):
 def test_missing_file_is_named(tmp_path):
     with pytest.raises(MissingFileError, match=r"nothing-r02.tfrecords is missing"):
         RecordFile(tmp_path / "nothing-r02.tfrecords")
+
+
+def test_a_huge_file_that_is_not_one_of_records_is_refused_at_once(tmp_path):  # 40 GB of zeros: minutes, and gigabytes of memory
+    path = tmp_path / "zeros-r02.tfrecords"
+    with open(path, "wb") as file:
+        file.truncate(40 << 30)
+    with pytest.raises(UserError, match="record 0 is damaged"):
+        scan_offsets(path)
