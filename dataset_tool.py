@@ -212,8 +212,7 @@ def _build(args: argparse.Namespace, place: str, *arguments: object, changes: di
 def convert(args: argparse.Namespace) -> None:
     """Writes a dataset in another encoding."""
     from stylegan_tf.data import open_dataset
-    from stylegan_tf.data.intake.build import build_dataset
-    from stylegan_tf.data.intake.dataset_source import DatasetSource
+    from stylegan_tf.data.intake.build import DatasetSource, build_dataset
 
     dataset = open_dataset(args.source_dir)
     options = prepare_options(args, resolution=dataset.resolution, channels=dataset.channels, shuffle=False)

@@ -17,7 +17,6 @@ from metrics import registry, report
 from metrics.intervals import Estimate
 from metrics.result import Result
 from studies import added_digits, plan, program, table
-from studies.contour import contour
 from studies.rows import STUDIES
 from studies.steps import ROOT, Runner, Step
 from stylegan_tf import data
@@ -260,7 +259,7 @@ def test_subsets_are_nested_and_the_source_plane_is_a_second_channel():
 
 
 def test_contour_is_darker_where_values_are_higher():
-    image = np.asarray(contour("t", ["0", "600"], ["0", "600"], np.array([[np.nan, 0.0], [1.0, 2.0]]))).astype(int)
+    image = np.asarray(added_digits.contour("t", ["0", "600"], ["0", "600"], np.array([[np.nan, 0.0], [1.0, 2.0]]))).astype(int)
     top_right, top_left, bottom = (image[row, column].sum() for row, column in ((75, 880), (75, 200), (450, 500)))
     assert top_right < top_left < bottom
 

@@ -1,4 +1,4 @@
-"""The build of a dataset from a source of images: first pass, estimate of size, records, report."""
+"""The build of a dataset from a source of images, or from another dataset: first pass, estimate of size, records, report."""
 
 import functools
 import time
@@ -12,15 +12,18 @@ from stylegan_tf.data.intake.options import PrepareOptions
 from stylegan_tf.data.intake.prepare import Prepared, prepare, writing_order
 from stylegan_tf.data.intake.report import Report, write_report
 from stylegan_tf.data.records.codecs import JPEG_QUALITY
+from stylegan_tf.data.records.dataset import Dataset
+from stylegan_tf.data.records.manifest import FACTORS_NAME
 from stylegan_tf.data.records.target import check_disk, ready_target
 from stylegan_tf.data.records.writer import DatasetWriter
 from stylegan_tf.data.records.writing import Encoder, Item
-from stylegan_tf.data.sources.base import Source, UnusableImage
+from stylegan_tf.data.sources.base import Source, UnusableImage, numbered_names
 from stylegan_tf.display import say, visible
 from stylegan_tf.errors import UserError
-from stylegan_tf.files import write_text
+from stylegan_tf.files import read_bounded, write_text
 from stylegan_tf.progress_bar import Progress
 
+_MAX_FACTORS_BYTES = 1 << 30
 _NUM_SAMPLES = 12  # images that the size is estimated from
 
 
@@ -107,3 +110,24 @@ def _write(prepared: Prepared, indices: np.ndarray, target_dir: str | Path, made
         for name, text in prepared.source.tables().items():
             write_text(dataset.path / name, text)
     return report
+
+
+class DatasetSource(Source):
+    """Images and labels of a dataset, ours or the original's, in the order of its records."""
+
+    is_checked = True
+
+    def __init__(self, dataset: Dataset):
+        super().__init__()
+        self.title, self.names, self.class_names = str(dataset.path), numbered_names(dataset.num_images), dataset.class_names
+        self.labels = dataset.labels if dataset.label_size else None
+        self._dataset, self._level = dataset, dataset.level(dataset.resolution)
+
+    def read(self, index):
+        """Image `index`, uint8 [R, R, C]; UserError for a damaged record."""
+        return self._level.read_image(index)
+
+    def tables(self) -> dict[str, str]:
+        """The table of factors, if there is one."""
+        path = self._dataset.path / FACTORS_NAME
+        return {FACTORS_NAME: read_bounded(path, _MAX_FACTORS_BYTES).decode("utf-8", "backslashreplace")} if path.is_file() else {}
