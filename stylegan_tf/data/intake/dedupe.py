@@ -1,7 +1,7 @@
 """Duplicates among images: the same pixels, or nearly the same by a perceptual hash."""
 
 import hashlib
-import itertools
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +10,6 @@ _HASH_SIDE = 32  # pixels of the grey thumbnail that is hashed
 _THUMB_SIDE = 8
 _THUMB_LEVELS = 10.0  # of 255: maximum mean difference between thumbnails of near duplicates ...
 _THUMB_PEAK = 48  # ... and maximum anywhere; in PlantVillage this separates different images with similar hashes
-_BITS = 64
 
 
 class Fingerprint(NamedTuple):
@@ -92,24 +91,10 @@ def _near(prints: list[Fingerprint], unique: np.ndarray, max_distance: int) -> d
     return found
 
 
-def _close_pairs(hashes: np.ndarray, thumbs: np.ndarray, max_distance: int) -> set[tuple[int, int]]:
-    """Pairs (low, high) of places whose hashes and thumbnails are close.
-
-    Hashes that differ in d bits agree in at least one of d + 1 bands of bits, so only images that share a band are compared.
-    """
-    num_bands = max_distance + 1
-    edges = np.linspace(0, _BITS, num_bands + 1).astype(int)
-    pairs: set[tuple[int, int]] = set()
-    for start, stop in itertools.pairwise(edges):
-        band = (hashes >> np.uint64(start)) & np.uint64((1 << int(stop - start)) - 1)
-        order = np.argsort(band, kind="stable")
-        steps = np.flatnonzero(np.diff(band[order])) + 1
-        for group in np.split(order, steps):
-            for position in range(len(group) - 1):
-                low, rest = group[position], group[position + 1 :]
-                rest = rest[np.bitwise_count(hashes[rest] ^ hashes[low]) <= max_distance]
-                if len(rest):
-                    difference = np.abs(thumbs[rest].astype(np.int16) - thumbs[low])
-                    is_near = (difference.mean(axis=1) <= _THUMB_LEVELS) & (difference.max(axis=1) <= _THUMB_PEAK)
-                    pairs.update((int(low), int(high)) for high in rest[is_near])
-    return pairs
+def _close_pairs(hashes: np.ndarray, thumbs: np.ndarray, max_distance: int) -> Iterator[tuple[int, int]]:
+    """Pairs (low, high) of places whose hashes and thumbnails are close."""
+    for low in range(len(hashes) - 1):  # 30,000 images: 0.8 s; reading them takes minutes
+        rest = low + 1 + np.flatnonzero(np.bitwise_count(hashes[low + 1 :] ^ hashes[low]) <= max_distance)
+        difference = np.abs(thumbs[rest].astype(np.int16) - thumbs[low])
+        is_near = (difference.mean(axis=1) <= _THUMB_LEVELS) & (difference.max(axis=1) <= _THUMB_PEAK)
+        yield from ((low, int(high)) for high in rest[is_near])
