@@ -4,7 +4,6 @@ import contextlib
 import io
 import json
 import math
-import os
 import zipfile
 from collections.abc import Iterator
 
@@ -14,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from stylegan_tf.errors import UserError
+from stylegan_tf.files import MAX_DIRECTORY_BYTES, directory_bytes, open_regular
 from stylegan_tf.ranges import MAX_WIDTH
 
 _MAX_MODEL_BYTES, _MAX_CONFIG_BYTES = 2 << 30, 16 << 20
@@ -76,8 +76,10 @@ def _check_archive(path: str) -> None:
     Raises:
         ValueError: says what is wrong.
     """
-    if not os.path.isfile(path):  # opening a pipe would wait for ever
-        raise ValueError("not a file.")
+    with open_regular(path) as file:
+        directory = directory_bytes(file) or 0
+    if directory > MAX_DIRECTORY_BYTES:
+        raise ValueError(f"the directory of the archive has {directory:,} bytes.")
     with zipfile.ZipFile(path) as archive:
         sizes = {entry.filename: entry.file_size for entry in archive.infolist()}
         if any(name.startswith(("/", "..")) or "/.." in name for name in sizes):
@@ -87,22 +89,20 @@ def _check_archive(path: str) -> None:
         if sizes["config.json"] > _MAX_CONFIG_BYTES or sum(sizes.values()) > _MAX_MODEL_BYTES:
             raise ValueError(f"it unfolds to {sum(sizes.values()):,} bytes.")
         config = json.loads(archive.read("config.json"))
-    if (largest := _largest_size(config)) > MAX_WIDTH:
-        raise ValueError(f"its configuration contains a size of {largest:,}.")
-    if _cost(config) > _MAX_COST:
-        raise ValueError("its configuration contains too many layers: at most 10,000 objects, and 200 layers in a Sequential model.")
-    with keras.StatelessScope(initialize_variables=False):
-        model = keras.saving.deserialize_keras_object(config | {"compile_config": None}, safe_mode=True)
-    num_bytes = sum(math.prod(weight.shape) * tf.as_dtype(weight.dtype).size for weight in model.variables)
-    contained, allowed = sizes.get(_WEIGHTS_NAME, 0), 4 * num_bytes + _OTHER_BYTES
-    if not num_bytes <= contained <= allowed:
+        if (largest := _largest_size(config)) > MAX_WIDTH:
+            raise ValueError(f"its configuration contains a size of {largest:,}.")
+        if _cost(config) > _MAX_COST:
+            raise ValueError("its configuration contains too many layers: at most 10,000 objects, and 200 layers in a Sequential model.")
+        with keras.StatelessScope(initialize_variables=False):
+            model = keras.saving.deserialize_keras_object(config | {"compile_config": None}, safe_mode=True)
+        num_bytes = sum(math.prod(weight.shape) * tf.as_dtype(weight.dtype).size for weight in model.variables)
+        unfolded, allowed = [sizes.get(_WEIGHTS_NAME, 0)], 4 * num_bytes + _OTHER_BYTES
+        if num_bytes and num_bytes <= unfolded[0] <= allowed:
+            with h5py.File(io.BytesIO(archive.read(_WEIGHTS_NAME))) as weights:
+                weights.visititems(lambda _, item: unfolded.append(item.nbytes) if isinstance(item, h5py.Dataset) else None)
+    if not num_bytes <= unfolded[0] <= allowed or sum(unfolded[1:]) > allowed:
+        contained = max(unfolded[0], sum(unfolded[1:]))
         raise ValueError(f"its configuration has weights of {num_bytes:,} bytes, {_WEIGHTS_NAME} contains {contained:,}.")
-    if contained:
-        with zipfile.ZipFile(path) as archive, h5py.File(io.BytesIO(archive.read(_WEIGHTS_NAME))) as weights:
-            arrays: list[int] = []
-            weights.visititems(lambda _, item: arrays.append(item.nbytes) if isinstance(item, h5py.Dataset) else None)
-        if sum(arrays) > allowed:
-            raise ValueError(f"its configuration has weights of {num_bytes:,} bytes, {_WEIGHTS_NAME} unfolds to {sum(arrays):,}.")
 
 
 def _largest_size(config: object) -> int:

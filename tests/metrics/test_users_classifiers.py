@@ -74,6 +74,14 @@ def with_path_outside(folder):
     return path
 
 
+def of_many_members(folder):
+    path = good(folder)
+    with zipfile.ZipFile(path, "a") as archive:
+        for number in range(20_000):
+            archive.writestr(f"assets/{number}", "")
+    return path
+
+
 def weights_that_unfold(folder):
     """Weights of 1 GB of zeros, compressed within the HDF5 file."""
     content = io.BytesIO()
@@ -85,6 +93,7 @@ def weights_that_unfold(folder):
 HOSTILE = {
     "pipe": pipe,
     "path outside": with_path_outside,
+    "many members": of_many_members,
     "weights that unfold": weights_that_unfold,
     "too much beside the weights": lambda folder: edited(folder, weights=bytes(17 << 20)),
     "text": text,
