@@ -5,6 +5,8 @@ if __name__ == "__main__":  # before the imports that take time
 
     program_start.begin(needs_config=True)
 
+import contextlib
+import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -73,7 +75,14 @@ def main(argv: Sequence[str]) -> None:
         run = partial(run, make_distance=make_distance)
     if options.command == "directions":
         run = partial(run, prepare_measures=prepare_measures)
-    run(options, say)
+    outdir = getattr(options, "outdir", None)
+    is_new = outdir is not None and not os.path.exists(outdir)
+    try:
+        run(options, say)
+    finally:
+        if is_new:  # a folder without results is removed
+            with contextlib.suppress(OSError):
+                os.rmdir(outdir)
 
 
 def make_distance(name: str, weights_path: str | None) -> "Callable[[], Distance]":

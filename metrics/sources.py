@@ -68,7 +68,7 @@ def is_attributes(dataset: ImageSet) -> bool:
 
 
 def check_labels(dataset: ImageSet) -> None:
-    """Raises UserError for a dataset without labels, with a single class, or with very few images."""
+    """Raises UserError for a dataset without labels, with a single class, with other numbers than 0 and 1, or with very few images."""
     if dataset.num_images < _LEAST_LABELLED:
         raise UserError(f"{dataset.path} has {dataset.num_images} images: a classifier of its labels needs {_LEAST_LABELLED} or more.")
     if dataset.label_size < 2 and not is_attributes(dataset):
@@ -76,13 +76,17 @@ def check_labels(dataset: ImageSet) -> None:
             f"{dataset.path} has no labels to train a classifier on. Make it from one folder a class (dataset_tool.py "
             "create_from_images --labels folders), or use another classifier: --classifier model.keras"
         )
+    if not np.isin(dataset.labels[:10_000], (0, 1)).all():
+        raise UserError(
+            f"The labels of {dataset.path} are not classes or attributes (0 and 1). Use another classifier: --classifier model.keras"
+        )
 
 
 def check_classes(dataset: ImageSet) -> None:
     """Raises UserError for a dataset whose labels are not classes, two or more."""
     check_labels(dataset)
     if is_attributes(dataset):
-        raise UserError(f"The labels of {dataset.path} are attributes, not classes. An Inception Score needs classes.")
+        raise UserError(f"The labels of {dataset.path} are attributes, which an image may have several of. This score needs classes.")
 
 
 def class_names(dataset: ImageSet) -> list[str]:

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from stylegan_tf.display import visible
 from stylegan_tf.errors import UserError
 from stylegan_tf.files import MAX_DIRECTORY_BYTES, directory_bytes, open_regular
 from stylegan_tf.ranges import MAX_WIDTH
@@ -51,8 +52,9 @@ def users_model(path: str, resolution: int, channels: int) -> tuple[keras.Model,
     with _refused(path, "cannot classify images"):
         _check_activations(model, (side, side, channels))
         outputs = np.asarray(model_logits(model, np.zeros((2, resolution, resolution, channels), np.uint8), side))
-    if outputs.ndim != 2 or len(outputs) != 2 or not outputs.shape[1] or outputs.dtype.kind != "f":
-        raise UserError(f"{path} must give float logits [N, attributes]. For two images it gives {outputs.dtype} {list(outputs.shape)}")
+    if outputs.ndim != 2 or len(outputs) != 2 or not outputs.shape[1] or outputs.dtype.kind != "f" or not np.isfinite(outputs).all():
+        found = f"{outputs.dtype} {list(outputs.shape)}, such as {visible(outputs.flat[0]) if outputs.size else 'none'}"
+        raise UserError(f"{path} must give finite float logits [N, attributes]. For two images it gives {found}")
     return model, side
 
 
@@ -136,7 +138,6 @@ def _check_activations(model: keras.Model, shape: tuple[int, int, int]) -> None:
 
 
 def _one_line(what: object) -> str:
-    """Start of a message without line breaks and control characters."""
+    """Start of a message, on one line."""
     reason = str(what).rpartition("Exception encountered: ")[2]  # behind the configuration, in Keras' messages
-    text = " ".join(reason.split()) or type(what).__name__
-    return "".join(character if character.isprintable() else "?" for character in text)[:200]
+    return visible(" ".join(reason.split()) or type(what).__name__, 200)

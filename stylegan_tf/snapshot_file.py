@@ -19,6 +19,7 @@ STATE_FORMAT = "stylegan_tf training state"
 # 1: options of a StyleGAN side by side; 2: model, shape and settings of its own.
 FORMAT_VERSION = 2
 READ_VERSIONS = (1, 2)
+MAX_NIMG = 1 << 53  # real images shown; as float64 counts
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,9 @@ def _contents(value: Mapping[str, Any], source: str) -> SnapshotContents:
         shape = value["shape"]
     shape = settings_text.from_plain(NetworkShape, shape)
     _check_label_examples(value["dataset"].get("label_examples"), shape.label_size)
+    nimg = int(value["nimg"])
+    if not 0 <= nimg <= MAX_NIMG:
+        raise UserError(f"`nimg` must be from 0 to {MAX_NIMG}.")
     return SnapshotContents(
         source=source,
         model=model,
@@ -126,7 +130,7 @@ def _contents(value: Mapping[str, Any], source: str) -> SnapshotContents:
         G=NetworkArrays(G, value["G"]),
         D=NetworkArrays(D, value["D"]),
         G_ema=NetworkArrays(G, value["G_ema"]),
-        nimg=int(value["nimg"]),
+        nimg=nimg,
         lod=check_lod(value["lod"], shape.resolution),
         dataset=dict(value["dataset"]),
         config=dict(value["config"]),

@@ -62,6 +62,15 @@ def forbid_building(monkeypatch):
     monkeypatch.setattr(snapshot, "make_generator", lambda *_, **__: pytest.fail("the network was built"))
 
 
+def test_damaged_snapshots_leave_no_folder(network, tmp_path, capsys):  # a count of 400 digits was a traceback
+    whole = safe_pickle.read_pickle(network)
+    weights = {name: array[..., :1] for name, array in whole["G_ema"].items()}
+    for changes, message in (({"nimg": 10**400}, "`nimg` must be from 0"), ({"G_ema": weights}, "must have the shape")):
+        safe_pickle.write_pickle(tmp_path / "odd.pkl", whole | changes)
+        assert message in refused(capsys, "images", "--network", tmp_path / "odd.pkl", "--seeds", 1, "--outdir", tmp_path / "out")
+        assert not (tmp_path / "out").exists()
+
+
 def names(folder):
     return sorted(path.name for path in folder.iterdir())
 

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -71,6 +72,9 @@ def test_label_metrics_need_labels_before_anything_slow(unlabelled, monkeypatch)
     for name in ("ls10", "is40_labels"):
         with pytest.raises(UserError, match="no labels to train a classifier on"):
             evaluate.prepare(registry.parse_list(name), Options(), dataset)
+        numbers = SimpleNamespace(path="angles", num_images=60, label_size=3, labels=np.full((60, 3), 13.5, np.float32))
+        with pytest.raises(UserError, match=r"are not classes or attributes \(0 and 1\)"):  # a classifier was trained first
+            evaluate.prepare(registry.parse_list(name), Options(), numbers)
 
 
 def test_metric_networks_are_read_once_for_all_metrics(monkeypatch):

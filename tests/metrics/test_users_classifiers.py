@@ -114,6 +114,9 @@ HOSTILE = {
     "not images": lambda folder: saved(folder, keras.layers.Dense(1), shape=(8,)),
     "not square": lambda folder: good(folder, shape=(8, 4, 3)),
     "other channels": lambda folder: good(folder, shape=(8, 8, 1)),
+    "weights are not finite": lambda folder: saved(
+        folder, keras.layers.Flatten(), keras.layers.Dense(1, bias_initializer=keras.initializers.Constant(np.nan))
+    ),
     "images for an answer": lambda folder: saved(folder, keras.layers.ReLU()),
     "another ending": lambda folder: good(folder).rename(folder / "model.h5"),
 }
