@@ -49,7 +49,7 @@ def import_keras() -> None:
 
 
 def __getattr__(name: str) -> object:
-    if name in _MODULES or name == "networks":
+    if _MODULES.get(name, f"stylegan_tf.{name}") == "stylegan_tf.networks":
         import_keras()
     if name == "networks":
         return importlib.import_module("stylegan_tf.networks")

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stylegan_tf import import_keras
 from stylegan_tf.data.records.dataset import label_examples, open_dataset
 from stylegan_tf.errors import MissingFileError, UserError, did_you_mean
 from stylegan_tf.legacy.official import read_official
@@ -34,6 +35,7 @@ def load(path: str | os.PathLike, *, dtype: str | None = None) -> "Networks":
     """
     # TensorFlow takes seconds to import; wrong files are refused before.
     contents = read(path)
+    import_keras()
     from stylegan_tf.snapshot import make_networks
 
     return make_networks(contents, dtype=dtype)

@@ -78,13 +78,12 @@ def test_keras_json_is_not_opened_and_variables_of_keras_have_no_effect(tmp_path
     assert (done.stdout, done.stderr) == ("0 None None False\n", "")
 
 
-@pytest.mark.parametrize("name", ["stylegan_tf.Generator", "stylegan_tf.training.train"])
-def test_keras_json_has_no_effect_on_scripts(name, tmp_path):  # a file that Keras refuses was a traceback of its import
+@pytest.mark.parametrize("name", ["stylegan_tf.Generator", "stylegan_tf.training.train", "stylegan_tf.load(FILE)"])
+def test_keras_json_has_no_effect_on_scripts(name, tmp_path, network):  # a file that Keras refuses was a traceback of its import
     (tmp_path / "keras.json").write_text('{"floatx": 3}')
-    done = python(
-        f"import os, stylegan_tf.training\n{name}\nimport keras\nprint(keras.config.floatx(), os.environ['KERAS_HOME'])",
-        KERAS_HOME=str(tmp_path),
-    )
+    code = name.replace("FILE", repr(str(network[0])))
+    shown = "keras.config.floatx(), os.environ['KERAS_HOME']"
+    done = python(f"import os, stylegan_tf.training\n{code}\nimport keras\nprint({shown})", KERAS_HOME=str(tmp_path))
     assert done.stdout == f"float32 {tmp_path}\n", done.stderr
 
 
