@@ -37,7 +37,7 @@ def test_photographs_become_a_dataset_once(run, photographs, tmp_path, capsys): 
     assert "2 classes found and not used; --conditional trains with them" in printed
     folder = run.results / "00000-stylegan-my_photos-cpu"
     settings = json.loads((folder / "config.json").read_text())["settings"]
-    assert (settings["name"], settings["augment"]["kind"], settings["data"]["resolution"]) == ("auto", "diffaugment", 8)
+    assert (settings["name"], settings["augment"]["kind"], settings["data"]["resolution"]) == ("auto", "none", 8)
 
     code, printed, _ = run("--data", str(photographs), *SMALL, capsys=capsys)
     assert (code, "using datasets/my_photos, which was built from these 12 images" in printed) == (0, True)
@@ -91,7 +91,7 @@ def test_bad_photographs_are_one_message(run, photographs, tmp_path, capsys, arg
 @pytest.mark.parametrize(
     ("resolution", "num_images", "num_gpus", "side", "model", "augmentation"),
     [
-        (1024, 500, 0, 64, "stylegan", "diffaugment"),
+        (1024, 500, 0, 64, "stylegan", "none"),
         (64, 20_000, 0, 64, "stylegan", "none"),
         (16, 20_000, 0, 16, "stylegan", "none"),
         (1024, 500, 1, 256, "stylegan2", "ada"),

@@ -54,14 +54,18 @@ def assess(
     if len(ticks) < FEW_TICKS:
         return _too_early(f"fewer than {FEW_TICKS} ticks")
     epochs = ticks[-1]["kimg"] * 1000 / num_images if num_images else 0.0
-    fault = _collapsed(ticks) or _unstable(ticks) or _discriminator_wins(ticks, epochs) or _scores_got_worse(metric, scores, ticks, epochs)
+    by_scores = _by_scores(metric, scores)
+    fault = _collapsed(ticks) or _unstable(ticks) or _discriminator_wins(ticks) or _scores_got_worse(metric, scores, ticks, epochs)
+    # Scores are the better evidence: with 300 photographs, they improved for hundreds of epochs after D had memorised them.
+    if not fault and (by_scores is None or by_scores.word != "improving"):
+        fault = _memorises(ticks, epochs)
     if fault:
         return fault
     if ticks[-1]["kimg"] >= total_kimg:
         return _finished(metric, scores)
     if ticks[-1]["lod"] > 0:
         return _too_early(f"the networks are still growing (lod {ticks[-1]['lod']:.2f} is above 0)")
-    return _by_scores(metric, scores) or _by_losses(ticks)
+    return by_scores or _by_losses(ticks)
 
 
 def _too_early(rule: str) -> Verdict:
@@ -96,7 +100,7 @@ def _unstable(ticks: Sequence[Record]) -> Verdict | None:
     )
 
 
-def _discriminator_wins(ticks: Sequence[Record], epochs: float) -> Verdict | None:
+def _discriminator_wins(ticks: Sequence[Record]) -> Verdict | None:
     """D is right about nearly every image, and G cannot follow."""
     recent = ticks[-WINDOW:]
     real, fake, loss = _mean(recent, "Loss/signs/real"), _mean(recent, "Loss/signs/fake"), _mean(recent, "Loss/G")
@@ -110,13 +114,19 @@ def _discriminator_wins(ticks: Sequence[Record], epochs: float) -> Verdict | Non
             f"over {len(recent)} ticks: mean sign of the logits {real:+.2f} for reals (above {SURE}) and {fake:+.2f} for fakes "
             f"(below -{NOT_PASSING}), mean loss of G {loss:.1f} (above {FAR_AHEAD:g})",
         )
-    if real > KNOWN and epochs > MANY_EPOCHS:
+    return None
+
+
+def _memorises(ticks: Sequence[Record], epochs: float) -> Verdict | None:
+    """D knows images that it was shown often."""
+    real = _mean(ticks[-WINDOW:], "Loss/signs/real")
+    if len(ticks) >= WINDOW and real is not None and real > KNOWN and epochs > MANY_EPOCHS:
         return Verdict(
             "memorising",
-            "D has memorised the training images, so further training hardly improves G.",
-            "More images, data.mirror, or --set augment.kind=ada help. Compare the best snapshots by a score (--metrics).",
+            "D has memorised the training images. Further training may still improve G, but only a score shows whether it does.",
+            "Compare snapshots by a score (--metrics), and use the best one. More images, data.mirror, or --set augment.kind=ada help.",
             f"each image was shown {epochs:.0f} times (more than {MANY_EPOCHS}), and the mean sign of the reals' logits is {real:+.2f} "
-            f"(above {KNOWN}) over {len(recent)} ticks",
+            f"(above {KNOWN}) over {min(len(ticks), WINDOW)} ticks",
         )
     return None
 

@@ -40,6 +40,12 @@ def test_few_images_are_memorised():  # 32 images, each shown 30 times after 1 k
     assert words == ["too early to tell"] * 4 + ["memorising"] * 36  # G's loss falls and diversity is 1: it makes the 32 images
 
 
+def test_scores_that_improve_outweigh_memorised_images():  # 300 photographs, each shown 500 times; fid500_full from 154 to 92
+    words = verdicts("few_photographs", total_kimg=200, num_images=300)
+    assert set(words[-24:]) == {"improving"}  # D's mean sign for photographs is 0.77 to 0.83
+    assert "memorising" in words[:48]  # before there are scores to judge by
+
+
 def test_scores_are_evidence():  # kid200 at every second tick, from 0.53 to 0.19
     words = verdicts("scored", total_kimg=24)
     assert words[:4] == ["too early to tell"] * 4
