@@ -49,7 +49,7 @@ def test_strength_and_sign_are_shown(whole_run):
         np.testing.assert_allclose([value for tag, value in values if tag == name], [tick[name] for tick in ticks])
     report = (path / "report.html").read_text()
     assert "Strength of the augmentation" in report
-    assert "signs/real" in report
+    assert "Signs of the logits" in report
     assert "augment_count" not in report  # the controller's sums since the last adjustment
     assert Image.open(path / "augmented.png").size == (192, 192)  # three images at three strengths, enlarged
 

@@ -26,7 +26,7 @@ def test_a_gpu_that_tensorflow_does_not_see_is_named_unless_the_cpu_is_asked_for
     monkeypatch.setattr(nvidia, "read_driver", lambda: nvidia.Driver("580.1", (card,)))
     first, second = devices.open_devices(RunSettings()).notes
     assert first.startswith("This machine has NVIDIA L4, but TensorFlow finds no GPU: ")
-    assert second.endswith("To train on it without this message: --gpus 0")
+    assert second.endswith("To use it without this message: --gpus 0")
     assert devices.open_devices(RunSettings(num_gpus=0)).notes == ()
     with pytest.raises(UserError, match=r"there is none. Omit --gpus to train on the CPU. This machine has NVIDIA L4"):
         devices.open_devices(RunSettings(num_gpus=1))
