@@ -165,7 +165,7 @@ def import_tensorflow() -> None:
 
     Nor does it warn afterwards of functions that are traced again, which a program's user can do nothing about.
     Settings of Keras that belong to other programs (keras.json, KERAS_MAX_EPOCHS and others) have no effect. Programs call this
-    once their arguments are checked. An import that fails raises as ever.
+    once their arguments are checked. An import that fails raises its own exception.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its errors reach us as exceptions
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # else the first program on a GPU holds all of its memory

@@ -32,6 +32,19 @@ def test_a_gpu_that_tensorflow_does_not_see_is_named_unless_the_cpu_is_asked_for
         devices.open_devices(RunSettings(num_gpus=1))
 
 
+def test_memory_grows_on_the_gpus_that_are_used_and_the_others_are_hidden(monkeypatch):
+    """Without growth, TensorFlow reserves nearly all memory of every GPU at its first operation."""
+    calls = []
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [f"{kind}:0", f"{kind}:1"])
+    monkeypatch.setattr(tf.config, "set_visible_devices", lambda gpus, kind: calls.append((tuple(gpus), kind)))
+    monkeypatch.setattr(tf.config.experimental, "set_memory_growth", lambda gpu, grows: calls.append((gpu, grows)))
+    assert devices._visible_gpus(1) == ["GPU:0"]
+    assert calls == [(("GPU:0",), "GPU"), ("GPU:0", True)]
+    calls.clear()
+    devices._visible_gpus(None)
+    assert calls == [(("GPU:0", "GPU:1"), "GPU"), ("GPU:0", True), ("GPU:1", True)]
+
+
 def test_a_cluster_that_is_not_valid_is_a_message(monkeypatch):
     monkeypatch.setenv("TF_CONFIG", "{")
     with pytest.raises(UserError, match="TF_CONFIG is not valid: not JSON"):
