@@ -57,6 +57,7 @@ Number = Annotated[float, Range(-1e9, 1e9)]  # finite, and of a size that float3
 Positive = Annotated[float, Range(0, is_open=("least",))]
 NotNegative = Annotated[float, Range(0)]
 Share = Annotated[float, Range(0, 1)]
+PositiveShare = Annotated[float, Range(0, 1, is_open=("least",))]
 Decay = Annotated[float, Range(0, 1, is_open=("most",))]
 Count = Annotated[int, Range(1, MAX_WIDTH)]
 CountOrZero = Annotated[int, Range(0, MAX_WIDTH)]

@@ -9,7 +9,20 @@ read is full / 2^floor(lod): a resolution that is being faded in counts already.
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
 
-from stylegan_tf.ranges import Count, CountOrZero, Decay, Length, NotNegative, Number, Positive, Range, Resolution, Seed, Share
+from stylegan_tf.ranges import (
+    Count,
+    CountOrZero,
+    Decay,
+    Length,
+    NotNegative,
+    Number,
+    Positive,
+    PositiveShare,
+    Range,
+    Resolution,
+    Seed,
+    Share,
+)
 
 # Tick length of the paper's runs, kimg by resolution.
 PAPER_TICK_KIMG = {4: 160.0, 8: 140.0, 16: 120.0, 32: 100.0, 64: 80.0, 128: 60.0, 256: 40.0, 512: 30.0, 1024: 20.0}
@@ -100,6 +113,7 @@ class ScheduleSettings:
     D_lrate: NotNegative = 0.001  # learning rate of D
     D_lrate_by_resolution: dict[Resolution, NotNegative] = field(default_factory=dict)
     lrate_rampup_kimg: NotNegative = 0.0  # both learning rates rise linearly from 0 over this many kimg
+    lrate_end: PositiveShare = 1.0  # both learning rates fall exponentially to this share at total_kimg; 1: constant rates
     lrate_decay: Share = 1.0  # both learning rates are multiplied by this after every lrate_decay_kimg; 1: constant rates
     lrate_decay_kimg: Positive = 50.0  # kimg between two such multiplications
     tick_kimg: Positive = 160.0  # kimg between two tick lines
