@@ -269,7 +269,7 @@ PRESETS: dict[str, Callable[[], TrainingSettings]] = {
     "stylegan2-paper1024": lambda: _stylegan2(1024, 32, 4, fmap_base=32768, lrate=0.002, gamma=2, ema_kimg=10),
     "stylegan2-cifar": stylegan2_cifar,
     "scenes-stylegan2-ada": scenes_stylegan2_ada,
-    "scenes-stylegan2": lambda: replace(scenes_stylegan2_ada(), augment=AugmentSettings()),  # asked for by the study
+    "scenes-stylegan2": lambda: replace(scenes_stylegan2_ada(), augment=AugmentSettings()),  # requested by the study
     "stylegan-a": stylegan_a,
     "stylegan-b": lambda: _ablated("b"),
     "stylegan-c": lambda: _ablated("c"),

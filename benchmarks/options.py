@@ -14,7 +14,7 @@ def parse(
     description: str, *, resolution: int, fmap_max: int, batch: int, fmap_base: int = 8192, is_training: bool = False,
     counted: Sequence[str] = (),
 ) -> tuple[Workload, argparse.Namespace]:  # fmt: skip
-    """The workload asked for, and the other options. `counted`: choices of --count, the first is the default."""
+    """The requested workload, and the other options. `counted`: choices of --count, the first is the default."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--resolution", type=int, default=resolution, help="resolution in pixels (default: %(default)s)")
     parser.add_argument("--fmap-base", type=int, default=fmap_base, help="fmap_base of G and D (default: %(default)s)")

@@ -24,7 +24,7 @@ _LEAST_PER_CLASS = 2  # images with a covariance
 
 
 class ClassFrechetDistance(AgainstReals):
-    """FID between the generated images asked for as a class and the real images of that class: the mean over the classes and the worst.
+    """FID between the images generated for a class and the real images of that class: the mean over the classes and the worst.
 
     Each class has only its part of the images, so that the values are far above the FID of all images together.
     """
@@ -61,7 +61,7 @@ class ClassFrechetDistance(AgainstReals):
 
 
 class ClassAccuracy(Metric):
-    """The share of images that a classifier recognises as the class that was asked for; the classifier's own accuracy beside it.
+    """The share of images that a classifier recognises as the requested class; the classifier's own accuracy beside it.
 
     The classifier is trained on the labels of the dataset, as for `is50k_labels`. Class by class, it shows what a conditional
     model confuses or never generates.
@@ -87,7 +87,7 @@ class ClassAccuracy(Metric):
 
 
 def accuracy_by_class(name: str, logits: np.ndarray, bench: "Bench") -> tuple[dict[str, Estimate], dict[str, float]]:
-    """The share of logits [N, classes] whose maximum is the class that was asked for, and that share by class."""
+    """The share of logits [N, classes] whose maximum is the requested class, and that share by class."""
     asked = asked_classes(bench, len(logits))
     is_right = logits.argmax(axis=1) == asked
     rows = {of: asked == number for number, of in enumerate(class_names(bench.dataset))}
@@ -96,7 +96,7 @@ def accuracy_by_class(name: str, logits: np.ndarray, bench: "Bench") -> tuple[di
 
 
 def asked_classes(bench: "Bench", num_images: int) -> np.ndarray:
-    """int [num_images], the class that each image was asked for."""
+    """int [num_images], the requested class of each image."""
     generated = bench.workers[0].generated
     labels = [generated.labels(chunk) for chunk in range(-(-num_images // CHUNK))]
     return np.concatenate(labels).argmax(axis=1)[:num_images]

@@ -67,7 +67,7 @@ class DiscriminatorScores(Metric):
 
 
 def generated_logits(bench: "Bench", num_images: int) -> np.ndarray:
-    """float32 [num_images]: D's logits of generated images with the labels that were asked for."""
+    """float32 [num_images]: D's logits of generated images with the requested labels."""
     found, generated = [], bench.workers[0].generated
     for start in range(0, num_images, CHUNK):
         count = min(CHUNK, num_images - start)

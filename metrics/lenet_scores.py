@@ -142,7 +142,7 @@ class LenetInceptionScore(LenetScore):
 
 
 class LenetAccuracy(LenetScore):
-    """The share of digits that a LeNet recognises as the digit that was asked for, and that share for each digit."""
+    """The share of digits that a LeNet recognises as the requested digit, and that share for each digit."""
 
     stem = "lenet_accuracy"
     examples = "lenet_accuracy10k_converged, lenet_accuracy10k_document"

@@ -37,7 +37,7 @@ class PrecisionRecall(AgainstReals):
     stem = "pr"
     suffix_pattern = r"_?(?P<k>\d{0,20})"
     examples = "pr50k3, pr5k_3_full"
-    scale = "precision and density: how many generated images look real; recall and coverage: how much of the real variety is generated"
+    scale = "precision and density: how many generated images are realistic; recall and coverage: how much of the real variety is generated"
     summary = "improved precision and recall, density and coverage, by k nearest neighbours (3)"
     protocol_summary = "pool features of Inception; as many real images as generated ones (a sample) at most; _full: all"
     values = tuple(Value(part, lower_is_better=False) for part in ("precision", "recall", "density", "coverage"))

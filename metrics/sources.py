@@ -95,7 +95,7 @@ def class_names(dataset: ImageSet) -> list[str]:
 
 
 def check_asked_classes(scored: "Networks | ScoredImages", label_size: int, dataset: ImageSet) -> None:
-    """Raises UserError for images that no class was asked for, and for pictures in folders of other classes than the data's."""
+    """Raises UserError for images without a requested class, and for pictures in folders of other classes than the data's."""
     is_pictures = isinstance(scored, ScoredImages)
     if not label_size:
         what = "pictures in one folder a class (0/, 1/, ...)" if is_pictures else "a model trained with labels"

@@ -143,7 +143,7 @@ def generated(G: "Generator", count: int, *, seed: int, first: int = 0) -> tuple
         first: number of the first, a multiple of 1,000: each is a function of the seed and its number.
 
     Returns:
-        uint8 [count, 32, 32, 1] and the classes asked for, int [count].
+        uint8 [count, 32, 32, 1] and the requested classes, int [count].
     """
     import tensorflow as tf
 
@@ -161,7 +161,7 @@ def generated(G: "Generator", count: int, *, seed: int, first: int = 0) -> tuple
 
 
 def recognised(G: "Generator", classifier: str, count: int, *, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """The quality check: the first `count` generated digits that a LeNet classifies as they were asked for; fewer of a poor generator."""
+    """The quality check: the first `count` generated digits that a LeNet classifies as the requested digits; fewer for a poor generator."""
     from stylegan_tf import lenet
 
     network, found, start = lenet.load(classifier), [_nothing()], 0

@@ -138,10 +138,10 @@ def _datasets(plan: Plan) -> list[Step]:
     if not plan.study.is_digits:
         limit = ["--max-images", QUICK_IMAGES] if plan.is_quick else []
         command = [tool, "create_from_images", plan.train_data, plan.data, "--resolution", plan.study.resolution, *limit]
-        return [_step("dataset train", "dataset", command, plan.train_data, guess_sec=30)]
+        return [_step("dataset train", "dataset", command, plan.train_data, default_sec=30)]
     folders = {"train": plan.train_data, "test": None if plan.test else plan.test_data}
     commands = {split: [tool, "create_mnist", folder, plan.data, "--split", split] for split, folder in folders.items() if folder}
-    return [_step(f"dataset {split}", "dataset", command, folders[split], guess_sec=30) for split, command in commands.items()]
+    return [_step(f"dataset {split}", "dataset", command, folders[split], default_sec=30) for split, command in commands.items()]
 
 
 def _classifiers(plan: Plan, needs: tuple[str, ...]) -> list[Step]:
@@ -149,13 +149,13 @@ def _classifiers(plan: Plan, needs: tuple[str, ...]) -> list[Step]:
     for name in CLASSIFIERS:
         length = ["--stop-at", DOCUMENT_ACCURACY] if name == "document" else ["--epochs", 2] if plan.is_quick else []
         command = ["-m", "stylegan_tf.lenet_training", "--data", plan.train_data, "--test", plan.test_data, "--out", plan.classifier(name)]
-        found.append(_step(f"classifier {name}", "classifier", [*command, *length], plan.classifier(name), guess_sec=60, needs=needs))
+        found.append(_step(f"classifier {name}", "classifier", [*command, *length], plan.classifier(name), default_sec=60, needs=needs))
     return found
 
 
-def _step(name: str, kind: str, command: Sequence[object], result: Path, *, guess_sec: float, needs: tuple[str, ...] = ()) -> Step:
+def _step(name: str, kind: str, command: Sequence[object], result: Path, *, default_sec: float, needs: tuple[str, ...] = ()) -> Step:
     """A step that leaves one file or folder."""
-    return Step(name, kind, 1.0, lambda: list(map(str, command)), result.exists, guess_sec, needs=needs)
+    return Step(name, kind, 1.0, lambda: list(map(str, command)), result.exists, default_sec, needs=needs)
 
 
 def _row(plan: Plan, row: Row, prepared: tuple[str, ...]) -> list[Step]:
@@ -220,6 +220,6 @@ def _added_digits(plan: Plan) -> list[Step]:
         choices = ["--classifier", plan.classifier("document"), "--epochs", epochs, "--sizes", ",".join(map(str, sizes))]
         return ["-m", "studies.added_digits", *map(str, files), *map(str, choices)]
 
-    guess_sec = 90.0 if plan.is_quick else 7200.0
+    default_sec = 90.0 if plan.is_quick else 7200.0
     name = f"added digits of {rows[0].preset}"
-    return [Step(name, "added", 1.0, command, (target / "table.md").exists, guess_sec, needs=(f"train {rows[0].preset}",))]
+    return [Step(name, "added", 1.0, command, (target / "table.md").exists, default_sec, needs=(f"train {rows[0].preset}",))]

@@ -34,7 +34,7 @@ class Step:
     size: float  # amount of work, such as kimg
     command: Callable[[], Sequence[str]]  # arguments of Python, made when the step starts: a run that exists is resumed
     is_done: Callable[[], bool]  # whether its results exist
-    guess_sec: float  # seconds for each unit until a step of the kind was measured
+    default_sec: float  # seconds for each unit until a step of the kind was measured
     progress: Callable[[], float] = lambda: 0.0  # how much of `size` is done
     needs: tuple[str, ...] = ()  # names of steps without which it cannot run
 
@@ -128,7 +128,7 @@ class Runner:
         return left + sum(self._rate(later) * later.size for later in self.steps[number:] if not later.is_done())
 
     def _rate(self, step: Step) -> float:
-        return self.times.get(step.kind, step.guess_sec)
+        return self.times.get(step.kind, step.default_sec)
 
     def _read_times(self) -> dict[str, float]:
         try:

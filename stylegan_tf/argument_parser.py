@@ -16,7 +16,7 @@ from stylegan_tf.errors import did_you_mean
 class Parser(argparse.ArgumentParser):
     """`argparse.ArgumentParser` whose errors are one line, without the usage, and name what was probably meant.
 
-    Commands in `prog`, `description` and `epilog` are spelled as the user can type them, and examples of several lines stay lines.
+    Commands in `prog`, `description` and `epilog` are spelled as the user can type them, and examples keep their lines.
     """
 
     def __init__(self, *args, **options):

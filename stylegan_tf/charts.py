@@ -156,8 +156,8 @@ def _pieces(points: Points, x_range: Range, y_range: Range) -> list[str]:
             for piece in pieces if piece]  # fmt: skip
 
 
-def _dot(point: Sequence[float], x_range: Range, y_range: Range, look: str) -> str:
-    return f'<circle cx="{_x(point[0], x_range):.1f}" cy="{_y(point[1], y_range):.1f}" {look}/>'
+def _dot(point: Sequence[float], x_range: Range, y_range: Range, attributes: str) -> str:
+    return f'<circle cx="{_x(point[0], x_range):.1f}" cy="{_y(point[1], y_range):.1f}" {attributes}/>'
 
 
 def _counted(series: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

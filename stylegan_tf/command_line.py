@@ -135,10 +135,10 @@ def _flush_output() -> None:
 
 def _discard_output() -> bool:
     """Redirects outputs without a reader to /dev/null, so that their buffers can be flushed; False where both outputs have one."""
-    unheard = [stream for stream in (sys.stdout, sys.stderr) if stream is not None and _is_unheard(stream)]
-    for stream in unheard:
+    unusable = [stream for stream in (sys.stdout, sys.stderr) if stream is not None and _is_unusable(stream)]
+    for stream in unusable:
         redirect_to_nowhere(stream)
-    return bool(unheard)
+    return bool(unusable)
 
 
 def redirect_to_nowhere(stream: TextIO) -> None:
@@ -148,7 +148,7 @@ def redirect_to_nowhere(stream: TextIO) -> None:
     os.close(nowhere)
 
 
-def _is_unheard(stream: TextIO) -> bool:
+def _is_unusable(stream: TextIO) -> bool:
     try:
         stream.flush()
         poll = select.poll()  # flushing an empty buffer succeeds even without a reader

@@ -136,7 +136,7 @@ def _reason(driver, build, environment, system, missing) -> str:
 
 
 def missing_libraries() -> list[str]:
-    """Libraries of CUDA that are neither in the packages of pip beside TensorFlow nor where the system's loader looks."""
+    """Libraries of CUDA that are neither in the packages of pip beside TensorFlow nor in the search path of the system's loader."""
     package = importlib.util.find_spec("nvidia")
     folders = [Path(place) for place in package.submodule_search_locations or ()] if package else []
     return [name for name in LIBRARIES if not any(any(folder.glob(f"*/lib/{name}")) for folder in folders) and not _can_load(name)]

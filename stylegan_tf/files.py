@@ -105,7 +105,7 @@ def directory_bytes(file: BinaryIO) -> int | None:
     """Bytes of a zip's directory, read before zipfile makes an object of every entry; of the 64-bit record where there is one.
 
     Returns:
-        None for a file that is no zip archive, a cut one, or one whose 64-bit record lies elsewhere.
+        None for a file that is not a zip archive or is truncated, or for an archive whose 64-bit record lies elsewhere.
     """
     size = file.seek(0, os.SEEK_END)
     start = max(size - _END.size - 65_535 - _LOCATOR_64.size - _END_64.size, 0)

@@ -34,14 +34,14 @@ DOCUMENT_ACCURACY = 0.947  # of the classifier in the study of digits
 BATCH = 100
 EPOCHS = 10  # MNIST: 99 % of the test images after 8
 LEARNING_RATE = 1e-3
-_STEPS_PER_LOOK = 10  # steps between two looks at the accuracy, where training stops at one
+_STEPS_PER_CHECK = 10  # steps between two checks of the accuracy, if training stops at an accuracy
 
 
 def train(
     images: np.ndarray, labels: np.ndarray, test_images: np.ndarray, test_labels: np.ndarray, *, stop_at: float | None = None,
     epochs: int = EPOCHS, seed: int = 0,
 ) -> lenet_file.LeNetFile:  # fmt: skip
-    """Trains a LeNet: Adam with a rate of 0.001 that falls to 0 along a cosine, or stays where training stops early.
+    """Trains a LeNet: Adam with a rate of 0.001 that falls to 0 along a cosine, or is constant if training stops early.
 
     Args:
         images, test_images: uint8 [N, 32, 32, 1].
@@ -66,7 +66,7 @@ def train(
     batches = np.array_split(order, num_steps)
     for index, rows in enumerate(track(batches, num_steps, "LeNet: steps", unit="steps"), start=1):
         step(images[rows], labels[rows])
-        if stop_at is not None and index % _STEPS_PER_LOOK == 0 and accuracy(network, test_images, test_labels) >= stop_at:
+        if stop_at is not None and index % _STEPS_PER_CHECK == 0 and accuracy(network, test_images, test_labels) >= stop_at:
             break
     found = accuracy(network, test_images, test_labels)
     if stop_at is not None and found < stop_at:

@@ -62,7 +62,7 @@ def check_resolution(resolution: int) -> int:
     return resolution
 
 
-def check_lod(lod: Any, resolution: int) -> float:
+def check_lod(lod: object, resolution: int) -> float:
     """The level of detail as a float where a network of this resolution has it; UserError otherwise."""
     value = float(lod) if type(lod) in (int, float) else math.nan
     if not 0 <= value <= max_lod(resolution):

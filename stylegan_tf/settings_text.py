@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from stylegan_tf.errors import UserError, did_you_mean
-from stylegan_tf.settings import RENAMED, RENAMED_VALUES
+from stylegan_tf.settings import RENAMED, RENAMED_VALUES, TrainingSettings
 
 T = TypeVar("T")
 WORDS = {"none": None, "null": None, "true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
@@ -21,13 +21,13 @@ class RangeError(ValueError):
     """A value has the right type and lies outside of its range; the message completes "NAME ..."."""
 
 
-def to_plain(settings: Any) -> Any:
-    """Nested dicts, lists and plain values, ready for JSON (keys become strings there)."""
-    if dataclasses.is_dataclass(settings):
-        return {field.name: to_plain(getattr(settings, field.name)) for field in dataclasses.fields(settings)}
-    if isinstance(settings, Mapping):
-        return {str(key): to_plain(value) for key, value in settings.items()}
-    return [to_plain(value) for value in settings] if isinstance(settings, tuple | list) else settings
+def to_plain(value: Any) -> Any:
+    """Settings, or a value of them, as nested dicts, lists and plain values, ready for JSON (keys become strings there)."""
+    if dataclasses.is_dataclass(value):
+        return {field.name: to_plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): to_plain(item) for key, item in value.items()}
+    return [to_plain(item) for item in value] if isinstance(value, tuple | list) else value
 
 
 def from_plain(kind: type[T], values: Mapping[str, Any], prefix: str = "") -> T:
@@ -142,11 +142,11 @@ def check_unsplit(argv: Sequence[str]) -> None:
         raise UserError(f"The shell split the value of {name}. Put it in quotes: --set '{name}={table}'")
 
 
-def overridden_by_table(settings: Any, name: str) -> str:
+def overridden_by_table(settings: TrainingSettings, name: str) -> str:
     """What completes "NAME ..." for a setting that `..._by_resolution` overrides at resolutions of the run; "" where nothing does.
 
     Args:
-        settings: of a training run, its resolution known.
+        settings: with the resolution of the run.
         name: full name of a setting, such as "loss.gamma".
     """
     table_name = f"{name.removesuffix('_base')}_by_resolution"
@@ -161,13 +161,13 @@ def overridden_by_table(settings: Any, name: str) -> str:
     return f"no effect {where}, where {table_name} has values. Try --set {table_name}.{found[-1]}=VALUE"
 
 
-def differences(old: Any, new: Any) -> list[tuple[str, Any, Any]]:
+def differences(old: object, new: object) -> list[tuple[str, Any, Any]]:
     """Names of the settings that differ, with the old and the new value."""
     before, after = dict(_leaves(old)), dict(_leaves(new))
     return [(name, before[name], after[name]) for name in after if name in before and before[name] != after[name]]
 
 
-def names(settings: Any) -> list[str]:
+def names(settings: object) -> list[str]:
     """Full names of all settings."""
     return [name for name, _ in _leaves(settings)]
 
@@ -177,7 +177,7 @@ def _hints(kind: type) -> dict[str, Any]:
     return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
 
 
-def _leaves(settings: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _leaves(settings: object, prefix: str = "") -> Iterator[tuple[str, Any]]:
     for field in dataclasses.fields(settings):
         value = getattr(settings, field.name)
         if dataclasses.is_dataclass(value):
@@ -186,7 +186,7 @@ def _leaves(settings: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield f"{prefix}{field.name}", value
 
 
-def _replaced(settings: Any, path: list[str], text: str, full_name: str, known: Sequence[str]) -> Any:
+def _replaced(settings: T, path: list[str], text: str, full_name: str, known: Sequence[str]) -> T:
     hints = _hints(type(settings))
     prefix = full_name[: len(full_name) - len(".".join(path))]
     name, rest = path[0], path[1:]

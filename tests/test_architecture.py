@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections import Counter
 from functools import cache
 from pathlib import Path
 
@@ -150,6 +151,23 @@ def test_help_does_not_wait_for_tensorflow(program):
     done = subprocess.run([sys.executable, "-c", code, program], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert program in done.stdout
+
+
+def annotated_arguments():
+    """(module, argument, names in its annotation) of every annotated argument of a function."""
+    for module, path in sources().items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.arg) and node.annotation is not None:
+                yield module, node.arg, set(re.findall(r"\w+", ast.unparse(node.annotation)))
+
+
+def test_no_argument_is_any_where_its_type_is_known():
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in sources().values()]
+    classes = {node.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+    of_a_class = Counter(name for _, name, types in annotated_arguments() if types & classes)
+    known = {name for name, count in of_a_class.items() if count >= 10}
+    assert known >= {"settings", "dataset", "network", "run_dir", "G"}
+    assert [f"{module}: {name}" for module, name, types in annotated_arguments() if name in known and types == {"Any"}] == []
 
 
 def test_every_file_of_code_that_the_documents_name_exists():

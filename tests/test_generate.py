@@ -452,7 +452,7 @@ def test_packages_that_are_missing_are_named(network, tmp_path, monkeypatch, cap
         (["images", "--seeds", "1", "--w", "x.npy"], "name one source of the images"),
         (["images", "--plain"], "use it with --grid"),
         (["images", "--seeds", "9-1"], "end is below its start"),
-        (["images", "--seeds", ""], "seeds must look like"),  # once a traceback, as the next two
+        (["images", "--seeds", ""], "seeds must have the form"),  # once a traceback, as the next two
         (["images", "--latents", ""], "is not a file"),
         (["images", "--w", ""], "is not a file"),
         (["images", "--w", "/dev/null"], "is not a file"),
@@ -471,7 +471,7 @@ def test_packages_that_are_missing_are_named(network, tmp_path, monkeypatch, cap
         (["images", "--seeds", "1", "--save-latents", "none/x.npz"], "none does not exist"),
         (["images", "--seeds", "1", "--save-latents", ""], "writes z and w as .npz"),
         (["images", "--seeds", "1", "--save-latents", "x.npy"], "writes z and w as .npz"),
-        (["style-mixing", "--rows", "x"], "must look like"),
+        (["style-mixing", "--rows", "x"], "must have the form"),
         (["style-mixing", "--styles", "4-2"], "end is below its start"),
         (["truncation", "--psis", "a"], "psis must be numbers"),
         (["noise", "--samples", "1"], "--samples must be"),

@@ -23,7 +23,7 @@ def read_torch_file(path: str | os.PathLike) -> dict[str, np.ndarray]:
 
     Only tensors, numbers, strings and containers are read. TorchScript modules become containers of their attributes;
     their code is ignored. Names of other classes or functions in the file are refused. Arrays are read-only and
-    stay on disk until they are used, so that only used arrays need memory.
+    remain on disk until they are used, so that only used arrays need memory.
 
     Raises:
         MissingFileError: no such file.

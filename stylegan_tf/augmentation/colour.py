@@ -38,7 +38,7 @@ def draw_matrices(draws: Draws, chances: Mapping[str, tf.Tensor | float], channe
 
 
 def applied(images: tf.Tensor, matrices: tf.Tensor) -> tf.Tensor:
-    """Maps the colours of images [n, R, R, 1, 3 or 4] by a matrix each; alpha stays as it is."""
+    """Maps the colours of images [n, R, R, 1, 3 or 4] by a matrix each; alpha is unchanged."""
     _, height, width, channels = images.shape
     if channels == 1:
         mean = tf.reduce_mean(matrices[:, :3], axis=1)  # [n, 4]: the mean of the rows of red, green and blue

@@ -13,10 +13,10 @@ CUTOUT_SIZE = 0.5  # sides of the rectangle, share of the image's
 
 
 def filter_bands(draws: Draws, chance: tf.Tensor | float, images: tf.Tensor) -> tf.Tensor:
-    """Changes the gain of each of four frequency bands with this chance; the expected power stays the same.
+    """Changes the gain of each of four frequency bands with this chance; the expected power is unchanged.
 
     Args:
-        images: float32 [n, R, R, C]; a fourth channel (alpha) stays as it is.
+        images: float32 [n, R, R, C]; a fourth channel (alpha) is unchanged.
 
     Source: Karras et al. 2020, "Training generative adversarial networks with limited data", appendix B.
     """
@@ -35,7 +35,7 @@ def filter_bands(draws: Draws, chance: tf.Tensor | float, images: tf.Tensor) -> 
 
 
 def add_noise(draws: Draws, chance: tf.Tensor | float, images: tf.Tensor) -> tf.Tensor:
-    """Adds normal noise of a random strength with this chance; a fourth channel (alpha) stays as it is."""
+    """Adds normal noise of a random strength with this chance; a fourth channel (alpha) is unchanged."""
     (happens, (value,)) = draws.happens(chance), draws.normal(1)
     deviation = tf.where(happens, tf.abs(value) * NOISE_STD, 0.0)
     colours = images[..., :3]

@@ -88,7 +88,7 @@ def _stretched(colours, axes, factor):
 
 
 def _with_colours(images, change):
-    """Images whose colours are changed; a fourth channel (alpha) stays as it is."""
+    """Images whose colours are changed; a fourth channel (alpha) is unchanged."""
     return change(images) if images.shape[3] < 4 else tf.concat([change(images[..., :3]), images[..., 3:]], axis=-1)
 
 

@@ -115,7 +115,7 @@ def _flip(draws, chance):
 def _quarter_turns(draws, chance):
     (happens, (which,)) = draws.happens(chance), draws.uniform(1)
     turns = tf.where(happens, tf.floor(which * 4.0), 0.0)
-    # Exact cosines and sines: positions stay on the pixels.
+    # Exact cosines and sines: positions remain on the pixels.
     cosine = tf.gather([1.0, 0.0, -1.0, 0.0], tf.cast(turns, tf.int32))
     sine = tf.gather([0.0, 1.0, 0.0, -1.0], tf.cast(turns, tf.int32))
     return _matrices([[cosine, -sine, 0.0], [sine, cosine, 0.0]])

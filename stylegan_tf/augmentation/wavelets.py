@@ -55,7 +55,7 @@ def upsampling_rows(side: int) -> tuple[np.ndarray, np.ndarray]:
     rows = upsampling(side)
     _, first, numbers = np.unique(rows, axis=0, return_index=True, return_inverse=True)
     order = np.argsort(first)
-    different = np.pad(rows[first[order]], [(1, 2), (0, 0)])  # neighbours stay neighbours: memory is read in order
+    different = np.pad(rows[first[order]], [(1, 2), (0, 0)])  # neighbours remain neighbours: memory is read in order
     places = np.argsort(order)[numbers.ravel()] + 1
     return different, np.array([0, *places, len(order) + 1, len(order) + 2])
 

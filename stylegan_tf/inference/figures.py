@@ -171,7 +171,7 @@ def _most_changed(deviation: np.ndarray) -> tuple[float, ...]:
 
 
 def _detail(image: np.ndarray, crop: tuple[float, ...]) -> np.ndarray:
-    """A crop enlarged to half the side without interpolation: its pixels stay visible."""
+    """A crop enlarged to half the side without interpolation: its pixels remain visible."""
     side = image.shape[0]
     top, bottom, left, right = (round(share * side) for share in crop)
     part = image[top : max(bottom, top + 1), left : max(right, left + 1)]

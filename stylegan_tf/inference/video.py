@@ -17,7 +17,7 @@ from stylegan_tf.sheets import MIN_SHOWN_SIDE
 
 MIN_FRAME_SIDE = 256  # pixels
 SUFFIXES = (".mp4", ".gif", ".webp")
-_RATE_FACTOR = "18"  # of H.264, 0 (lossless) to 51: looks lossless
+_RATE_FACTOR = "18"  # of H.264, 0 (lossless) to 51: no visible loss
 
 
 def check_video_path(path: str | os.PathLike) -> Path:

@@ -55,7 +55,7 @@ class ModulatedConv2D(keras.layers.Layer):
     """
 
     def __init__(self, channels, filters, *, kernel_size=3, demodulate=True, upsampling_taps=None, use_noise=True, **kwargs):
-        super().__init__(autocast=False, **kwargs)  # w and noise stay float32
+        super().__init__(autocast=False, **kwargs)  # w and noise are float32
         self.channels = channels
         self.filters = filters
         self.kernel_size = kernel_size

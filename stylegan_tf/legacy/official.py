@@ -1,4 +1,4 @@
-"""Reads an official pickle of any of the programs that this library knows."""
+"""Reads an official pickle of any supported program."""
 
 import os
 from pathlib import Path

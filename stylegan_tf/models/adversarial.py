@@ -46,7 +46,7 @@ def discriminator_terms(
     def critic_of(labels):
         return lambda images: context.critic(images, labels)
 
-    def judge(images, labels, kind, loss_of, waits):
+    def evaluate(images, labels, kind, loss_of, waits):
         images, penalty, critic = not_before(list(waits), images), on_pixels.get(kind), critic_of(labels)
         if penalty is None or (penalty.every > 1 and penalty.name not in context.due):
             logits, extra, statistics = critic(images), None, {}
@@ -61,8 +61,8 @@ def discriminator_terms(
         statistics |= {f"Loss/scores/{kind}": logits[:, 0], f"Loss/signs/{kind}": tf.sign(logits[:, 0])}
         return Values(total, statistics)
 
-    yield lambda waits: judge(reals, part.real_labels, "real", loss.on_reals, waits)._replace(sums=sums)
-    yield lambda waits: judge(fakes, fake_labels, "fake", loss.on_fakes, waits)
+    yield lambda waits: evaluate(reals, part.real_labels, "real", loss.on_reals, waits)._replace(sums=sums)
+    yield lambda waits: evaluate(fakes, fake_labels, "fake", loss.on_fakes, waits)
     for penalty in penalties:
         if isinstance(penalty, MixedGradientPenalty):
             mixed = part.reals + (fakes - part.reals) * part.mixing_factors[:, None, None, None]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import keras
 import numpy as np
@@ -15,7 +15,7 @@ from stylegan_tf.losses import LeCam
 from stylegan_tf.models.inputs import check_images, check_labels
 from stylegan_tf.models.weights import resized
 from stylegan_tf.resolution import Lod, check_resolution
-from stylegan_tf.settings import TrainingSettings
+from stylegan_tf.settings import NetworkSettings, TrainingSettings
 
 if keras.config.backend() != "tensorflow":
     raise UserError(
@@ -38,7 +38,10 @@ class Network(keras.Model):
 
     settings_type: ClassVar[type]
 
-    def __init__(self, settings: Any = None, *, resolution: int = 1024, channels: int = 3, label_size: int = 0, dtype=None, **kwargs):
+    def __init__(
+        self, settings: NetworkSettings | None = None, *, resolution: int = 1024, channels: int = 3, label_size: int = 0, dtype=None,
+        **kwargs,
+    ):  # fmt: skip
         super().__init__(autocast=False, dtype=dtype or "float32", **kwargs)
         self.settings = self.settings_type() if settings is None else settings
         self.resolution = check_resolution(resolution)
@@ -310,7 +313,7 @@ class Model:
         """Running values that the phases keep, by name, with their first value; saved, resumed and shown as Running/NAME."""
         return {}
 
-    def feature_maps(self, settings: Any, side: int, resolution: int) -> int:
+    def feature_maps(self, settings: NetworkSettings, side: int, resolution: int) -> int:
         """Number of feature maps at a side, for estimates of time and memory; 0 without convolutions.
 
         Args:
@@ -326,7 +329,9 @@ class Model:
         """
         return []
 
-    def resized(self, name: str, source: np.ndarray, fresh: np.ndarray, old_settings: Any, new_settings: Any) -> tuple[np.ndarray, int]:
+    def resized(
+        self, name: str, source: np.ndarray, fresh: np.ndarray, old_settings: NetworkSettings, new_settings: NetworkSettings
+    ) -> tuple[np.ndarray, int]:
         """A weight of another network in the shape of `fresh`, and how many of its values come from there.
 
         Args:

@@ -3,16 +3,15 @@
 Source: Karras et al. 2019, section 3.1; one coin and one cutoff for the whole batch, as in the releases of StyleGAN and StyleGAN2-ADA.
 """
 
-from typing import Any
-
 import tensorflow as tf
 
 from stylegan_tf.models.adversarial import Sample
 from stylegan_tf.models.base import AfterStep, Context, Part, StyleGenerator, Tensor
 from stylegan_tf.models.weights import move_averages
+from stylegan_tf.settings import NetworkSettings
 
 
-def inputs(settings: Any, seed: Tensor, minibatch: int, *, num_layers: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+def inputs(settings: NetworkSettings, seed: Tensor, minibatch: int, *, num_layers: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """The random inputs that `ws_of_part` needs, for `Model.own_inputs`; nothing where no styles are mixed.
 
     Args:

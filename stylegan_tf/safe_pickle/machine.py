@@ -123,7 +123,7 @@ class Machine:
         return self.stack[-1]
 
     def push_name(self, module: Any, name: Any) -> None:
-        """Looks a name up in the table: the only way from a file to a function."""
+        """Finds a name in the table: the only way from a file to a function."""
         call = self.names.get((module, name)) if isinstance(module, str) and isinstance(name, str) else None
         if call is None:
             shown = f"{module}.{name}"[:100]

@@ -32,7 +32,7 @@ def read_pickle(
 ) -> Any:
     """Reads a pickle (protocols 2 to 5) of plain values and NumPy arrays. Nothing inside is ever run.
 
-    Memory stays within about the size of the file: arrays share the bytes that were read (read-only, or writable
+    Memory is limited to about the size of the file: arrays share the bytes that were read (read-only, or writable
     where protocol 5 says so).
 
     Args:

@@ -148,7 +148,7 @@ def wait_for_others(cluster: Cluster, timeout_sec: float, log: Callable[[str], N
                 last_line = now
             time.sleep(POLL_SEC)
     finally:
-        server.shutdown(socket.SHUT_RDWR)  # closing alone would not end `accept`, and the port would stay in use
+        server.shutdown(socket.SHUT_RDWR)  # closing alone would not end `accept`, and the port would remain in use
         thread.join()
         server.close()
 

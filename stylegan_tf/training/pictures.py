@@ -11,7 +11,7 @@ from stylegan_tf.resolution import Lod, split_lod
 from stylegan_tf.settings import RunSettings
 
 BATCH_SIZE = 24  # images generated at once
-MIN_SHOWN_SIDE = 64  # pixels: smaller images are enlarged in the grids, or they could not be judged on today's screens
+MIN_SHOWN_SIDE = 64  # pixels: smaller images are enlarged in the grids, because their details are too small to be seen on a screen
 
 
 def shown_side(resolution: int) -> int:

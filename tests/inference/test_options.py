@@ -17,15 +17,15 @@ def test_seeds(text, seeds):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "must look like"),
-        (",", "must look like"),
-        ("a", "must look like"),
-        ("1.5", "must look like"),
-        ("-1", "must look like"),
+        ("", "must have the form"),
+        (",", "must have the form"),
+        ("a", "must have the form"),
+        ("1.5", "must have the form"),
+        ("-1", "must have the form"),
         ("5-3", "end is below its start"),
         ("4294967296", "Seeds are from 0"),
         ("0-4294967295", "At most 1,000,000"),
-        ("9" * 5000, "must look like"),
+        ("9" * 5000, "must have the form"),
     ],
 )
 def test_bad_seeds(text, message):

@@ -19,7 +19,7 @@ from stylegan_tf.files import read_bounded
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
-_LARGE_PIXELS = 16 << 20  # larger images are decoded one at a time: memory stays below a gigabyte with any number of workers
+_LARGE_PIXELS = 16 << 20  # larger images are decoded one at a time: memory is below a gigabyte with any number of workers
 _INFLATED_BYTES = 1 << 20  # at once
 _KEPT_SIDE = 2048  # images more than twice as large are reduced while decoding, to no less than this
 

@@ -92,7 +92,7 @@ def _from_folders(names: Sequence[str]) -> Labels:
 
 
 def _with_unread_files(labels: Labels, source: Source) -> Labels:
-    """The labels; their origin names a file beside the images that looks like a label file and was not read."""
+    """The labels; their origin names a file beside the images that may contain labels and was not read."""
     examples = source.other_files.examples
     files = [(name, name.rpartition("/")[2]) for reason, names in examples.items() if reason != HIDDEN for name in names]
     found = [name for name, base in files if base.lower().endswith(_ENDINGS) or _LABEL_NAMES.match(base)]
@@ -104,7 +104,7 @@ def _with_unread_files(labels: Labels, source: Source) -> Labels:
 
 
 def _from_dataset_json(source: Source) -> Labels:
-    """The dataset.json of the folder that contains all images, or of one above it: other labels are not guessed if it is unusable."""
+    """The dataset.json of the folder that contains all images, or of one above it: other labels are not used if it is unusable."""
     files = source.other_files.label_files
     common = _common_folder({name.rpartition("/")[0] for name in source.names})
     above = {name: reason for name, reason in files.items() if _is_below(common, name.rpartition("/")[0])}

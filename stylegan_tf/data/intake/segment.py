@@ -123,7 +123,7 @@ def _choose(labelled: np.ndarray) -> np.ndarray:
     best = max(large, key=lambda number: areas[number] * score[number] * _centrality(parts[number]))
     mask = parts.pop(best)
     parts = {number: part for number, part in parts.items() if score[number] > 0.5}
-    # Leaflets and fragments close to the object belong to it, and those close to them, unless they look like a scale.
+    # Leaflets and fragments close to the object belong to it, and those close to them, unless they resemble a scale.
     reach = 2 * max(3, round(0.02 * max(labelled.shape))) + 1
     while True:
         near = cv2.dilate(mask.astype(np.uint8), np.ones((reach, reach), np.uint8)) > 0

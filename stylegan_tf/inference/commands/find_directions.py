@@ -106,7 +106,7 @@ def run_find(args: argparse.Namespace, report: Callable[[str], None], prepare_me
 
 
 class _Finder:
-    """The directions of the methods that were asked for; everything that needs no network is read and checked first."""
+    """The directions of the requested methods; everything that does not need a network is read and checked first."""
 
     def __init__(self, args: argparse.Namespace, contents: SnapshotContents, methods: list[str]):
         self.args, self.methods, self.contents = args, methods, contents

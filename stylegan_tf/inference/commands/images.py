@@ -91,7 +91,7 @@ def run(args: argparse.Namespace, report: Callable[[str], None]) -> None:
         if kept is not None:
             found = {name: [pair[index] for pair in kept if pair[index] is not None] for index, name in enumerate(("z", "w"))}
             latents.save_latents(args.save_latents, **{name: np.concatenate(parts) for name, parts in found.items() if parts})
-    except OSError:  # a full disk: half of the images would look like all of them
+    except OSError:  # a full disk: an incomplete set of images could be taken for a complete one
         writer.remove_new()
         raise
     side = session.sampler.resolution

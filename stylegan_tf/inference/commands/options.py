@@ -158,7 +158,7 @@ def _parse_ranges(text: str, what: str, example: str) -> list[int]:
     for part in text.replace(" ", "").split(","):
         match = re.fullmatch(r"(\d{1,12})(?:-(\d{1,12}))?", part)
         if match is None:
-            raise UserError(f"{what} must look like {example}. Received: {text!r}")
+            raise UserError(f"{what} must have the form {example}. Received: {text!r}")
         first, last = int(match[1]), int(match[2] or match[1])
         if last < first:
             raise UserError(f"The range {part} of {what} is empty: its end is below its start. Received: {text!r}")

@@ -29,7 +29,7 @@ class Direction:
     name: str  # unique in a file, without spaces, "=" and "@"
     # float32 [num_ws, w_dim], added to ws; or [sum of the styles' sizes], added to the styles of all layers (StyleSpace).
     vector: np.ndarray
-    layers: tuple[int, ...]  # layers that it is applied to unless others are asked for
+    layers: tuple[int, ...]  # layers that it is applied to unless others are requested
     method: str  # how it was found
     scores: Scores = dataclasses.field(default_factory=dict)  # what was measured, empty where nothing was
 
@@ -52,12 +52,12 @@ def parse_edit(text: str, directions: Sequence[Direction], num_ws: int) -> Edit:
     """The edit of "NAME=STRENGTH" or "NAME=STRENGTH@LAYERS", such as "sefa0=-2.5@0-3".
 
     Raises:
-        UserError: not such a text, no direction of this name, a strength that is no number up to 100, or a layer that does not exist.
+        UserError: not such a text, no direction of this name, a strength that is not a number up to 100, or a layer that does not exist.
     """
     name, separator, value = text.partition("=")
     strength, _, layers = value.partition("@")
     if not separator:
-        raise UserError(f"An edit looks like NAME=STRENGTH or NAME=STRENGTH@LAYERS, such as sefa0=2.5@0-3. Received: {text!r}")
+        raise UserError(f"An edit has the form NAME=STRENGTH or NAME=STRENGTH@LAYERS, such as sefa0=2.5@0-3. Received: {text!r}")
     found = next((direction for direction in directions if direction.name == name), None)
     if found is None:
         known = [direction.name for direction in directions]

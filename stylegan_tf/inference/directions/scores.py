@@ -40,7 +40,7 @@ class Measures:
 
 @dataclasses.dataclass(frozen=True)
 class MeasureRequest:
-    """Which measures are asked for."""
+    """Which measures are requested."""
 
     scores: frozenset[str]  # of `SCORES`
     side: int  # of the generated images

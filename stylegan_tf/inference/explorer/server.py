@@ -72,7 +72,7 @@ class ExplorerServer(ThreadingHTTPServer):
     def accepts_host(self, header: str) -> bool:
         """Whether a Host header names this server.
 
-        A page elsewhere can let a domain name of its own lead to this machine (DNS rebinding): only the names that were asked for
+        A page elsewhere can let a domain name of its own lead to this machine (DNS rebinding): only the requested names
         and, where the server listens to other machines, addresses of digits are accepted.
         """
         try:

@@ -1,11 +1,11 @@
-"""One thread computes for all tabs: in turn, and for each tab only what it asked for last."""
+"""One thread computes for all tabs: in turn, and for each tab only its last request."""
 
 import threading
 from collections.abc import Callable, Hashable
 from typing import Any
 
 
-class Superseded(Exception):  # noqa: N818  not an error: the page has asked for something newer
+class Superseded(Exception):  # noqa: N818  not an error: the page has sent a newer request
     """A newer request of the same key has taken the place of this one."""
 
 

@@ -27,7 +27,7 @@ function firstState(info) {
   };
 }
 
-// The label that is asked for, null for that of each seed.
+// The requested label, null for that of each seed.
 function labelOf(current, info) {
   if (info.label_examples) return current.example === null ? null : info.label_examples[current.example] || null;
   const chosen = Object.entries(current.classes).filter(([number, weight]) => weight > 0 && number < info.label_size);
