@@ -123,8 +123,10 @@ def prepare_data(options: argparse.Namespace, settings: TrainingSettings | None)
     """
     from stylegan_tf.data.intake import photographs
 
+    if options.data is not None and not Path(options.data).exists():
+        raise MissingFileError(f"--data {options.data} does not exist. Expected a dataset, or photographs: a folder, zip or tar.")
     if options.data is None or not photographs.are_photographs(options.data):
-        return  # no such path, either: `open_dataset` has the message
+        return
     if settings is not None:
         from stylegan_tf.training import settings_check
 

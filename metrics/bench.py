@@ -1,4 +1,4 @@
-"""The bench of a metric: one network or set of images, the real images, their features, and the protocol of both."""
+"""The input of a metric: one network or set of images, the real images, the features of both, and the protocol."""
 
 import functools
 from collections.abc import Callable, Iterator
@@ -53,7 +53,7 @@ class Bench:
 
     @property
     def networks(self) -> Networks:
-        """The snapshot; a metric that uses it has a `Need` for it."""
+        """The snapshot; a metric that uses it requires it by a `Need`."""
         if isinstance(self.scored, ScoredImages):
             raise ValueError("Images are scored without a network.")
         return self.scored

@@ -24,9 +24,9 @@ _LEAST_PER_CLASS = 2  # images with a covariance
 
 
 class ClassFrechetDistance(AgainstReals):
-    """FID between the images generated for a class and the real images of that class: the mean over the classes and the worst.
+    """FID between the generated images of a requested class and the real images of that class: mean over the classes, and the worst.
 
-    Each class has only its part of the images, so that the values are far above the FID of all images together.
+    Each class has only a part of the images, so the values are far above the FID of all images together.
     """
 
     stem = "fid"
@@ -61,9 +61,9 @@ class ClassFrechetDistance(AgainstReals):
 
 
 class ClassAccuracy(Metric):
-    """The share of images that a classifier recognises as the requested class; the classifier's own accuracy beside it.
+    """The share of images that a classifier recognises as the requested class, and the classifier's own accuracy.
 
-    The classifier is trained on the labels of the dataset, as for `is50k_labels`. Class by class, it shows what a conditional
+    The classifier is trained on the labels of the dataset, as for `is50k_labels`. The shares of the classes show what a conditional
     model confuses or never generates.
     """
 
@@ -87,7 +87,7 @@ class ClassAccuracy(Metric):
 
 
 def accuracy_by_class(name: str, logits: np.ndarray, bench: "Bench") -> tuple[dict[str, Estimate], dict[str, float]]:
-    """The share of logits [N, classes] whose maximum is the requested class, and that share by class."""
+    """The share of logits [N, classes] whose maximum is the requested class, in total and by class."""
     asked = asked_classes(bench, len(logits))
     is_right = logits.argmax(axis=1) == asked
     rows = {of: asked == number for number, of in enumerate(class_names(bench.dataset))}

@@ -1,4 +1,4 @@
-"""Scores of the discriminator: d_scores, what D calls real, and how well it separates the images that it was trained on."""
+"""Scores of the discriminator: d_scores, the shares of images that D classifies as real, and how well D separates its training images."""
 
 if __name__ == "__main__":  # before the imports of this package, which needs it
     import by_path
@@ -28,10 +28,9 @@ class DiscriminatorScores(Metric):
     """Shares of generated, training and held-out images with a logit above 0, and how well D's logits separate these sets.
 
     "separates_generated" is the probability that a training image has a higher logit than a generated one, and
-    "separates_held_out" that it has a higher logit than a photograph which is not in the training set: 0.5 if D treats them
-    alike, towards 1 if D remembers its training images. They hold for critics as well, whose logits have no threshold.
-    Without --held-out, only the values of the other two sets are given. D is used as in inference: with moving averages where
-    it has batch normalisation.
+    "separates_held_out" that it has a higher logit than a photograph that is not in the training set: 0.5 if D does not
+    distinguish them, near 1 if D has memorised its training images. Both are also valid for critics, whose logits have no
+    threshold. Without --held-out, there are no values of held-out images. Batch normalisation uses its moving averages.
     """
 
     stem = "d_scores"
@@ -67,7 +66,7 @@ class DiscriminatorScores(Metric):
 
 
 def generated_logits(bench: "Bench", num_images: int) -> np.ndarray:
-    """float32 [num_images]: D's logits of generated images with the requested labels."""
+    """float32 [num_images]: D's logits of generated images with their requested labels."""
     found, generated = [], bench.workers[0].generated
     for start in range(0, num_images, CHUNK):
         count = min(CHUNK, num_images - start)

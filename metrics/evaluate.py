@@ -110,7 +110,7 @@ def evaluate(
         folder: where results are written, None: nowhere. A score in it with the same request is not computed again.
         to_tensorboard: see `report.write`.
         again: compute existing scores again.
-        on_result: called with every result, old or new.
+        on_result: called with every result, stored or new.
         announce: called before each score with what it will cost (see `cost_of`); None: costs are not measured.
     """
     from metrics.bench import Bench
@@ -159,7 +159,7 @@ def whole_float32() -> Iterator[None]:
 
 
 def cost_of(bench: "Bench", metric: Metric) -> str:
-    """How many images a score needs, and how long that takes here: a batch is timed, unless they are few."""
+    """How many images a score needs, and how long that takes on this machine: a batch is timed, unless there are few images."""
     passes = metric.num_passes(bench)
     total = sum(passes.values())
     parts = ", ".join(f"{count:,} {kind}" for kind, count in passes.items())

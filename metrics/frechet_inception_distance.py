@@ -23,11 +23,10 @@ NUM_PARTS = 10  # of the generated images, for the interval; 34 MB each
 
 
 class FrechetInceptionDistance(AgainstReals):
-    """Distance between the Gaussians of generated and of real pool features, one pass over each.
+    """Distance between the Gaussian distributions of generated and of real pool features.
 
-    "fid50k" takes as many real images as generated ones and repeats a smaller dataset, as the original does; from a larger
-    one it takes a sample, where the original takes the first records.
-    "fid50k_full" takes each real image once.
+    "fid50k" uses as many real images as generated ones. A smaller dataset is repeated, as in the original. From a larger one, a
+    sample is used; the original uses the first records. "fid50k_full" uses each real image once.
 
     Source: Heusel et al. 2017, arXiv:1706.08500; protocol of Karras et al. 2019, arXiv:1812.04948, appendix A.
     """
@@ -56,9 +55,9 @@ class FrechetInceptionDistance(AgainstReals):
 
 
 class ExtrapolatedFrechetDistance(FrechetInceptionDistance):
-    """FID extrapolated to infinitely many generated images: the end of a line through FIDs of growing numbers over 1/number.
+    """FID extrapolated to infinitely many generated images, by a straight line through FIDs over 1/number.
 
-    Numbers from a tenth (above 2,048, the length of a feature vector) to all of the images, in tenths.
+    The numbers are one tenth (if above 2,048, the length of a feature vector), two tenths, ... and all of the images.
 
     Source: Chong and Forsyth 2020, arXiv:1911.07023 (there fifteen numbers from 5,000 on, and images from a Sobol sequence).
     """
@@ -81,7 +80,7 @@ class ExtrapolatedFrechetDistance(FrechetInceptionDistance):
 def extrapolated(reference: FrechetReference, parts: list[Moments]) -> float:
     """The distance at 1/number = 0 of the line through the distances of the first, the first two, ... parts.
 
-    Numbers up to the length of a feature vector are left out: their covariance is singular and the line does not hold.
+    Numbers up to the length of a feature vector are omitted: their covariance is singular, so they are not on the line.
     """
     counts, distances, moments = [], [], None
     for part in parts:
@@ -94,7 +93,7 @@ def extrapolated(reference: FrechetReference, parts: list[Moments]) -> float:
 
 
 def size_notes(num_images: int) -> tuple[str, ...]:
-    """A warning where the covariance of the generated images is singular."""
+    """A warning if the covariance of the generated images is singular."""
     if num_images >= FEATURES:
         return ()
     return (

@@ -21,7 +21,7 @@ NUM_PARTS = 10
 
 
 class InceptionScore(Metric):
-    """exp of the mean divergence of p(class | image) from p(class), mean over ten parts of the generated images.
+    """exp of the mean KL divergence of p(class | image) from p(class); mean over ten parts of the generated images.
 
     Source: Salimans et al. 2016, arXiv:1606.03498.
     """
@@ -48,7 +48,7 @@ class InceptionScore(Metric):
 
 
 class LabelInceptionScore(InceptionScore):
-    """The same by a classifier of the dataset's own classes, as the "LeNet score" of MNIST studies."""
+    """The Inception Score by a classifier of the dataset's own classes, like the "LeNet score" of MNIST studies."""
 
     suffix = suffix_pattern = "_labels"
     examples = "is50k_labels"

@@ -35,7 +35,7 @@ def bootstrap(samples: np.ndarray, statistic: Callable[[np.ndarray], float], *, 
 
 
 def proportion(hits: np.ndarray, note: str = "") -> Estimate:
-    """Share of true values in bool [N] with Wilson's interval, which is not empty where none or all are true.
+    """Share of true values in bool [N] with Wilson's interval, which is not empty if none or all are true.
 
     Args:
         hits: a value an image.

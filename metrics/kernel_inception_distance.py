@@ -20,9 +20,9 @@ NUM_PARTS = 10
 
 
 class KernelInceptionDistance(AgainstReals):
-    """Squared maximum mean discrepancy of generated and real pool features, cubic kernel, unbiased.
+    """Unbiased squared maximum mean discrepancy of generated and real pool features with a cubic kernel.
 
-    Every real image counts once (repeated ones would make the estimate biased); "kid50k" takes a sample of 50,000 at most.
+    Each real image counts once, because repetitions would bias the estimate. "kid50k" uses a sample of at most 50,000.
 
     Source: Bińkowski et al. 2018, arXiv:1801.01401.
     """

@@ -1,4 +1,4 @@
-"""Scores of digits by a LeNet, as the studies of MNIST have them: lenet_is and lenet_accuracy, each by the name of its classifier."""
+"""Scores of digits by a LeNet, as in the studies of MNIST: lenet_is and lenet_accuracy, each with the name of its classifier."""
 
 if __name__ == "__main__":  # before the imports of this package, which needs it
     import by_path
@@ -37,8 +37,8 @@ _EPSILON = 1e-12
 class LenetScore(Metric):
     """A score by one of two classifiers: "document", stopped near the accuracy of the study, or "converged".
 
-    They disagree: scores by one are not compared with scores by the other. The name of the classifier is part of the name of
-    the score, and the file given with --lenet must be of that kind.
+    Scores by one cannot be compared with scores by the other. The name of the classifier is part of the name of the score, and
+    the file given with --lenet must be of that kind.
     """
 
     classifier: str = "converged"  # a key of `KINDS`
@@ -69,7 +69,7 @@ class LenetScore(Metric):
         """The file of the classifier.
 
         Raises:
-            UserError: none was given, or only one of the other kind.
+            UserError: no file was given, or only one of the other kind.
         """
         for path in options.lenet:
             if lenet_file.read(path).is_converged == KINDS[self.classifier]:
@@ -104,7 +104,7 @@ class LenetScore(Metric):
 
 
 class LenetInceptionScore(LenetScore):
-    """exp of the mean divergence of p(digit | image) from p(digit) by a LeNet, mean over ten parts; at most 10."""
+    """exp of the mean KL divergence of p(digit | image) from p(digit) by a LeNet; mean over ten parts; at most 10."""
 
     stem = "lenet_is"
     examples = "lenet_is10k_converged, lenet_is10k_document"
@@ -142,7 +142,7 @@ class LenetInceptionScore(LenetScore):
 
 
 class LenetAccuracy(LenetScore):
-    """The share of digits that a LeNet recognises as the requested digit, and that share for each digit."""
+    """The share of digits that a LeNet recognises as the requested digit, in total and for each digit."""
 
     stem = "lenet_accuracy"
     examples = "lenet_accuracy10k_converged, lenet_accuracy10k_document"

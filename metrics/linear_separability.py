@@ -1,4 +1,4 @@
-"""Linear separability: ls, how well a straight cut in z and in w separates attributes of the images."""
+"""Linear separability: ls, how well hyperplanes in z and in w separate attributes of the images."""
 
 if __name__ == "__main__":  # before the imports of this package, which needs it
     import by_path
@@ -25,12 +25,12 @@ _POINTS_PER_NUMBER = 10  # of a latent; up to 2 a number, a plane separates rand
 
 
 class LinearSeparability(Metric):
-    """exp2 of the summed entropies of attributes given a linear cut, over the more confident half of the images.
+    """exp2 of the summed conditional entropies of attributes given the side of a hyperplane, over the more confident half of the images.
 
-    1 where every attribute can be cut off exactly, 2 to the number of attributes where the cuts carry no information.
-    Attributes are the classes of the dataset (a class against the rest; two classes are one attribute) by a classifier
-    trained on its labels, or the outputs of the user's own classifiers. Each half of the points is divided by the cut fitted
-    to the other half; the original fits and divides the same points, which is optimistic where they are few.
+    1 if hyperplanes separate all attributes exactly; 2 to the number of attributes if they contain no information.
+    Attributes are the classes of the dataset (a class against the others; two classes are one attribute) by a classifier
+    trained on its labels, or the outputs of the user's own classifiers. Each half of the points is divided by the hyperplane
+    fitted to the other half. The original fits to the points that it divides, which is optimistic if they are few.
 
     Source: Karras et al. 2019, arXiv:1812.04948, section 4.2.
     """
@@ -104,10 +104,10 @@ def latents_and_styles(bench: "Bench", chosen: np.ndarray) -> Iterator[np.ndarra
 
 
 def confusion(points: np.ndarray, is_positive: np.ndarray) -> np.ndarray:
-    """Counts [2, 2] of (side of a straight cut, class) over points [N, D] with classes bool [N].
+    """Counts [2, 2] of (side of the hyperplane, class) over points [N, D] with classes bool [N].
 
-    Points of even and of odd number are each cut by the cut that separates the others best: the cut of a point's own half
-    would separate any labels of few points.
+    Points with even numbers are divided by the hyperplane that best separates those with odd numbers, and the reverse: a
+    hyperplane fitted to few points separates any labels of these points.
     """
     sides = np.zeros(len(points), bool)  # where all are of one class, any cut will do
     halves = np.arange(len(points)) % 2 == 0
@@ -127,7 +127,7 @@ def conditional_entropy(table: np.ndarray) -> float:
 
 
 def separability(tables: list[np.ndarray], *, seed: int) -> Estimate:
-    """exp2 of the summed entropies; its interval resamples the images of every table, with fixed cuts."""
+    """exp2 of the summed entropies; its interval resamples the images of every table, with fixed hyperplanes."""
     value = 2 ** sum(map(conditional_entropy, tables))
     rng = np.random.default_rng([seed, 0x15])
     entropies = np.zeros(_RESAMPLES)

@@ -1,4 +1,4 @@
-"""The contract of a metric: its name, what it needs, its values with the better direction of each, and how it is computed."""
+"""The base class of metrics: name, requirements, values with the better direction of each, and computation."""
 
 import abc
 import dataclasses
@@ -24,7 +24,7 @@ _NUMBER = r"(?P<number>\d{1,20}k?)?"
 
 
 class Need(enum.Enum):
-    """Something without which a metric cannot be computed; the value is how a message names it."""
+    """A requirement of a metric; the value is its name in messages."""
 
     REALS = "real images"
     FEATURES = "Inception features"
@@ -39,10 +39,10 @@ class Need(enum.Enum):
 
 @dataclasses.dataclass(frozen=True)
 class Value:
-    """One number that a metric gives."""
+    """One number of the result of a metric."""
 
-    part: str = ""  # what follows the name of the metric, "" where the number has the metric's own name
-    lower_is_better: bool | None = True  # None where neither direction is better
+    part: str = ""  # appended to the name of the metric; "" for the value that has the metric's own name
+    lower_is_better: bool | None = True  # None if neither direction is better
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,29 +50,29 @@ class Score:
     """The result of a metric."""
 
     values: dict[str, Estimate]  # estimates by name, in the order of `Metric.value_names`
-    protocol: dict[str, Json]  # choices of this metric alone; `Bench.common_protocol` has those that all metrics share.
+    protocol: dict[str, Json]  # choices of this metric only; those that all metrics share are in `Bench.common_protocol`
     picture: np.ndarray | None = None  # uint8 [H, W, C] to save beside the values, or None
     charts: dict[str, str] = dataclasses.field(default_factory=dict)  # SVG files to save beside the values, by name
-    notes: tuple[str, ...] = ()  # sentences on what the values do not say
-    classes: dict[str, float] = dataclasses.field(default_factory=dict)  # a value for each class by name, of scores by class
+    notes: tuple[str, ...] = ()  # sentences on the limits of the values
+    classes: dict[str, float] = dataclasses.field(default_factory=dict)  # scores by class: the value of each class by name
 
 
 @dataclasses.dataclass(frozen=True)
 class Metric(abc.ABC):
     """A metric with its parameters, such as fid5k_full.
 
-    A name is `stem`, a number of images, `suffix`, and "_full" where the metric has such a form. A subclass sets the class
-    attributes below and defines `score`. Further parameters are fields of the subclass: `suffix` writes them into the name
-    and `parameters` reads them.
+    A name consists of `stem`, a number of images, `suffix`, and "_full" if the metric has this form. A subclass sets the class
+    attributes below and defines `score`. Other parameters are fields of the subclass: `suffix` returns them as a part of the
+    name, and `parameters` reads them from a name.
     """
 
     num_images: int  # generated images (pairs for path lengths)
-    is_full: bool = False  # against each real image once, instead of as many as are generated
+    is_full: bool = False  # each real image counts once, instead of as many real images as generated ones
 
     stem: ClassVar[str]  # first part of the name
     suffix_pattern: ClassVar[str] = ""  # regular expression of `suffix`; its groups are arguments of `parameters`
     has_full: ClassVar[bool] = False  # whether there is a form that ends in "_full"
-    default_images: ClassVar[int] = 50_000  # where the name has no number
+    default_images: ClassVar[int] = 50_000  # if the name has no number
     is_default_named: ClassVar[bool] = True  # whether the name shows the default number ("fid50k", but "ls")
     min_images: ClassVar[int] = MIN_IMAGES
     least_reals: ClassVar[int] = 1  # different real images
@@ -80,9 +80,9 @@ class Metric(abc.ABC):
     examples: ClassVar[str]  # names, for lists and messages
     summary: ClassVar[str]
     protocol_summary: ClassVar[str]
-    scale: ClassVar[str] = ""  # what its values mean, for a line beneath a score
+    scale: ClassVar[str] = ""  # meaning of the values, for a line below a score
     needs: ClassVar[frozenset[Need]]  # what must be available
-    values: ClassVar[tuple[Value, ...]] = (Value(),)  # the numbers that it gives, the main one first
+    values: ClassVar[tuple[Value, ...]] = (Value(),)  # the numbers of a result, the main one first
     uses_held_out: ClassVar[bool] = False  # whether held-out images are compared as well
 
     @abc.abstractmethod
@@ -91,22 +91,22 @@ class Metric(abc.ABC):
 
     @property
     def suffix(self) -> str:
-        """What the name has behind the number."""
+        """The part of the name after the number."""
         return ""
 
     @property
     def name(self) -> str:
-        """Name in full; two metrics with one name are equal."""
+        """The whole name; two metrics with the same name are equal."""
         is_shown = self.is_default_named or self.num_images != self.default_images
         return self.stem + (short_count(self.num_images) if is_shown else "") + self.suffix + ("_full" if self.is_full else "")
 
     @property
     def value_names(self) -> tuple[str, ...]:
-        """Names of the values that `score` gives, the main one first."""
+        """Names of the values of a result, the main one first."""
         return tuple(f"{self.name}_{value.part}" if value.part else self.name for value in self.values)
 
     def request(self, bench: "Bench") -> dict[str, Json]:
-        """What the score depends on beside name, dataset, options and common protocol."""
+        """What the score depends on besides name, dataset, options and common protocol."""
         return {}
 
     def least_images(self, bench: "Bench") -> int:
@@ -114,16 +114,16 @@ class Metric(abc.ABC):
         return self.min_images
 
     def check_options(self, options: Options) -> None:  # noqa: B027 - most metrics need no option
-        """Raises UserError where the options lack a file that the metric needs; called before any work."""
+        """Raises UserError if a file that the metric needs is missing from the options; called before any work."""
 
     def check_reals(self, dataset: "ImageSet", held_out: "ImageSet | None") -> None:
-        """Raises UserError where the real images are too few for the metric."""
+        """Raises UserError if there are too few real images for the metric."""
         for images in (dataset, held_out if self.uses_held_out else None):
             if images is not None and images.num_images < self.least_reals:
                 raise UserError(f"{self.name} needs {self.least_reals} real images or more. {images.path} has {images.num_images}.")
 
     def check_size(self, bench: "Bench") -> None:
-        """Raises UserError where the number of images says nothing about the network of a bench."""
+        """Raises UserError if the metric cannot be computed for this network with this number of images."""
         from metrics.sources import check_asked_classes, check_classes  # not for --help: data take a while to import
 
         if Need.REALS in self.needs:
@@ -138,17 +138,17 @@ class Metric(abc.ABC):
             raise UserError(f"{self.name} needs {self.num_images:,} images, {bench.scored.source} has {bench.num_available:,}.")
 
     def num_passes(self, bench: "Bench") -> dict[str, int]:
-        """Images that pass through the networks of the metric, by kind; features that are stored already need none."""
+        """Number of images that pass through the networks of the metric, by kind; stored features are not subtracted."""
         return {"generated": self.num_images * (2 if Need.LPIPS in self.needs else 1)}
 
     def meaning(self) -> str:
-        """What the values mean and with what they may be compared, in one line."""
+        """Meaning of the values, and the scores with which they can be compared, in one line."""
         directions = {value.lower_is_better for value in self.values}
         direction = {frozenset([True]): "lower is better", frozenset([False]): "higher is better"}.get(frozenset(directions))
         return "; ".join(filter(None, [direction, self.scale, f"compare only {self.name} with {self.name}"]))
 
     def run_batch(self, worker: "Worker", count: int) -> None:
-        """Does the slow part of the score for one batch of images, whose time gives the rate of the metric."""
+        """Computes the slow part of the score for one batch of images; its time is used for estimates."""
         if Need.FEATURES in self.needs:
             worker.generated_features(0, count)
         else:
@@ -160,12 +160,12 @@ class Metric(abc.ABC):
         """Values of the fields that a subclass adds.
 
         Args:
-            number: the number as written in the name, None where the name has none.
-            num_images: the number of images that is used.
+            number: the number as written in the name; None if the name has no number.
+            num_images: the number of images in use.
             suffix: groups of `suffix_pattern`.
 
         Raises:
-            UserError: impossible parameters.
+            UserError: invalid parameters.
         """
         return {}
 
@@ -176,10 +176,10 @@ class Metric(abc.ABC):
         Args:
             name: such as "fid50k".
             num_images: replaces the number in the name.
-            available: images that there are; a name without a number means all of them against all real images.
+            available: number of available images; a name without a number then means all of them against all real images.
 
         Raises:
-            UserError: a number outside of the range, or impossible parameters.
+            UserError: a number outside the range, or invalid parameters.
         """
         full = "(?P<full>_full)?" if cls.has_full else "(?P<full>)"
         match = re.fullmatch(cls.stem + _NUMBER + cls.suffix_pattern + full, cls.aliases.get(name, name))
@@ -197,14 +197,14 @@ class Metric(abc.ABC):
 
     @classmethod
     def cost(cls) -> str:
-        """What is computed for each image, and once."""
+        """What is computed for each image and what is computed once, as text."""
         if Need.LPIPS in cls.needs:
             return "two generated images and their LPIPS"
         return "a generated image" + (" and a pass of Inception, once for all metrics" if Need.FEATURES in cls.needs else "")
 
     @classmethod
     def least(cls) -> str:
-        """Least number of images, as a list of metrics says it."""
+        """Least number of images, as text for a list of metrics."""
         return f"{cls.min_images:,} images or more"
 
     @classmethod
@@ -234,12 +234,12 @@ def short_count(number: int) -> str:
 
 
 class AgainstReals(Metric):
-    """A metric that compares generated with real features: as many real images as generated ones, or each once ("_full")."""
+    """A metric that compares generated and real features: as many real images as generated ones, or each real image once ("_full")."""
 
     has_full = True
     least_reals = 2
     needs = frozenset({Need.FEATURES, Need.REALS})
-    repeats_reals: ClassVar[bool] = False  # whether a dataset with fewer images than are generated is repeated
+    repeats_reals: ClassVar[bool] = False  # whether a dataset is repeated if it has fewer images than are generated
 
     def select(self, bench: "Bench") -> "RealSelection":
         """The real images."""

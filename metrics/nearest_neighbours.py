@@ -1,4 +1,4 @@
-"""Nearest training images of generated ones: memorisation, as a figure and as a test against held-out images."""
+"""Nearest training images of generated images: memorisation, as a figure and as a test against held-out images."""
 
 if __name__ == "__main__":  # before the imports of this package, which needs it
     import by_path
@@ -32,16 +32,16 @@ _ROWS = 8  # of the figure
 
 
 class Memorisation(Metric):
-    """How often a generated image is nearer to the training set than a photograph that is not in it.
+    """Probability that a generated image is nearer to the training set than a photograph that is not in the set.
 
-    0.5: as far away as new photographs. 1: nearer than any new photograph, copies. Below 0.5: far from the data altogether.
-    Distances to the nearest training image, mirrored ones included where training mirrored, by Inception features and by
-    pixels. The new photographs are the held-out dataset; without one, training images against all others ("leave one out";
-    exact duplicates do not count as neighbours).
+    0.5: as far away as new photographs. 1: nearer than any new photograph, as copies are. Below 0.5: far from the data.
+    Distances are to the nearest training image, by Inception features and by pixels; if training mirrored images, mirrored
+    ones count as well. The new photographs are the held-out dataset; without one, training images are compared with all
+    others ("leave one out"; exact duplicates do not count as neighbours).
 
-    The average over all images hides copies among poor images. "copies" is therefore the share of generated images that are
-    nearer to a training image, mirrored or not, than any new photograph is, by either distance: noise moves features far and
-    pixels little, a shift the reverse.
+    A few copies among poor images do not change this probability. "copies" is therefore the share of generated images that are
+    nearer to a training image, mirrored or not, than any new photograph is, by either distance: noise changes features much
+    and pixels little, a shift does the reverse.
 
     Source: the test of Meehan et al. 2020, arXiv:2004.05675, over the whole space.
     """
@@ -159,7 +159,7 @@ def flip_pixels(pixels: np.ndarray, channels: int) -> np.ndarray:
 
 
 def unseen_set(bench: "Bench", num_images: int) -> ImageSet:
-    """Photographs that training has not seen; without a held-out dataset, some training images, each to be compared with all others."""
+    """Photographs that were not used in training; without a held-out dataset, some training images, each compared with all others."""
     dataset = bench.held_out or bench.dataset
     chosen = _spread(dataset.num_images, num_images)
     if bench.held_out:
@@ -178,7 +178,7 @@ def unseen_set(bench: "Bench", num_images: int) -> ImageSet:
 
 
 def features_once(bench: "Bench", chosen: np.ndarray, *, is_mirrored: bool = False) -> np.ndarray:
-    """float32 [n, 2048] of held-out images by number; of training images without a held-out dataset."""
+    """float32 [n, 2048] of held-out images by number, or, without a held-out dataset, of training images."""
     return np.concatenate([rows for _, rows in bench.real_features(_each_once(chosen, is_mirrored), bench.held_out)])
 
 

@@ -1,4 +1,4 @@
-"""Perceptual path length: ppl_zfull, ppl_wfull, ppl_zend, ppl_wend: how far an image moves for a small step in latent space."""
+"""Perceptual path length: ppl_zfull, ppl_wfull, ppl_zend, ppl_wend: how much an image changes for a small step in latent space."""
 
 if __name__ == "__main__":  # before the imports of this package, which needs it
     import by_path
@@ -29,11 +29,11 @@ _TIMES = 5  # stream of random numbers
 
 @dataclasses.dataclass(frozen=True)
 class PerceptualPathLength(Metric):
-    """Mean LPIPS between images of two latents a step of 1e-4 apart, over 1e-8, without the lowest and highest percent.
+    """Mean LPIPS between the images of two latents at a distance of 1e-4, divided by 1e-8, without the lowest and the highest percent.
 
-    The path is between two random latents: on a sphere in z, on a straight line in w. The radius of the sphere is 1 where the
-    network ignores the norm of z, as the original's does, and sqrt(z_dim) elsewhere (see `Generated.path_norm`). The step is anywhere on
-    it ("full") or at its start ("end"). Noise is sampled for every pair and is the same for both of its images.
+    The path connects two random latents: on a sphere in z, on a straight line in w. The radius of the sphere is 1 if the network
+    ignores the norm of z, as that of the original does, otherwise sqrt(z_dim) (see `Generated.path_norm`). The step is anywhere
+    on the path ("full") or at its start ("end"). Noise is sampled for each pair and is the same for both of its images.
 
     Source: Karras et al. 2019, arXiv:1812.04948, section 4.1.
     """

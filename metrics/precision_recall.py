@@ -28,8 +28,9 @@ NUM_PARTS = 10  # of the generated images, for the intervals of recall and cover
 class PrecisionRecall(AgainstReals):
     """The share of generated images among the real ones (precision, density), and the reverse (recall, coverage).
 
-    Source: Kynkäänniemi et al. 2019, arXiv:1904.06991 (precision, recall); Naeem et al. 2020, arXiv:2002.09797 (density, coverage); on the
-    pool features of Inception, where the former use VGG16.
+    Computed from pool features of Inception; the paper on precision and recall uses VGG16.
+
+    Source: Kynkäänniemi et al. 2019, arXiv:1904.06991 (precision, recall); Naeem et al. 2020, arXiv:2002.09797 (density, coverage).
     """
 
     k: int = DEFAULT_K
@@ -72,7 +73,7 @@ class PrecisionRecall(AgainstReals):
 
 
 def zero_notes(values: dict[str, float]) -> tuple[str, ...]:
-    """Why a value of 0 does not compare networks."""
+    """Why networks cannot be compared by a value of 0."""
     notes = {
         "precision": "precision and density are 0: no generated image is nearer to a real image than the k-th nearest real image is; "
         "compare networks this far from the data by kid or fid",

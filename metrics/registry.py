@@ -46,7 +46,7 @@ def parse(name: str, num_images: int | None = None, available: int | None = None
         available: see `Metric.parse`.
 
     Raises:
-        UserError: unknown; the message lists all metrics.
+        UserError: an unknown name; the message lists all metrics.
     """
     for kind in classes():
         metric = kind.parse(name, num_images, available)

@@ -1,12 +1,17 @@
 """StyleGAN (Karras et al. 2019) for current TensorFlow and Keras.
 
     import stylegan_tf
-    nets = stylegan_tf.load("results/00000-stylegan-leaves32-1gpu")    # a run folder, a snapshot or an official pickle
-    images = nets.draw(seeds=[1, 2], psi=0.7)                          # uint8 [N, R, R, C]; a notebook shows the pictures
-    images = stylegan_tf.to_uint8(nets.G_ema.sample(z, labels))        # G_ema, G and D are Keras models
-    G = stylegan_tf.Generator(resolution=64)                           # a new generator with random weights
+    nets = stylegan_tf.load("results")                   # the newest run; or a run folder, a snapshot, an official pickle
+    pictures = nets.draw(seeds=[1, 2], psi=0.7)          # uint8 [N, R, R, C]; a notebook shows the pictures
+    images = nets.G_ema.sample(z, labels)                # G_ema, G and D are Keras models; float32 [N, R, R, C]
+    pictures = stylegan_tf.to_uint8(images)              # clips to [-1, 1] and converts to [0, 255]
+    G = stylegan_tf.Generator(resolution=64)             # StyleGAN's networks with random weights
+    D = stylegan_tf.Discriminator(resolution=64)
 
-README.md and docs/ describe the programs train.py, dataset_tool.py, generate.py and metrics/.
+    from stylegan_tf.training import train               # a run as one call
+
+More help: help(nets), help(nets.draw), help(stylegan_tf.Generator), help(train). README.md and docs/ describe the programs
+train.py, dataset_tool.py, generate.py and metrics/.
 """
 
 import importlib
@@ -30,7 +35,8 @@ _MODULES = {
     "to_float": "stylegan_tf.images",
     "to_uint8": "stylegan_tf.images",
 }
-__all__ = ["Discriminator", "Generator", "load", "networks", "to_float", "to_uint8"]
+# Without Generator and Discriminator: help(stylegan_tf) would print Keras' documentation of all their methods, 3,000 lines.
+__all__ = ["load", "networks", "to_float", "to_uint8"]
 
 
 def import_keras() -> None:
@@ -59,4 +65,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*_MODULES, *__all__, "__doc__", "__version__"})

@@ -163,9 +163,9 @@ def _is_unusable(stream: TextIO) -> bool:
 def import_tensorflow() -> None:
     """Imports TensorFlow without the messages that its C++ code writes to stderr (no CUDA drivers, oneDNN is on, ...).
 
-    Nor does it warn afterwards of functions that are traced again, which a program's user can do nothing about.
-    Settings of Keras that belong to other programs (keras.json, KERAS_MAX_EPOCHS and others) have no effect. Programs call this
-    once their arguments are checked. An import that fails raises its own exception.
+    TensorFlow's warnings of repeated tracing are suppressed as well, because a program's user cannot change that. Settings of
+    Keras that belong to other programs (keras.json, KERAS_MAX_EPOCHS and others) have no effect. Programs call this when their
+    arguments have been checked. An import that fails raises its own exception.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its errors reach us as exceptions
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # else the first program on a GPU holds all of its memory

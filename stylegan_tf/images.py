@@ -24,7 +24,7 @@ def to_float(images: np.ndarray) -> np.ndarray:
 
 
 def to_uint8(images: np.ndarray) -> np.ndarray:
-    """Maps float [-1, 1] to uint8 [0, 255]: floor(x * 127.5 + 128), saturated. Values that are not numbers become 0."""
+    """Maps float [-1, 1] to uint8 [0, 255]: floor(x * 127.5 + 128), clipped to [0, 255]. NaN becomes 0."""
     levels = np.asarray(images, np.float32) * np.float32(127.5) + np.float32(128)
     return np.clip(np.nan_to_num(levels, nan=0.0), 0, 255).astype(np.uint8)
 
@@ -39,7 +39,7 @@ def to_uint8_tensor(images: "tf.Tensor") -> "tf.Tensor":
 
 
 def psnr(first: np.ndarray, second: np.ndarray) -> float:
-    """Peak signal-to-noise ratio of two uint8 images of one shape in dB; infinite for equal images."""
+    """Peak signal-to-noise ratio in dB of two uint8 images of the same shape; infinite for equal images."""
     error = np.mean((first.astype(np.float64) - second) ** 2)
     return float("inf") if error == 0 else float(10 * np.log10(255**2 / error))
 
@@ -52,7 +52,7 @@ def upscale(images: np.ndarray, factor: int) -> np.ndarray:
 def grid_shape(resolution: int, size: str = "1080p") -> tuple[int, int]:
     """Columns and rows of the image grid for square images of a resolution.
 
-    As many as fit 1920x1080 ("1080p") or 3840x2160 ("4k"), at least 3 x 2 or 7 x 4, at most 32 x 32.
+    As many as fit into 1920x1080 ("1080p") or 3840x2160 ("4k"), at least 3 x 2 or 7 x 4, at most 32 x 32.
     """
     width, height, least_columns, least_rows = GRID_LIMITS[size]
     columns = min(max(width // resolution, least_columns), MAX_GRID_SIDE)
@@ -74,9 +74,9 @@ def save_png(path: str | os.PathLike, image: np.ndarray, *, text: Mapping[str, s
 
     Args:
         path: ends in ".png".
-        image: [H, W, C], uint8, or float, of which [-1, 1] is shown. C is 1 (grey), 3 (RGB) or 4 (RGBA).
+        image: [H, W, C], uint8, or float, which is clipped to [-1, 1]. C is 1 (grey), 3 (RGB) or 4 (RGBA).
         text: text fields of the file by keyword (1 to 79 characters).
-        dpi: pixels per inch in print, None for none stated.
+        dpi: pixels per inch in print; None: not stated in the file.
 
     Raises:
         ValueError: another shape.

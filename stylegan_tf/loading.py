@@ -1,4 +1,4 @@
-"""One call for every network file: ours, an official StyleGAN pickle, or the latest snapshot of a run folder."""
+"""Loads network files of every kind: our snapshots, official StyleGAN pickles, and the latest snapshot of a run folder."""
 
 import os
 import re
@@ -30,8 +30,8 @@ def load(path: str | os.PathLike, *, dtype: str | None = None) -> "Networks":
         dtype: compute policy of the networks, "float32" if None, or "mixed_bfloat16".
 
     Raises:
-        MissingFileError: no such file, or a folder without snapshots.
-        UserError: neither kind of file, or damaged.
+        MissingFileError: the file does not exist, or the folder has no snapshot.
+        UserError: the file is damaged, or is not of these kinds.
     """
     # TensorFlow takes seconds to import; wrong files are refused before.
     contents = read(path)
@@ -42,7 +42,7 @@ def load(path: str | os.PathLike, *, dtype: str | None = None) -> "Networks":
 
 
 def read(path: str | os.PathLike) -> SnapshotContents:
-    """What a network file holds, read once and without TensorFlow: `snapshot.make_networks` builds its networks. As `load`."""
+    """Reads a network file without TensorFlow; arguments and errors as `load`. `snapshot.make_networks` builds its networks."""
     path = find_snapshot(path)
     with open(path, "rb") as file:
         is_ours = NETWORKS_FORMAT.encode() in file.read(_HEAD_BYTES)
@@ -82,7 +82,7 @@ def find_snapshot(path: str | os.PathLike) -> Path:
 
 
 def missing_network(path: str | os.PathLike) -> str:
-    """The message for a network that does not exist: lists the runs or the snapshots that there are."""
+    """The message for a network that does not exist: lists the existing runs or snapshots."""
     path = Path(path)
     message = f"{path} does not exist. Expected a snapshot (.pkl), a run folder or an official pickle."
     snapshots = snapshots_of(path.parent) if path.parent.is_dir() else []
@@ -137,7 +137,7 @@ def runs(outdir: str | os.PathLike) -> list[Path]:
 
 
 def named_network(name: str, outdir: str | os.PathLike = "results") -> Path:
-    """The path of a `--network` argument: `name` itself, or for "latest" the newest run folder in `outdir` that holds a snapshot.
+    """The path of a `--network` argument: `name` itself, or for "latest" the newest run folder in `outdir` that has a snapshot.
 
     Raises:
         MissingFileError: "latest", and there is none.

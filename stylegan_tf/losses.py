@@ -1,4 +1,4 @@
-"""Loss functions of GANs and gradient penalties, as objects that settings name; all values are one a sample, float32 [N]."""
+"""Loss functions of GANs and gradient penalties, as objects that settings name. Each value is float32 [N], one number for each sample."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ Critic = Callable[[tf.Tensor], tf.Tensor]  # images [N, R, R, C] to logits [N, 1
 
 
 class Loss:
-    """What D's logits [N, 1] cost each network."""
+    """A loss function of D's logits [N, 1] for both networks."""
 
     def on_reals(self, logits: tf.Tensor) -> tf.Tensor:
         """Loss of D for real images, float32 [N]."""
@@ -29,7 +29,7 @@ class Loss:
 
 @dataclass(frozen=True)
 class Logistic(Loss):
-    """Cross-entropy of D as a classifier. G's loss is -log(sigmoid(fake)), or log(1 - sigmoid(fake)) where `is_saturating`.
+    """Cross-entropy of D as a classifier. G's loss is -log(sigmoid(fake)), or log(1 - sigmoid(fake)) if `is_saturating`.
 
     Source: Goodfellow et al. 2014.
     """
@@ -106,10 +106,10 @@ class LeastSquares(Loss):
 
 @dataclass(frozen=True)
 class InputGradientPenalty:
-    """Half of the squared norm of D's gradient by its input: R1 on real images, R2 on generated ones. Weighted by gamma.
+    """Half of the squared norm of D's gradient with respect to its input: R1 on real images, R2 on generated ones. Weighted by gamma.
 
-    The norm counts pixels of the full resolution: at level of detail L it is 4^-floor(L) times the norm over the pixels there,
-    as in the original release, which repeats small images to full size.
+    The norm is over the pixels of the full resolution: at level of detail L it is 4^-floor(L) times the norm over the pixels of
+    that level, as in the original release, which enlarges small images to full size.
 
     Source: Mescheder et al. 2018.
     """
@@ -158,7 +158,7 @@ class MixedGradientPenalty:
 
 @dataclass(frozen=True)
 class LeCam:
-    """Squared distance by which D's logits pass the mean logit of the other kind of images. Added to D's loss.
+    """Squared distance of real logits above the mean fake logit, and of fake logits below the mean real one. Added to D's loss.
 
     Source: Tseng et al. 2021, "Regularizing generative adversarial networks under limited data", equation 6.
     """
@@ -166,14 +166,14 @@ class LeCam:
     weight: float  # of both terms
     real_mean: tf.Tensor  # real_mean, fake_mean: float32 scalars, moving averages of the mean logits; 0 at the start
     fake_mean: tf.Tensor
-    keep: ClassVar[float] = 0.99  # share of the averages that an iteration keeps
+    keep: ClassVar[float] = 0.99  # decay of the averages in an iteration
 
     def on_reals(self, logits: tf.Tensor) -> tf.Tensor:
-        """float32 [N] for the logits [N, 1] of real images, weighted."""
+        """The weighted penalty of real images, float32 [N], for their logits [N, 1]."""
         return self.weight * tf.square(tf.nn.relu(logits[:, 0] - self.fake_mean))
 
     def on_fakes(self, logits: tf.Tensor) -> tf.Tensor:
-        """float32 [N] for the logits [N, 1] of generated images, weighted."""
+        """The weighted penalty of generated images, float32 [N], for their logits [N, 1]."""
         return self.weight * tf.square(tf.nn.relu(self.real_mean - logits[:, 0]))
 
 

@@ -18,7 +18,7 @@ def check_random_seed(seed: int, name: str = "--seed") -> None:
 
 
 def check_seeds(seeds: Sequence[int]) -> list[int]:
-    """The seeds as a list. Raises UserError for none, or for one that NumPy's RandomState does not accept."""
+    """Returns the seeds as a list. Raises UserError without seeds, and for a seed that NumPy's RandomState does not accept."""
     found = [int(seed) for seed in seeds]
     if not found:
         raise UserError("At least one seed is needed.")
@@ -29,7 +29,7 @@ def check_seeds(seeds: Sequence[int]) -> list[int]:
 
 
 def latents_from_seeds(seeds: Sequence[int], z_dim: int) -> np.ndarray:
-    """z [N, z_dim] in float32: one NumPy RandomState(seed).randn for each seed, so that published seeds give the same latents."""
+    """z, float32 [N, z_dim]: NumPy's RandomState(seed).randn(z_dim) for each seed, as in the original release."""
     return np.stack([np.random.RandomState(seed).randn(z_dim) for seed in seeds]).astype(np.float32)
 
 

@@ -89,7 +89,7 @@ def sheet(
 
 
 class Pictures(np.ndarray):
-    """uint8 images [N, R, R, C] or [R, R, C] that a notebook shows as pictures; otherwise an array like any other."""
+    """uint8 images [N, R, R, C] or [R, R, C], which a notebook shows as pictures; otherwise an ordinary NumPy array."""
 
     def _repr_png_(self) -> bytes | None:
         pictures = np.asarray(self)[None] if self.ndim == 3 else np.asarray(self)

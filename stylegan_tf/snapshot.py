@@ -1,4 +1,4 @@
-"""The three networks of a run, built from what a file holds and written to one; training states as files."""
+"""The networks G, D and G_ema of a run: built from the contents of a file, and written to a file; files of training states."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,13 @@ Label = str | int | Sequence[float]
 
 @dataclass(repr=False)
 class Networks:
-    """The three networks of a run, and what a reader must know about them; attributes as in `SnapshotContents`."""
+    """The networks of a run and their metadata; `stylegan_tf.load` returns this.
+
+    Attributes:
+        G, D, G_ema: Keras models: generator, discriminator, moving average of the generator.
+        nimg: real images shown so far; kimg is nimg / 1000.
+        model, lod, dataset, config, source: as in `SnapshotContents`.
+    """
 
     G: Generator
     D: Network
@@ -52,22 +58,22 @@ class Networks:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """Names of the classes, empty where unknown."""
+        """Names of the classes; empty if not known."""
         return class_names_of(self.dataset)
 
     def draw(self, seeds: int | Sequence[int], *, psi: float | None = None, label: Label | None = None) -> Pictures:
-        """Generates images of seeds with G_ema, as `generate.py images --seeds ... --trunc ... --class ...` does.
+        """Generates images with G_ema from seeds, as `generate.py images --seeds ... --trunc ... --class ...`.
 
         Args:
-            seeds: one or several, 0 to 2^32 - 1; z is that of the original release, RandomState(seed).randn(z_dim).
-            psi: truncation, 1 for none; None for the network's own. Models without styles accept None alone.
-            label: name or number of a class, or the numbers of a label [label_size]; None: a label of the data for each seed.
+            seeds: one or several numbers from 0 to 2^32 - 1; z is RandomState(seed).randn(z_dim), as in the original release.
+            psi: truncation, 1 for none; None for that of the settings. Models without styles accept only None.
+            label: name or number of a class, or a label [label_size]; None: each seed has its own class, or its own label of the data.
 
         Returns:
             uint8 [N, R, R, C]; notebooks show the array as a picture.
 
         Raises:
-            UserError: a seed, class or label that is not possible; psi for a model without styles.
+            UserError: an invalid seed, class or label, or a psi for a model without styles.
         """
         seeds = check_seeds([seeds] if isinstance(seeds, int | np.integer) else seeds)
         if psi is not None and not isinstance(self.G_ema, StyleGenerator):
@@ -81,7 +87,7 @@ class Networks:
         return np.concatenate(images).view(Pictures)
 
     def _labels_of(self, seeds: Sequence[int], label: Label | None) -> np.ndarray | None:
-        """Labels float32 [N, label_size] of seeds, all of them `label` where one is given; None for an unconditional network."""
+        """Labels float32 [N, label_size] of seeds, all equal to `label` if it is given; None for an unconditional network."""
         label_size, label_examples = self.G_ema.label_size, self.dataset.get("label_examples")
         if not label_size and label is None:
             return None
@@ -129,13 +135,13 @@ def build_networks(model: str, settings: Mapping[str, Any], shape: Mapping[str, 
 
 
 def make_networks(contents: SnapshotContents, *, dtype: str | None = None) -> Networks:
-    """Builds the networks that a file holds.
+    """Builds the networks from the contents of a file.
 
     Args:
         dtype: compute policy of the networks, "float32" if None.
 
     Raises:
-        UserError: settings and arrays do not fit each other; no network is built then.
+        UserError: settings and arrays do not match; no network is built then.
     """
     about = {name: getattr(contents, name) for name in ("model", "nimg", "lod", "dataset", "config", "source")}
     return Networks(**_built(contents, NAMES, dtype), **about)
@@ -192,7 +198,7 @@ def load_state(path: str | os.PathLike) -> dict[str, Any]:
 
 
 def _built(contents: SnapshotContents, names: Sequence[str], dtype: str | None) -> dict[str, Network]:
-    """The networks of these names with their weights; the weights of all are checked before the first is built."""
+    """The networks of these names with their weights. All weights are checked before a network is built."""
     kinds, shape = _network_types(contents.model), asdict(contents.shape)
     stored = {name: getattr(contents, name) for name in names}
     try:

@@ -1,4 +1,4 @@
-"""What a network snapshot holds, read and checked without TensorFlow; networks are built from it in `snapshot`."""
+"""The contents of a network snapshot, read and checked without TensorFlow; `snapshot` builds networks from them."""
 
 import os
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ MAX_NIMG = 1 << 53  # real images shown; as float64 counts
 
 @dataclass(frozen=True)
 class NetworkShape:
-    """What of a network follows from the data: keyword arguments of its constructor."""
+    """The shape of a network, which follows from the data: keyword arguments of its constructor."""
 
     resolution: Resolution
     channels: Channels
@@ -41,7 +41,7 @@ class NetworkArrays:
 
 @dataclass(frozen=True)
 class SnapshotContents:
-    """The three networks of a file as settings and arrays, and what a reader must know about them."""
+    """The contents of a snapshot: the three networks as settings and arrays, and their metadata."""
 
     source: str  # the file
     model: str  # name of the model
@@ -50,7 +50,7 @@ class SnapshotContents:
     D: NetworkArrays
     G_ema: NetworkArrays
     nimg: int = 0  # real images shown so far
-    lod: float = 0.0  # level of detail at which training was; 0 for a network that is fully grown
+    lod: float = 0.0  # level of detail reached in training; 0 for a network that is fully grown
     # Name, digest, label_size, class_names, num_images, mirror and path of the data; label_examples, some of its labels where they are
     # not one-hot, None where they are (missing in older files)
     dataset: dict[str, Any] = field(default_factory=dict)
@@ -58,17 +58,17 @@ class SnapshotContents:
 
     @property
     def label_examples(self) -> np.ndarray | None:
-        """Labels of the data, float32 [n, label_size], where they are not one-hot; None where they are or may be."""
+        """Labels of the data, float32 [n, label_size], if they are not one-hot; None if they are or may be."""
         return self.dataset.get("label_examples")
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """Names of the classes, empty where unknown."""
+        """Names of the classes; empty if not known."""
         return class_names_of(self.dataset)
 
 
 def class_names_of(dataset: Mapping[str, object]) -> tuple[str, ...]:
-    """Names of the classes in the description of a dataset, empty where unknown."""
+    """Names of the classes in the description of a dataset; empty if not known."""
     names = dataset.get("class_names")
     return tuple(class_name(str(name)) for name in names) if isinstance(names, list | tuple) else ()
 

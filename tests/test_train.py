@@ -57,7 +57,7 @@ def test_help_is_fast_and_needs_no_tensorflow():
     ("arguments", "message"),
     [
         (["--set", "schedule.speed=2"], "Unknown setting schedule.speed. Known here: schedule.total_kimg"),
-        (["--data", "nowhere"], "no dataset nowhere"),
+        (["--data", "nowhere"], "--data nowhere does not exist"),
         (["--resume", "latest"], "--resume latest: no run in"),
         (["--seed", "-1"], "run.seed must be from 0 to 2000000000"),
         (["--preset", "dmo"], "Unknown preset dmo. Did you mean demo?"),
@@ -125,6 +125,7 @@ def test_a_run_is_resumed(run, capsys):
     assert config["settings"]["loss"]["gamma"] == 3.0
     assert config["settings"]["G"]["fmap_max"] == 4
     assert len(list(run.results.glob("0*"))) == 1
+    assert "This run is complete. To train it longer, add --total-kimg KIMG.\n" in run("--resume", "latest", capsys=capsys)[1]
 
 
 def test_a_run_is_resumed_from_another_working_folder(run, tmp_path, tiny_dataset, monkeypatch, capsys):  # noqa: F811

@@ -71,7 +71,7 @@ def test_labels_are_used_on_request(run, photographs, capsys):  # noqa: F811
     [
         (["--data", "empty"], "contains no images"),
         (["--data", "text.zip"], "text.zip is not a folder, zip or tar"),
-        (["--data", "nowhere"], "There is no dataset nowhere"),
+        (["--data", "nowhere"], "--data nowhere does not exist. Expected a dataset, or photographs"),
         ([], "Name the training data: --data PATH"),
         (["--data", "my photos", "--preset", "demo", "--set", "loss.gamma=-1"], "loss.gamma must be"),
         (["--data", "my photos", "--set", "data.resolution=7"], "resolution"),

@@ -86,7 +86,7 @@ def _conv2d(x, kernel):
 
 
 def _turned(kernel):
-    """The kernel of the gradient by the input: turned by 180 degrees, [k, k, in, out] to [k, k, out, in]."""
+    """The kernel of the gradient with respect to the input: rotated by 180 degrees, [k, k, in, out] to [k, k, out, in]."""
     return tf.transpose(tf.reverse(kernel, [0, 1]), [0, 1, 3, 2])
 
 

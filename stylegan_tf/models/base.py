@@ -1,4 +1,4 @@
-"""What a model is to the rest of the library: its networks, its phases of a training step, and its running values."""
+"""The interface of a model: its networks, the phases of a training step, and its running values."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Network(keras.Model):
         resolution: side of the full image, a power of two from 4 to 1024.
         channels: 1 (grey), 3 (RGB) or 4 (RGBA).
         label_size: width of the labels, 0 for an unconditional network.
-        dtype: compute policy; None for "float32", whatever Keras' global policy.
+        dtype: compute policy; None for "float32", whatever Keras' global policy is.
     """
 
     settings_type: ClassVar[type]
@@ -50,7 +50,7 @@ class Network(keras.Model):
 
     @property
     def shape_config(self) -> dict[str, int]:
-        """The constructor's arguments beside the settings, as keyword arguments."""
+        """The constructor's arguments except the settings, as keyword arguments."""
         return {"resolution": self.resolution, "channels": self.channels, "label_size": self.label_size}
 
     def check_labels(self, labels) -> None:
@@ -58,7 +58,7 @@ class Network(keras.Model):
         check_labels(labels, self.label_size)
 
     def check_images(self, images, *sides: int) -> None:
-        """Raises ValueError unless images are float [N, S, S, channels], S the full resolution or one of `sides`."""
+        """Raises ValueError unless images are float [N, S, S, channels], where S is the full resolution or one of `sides`."""
         side = images.shape[1]
         check_images(images, side if side in sides else self.resolution, self.channels)
 
@@ -68,7 +68,7 @@ class Network(keras.Model):
 
     @classmethod
     def from_config(cls, config):
-        """The network of a configuration that `get_config` gave."""
+        """Builds a network from the result of `get_config`."""
         config = {name: value for name, value in config.items() if name != "autocast"}
         if "settings" not in config:  # a .keras file of version 1: all settings side by side
             settings, config = settings_text.from_flat(cls.settings_type, config)
@@ -86,15 +86,15 @@ class Discriminator(Network):
         Args:
             images: [N, R, R, channels], R = resolution / 2^floor(lod).
             labels: [N, label_size], None for an unconditional network.
-            lod: a float, 0 for the full resolution, or a `Lod`; networks that do not grow accept 0 alone.
-            training: batch statistics instead of their moving averages, where a network has such.
+            lod: a float, 0 for the full resolution, or a `Lod`; networks that do not grow accept only 0.
+            training: batch normalisation uses the statistics of the batch instead of their moving averages.
 
         Returns:
             float32 logits [N, 1].
 
         Raises:
-            ValueError: images of another size, number of channels or type, labels that are missing or of another width, or a
-                lod that the network does not have.
+            ValueError: images of another size, number of channels or type; missing labels, or labels of another width; or a
+                lod beyond 4x4.
         """
         raise NotImplementedError
 
@@ -109,15 +109,15 @@ class Generator(Network):
     z_dim: int
 
     def sample(self, z, labels=None, *, lod: "float | Lod" = 0.0, training: bool = False, noise_seed=None):
-        """Generates images as training and scores see them: no truncation.
+        """Generates images without truncation, as in training and in scores.
 
         Args:
             z: [N, z_dim], N(0, 1).
             labels: [N, label_size], None for an unconditional network.
-            lod: level of detail, 0 for the full resolution; networks that do not grow accept 0 alone.
-            training: batch statistics instead of their moving averages, where a network has such.
-            noise_seed: int32 [2] that all noise inside the network is a function of, or int32 [N, 2], a seed for each image, whose
-                noise then does not depend on the batch; None for TensorFlow's generator.
+            lod: level of detail, 0 for the full resolution; networks that do not grow accept only 0.
+            training: batch normalisation uses the statistics of the batch instead of their moving averages.
+            noise_seed: seed of the noise inside the network: int32 [2], or int32 [N, 2] with a seed for each image, whose noise then
+                does not depend on the batch; None for TensorFlow's generator.
 
         Returns:
             float32 [N, R, R, channels], R = resolution / 2^floor(lod). Trained to lie in [-1, 1]; not clipped.
@@ -125,21 +125,22 @@ class Generator(Network):
         raise NotImplementedError
 
     def preview(self, z, labels=None, *, lod: "float | Lod" = 0.0):
-        """Generates images as image grids show them: as `sample`, with the same noise at every call."""
+        """Generates images as in the image grids of a run: as `sample`, with the same noise at every call."""
         return self.sample(z, labels, lod=lod, noise_seed=tf.constant([0, 0], tf.int32))
 
 
 class StyleGenerator(Generator):
-    """A generator with an intermediate latent w: what path lengths, style mixing, truncation and projection need.
+    """A generator with an intermediate latent w, as path lengths, style mixing, truncation and projection require.
 
-    Its settings have `truncation_psi` and `truncation_cutoff`, the truncation at use, and `num_ws(resolution)`.
+    Its settings have `truncation_psi` and `truncation_cutoff`, the default truncation, and `num_ws(resolution)`.
 
     Attributes:
         mapping: z [N, z_dim] and labels to ws [N, num_ws, w_dim]; `mapping.map_once` gives w [N, w_dim], before the copies for the layers.
         synthesis: (ws [N, num_ws, w_dim], noise_mode, lod, noise_seed) to images; its `noise_maps` are the noise of mode "const",
-            one variable [R, R] a layer, empty in a network without noise.
+            one variable [R, R] for each layer, empty in a network without noise.
         w_avg: variable [w_dim], the moving average of w.
-        w_dim, num_ws: features of w, layers that take one.
+        w_dim: features of w.
+        num_ws: number of layers with a w.
     """
 
     w_dim: int
@@ -157,8 +158,8 @@ class StyleGenerator(Generator):
         Args:
             z: [N, z_dim].
             labels: [N, label_size], None for an unconditional network.
-            truncation_psi: 1 or None for no truncation, 0 for the average image; "default": the network's own.
-            truncation_cutoff: layers that are truncated; "default": the network's own; None: see `truncate` of the model.
+            truncation_psi: 1 or None for no truncation, 0 for the average image; "default" for that of the settings.
+            truncation_cutoff: number of layers that are truncated; "default" for that of the settings; None: see `truncate`.
             noise_mode, lod: see `call` of the synthesis network.
 
         Returns:
@@ -176,7 +177,7 @@ class StyleGenerator(Generator):
     def truncate(self, ws, psi="default", cutoff="default"):
         """Moves the first `cutoff` styles of ws [N, num_ws, w_dim] towards w_avg: w_avg + psi * (w - w_avg).
 
-        None for either turns truncation off; "default" is the network's own.
+        If either is None, ws is not changed; "default" is the value in the settings.
 
         Source: Karras et al. 2019, appendix B.
         """
@@ -190,7 +191,7 @@ class StyleGenerator(Generator):
         return w_avg + (ws - w_avg) * psis
 
     def style_layers(self) -> list[tuple[int, EqualizedDense]]:
-        """The affine layers from w to styles: (layer whose w it takes, dense layer), in order; empty where w enters without styles."""
+        """The affine layers from w to styles: (number of the layer whose w is used, dense layer), in order; empty without styles."""
         return self.synthesis.style_layers()
 
     def mix_styles(self, w, w_mix, cutoff):
@@ -207,7 +208,7 @@ class StyleGenerator(Generator):
 
 
 class Part(NamedTuple):
-    """What one device computes at once; arrays are [part_size, ...] unless they are shared by the whole minibatch."""
+    """The input of one device at once; arrays are [part_size, ...] unless they are shared by the whole minibatch."""
 
     reals: Tensor  # float32 [n, R, R, C] in [-1, 1]
     real_labels: Tensor  # float32 [n, label_size], labels of the reals
@@ -222,7 +223,7 @@ class Part(NamedTuple):
 
 
 class Values(NamedTuple):
-    """What a term of a loss gives."""
+    """The result of a term of a loss."""
 
     loss: Tensor  # float32 [n], what is minimised
     statistics: dict[str, Tensor]  # float32 [n] by name, for the log; the loss itself is added by the step
@@ -235,7 +236,7 @@ Term = Callable[[Sequence[Tensor]], Values]
 
 
 class Context(NamedTuple):
-    """What the phases of one iteration share."""
+    """The values that the phases of one iteration share."""
 
     # Images [n, R, R, C] and labels to logits [n, 1]: D in training, behind everything that is applied to its input
     critic: Callable[[Tensor, Tensor], Tensor]
@@ -282,7 +283,7 @@ class Phase:
 
 
 class Model:
-    """A kind of GAN; one object serves all runs. The methods below are what the library asks of it.
+    """A kind of GAN; all runs use the same object. The library calls the methods below.
 
     Attributes:
         name: its name in settings and snapshots.
@@ -302,7 +303,7 @@ class Model:
         raise NotImplementedError
 
     def own_inputs(self, settings: TrainingSettings, seed: Tensor, minibatch: int, lod: Lod) -> tuple[dict, dict]:
-        """Random inputs beside z, labels and noise, for the whole minibatch: one row a sample, and shared ones.
+        """Random inputs other than z, labels and noise, for the whole minibatch: one row for each sample, and shared ones.
 
         Args:
             seed: int32 [2]; purposes 1, 2 and 3 of `tf.random.experimental.stateless_fold_in` are the model's.
@@ -325,7 +326,7 @@ class Model:
     def frozen(self, weight_names: Sequence[str], num_layers: int) -> list[str]:
         """Those of D's weights that belong to its first `num_layers` layers, counted from the image (`transfer.frozen_layers`).
 
-        Settings of models without styles refuse such layers. Raises UserError where D has fewer.
+        Settings of models without styles refuse such layers. Raises UserError if D has fewer.
         """
         return []
 
@@ -336,6 +337,7 @@ class Model:
 
         Args:
             name: public name of the weight.
-            source, fresh: the weight of the other network, and the one of this network as it was initialised.
+            source: the weight of the other network.
+            fresh: the weight of this network as it was initialised.
         """
         return resized(source, fresh)

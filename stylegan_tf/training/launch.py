@@ -153,6 +153,8 @@ def resume(
     records.read(run_dir, report=run_dir.log)
     position = state["position"]["nimg"] / 1000
     run_dir.log(f"Resuming at kimg {position:.1f} in {run_dir.path} ({time.strftime('%Y-%m-%d %H:%M:%S')})", is_kept=False)
+    if run.is_done:
+        run_dir.log("This run is complete. To train it longer, add --total-kimg KIMG.", is_kept=False)
     if dropped:
         run_dir.log(f"Removed because newer than the training state: {', '.join(dropped)}", is_kept=False)
     for line in [*devices.notes, *report]:
@@ -239,6 +241,6 @@ def _few_images(settings: TrainingSettings, dataset: Dataset) -> str | None:
     if dataset.num_images >= FEW_IMAGES or settings.augment.kind != "none":
         return None
     return (
-        f"{dataset.num_images} images are few: D may memorise them. More images, --set augment.kind=ada or diffaugment, and --mirror "
-        "help (docs/small_datasets.md)."
+        f"{dataset.num_images} images are few: D may memorise them. More images and --mirror help, and in long runs "
+        "--set augment.kind=ada (docs/small_datasets.md)."
     )

@@ -42,14 +42,14 @@ CHARTS = (
         "Output of D: above 0 for real, below 0 for generated. If the curves move far apart, D is far ahead of G.",
     ),
     Chart("Signs of the logits", r"Loss/signs/.*", "1 and -1: D is always right. 0: D cannot distinguish them. Usual: +-0.2 to +-0.9."),
-    Chart("Norms of the gradients", r"Gradients/\w+_norm", "Norm of the gradient by the weights of a network. Peaks precede divergence."),
+    Chart("Norms of the gradients", r"Gradients/\w+_norm", "Norm of the gradient with respect to all weights. Peaks precede divergence."),
     Chart("Diversity of the fakes", "Pictures/diversity", "1: the pixels of fakes vary as much as those of reals. Below 0.25: collapse."),
     Chart(
         "Strength of the augmentation",
         "Running/augment_p",
         "Probability of each transform. It rises while the sign of the logits of reals is above augment.target, and falls below it.",
     ),
-    Chart("Learning rates", "[GD]_lrate", "Size of a step of each network."),
+    Chart("Learning rates", "[GD]_lrate", "Learning rates of both optimizers."),
     Chart("Level of detail", "lod", "0 is the full resolution; each step of 1 halves the side. Fractions: the next resolution fades in."),
     Chart("Images per second", "images_per_sec", "Speed of training. It falls when the resolution doubles."),
     Chart("Seconds of a tick", "(data|D|G|other|maintenance)_sec", "Waiting for data, steps of D and of G, compiling, writing files."),
@@ -68,7 +68,7 @@ figure { margin: 0; background: #fff; padding: .5rem } figcaption { font-weight:
 svg, .pair img, .strip img { display: block; width: 100%; height: auto }
 .pair img, .strip img { image-rendering: pixelated } .strip figure { padding: 0 0 .3rem; background: none }
 .strip figcaption { font-weight: 400; font-size: .8rem; color: #57534e }
-pre { background: #fff; padding: .7rem; overflow: auto; font-size: 12px }
+pre { background: #fff; padding: .7rem; font-size: 12px; white-space: pre-wrap; overflow-wrap: anywhere }
 """
 COLOURS = {
     "G has collapsed": "bad", "unstable": "bad", "D is far ahead": "bad",
@@ -210,7 +210,7 @@ def _commands(run_dir: RunDir, settings: TrainingSettings) -> str:
         *([f"python generate.py figures --network {run} --outdir figures"] if settings.has_styles else []),
         "# a score of the newest snapshot",
         f"python -m metrics fid5k --network {run}",
-        "# continue the run, for longer than planned",
+        "# train this run longer",
         f"{run_dir.how_to_resume} --total-kimg {settings.schedule.total_kimg * 2:g}",
         "# all curves and image grids in TensorBoard (pip install tensorboard)",
         f"tensorboard --logdir {shlex.quote(str(Path(run_dir.path).parent))}",
