@@ -1,7 +1,7 @@
-"""The file to edit: every preset of a training run, and where results go.
+"""The presets of training runs, for editing, and the folder of the results.
 
-A preset is a function that returns `TrainingSettings`, named in `PRESETS`; `train.py --preset NAME` runs it and `--set
-group.name=value` changes one value of it. Every setting is explained, with its unit, in stylegan_tf/settings.py and docs/config.md.
+A preset is a function that returns `TrainingSettings`; `PRESETS` contains its name. `train.py --preset NAME` trains with it, and
+`--set group.name=value` changes one value. stylegan_tf/settings.py and docs/config.md explain every setting with its unit.
 """
 
 from collections.abc import Callable
@@ -23,8 +23,8 @@ from stylegan_tf.settings import (
 )
 
 RESULTS_DIR = "results"  # run folders are made here
-CPU_RESOLUTION, GPU_RESOLUTION = 64, 256  # largest that is chosen for photographs: larger ones need days
-PHOTOGRAPH_RESOLUTION = {"demo": 32, "leaves64": 64}  # the same with a preset whose networks are made for it
+CPU_RESOLUTION, GPU_RESOLUTION = 64, 256  # largest resolution that is chosen for photographs: larger ones need days
+PHOTOGRAPH_RESOLUTION = {"demo": 32, "leaves64": 64}  # the same for presets whose networks are for one resolution
 FEW_IMAGES = 5000  # with fewer, the score of a run on a GPU is best long before 25,000 kimg
 
 # The paper's tables. The first one is for 8 GPUs: presets keep it as the global minibatch on any number of devices.
@@ -83,7 +83,7 @@ def _ablated(letter: str, **changes) -> TrainingSettings:
 
 
 def stylegan_a() -> TrainingSettings:
-    """Configuration A, the progressive GAN (Karras et al. 2018): no blur, WGAN-GP, from 4x4, 12,000 kimg, G averaged an iteration."""
+    """Configuration A, the progressive GAN (Karras et al. 2018): no blur, WGAN-GP, from 4x4, 12,000 kimg, G averaged in each iteration."""
     rates = {"G_lrate_by_resolution": {1024: 0.0015}, "D_lrate_by_resolution": {1024: 0.0015}}
     return _ablated(
         "a",
@@ -95,7 +95,7 @@ def stylegan_a() -> TrainingSettings:
 
 
 def _flowers(mapping_layers: int) -> TrainingSettings:
-    """StyleGAN on flowers, 256x256, with a mapping network of so many layers; classes are drawn equally often, as they are not equal."""
+    """StyleGAN on flowers, 256x256, with this number of mapping layers; all classes are shown equally often."""
     return stylegan(
         G=stylegan_settings.GeneratorSettings(mapping_layers=mapping_layers),
         schedule=paper_schedule(1),
@@ -105,10 +105,10 @@ def _flowers(mapping_layers: int) -> TrainingSettings:
 
 
 def leaves64() -> TrainingSettings:
-    """64x64 photographs on one CPU or one small GPU: a narrow network and a short growth, an hour or two on 2 cores."""
-    # gamma: the original counts pixels of the full resolution, so that 10 at 64x64 weighs 0.6 at 16x16 and 0.16 at 8x8, where
-    # outlines are learned. With 1 and with 0.2 they became one and the same; 10 at 64x64 itself let the colours drift, and 2.5
-    # there brought them back. docs/apple_leaves.md has the runs.
+    """64x64 photographs on one CPU or one small GPU: narrow networks and a short growth, an hour or two on 2 cores."""
+    # gamma: the penalty counts pixels of the full resolution, as in the original, so 10 at 64x64 corresponds to 0.6 at 16x16 and
+    # 0.16 at 8x8, where outlines are learned. With 1 and with 0.2, all outlines became the same. At 64x64, wrong colours remained
+    # with 10 and disappeared with 2.5 (docs/apple_leaves.md).
     return stylegan_settings.Settings(
         name="leaves64",
         G=stylegan_settings.GeneratorSettings(z_dim=64, w_dim=64, mapping_fmaps=64, fmap_base=512, fmap_max=64),
@@ -131,9 +131,9 @@ def leaves64() -> TrainingSettings:
 
 
 def demo() -> TrainingSettings:
-    """32x32 drawn leaves from 8x8 on, one species a row, some minutes on 2 cores: to see the whole way once."""
-    # Many small steps: twice the steps of minibatch 16 at equal time, R1 in every 4th, a short growth, and a weak penalty at 32x32,
-    # where a strong one leaves dots. docs/experiments.md has the runs.
+    """32x32 drawn leaves, growing from 8x8, minutes on 2 cores: a first run."""
+    # Small minibatches (twice as many steps in the same time as with 16), R1 in every 4th step, a short growth, and a weak penalty
+    # at 32x32, where a strong one causes dots (docs/experiments.md).
     return stylegan_settings.Settings(
         name="demo",
         G=stylegan_settings.GeneratorSettings(z_dim=64, w_dim=64, mapping_layers=4, mapping_fmaps=64, fmap_base=512, fmap_max=64),
@@ -171,7 +171,7 @@ def stylegan2_auto(resolution: int, num_gpus: int = 1) -> TrainingSettings:
 
 
 def scenes_stylegan2_ada() -> TrainingSettings:
-    """The same at 64x64 on scenes, 5,000 kimg, as in the study of scenes (48 hours on a T4)."""
+    """`stylegan2_auto` at 64x64 on scenes, 5,000 kimg, as in the study of scenes (48 hours on a T4)."""
     base = stylegan2_auto(64)
     return replace(base, data=replace(base.data, path="datasets/corridor"), schedule=replace(base.schedule, total_kimg=5000))
 
@@ -180,7 +180,7 @@ def stylegan2_cifar() -> TrainingSettings:
     """The runs of StyleGAN2-ADA's paper on CIFAR-10, 32x32: no path length, no style mixing, a discriminator of plain blocks."""
     settings = _stylegan2(32, 64, 32, fmap_base=32768, lrate=0.0025, gamma=0.01, ema_kimg=500, ema_rampup=0.05,
                           mapping_layers=2)  # fmt: skip
-    # The release leaves G's rate and decay as path lengths in every 4th iteration ask for them.
+    # In the release, G's rate and decay are those for path lengths in every 4th iteration.
     adam = NetworkOptimizerSettings(beta2=0.99**0.8)
     return replace(
         settings,
@@ -196,7 +196,7 @@ def _stylegan2(
     resolution: int, minibatch: int, group: int, *, fmap_base: int, lrate: float, gamma: float, ema_kimg: float,
     ema_rampup: float | None = None, mapping_layers: int = 8,
 ) -> TrainingSettings:  # fmt: skip
-    """What the configurations of StyleGAN2-ADA differ in: minibatch and group of its statistics, widths, rates, R1, average of G."""
+    """A configuration of StyleGAN2-ADA, by its differences: minibatch and group of its statistics, widths, rates, R1, average of G."""
     return stylegan2_settings.Settings(
         name="stylegan2",
         G=stylegan2_settings.GeneratorSettings(fmap_base=fmap_base, mapping_layers=mapping_layers),
@@ -218,12 +218,12 @@ def automatic(
 
     Args:
         resolution: of the dataset.
-        num_images: in it.
+        num_images: of the dataset.
         num_gpus: 0 for the CPU.
-        wanted_resolution: of the run, where the user has chosen it.
+        wanted_resolution: of the run, if the user has chosen it.
 
     Returns:
-        The settings, and sentences by what they are about.
+        The settings, and the reasons by topic.
     """
     side = wanted_resolution or min(resolution, GPU_RESOLUTION if num_gpus else CPU_RESOLUTION)
     size, few = f"{side}x{side}", num_images < FEW_IMAGES
@@ -242,7 +242,7 @@ def automatic(
         settings = demo() if side <= 32 else leaves64()
         total_kimg = max(60, settings.schedule.total_kimg)
         reasons["model"] = "stylegan with at most 64 feature maps, small enough for a CPU"
-        # 300 leaves, 500 times each: FID 92 without, 135 with DiffAugment, though D's mean sign reached 0.78 (docs/small_datasets.md).
+        # 300 leaves, 500 times each: FID 92 without, 135 with DiffAugment (docs/small_datasets.md).
         reasons["augmentation"] = "none: runs of this length were better without it, even with 300 images"
     reasons["length"] = f"{total_kimg:g} kimg: every image is shown {total_kimg * 1000 / num_images:,.0f} times (--total-kimg changes it)"
     schedule = replace(settings.schedule, total_kimg=total_kimg, if_too_short="rescale")
@@ -251,7 +251,7 @@ def automatic(
     return replace(settings, name="auto", data=DataSettings(resolution=side), schedule=schedule), reasons
 
 
-# Name -> function that makes the settings, which then get that name.
+# Name -> function that returns the settings, which then get this name.
 PRESETS: dict[str, Callable[[], TrainingSettings]] = {
     "demo": demo,
     "leaves64": leaves64,
@@ -276,7 +276,7 @@ PRESETS: dict[str, Callable[[], TrainingSettings]] = {
     "stylegan-d": lambda: _ablated("d"),
     "stylegan-e": lambda: _ablated("e"),
     "stylegan-f": lambda: _ablated("f"),
-    "flowers-4": lambda: _flowers(4),  # what the code of the study of flowers has, although its text says 5
+    "flowers-4": lambda: _flowers(4),  # as in the code of the study of flowers; its text says 5
     "flowers-5": lambda: _flowers(5),
     "flowers-8": lambda: _flowers(8),
     **study_presets.PRESETS,
@@ -287,7 +287,7 @@ def preset(name: str) -> TrainingSettings:
     """The preset of that name.
 
     Raises:
-        UserError: there is none (lists those there are), or it is not a function that returns settings.
+        UserError: an unknown preset (the message lists all), or it is not a function that returns settings.
     """
     if name not in PRESETS:
         raise UserError(f"Unknown preset {name}.{did_you_mean(name, PRESETS)} Known: {', '.join(PRESETS)}.")

@@ -32,7 +32,7 @@ CONDITIONAL = {**DIGITS, "fmaps": 128, "kernel": 5, "init": "truncated"}
 def _digits(
     shared: dict, *, G: dict | None = None, D: dict | None = None, G_step: dict | None = None, **run,
 ) -> dcgan_settings.Settings:  # fmt: skip
-    """A DCGAN for digits: what both networks share, what differs, and the run (see `_digits_run`)."""
+    """A DCGAN for digits: settings of both networks, of each, and of the run (see `_digits_run`)."""
     return dcgan_settings.Settings(
         name="digits",
         G=dcgan_settings.GeneratorSettings(**shared, **(G or {})),
@@ -97,7 +97,7 @@ def _scenes_run(kimg: float, *, loss: LossSettings, adam: NetworkOptimizerSettin
 
 
 def dcgan(**changes) -> TrainingSettings:
-    """DCGAN as PyTorch's tutorial has it, 64x64: batches of 128, Adam 0.0002 with beta1 0.5, no average of G; 26 epochs of 15,100."""
+    """DCGAN as in PyTorch's tutorial, 64x64: batches of 128, Adam 0.0002 with beta1 0.5, no average of G; 26 epochs of 15,100."""
     run = _scenes_run(393, loss=LossSettings(regulariser=None), adam=DIGITS_ADAM, lrate=0.0002, minibatch=128)
     return dcgan_settings.Settings(name="dcgan", **{**run, **changes})
 
@@ -111,7 +111,7 @@ CRITIC_KIMG = 11_200.0  # 35,000 steps of G, after which the study saw little ga
 def _critic(
     norm: str = "batch", *, loss: LossSettings = PENALTY, adam: NetworkOptimizerSettings = PENALTY_ADAM, lrate: float = 1e-4
 ) -> TrainingSettings:
-    """DCGAN's networks with a critic: minibatches of 64, other latents in G's step."""
+    """DCGAN's networks with a critic: minibatches of 64, new latents for G's step."""
     return dcgan_settings.Settings(
         name="critic",
         D=dcgan_settings.DiscriminatorSettings(norm=norm),

@@ -24,12 +24,12 @@ from stylegan_tf.training.schedule import TrainingSchedule
 # 276 GFLOP per image at 64x64 and full width, counted by hand, over 36.7 GFLOP forward.
 STEP_FACTOR = 7.5
 R1_FACTOR = 2.0  # its part of R1: the gradient by the images, and the derivatives of its square (counted likewise)
-# Time of an iteration whatever its images: hundreds of small operations (demo: 2.0 of the 3.0 s per kimg at 8x8, minibatch 16).
-ITERATION_SEC = 0.032
+# Time of an iteration that does not depend on its images: hundreds of small operations (demo: 2.0 of 2.9 s per kimg at 8x8).
+ITERATION_SEC = 0.016
 # The same of dense networks, which have few operations (digits-cgan, minibatch 100: 16 ms in all on two busy cores).
 DENSE_ITERATION_SEC = 0.012
 # Nominal speeds of a whole step, FLOP/s: the demo's on two CPU cores at every resolution, and about a tenth of an A100's peak.
-CPU_FLOPS, GPU_FLOPS = 0.12e12, 15e12
+CPU_FLOPS, GPU_FLOPS = 0.10e12, 15e12
 # Speed of a whole step relative to that of its convolutions.
 EFFICIENCY = 0.8
 # The same on GPUs without XLA. On an H200 at 256x256 in bfloat16, where the largest convolution reaches 330 TFLOP/s, a step reaches 66;

@@ -112,7 +112,8 @@ def before_and_after(prepared: Prepared) -> np.ndarray:
 
 def render_html(report: Report, sheet: np.ndarray, pairs: np.ndarray | None = None) -> str:
     """One self-contained page."""
-    facts = f"{report.num_written} images of {report.resolution}×{report.resolution}, {report.channels} channels, {report.encoding}"
+    colours = {1: "grey", 3: "RGB", 4: "RGBA"}[report.channels]
+    facts = f"{report.num_written} images of {report.resolution}×{report.resolution}, {colours}, {report.encoding}"
     parts = [f"<h1>{_text(report.target)}</h1><p>{facts}, from {_text(report.source)} ({report.num_found} images found).</p>"]
     parts.append(f"<p>{_text(_how(report))}</p>")
     parts += [f"<p class=note>{_text(remark)}</p>" for remark in report.remarks]

@@ -1,6 +1,6 @@
-"""The networks of the dense conditional GAN: one hidden layer each, the label beside the input.
+"""The networks of the dense conditional GAN: one hidden layer each; the label is concatenated with the input.
 
-Source: Mirza and Osindero 2014, as the public TensorFlow code for MNIST has it that the study of digits refers to.
+Source: Mirza and Osindero 2014, as in the public TensorFlow code for MNIST that the study of digits refers to.
 """
 
 import keras
@@ -16,7 +16,7 @@ from stylegan_tf.resolution import check_lod_is_zero
 
 @keras.saving.register_keras_serializable("stylegan_tf.cgan", "Generator")
 class CGANGenerator(Generator):
-    """Generates images [N, R, R, channels] in (-1, 1) from z [N, z_dim] and, where conditional, labels. Arguments: see `Network`."""
+    """Generates images [N, R, R, channels] in (-1, 1) from z [N, z_dim] and, if conditional, labels. Arguments: see `Network`."""
 
     settings_type = GeneratorSettings
 

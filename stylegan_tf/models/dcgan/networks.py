@@ -23,7 +23,7 @@ from stylegan_tf.resolution import check_lod_is_zero
 
 @keras.saving.register_keras_serializable("stylegan_tf.dcgan", "Generator")
 class DCGANGenerator(Generator):
-    """Generates images [N, R, R, channels] in (-1, 1) from z [N, z_dim] and, where conditional, labels. Arguments: see `Network`."""
+    """Generates images [N, R, R, channels] in (-1, 1) from z [N, z_dim] and, if conditional, labels. Arguments: see `Network`."""
 
     settings_type = GeneratorSettings
 
@@ -56,7 +56,7 @@ class DCGANGenerator(Generator):
         build_layers(self, self.z_dim)
 
     def call(self, z, labels=None, training=False):
-        """z [N, z_dim] and labels [N, label_size] to float32 images [N, S, S, channels] in (-1, 1), S the side inside of the network."""
+        """z [N, z_dim] and labels [N, label_size] to float32 images [N, S, S, channels] in (-1, 1), S the side inside the network."""
         check_latents(z, (self.z_dim,))
         self.check_labels(labels)
         inputs = [z, labels] if self.label_size else [z]
@@ -104,7 +104,7 @@ class DCGANDiscriminator(Discriminator):
         build_layers(self, self.channels)
 
     def call(self, images, labels=None, lod=0.0, training=False):
-        """As `Discriminator.call`; images may also be [N, S, S, channels], as `DCGANGenerator.call` gives them."""
+        """As `Discriminator.call`; images may also be [N, S, S, channels], as returned by `DCGANGenerator.call`."""
         check_lod_is_zero(lod)
         self.check_labels(labels)
         self.check_images(images, self.side)

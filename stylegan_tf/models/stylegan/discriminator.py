@@ -1,4 +1,4 @@
-"""The discriminator: an image at any level of detail to one logit."""
+"""The discriminator: maps an image at any level of detail to one logit."""
 
 import keras
 import tensorflow as tf
@@ -44,7 +44,7 @@ class DiscriminatorBlock(keras.layers.Layer):
                                               is_fused=is_fused, name="conv1_down", **options)  # fmt: skip
 
     def build(self, channels):
-        """Creates the weights for images of so many colour channels."""
+        """Creates the weights for images with this number of colour channels."""
         side, filters = self.side, self.filters
         self.from_rgb.build((None, side, side, channels))
         if self.is_last:

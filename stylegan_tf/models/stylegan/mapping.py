@@ -1,4 +1,4 @@
-"""The mapping network: latents z (and labels) to intermediate latents w."""
+"""The mapping network: maps latents z and labels to intermediate latents w."""
 
 import keras
 import tensorflow as tf
@@ -14,11 +14,11 @@ class MappingNetwork(keras.Model):
     """Maps z [N, z_dim] and labels [N, label_size] to ws [N, num_ws, w_dim], the same w for every layer.
 
     Args:
-        label_size: width of the labels, 0 for none.
-        num_ws: layers that take a style.
+        label_size: width of the labels, 0 without labels.
+        num_ws: number of layers with a style.
 
     Raises:
-        ValueError: no layers, and z_dim != w_dim or labels: z is passed on as w.
+        ValueError: no layers, and z_dim differs from w_dim or there are labels (without layers, w is z).
 
     Source: Karras et al. 2019, section 2; labels as in the original release.
     """

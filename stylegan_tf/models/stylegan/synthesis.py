@@ -1,4 +1,4 @@
-"""The synthesis network: a style for every layer to an image, at any level of detail."""
+"""The synthesis network: maps a w for every layer to an image, at any level of detail."""
 
 import keras
 import tensorflow as tf
@@ -28,7 +28,7 @@ def num_features(settings: GeneratorSettings | DiscriminatorSettings, side: int)
 
 
 def is_fused_at(resolution: int, fused_scale: "bool | str", auto_from: int) -> bool:
-    """Whether the convolution that works at `resolution` is fused with its change of resolution."""
+    """Whether the convolution at `resolution` is fused with its change of resolution."""
     return resolution >= auto_from if fused_scale == "auto" else bool(fused_scale)
 
 
@@ -112,10 +112,10 @@ class SynthesisNetwork(keras.Model):
 
         Args:
             ws: [N, num_ws, w_dim].
-            noise_mode: "random" (drawn anew), "const" (the kept maps, shared by the batch) or "none".
+            noise_mode: "random" (new noise in every call), "const" (the stored maps, the same for all images) or "none".
             lod: a float, 0 for the full resolution, or a `Lod`.
-            noise_seed: int32 [2] that random noise is a function of, with the level of detail, or [N, 2], a seed for each image;
-                None draws from TensorFlow's generator.
+            noise_seed: seed of the random noise, which also depends on the level of detail: int32 [2], or [N, 2] with a seed for each
+                image; None for TensorFlow's generator.
 
         Returns:
             float32 [N, R, R, channels], R = resolution / 2^floor(lod). Trained to lie in [-1, 1]; not clipped.

@@ -1,4 +1,4 @@
-"""The discriminator: an image to one logit, through residual blocks."""
+"""The discriminator: maps an image to one logit, through residual blocks."""
 
 import math
 
@@ -18,7 +18,7 @@ from stylegan_tf.models.stylegan2.synthesis import clamped
 
 
 class DownConv2D(EqualizedConv2D):
-    """A convolution with an equalised learning rate that halves the side: [N, 2H, 2W, in] to [N, H, W, filters].
+    """A convolution with equalised learning rate that halves the side: [N, 2H, 2W, in] to [N, H, W, filters].
 
     Args:
         filters, kernel_size: as in `EqualizedConv2D`; the kernel is 1x1 or 3x3.

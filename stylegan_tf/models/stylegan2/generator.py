@@ -1,4 +1,4 @@
-"""The generator: mapping and synthesis, and the average of w beside them."""
+"""The generator: mapping and synthesis networks, and the moving average of w."""
 
 import keras
 
@@ -10,7 +10,7 @@ from stylegan_tf.models.stylegan2.synthesis import SynthesisNetwork
 
 @keras.saving.register_keras_serializable("stylegan_tf.stylegan2", "Generator")
 class StyleGAN2Generator(StyleGenerator):
-    """Generates images [N, R, R, channels] from z [N, z_dim] and, where conditional, labels [N, label_size].
+    """Generates images [N, R, R, channels] from z [N, z_dim] and, if conditional, labels [N, label_size].
 
     Arguments: see `Network`.
 

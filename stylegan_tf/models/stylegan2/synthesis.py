@@ -1,4 +1,4 @@
-"""The synthesis network: a style for every layer to an image; the image is a sum over all resolutions ("skip" generator)."""
+"""The synthesis network: maps a w for every layer to an image; the image is a sum over all resolutions ("skip" generator)."""
 
 import keras
 import tensorflow as tf
@@ -109,10 +109,9 @@ class SynthesisNetwork(keras.Model):
 
         Args:
             ws: [N, num_ws, w_dim].
-            noise_mode: "random" (drawn anew), "const" (the kept maps, shared by the batch) or "none".
+            noise_mode: "random" (new noise in every call), "const" (the stored maps, the same for all images) or "none".
             lod: 0; the network does not grow.
-            noise_seed: int32 [2] that random noise is a function of, or [N, 2], a seed for each image; None draws from TensorFlow's
-                generator.
+            noise_seed: seed of the random noise: int32 [2], or [N, 2] with a seed for each image; None for TensorFlow's generator.
 
         Returns:
             float32 [N, R, R, channels]. Trained to lie in [-1, 1]; not clipped.
