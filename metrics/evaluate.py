@@ -163,7 +163,7 @@ def cost_of(bench: "Bench", metric: Metric) -> str:
     passes = metric.num_passes(bench)
     total = sum(passes.values())
     parts = ", ".join(f"{count:,} {kind}" for kind, count in passes.items())
-    text = f"{metric.name}: {total:,} images to compute ({parts}), fewer where their features are stored"
+    text = f"{metric.name}: {total:,} images to compute ({parts}), fewer if features are already stored"
     if total < TIMED_FROM:
         return text
     return f"{text}: about {format_sec(total / images_per_sec(bench, metric))} on this machine"

@@ -252,7 +252,7 @@ def test_command_line_scores_every_snapshot_and_marks_the_best(snapshot_networks
     names = [line.split(":")[0] for line in shown.out.splitlines() if line.startswith("network-")]
     assert names == ["network-snapshot-000007"] * 2 + ["network-snapshot-000014"] * 2
     assert shown.out.count("compare only fid50 with fid50") == 2
-    assert shown.err.count("fid50: 100 images to compute (50 generated, 50 real), fewer where their features are stored") == 2
+    assert shown.err.count("fid50: 100 images to compute (50 generated, 50 real), fewer if features are already stored") == 2
     table = (run / "metrics.md").read_text()
     assert table.count("**") == 4  # one best in each of two columns
     assert (run / "metric-curve-fid50.svg").read_text().count("<circle") == 1
