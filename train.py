@@ -205,15 +205,13 @@ def resume_run(path: Path, options: argparse.Namespace) -> int:
     base = config.preset(options.preset) if options.preset else saved
     requested = overridden(base, options)
     command_line.import_tensorflow()  # silently; the imports below need it
-    from stylegan_tf.training import devices as device_choice
-    from stylegan_tf.training import launch, settings_check, state_file, states
+    from stylegan_tf.training import launch, state_file, states
 
     settings, report = states.merged(saved, requested)
     settings = with_found_data(settings, saved, path / run_dirs.STATE_NAME)
     dataset, settings = checked(settings)
     on_snapshot = snapshot_scores(settings, dataset)
-    devices = device_choice.open_devices(settings.run)
-    settings_check.check_minibatches(settings, devices.num_devices)
+    devices = launch.open_devices(settings)
     if options.dry_run:
         say(*report)
         return print_estimate(settings, dataset, devices, options)

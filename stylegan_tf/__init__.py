@@ -5,8 +5,7 @@
     pictures = nets.draw(seeds=[1, 2], psi=0.7)          # uint8 [N, R, R, C]; a notebook shows the pictures
     images = nets.G_ema.sample(z, labels)                # G_ema, G and D are Keras models; float32 [N, R, R, C]
     pictures = stylegan_tf.to_uint8(images)              # clips to [-1, 1] and converts to [0, 255]
-    G = stylegan_tf.Generator(resolution=64)             # StyleGAN's networks with random weights
-    D = stylegan_tf.Discriminator(resolution=64)
+    G, D = stylegan_tf.Generator(resolution=64), stylegan_tf.Discriminator(resolution=64)    # StyleGAN's, random weights
 
     from stylegan_tf.training import train               # a run as one call
 

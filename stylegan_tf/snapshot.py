@@ -34,13 +34,7 @@ Label = str | int | Sequence[float]
 
 @dataclass(repr=False)
 class Networks:
-    """The networks of a run and their metadata; `stylegan_tf.load` returns this.
-
-    Attributes:
-        G, D, G_ema: Keras models: generator, discriminator, moving average of the generator.
-        nimg: real images shown so far; kimg is nimg / 1000.
-        model, lod, dataset, config, source: as in `SnapshotContents`.
-    """
+    """The networks of a run (Keras models; G_ema is the moving average of G) and their metadata, see `SnapshotContents`."""
 
     G: Generator
     D: Network

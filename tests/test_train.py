@@ -281,6 +281,6 @@ def test_files_that_cannot_be_read_or_written_are_one_message(run, capsys, monke
 
     from stylegan_tf.training import launch
 
-    monkeypatch.setattr(launch, "write_config", fail)
+    monkeypatch.setattr(launch.config_file, "write", fail)
     code, _, errors = run(*run.new, capsys=capsys)
     assert (code, errors) == (2, "error: results/00000-x/config.json: No space left on device.\n")

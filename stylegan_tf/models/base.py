@@ -139,8 +139,7 @@ class StyleGenerator(Generator):
         synthesis: (ws [N, num_ws, w_dim], noise_mode, lod, noise_seed) to images; its `noise_maps` are the noise of mode "const",
             one variable [R, R] for each layer, empty in a network without noise.
         w_avg: variable [w_dim], the moving average of w.
-        w_dim: features of w.
-        num_ws: number of layers with a w.
+        w_dim, num_ws: features of w; number of layers with a w.
     """
 
     w_dim: int
@@ -337,7 +336,6 @@ class Model:
 
         Args:
             name: public name of the weight.
-            source: the weight of the other network.
-            fresh: the weight of this network as it was initialised.
+            source, fresh: the weight of the other network, and the initialised weight of this network.
         """
         return resized(source, fresh)

@@ -24,10 +24,9 @@ from stylegan_tf.training.schedule import TrainingSchedule
 # 276 GFLOP per image at 64x64 and full width, counted by hand, over 36.7 GFLOP forward.
 STEP_FACTOR = 7.5
 R1_FACTOR = 2.0  # its part of R1: the gradient by the images, and the derivatives of its square (counted likewise)
-# Time of an iteration with R1 that does not depend on its images: hundreds of small operations (demo: 2.0 of 2.9 s per kimg at 8x8).
+# Time of an iteration with R1 that does not depend on its images: hundreds of small operations (demo: 2.0 of 2.9 s per kimg at 8x8;
+# digits-cgan, dense networks without R1, minibatch 100: 16 ms in all on two busy cores).
 ITERATION_SEC = 0.020
-# The same of dense networks, which have few operations (digits-cgan, minibatch 100: 16 ms in all on two busy cores).
-DENSE_ITERATION_SEC = 0.012
 # Nominal speeds of a whole step, FLOP/s: the demo's on two CPU cores at every resolution, and about a tenth of an A100's peak.
 CPU_FLOPS, GPU_FLOPS = 0.10e12, 15e12
 # Speed of a whole step relative to that of its convolutions.
@@ -118,8 +117,7 @@ def nominal_cost(settings: TrainingSettings, devices: Devices) -> Cost:
 def _cost(settings: TrainingSettings, devices: Devices, image_sec: Callable[[int], float]) -> Cost:
     """The cost of phases from the time that one image takes on one device, by resolution."""
     schedule = TrainingSchedule(settings.schedule, settings.data.resolution, devices.num_devices)
-    has_convolutions = _feature_maps(settings, settings.D)(4) > 0
-    iteration_sec = ITERATION_SEC * step_factor(settings) / STEP_FACTOR if has_convolutions else DENSE_ITERATION_SEC
+    iteration_sec = ITERATION_SEC * step_factor(settings) / STEP_FACTOR
 
     @functools.cache
     def cost(kind: tuple[int, bool]) -> float:

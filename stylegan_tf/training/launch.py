@@ -116,7 +116,7 @@ def start(
     Returns:
         Exit code.
     """
-    write_config(run_dir, settings, dataset, devices, command)
+    config_file.write(run_dir, settings, dataset=identity_of(dataset, settings), devices=devices.description, command=command)
     run_dir.log(shlex.join(command), *describe(settings, dataset, devices))
     try:
         run = Run(settings, dataset, devices)
@@ -149,7 +149,7 @@ def resume(
     if state["position"]["nimg"] < settings.schedule.total_kimg * 1000:
         states.number_final(run_dir, state["position"]["nimg"])
     (run_dir / ABORT_NAME).unlink(missing_ok=True)  # it stopped the run before
-    write_config(run_dir, settings, dataset, devices, command)
+    config_file.write(run_dir, settings, dataset=identity_of(dataset, settings), devices=devices.description, command=command)
     records.read(run_dir, report=run_dir.log)
     position = state["position"]["nimg"] / 1000
     run_dir.log(f"Resuming at kimg {position:.1f} in {run_dir.path} ({time.strftime('%Y-%m-%d %H:%M:%S')})", is_kept=False)
@@ -206,11 +206,6 @@ def finish(run_dir: RunDir, stopped_by: str | None) -> int:
         run_dir.log(spelled(f"Next: python generate.py images --network {network} --seeds 0-63 --grid --outdir out"), is_kept=False)
     run_dir.close()
     return 0
-
-
-def write_config(run_dir: RunDir, settings: TrainingSettings, dataset: Dataset, devices: Devices, command: Sequence[str]) -> None:
-    """Writes config.json of a run that is started or resumed."""
-    config_file.write(run_dir, settings, dataset=identity_of(dataset, settings), devices=devices.description, command=command)
 
 
 def describe(settings: TrainingSettings, dataset: Dataset, devices: Devices) -> list[str]:

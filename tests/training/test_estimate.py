@@ -35,7 +35,7 @@ def test_narrower_networks_cost_less():
 def test_dense_networks_take_the_time_of_their_iterations():  # 25 images/s were estimated for 6,000: a convolution was timed
     settings, devices = config.preset("digits-cgan"), SimpleNamespace(has_gpus=False, num_devices=1, policy="float32", xla="off")
     cost, _, _ = estimate._benchmarked_cost(settings, TrainingSchedule(settings.schedule, 32, 1), devices)
-    assert cost((32, False)) == pytest.approx(10 * estimate.DENSE_ITERATION_SEC)  # 10 iterations of 100 images a kimg
+    assert cost((32, False)) == pytest.approx(10 * estimate.ITERATION_SEC * 5.5 / 7.5)  # 10 iterations of 100 images a kimg
 
 
 def test_weights_are_counted_without_being_made():
