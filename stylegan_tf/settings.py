@@ -40,7 +40,7 @@ class LossSettings:
     G: GeneratorLoss = "logistic_nonsaturating"  # loss of the generator
     D: DiscriminatorLoss = "logistic"  # loss of the discriminator
     regulariser: Literal["r1", "r2", "r1+r2"] | None = "r1"  # gradient penalty on real (r1) or generated (r2) images, or on both
-    gamma: NotNegative = 10.0  # weight of r1 or r2: gamma / 2 * sum of squared gradients by the pixels of the full resolution
+    gamma: NotNegative = 10.0  # weight of r1 or r2: gamma / 2 * sum of squared gradients with respect to pixels of the full resolution
     gamma_by_resolution: dict[Resolution, NotNegative] = field(default_factory=dict)
     r2_gamma: NotNegative | None = None  # weight of r2 beside r1 (r1+r2); none: the same as r1
     lazy_interval: Count = 1  # r1 and r2 in every n-th step of D, multiplied by n: 16 saves time, 1 is the original's
