@@ -122,7 +122,7 @@ def _head(run_dir: RunDir, ticks: list[Record], settings: TrainingSettings) -> s
     left = f", about {format_sec(last['eta_sec'])} left" if last["eta_sec"] else ""
     return (
         f"<h1>{html.escape(run_dir.path.name)}</h1><small>tick {last['tick']}, kimg {last['kimg']:.1f} of {total_kimg:g}, "
-        f"{last['resolution']}x{last['resolution']} (lod {last['lod']:.2f}), {format_sec(last['total_sec'])} so far, "
+        f"{last['resolution']}x{last['resolution']} (lod {last['lod']:.2f}), {format_sec(last['total_sec'])}, "
         f"{last['images_per_sec']:.1f} images/s{left}</small>"
     )
 
