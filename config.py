@@ -105,25 +105,24 @@ def _flowers(mapping_layers: int) -> TrainingSettings:
 
 
 def leaves64() -> TrainingSettings:
-    """64x64 photographs on one CPU or one small GPU: narrow networks and a short growth, an hour or two on 2 cores."""
-    # gamma: the penalty counts pixels of the full resolution, as in the original, so 10 at 64x64 corresponds to 0.6 at 16x16 and
-    # 0.16 at 8x8, where outlines are learned. With 1 and with 0.2, all outlines became the same. At 64x64, wrong colours remained
-    # with 10 and disappeared with 2.5 (docs/apple_leaves.md).
+    """64x64 photographs on one CPU or one small GPU: a narrow network and a short growth, less than an hour on 2 cores."""
+    # Small minibatches, R1 in every 4th step and falling learning rates as in `demo` (docs/apple_leaves.md).
     return stylegan_settings.Settings(
         name="leaves64",
         G=stylegan_settings.GeneratorSettings(z_dim=64, w_dim=64, mapping_fmaps=64, fmap_base=512, fmap_max=64),
         D=stylegan_settings.DiscriminatorSettings(fmap_base=512, fmap_max=64),
-        loss=LossSettings(gamma=10.0, gamma_by_resolution={64: 2.5}),
-        optimizer=OptimizerSettings(ema_kimg=3),
+        loss=LossSettings(gamma=5.0, gamma_by_resolution={16: 2.0, 32: 0.5, 64: 0.25}, lazy_interval=4),
+        optimizer=OptimizerSettings(reset_on_growth=False, ema_kimg=1),
         schedule=ScheduleSettings(
-            total_kimg=240,
-            steady_kimg_by_resolution={8: 20, 16: 65, 32: 55},
-            fade_kimg_by_resolution={16: 15, 32: 15, 64: 15},
-            minibatch_base=16,
-            G_lrate=0.002,
-            D_lrate=0.002,
+            total_kimg=100,
+            steady_kimg_by_resolution={8: 5, 16: 10, 32: 20},
+            fade_kimg_by_resolution={16: 3, 32: 3, 64: 4},
+            minibatch_base=8,
+            G_lrate=0.01,
+            D_lrate=0.01,
+            lrate_end=0.05,
             tick_kimg=2,
-            tick_kimg_by_resolution={8: 10, 16: 5, 32: 4},
+            tick_kimg_by_resolution={8: 4, 16: 4},
         ),
         data=DataSettings(path="datasets/apple", mirror=True),
         run=RunSettings(grid_columns=12, grid_rows=6, network_snapshot_ticks=4, state_ticks=2),
@@ -132,21 +131,30 @@ def leaves64() -> TrainingSettings:
 
 def demo() -> TrainingSettings:
     """32x32 drawn leaves, growing from 8x8, minutes on 2 cores: a first run."""
-    # Small minibatches (twice as many steps in the same time as with 16), R1 in every 4th step, a short growth, and a weak penalty
-    # at 32x32, where a strong one causes dots (docs/experiments.md).
+    # Small minibatches (twice as many steps in the same time as with 16), R1 in every 4th step, a short growth, and learning rates
+    # that start high and fall to a tenth: with constant rates, the outlines are rough (docs/experiments.md).
     return stylegan_settings.Settings(
         name="demo",
-        G=stylegan_settings.GeneratorSettings(z_dim=64, w_dim=64, mapping_layers=4, mapping_fmaps=64, fmap_base=512, fmap_max=64),
+        G=stylegan_settings.GeneratorSettings(
+            z_dim=64,
+            w_dim=64,
+            mapping_layers=4,
+            mapping_fmaps=64,
+            fmap_base=512,
+            fmap_max=64,
+            truncation_psi=1,  # the average w is that of all species
+        ),
         D=stylegan_settings.DiscriminatorSettings(fmap_base=512, fmap_max=64),
-        loss=LossSettings(gamma=5.0, gamma_by_resolution={16: 2.0, 32: 0.5}, lazy_interval=4),
-        optimizer=OptimizerSettings(ema_kimg=0.5),
+        loss=LossSettings(gamma=10.0, gamma_by_resolution={32: 5.0}, lazy_interval=4),
+        optimizer=OptimizerSettings(reset_on_growth=False, ema_kimg=0.5),
         schedule=ScheduleSettings(
             total_kimg=30,
             steady_kimg_by_resolution={8: 4, 16: 6},
             fade_kimg_by_resolution={16: 2, 32: 2},
             minibatch_base=8,
-            G_lrate=0.003,
-            D_lrate=0.003,
+            G_lrate=0.01,
+            D_lrate=0.01,
+            lrate_end=0.1,
             tick_kimg=2,
             tick_kimg_by_resolution={},
         ),
