@@ -6,7 +6,6 @@
     images = nets.G_ema.sample(z, labels)                # G_ema, G and D are Keras models; float32 [N, R, R, C]
     pictures = stylegan_tf.to_uint8(images)              # clips to [-1, 1] and converts to [0, 255]
     G, D = stylegan_tf.Generator(resolution=64), stylegan_tf.Discriminator(resolution=64)    # StyleGAN's, random weights
-
     from stylegan_tf.training import train               # a run as one call
 
 More help: help(nets), help(nets.draw), help(stylegan_tf.Generator), help(train). README.md and docs/ describe the programs

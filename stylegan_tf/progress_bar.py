@@ -104,14 +104,15 @@ class Progress:
                     self._bar.update(self._task, completed=self.done, rate=self._rate(now - self._start))
 
     def line(self) -> str:
-        """What is done, at which rate, and the remaining time, or the time so far where nothing is counted."""
+        """What is done, at which rate, and the remaining time; the time so far if nothing is done yet or nothing is counted."""
         with self._lock:
             now = time.monotonic()
             elapsed_sec = now - self._start
             if not self.unit:
                 return format_sec(elapsed_sec)
             left = f", {format_sec(self._left_sec(now))} left" if self.total and self._first and self.done > self._first[1] else ""
-            return f"{self.done}{f' of {self.total}' if self.total else ''} {self.unit}, {self._rate(elapsed_sec)}{left}"
+            rate = self._rate(elapsed_sec) if self.done else format_sec(elapsed_sec)
+            return f"{self.done}{f' of {self.total}' if self.total else ''} {self.unit}, {rate}{left}"
 
     def _print_lines(self) -> None:
         while not self._ended.wait(LINE_SEC):  # whether an item was finished meanwhile or not

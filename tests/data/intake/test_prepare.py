@@ -173,7 +173,7 @@ def test_progress_without_a_finished_item_is_shown_in_a_pipe(capsys, monkeypatch
     monkeypatch.setattr(progress_bar, "LINE_SEC", 0.02)
     with Progress(3, "Slow"):
         time.sleep(0.2)
-    assert "Slow: 0 of 3 images" in capsys.readouterr().err  # a line was written when an item was finished, never before
+    assert "Slow: 0 of 3 images, 0s\n" in capsys.readouterr().err  # a line was written when an item was finished, never before
     with progress_bar.working("Reading the network"):
         time.sleep(0.2)
     assert capsys.readouterr().err.splitlines()[-1] == "Reading the network: done in 0s"
