@@ -1,4 +1,4 @@
-"""Makes each metric's file a program that is run by its path: python metrics/frechet_inception_distance.py --network RUN."""
+"""Runs each metric's file as a program: python metrics/frechet_inception_distance.py --network RUN."""
 
 import sys
 from pathlib import Path

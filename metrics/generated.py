@@ -1,4 +1,4 @@
-"""Images of the generator under test on every device: each a function of the seed and its number, whatever else is computed."""
+"""Generated images to score, on every device; each image depends only on the seed and its number."""
 
 import dataclasses
 import functools

@@ -1,4 +1,4 @@
-"""What `generate.py directions` scores directions with: classifiers, LPIPS, and KID against the dataset."""
+"""The measures of `generate.py directions`: classifiers, LPIPS, and KID against the dataset."""
 
 from collections.abc import Callable
 from pathlib import Path

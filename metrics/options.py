@@ -1,4 +1,4 @@
-"""Choices of an evaluation: everything that a protocol names, and the files of networks and datasets."""
+"""Options of an evaluation: the settings of its protocol, and the files of networks and datasets."""
 
 import dataclasses
 from collections.abc import Sequence

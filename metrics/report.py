@@ -1,4 +1,4 @@
-"""Where results go: a text and a JSON file a metric, TensorBoard, a table and a curve over the snapshots of a run."""
+"""Writes results: a text file and a JSON file for each metric, TensorBoard, a table, and curves over the snapshots of a run."""
 
 import contextlib
 from collections.abc import Iterable, Mapping

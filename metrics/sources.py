@@ -1,4 +1,4 @@
-"""What a score is computed from: snapshots, datasets, labels and classifier files, found and checked without TensorFlow."""
+"""Inputs of scores: snapshots, datasets, labels and classifier files, found and checked without TensorFlow."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""What the NVIDIA driver says about the GPUs of this machine and who uses their memory, without TensorFlow."""
+"""Information from the NVIDIA driver about the GPUs of this machine and the processes that use their memory, without TensorFlow."""
 
 import os
 import re

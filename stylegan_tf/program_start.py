@@ -1,4 +1,4 @@
-"""The first steps of every program, before the imports that take time: Ctrl-C ends it without words, errors of config.py are one line."""
+"""The first steps of every program, before the imports that take time: Ctrl-C and errors of config.py give no traceback."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""What can be set about a training run of any model, as frozen dataclasses: one field, one meaning, one unit, one range.
+"""The settings of a training run of any model, as frozen dataclasses: each field has one meaning, one unit and one range.
 
 `config.py` composes these into presets; `settings_text` reads, writes and checks them; `training.settings_check` refuses
 combinations that cannot work. The settings of a model's networks are in its folder of `models/`.

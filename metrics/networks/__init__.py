@@ -1,1 +1,1 @@
-"""Where the metric networks come from: files, packages and the cache, and the canonical arrays that they are turned into."""
+"""Sources of the metric networks: files, packages and the cache; and their conversion to canonical arrays."""

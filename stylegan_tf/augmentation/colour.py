@@ -1,4 +1,4 @@
-"""Colour transforms: one affine map of colours an image, as a matrix [n, 4, 4] on (red, green, blue, 1)."""
+"""Colour transforms: one affine map of colours for each image, as a matrix [n, 4, 4] on (red, green, blue, 1)."""
 
 import math
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Transforms that take something from an image: changed frequency bands, noise, and a rectangle cut out."""
+"""Transforms that degrade an image: changed frequency bands, noise, and a rectangle set to 0."""
 
 import numpy as np
 import tensorflow as tf

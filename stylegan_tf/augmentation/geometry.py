@@ -1,4 +1,4 @@
-"""Geometric transforms: one affine matrix an image, and the warp that applies it.
+"""Geometric transforms: one affine matrix for each image, and the warp that applies it.
 
 Matrices [n, 3, 3] map positions in the output to positions in the image, in pixels from its centre, x to the right and y down.
 """

@@ -1,1 +1,1 @@
-"""What a trained generator is used for: images, figures, interpolation videos, projection, export."""
+"""Uses of a trained generator: images, figures, interpolation videos, projection, export."""

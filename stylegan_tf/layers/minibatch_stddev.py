@@ -1,4 +1,4 @@
-"""Minibatch statistics as an input of the discriminator: how much the samples of a group differ."""
+"""Minibatch statistics as an input of the discriminator: the standard deviation over the samples of a group."""
 
 import tensorflow as tf
 

@@ -1,4 +1,4 @@
-"""How a style enters the feature maps: adaptive instance normalisation (AdaIN)."""
+"""Application of styles to feature maps: adaptive instance normalisation (AdaIN)."""
 
 import functools
 

@@ -1,4 +1,4 @@
-"""Normalisations of each sample alone, in float32 whatever the compute dtype; `batch_norm` has the one over a batch."""
+"""Normalisations of single samples, in float32 for every compute dtype; `batch_norm` normalises over a batch."""
 
 import keras
 import tensorflow as tf

@@ -1,4 +1,4 @@
-"""The models by name: each is a folder with its settings, networks, and what a step of its training does."""
+"""The models by name: each is a folder with its settings, its networks and the phases of its training step."""
 
 import importlib
 import typing

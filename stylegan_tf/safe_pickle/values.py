@@ -1,4 +1,4 @@
-"""What counts as data: the types a data-only pickle may hold, how deep and how many."""
+"""The types of values that a data-only pickle may contain, and the limits of their depth and number."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,1 +1,1 @@
-"""What training reads: the order of images, batches, and the pipeline that delivers them."""
+"""The input of training: the order of images, batches, and the pipeline that reads them."""

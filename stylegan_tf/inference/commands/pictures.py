@@ -1,4 +1,4 @@
-"""What the commands write about their images: captions, file names, text fields of PNG files, and figures with names and a note."""
+"""Descriptions of the images of commands: captions, file names, text fields of PNG files, and figures with names and a note."""
 
 import re
 from collections.abc import Sequence

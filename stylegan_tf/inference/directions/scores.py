@@ -1,4 +1,4 @@
-"""What is measured of a direction: change of a classifier's logits, of the image (LPIPS), and distance from real images (KID)."""
+"""Scores of a direction: change of a classifier's logits, change of the image (LPIPS), and distance from real images (KID)."""
 
 import dataclasses
 from collections.abc import Callable, Sequence

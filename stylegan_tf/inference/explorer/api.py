@@ -1,4 +1,4 @@
-"""What the page can ask the server for: networks, images, latents, commands and videos."""
+"""The requests of the page to the server: networks, images, latents, commands and videos."""
 
 import contextlib
 import dataclasses

@@ -1,4 +1,4 @@
-"""What the page asks for: one image of one network, from JSON, with every number checked."""
+"""A request for one image of one network, from JSON, with every number checked."""
 
 import dataclasses
 import math

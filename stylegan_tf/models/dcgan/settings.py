@@ -1,4 +1,4 @@
-"""Settings of DCGAN and its conditional forms: what the two networks are made of, and the settings of a run that trains them."""
+"""Settings of DCGAN and its conditional forms: those of the two networks, and those of a run that trains them."""
 
 from dataclasses import dataclass, field
 from typing import Annotated, Literal

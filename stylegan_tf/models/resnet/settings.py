@@ -1,4 +1,4 @@
-"""Settings of the residual GAN: what its two networks are made of, and the settings of a run that trains them."""
+"""Settings of the residual GAN: those of its two networks, and those of a run that trains them."""
 
 from dataclasses import dataclass, field
 from typing import Literal

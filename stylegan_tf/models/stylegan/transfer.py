@@ -1,4 +1,4 @@
-"""What becomes of StyleGAN's weights in a network of other widths, classes or colours, and which of D's layers can be frozen."""
+"""Transfer of StyleGAN's weights to networks of other widths, classes or colours, and the layers of D that can be frozen."""
 
 import math
 from collections.abc import Callable, Iterable

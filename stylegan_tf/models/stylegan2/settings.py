@@ -1,4 +1,4 @@
-"""Settings of StyleGAN2: what its two networks are made of, and the settings of a run that trains them."""
+"""Settings of StyleGAN2: those of its two networks, and those of a run that trains them."""
 
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
