@@ -4,7 +4,7 @@
     write_pickle("network-final.pkl", {"nimg": 140_000, "weights": {"G/w_avg": w_avg}})
 
 What may be in such a file: None, bool, int, float, str, bytes, list, tuple, dict, set, frozenset, NumPy arrays and
-scalars of numbers. `machine.py` limits Python's reader of pickles to the few opcodes that data needs.
+scalars of numbers. Python's own unpickler is not used: `machine.py` interprets the few opcodes that data needs.
 """
 
 from stylegan_tf.safe_pickle.pickle_file import read_next, read_pickle, write_pickle

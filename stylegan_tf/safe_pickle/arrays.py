@@ -10,38 +10,36 @@ from stylegan_tf.safe_pickle.values import DTYPES, KeyChecker
 MAX_DIMENSIONS = 32
 
 
-def make_dtype(name: Any, align: Any = False, copy: Any = True) -> np.dtype:
-    """A type of its own, whose byte order can be set by `set_state`."""
-    if isinstance(name, bytes):
-        name = name.decode("ascii")
-    if not isinstance(name, str) or name.lstrip("<>=|") not in DTYPES:
-        raise ValueError(f"array type {str(name)[:40]!r} is not a plain number")
-    return np.dtype(name, copy=True)
+class PendingDtype:
+    """A dtype whose byte order follows in the pickle's next state (the pickle refers to one object for both)."""
 
+    def __init__(self, name: Any, align: Any = False, copy: Any = True):
+        if isinstance(name, bytes):
+            name = name.decode("ascii")
+        if not isinstance(name, str) or name.lstrip("<>=|") not in DTYPES:
+            raise ValueError(f"array type {str(name)[:40]!r} is not a plain number")
+        self.value = np.dtype(name)
 
-def make_array(kind: Any = None, shape: Any = (0,), typecode: Any = b"b") -> np.ndarray:
-    """An array of objects without content, which is not data until `set_state` makes it an array of numbers."""
-    if kind is not array_type:
-        raise ValueError("an array of a subclass")
-    return np.empty(0, object)
-
-
-def set_state(target: np.dtype | np.ndarray, state: tuple) -> None:
-    """Sets the byte order of a type from (version, byte order, subdtype, names, fields, ...), or the content of an array.
-
-    That of an array is (version, shape, dtype, is Fortran order, bytes). Arrays of the other byte order become native.
-    """
-    if isinstance(target, np.dtype):
+    def set_state(self, state: tuple) -> None:
+        """Takes the tuple (version, byte order, subdtype, names, fields, ...) that NumPy writes."""
         order = state[1].decode("ascii") if isinstance(state[1], bytes) else state[1]
         if order not in ("<", ">", "=", "|") or any(part is not None for part in state[2:5]):
             raise ValueError("an array type with fields")
-        target.__setstate__((3, order, None, None, None, -1, -1, 0))
-        return
-    shape, dtype, is_fortran, content = state[-4:]
-    if target.dtype != object:
-        raise ValueError("two states for an array")
-    target.__setstate__((1, shape, dtype, bool(is_fortran), bytes(_checked_content(content, dtype, shape))))
-    target.flags.writeable = False
+        self.value = self.value.newbyteorder(order)
+
+
+class PendingArray:
+    """An array without content yet; shape, type and bytes follow in the pickle's next state."""
+
+    def __init__(self, kind: Any = None, shape: Any = (0,), typecode: Any = b"b"):
+        if kind is not array_type:
+            raise ValueError("an array of a subclass")
+        self.value: np.ndarray | None = None
+
+    def set_state(self, state: tuple) -> None:
+        """Takes the tuple (version, shape, dtype, is Fortran order, bytes) that NumPy writes."""
+        shape, dtype, is_fortran, content = state[-4:]
+        self.value = build_array(content, dtype, shape, "F" if is_fortran else "C")
 
 
 def array_type(*args: Any) -> None:
@@ -55,14 +53,6 @@ def build_array(content: Any, dtype: Any, shape: Any, order: str = "C", axis_ord
     Raises:
         ValueError: the shape and the number of bytes do not belong together.
     """
-    array = np.frombuffer(_checked_content(content, dtype, shape), dtype=dtype)
-    if order == "K" and axis_order is not None:
-        return array.reshape(shape).transpose(axis_order)
-    return array.reshape(shape, order="F" if order == "F" else "C")
-
-
-def _checked_content(content: Any, dtype: Any, shape: Any) -> bytes | bytearray:
-    """The bytes of an array. Raises ValueError if the shape and their number do not belong together."""
     if isinstance(content, str):  # Python 2 wrote bytes as str
         content = content.encode("latin1")
     if not isinstance(content, bytes | bytearray) or not isinstance(dtype, np.dtype):
@@ -74,7 +64,10 @@ def _checked_content(content: Any, dtype: Any, shape: Any) -> bytes | bytearray:
         size *= length
     if size * dtype.itemsize != len(content):
         raise ValueError(f"an array of shape {shape} and type {dtype} with {len(content)} bytes")
-    return content
+    array = np.frombuffer(content, dtype=dtype)
+    if order == "K" and axis_order is not None:
+        return array.reshape(shape).transpose(axis_order)
+    return array.reshape(shape, order="F" if order == "F" else "C")
 
 
 def build_scalar(dtype: Any, content: Any) -> np.generic:
@@ -102,7 +95,7 @@ def make_set(items: Any = (), kind: type = set) -> set | frozenset:
 def data_names() -> dict[tuple[str, str], Callable]:
     """(module, name) -> function, for every name that pickled data needs, in NumPy's old and new module paths."""
     names: dict[tuple[str, str], Callable] = {
-        ("numpy", "dtype"): make_dtype,
+        ("numpy", "dtype"): PendingDtype,
         ("numpy", "ndarray"): array_type,
         ("_codecs", "encode"): encode_text,
     }
@@ -111,7 +104,7 @@ def data_names() -> dict[tuple[str, str], Callable]:
         names[module, "set"] = lambda items=(): make_set(items)
         names[module, "frozenset"] = lambda items=(): make_set(items, frozenset)
     for core in ("numpy.core", "numpy._core"):
-        names[f"{core}.multiarray", "_reconstruct"] = make_array
+        names[f"{core}.multiarray", "_reconstruct"] = PendingArray
         names[f"{core}.multiarray", "scalar"] = build_scalar
         names[f"{core}.numeric", "_frombuffer"] = build_array
     return names

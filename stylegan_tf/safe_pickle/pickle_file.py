@@ -108,7 +108,7 @@ def _interpret(machine: Machine) -> Any:
         raise
     except NotDataError as error:
         raise UserError(f"{machine.path} contains more than plain values and arrays: {error}.") from error
-    except (ArithmeticError, AttributeError, BufferError, LookupError, MemoryError, TypeError, ValueError, pickle.UnpicklingError) as error:
+    except (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError) as error:
         reason = (str(error) or type(error).__name__)[:200]
-        where = machine.source.file.tell()
+        where = machine.file.tell()
         raise UserError(f"{machine.path} is damaged or not a data-only pickle (byte {where:,}: {reason}).") from error
