@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 DEMO_DATA = datasets/leaves32
 # With GPU=1 the libraries of CUDA are installed, 3 GB more; GPU=0 leaves them out. By default they are where a driver of NVIDIA is.
 ifndef GPU
-GPU := $(shell if test -e /proc/driver/nvidia/version || nvidia-smi -L >/dev/null 2>&1; then echo 1; fi)
+GPU := $(shell if test -e /proc/driver/nvidia/version || PATH="$$PATH:/usr/lib/wsl/lib" nvidia-smi -L >/dev/null 2>&1; then echo 1; fi)
 endif
 EXTRAS = video$(if $(filter-out 0,$(GPU)),$(COMMA)gpu)
 READY = $(VENV)/.ready$(if $(filter-out 0,$(GPU)),-gpu)

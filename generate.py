@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import config
-from stylegan_tf import command_line
+from stylegan_tf import command_line, out_of_memory
 from stylegan_tf.argument_parser import Parser
 from stylegan_tf.command_line import spelled
 from stylegan_tf.display import say
@@ -77,8 +77,10 @@ def main(argv: Sequence[str]) -> None:
         run = partial(run, prepare_measures=prepare_measures)
     outdir = getattr(options, "outdir", None)
     is_new = outdir is not None and not os.path.exists(outdir)
+    fewer = f"--batch {options.batch // 2} (half as many images at once, same images), or " if options.batch > 1 else ""
     try:
-        run(options, say)
+        with out_of_memory.explained(f"Try {fewer}--device cpu."):
+            run(options, say)
     finally:
         if is_new:  # a folder without results is removed
             with contextlib.suppress(OSError):

@@ -1,7 +1,7 @@
 """Everything that is wanted of a GPU that is lent for ten minutes, in the order of importance, ended in time.
 
-    python -m benchmarks.gpu --out gpu-results                                      # on the GPU
-    python -m benchmarks.gpu --out gpu-small --small --minutes 20                    # tries the script on a CPU, in the forms for GPUs
+    python -m benchmarks.gpu --out out/gpu                                          # on the GPU
+    python -m benchmarks.gpu --out out/gpu-small --small --minutes 20                # tries the script on a CPU, in the forms for GPUs
 
 It needs a TensorFlow that finds the GPU (docs/gpus.md), and for the features of FID the metric network (docs/metrics.md; without a
 network connection, STYLEGAN_TF_INCEPTION). Every benchmark is a program of its own; what it prints is in OUT/NAME.txt, all JSON lines
@@ -91,7 +91,7 @@ def chosen(is_small: bool) -> list[Program]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=Path("gpu-results"), help="folder of the results (default: %(default)s)")
+    parser.add_argument("--out", type=Path, default=Path("out/gpu"), help="folder of the results (default: %(default)s)")
     parser.add_argument(
         "--minutes", type=float, default=9.5, help="minutes after which no benchmark starts or continues (default: %(default)s)"
     )

@@ -15,7 +15,7 @@ from metrics.metric import Metric, Need
 from metrics.networks import weights
 from metrics.options import Options
 from metrics.result import Result
-from stylegan_tf import lenet_file, models
+from stylegan_tf import lenet_file, models, out_of_memory
 from stylegan_tf.errors import UserError
 from stylegan_tf.progress_bar import format_sec, working
 
@@ -134,7 +134,9 @@ def evaluate(
         request = request_of(bench, metric)
         found = None if again or folder is None else report.find(folder, metric.name, request)
         if found is None:
-            with whole_float32():
+            half = max(options.batch_size_for(bench.resolution) // 2, 1)
+            fewer = f"Try python -m metrics with --batch-size {half} (half as many images at a time, same scores)."
+            with whole_float32(), out_of_memory.explained(fewer):
                 if announce is not None:
                     announce(cost_of(bench, metric))
                 found = _score(bench, metric, request, folder, to_tensorboard)

@@ -8,6 +8,7 @@ import importlib.util
 import os
 import platform
 import re
+import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -21,7 +22,8 @@ from stylegan_tf.settings import RunSettings
 Capability = tuple[int, int]
 Compilation = Literal["off", "foreground", "background"]
 
-INSTALL = 'pip install "tensorflow[and-cuda]>=2.20,<2.22"'
+PIP = f"{shlex.quote(sys.executable)} -m pip"  # of this environment: `pip` alone may be that of another one
+INSTALL = f'{PIP} install "tensorflow[and-cuda]>=2.20,<2.22"'
 LEAST_DRIVER = 525  # CUDA 12's
 LEAST_CAPABILITY = (6, 0)  # of the kernels in TensorFlow 2.21
 # XLA needs 7.0 for its code of matrix products. TensorFlow 2.21 makes PTX 8.5, which has no instructions for 10.0 and later: the
@@ -79,9 +81,10 @@ def used_cards(driver: nvidia.Driver | None, capabilities: Sequence[Capability])
 
 
 def notes(cards: Sequence[nvidia.Card]) -> list[str]:
-    """What limits these GPUs, one sentence each."""
+    """What limits these GPUs, for each type of card."""
     found = {card.name: card.capability for card in cards}
-    return [f"XLA of TensorFlow 2.21 has no code for {name} (compute capability {major}.{minor}; tensorflow #111958): run.xla=auto is off."
+    return [f"XLA of TensorFlow 2.21 has no code for {name} (compute capability {major}.{minor}; tensorflow #111958): run.xla=auto is off. "
+            "TensorFlow has no compiled kernels for it either: the driver compiles them at the first start, which can take half an hour."
             for name, (major, minor) in found.items() if (major, minor) >= XLA_BELOW]  # fmt: skip
 
 
@@ -117,9 +120,12 @@ def _reason(driver, build, environment, system, missing) -> str:
     if system == "Windows":
         return "TensorFlow has no GPU support on Windows. Use Ubuntu in WSL 2 (docs/gpus.md)."
     if not build.get("is_cuda_build"):
-        return f"this TensorFlow is built for CPUs only. Try: pip uninstall -y tensorflow tensorflow-cpu tensorflow-intel && {INSTALL}"
+        if platform.machine().lower() not in ("x86_64", "amd64"):
+            return "TensorFlow from PyPI is built for CPUs only on this kind of processor (GPUs need x86-64)."
+        return f"this TensorFlow is built for CPUs only. Try: {PIP} uninstall -y tensorflow tensorflow-cpu tensorflow-intel && {INSTALL}"
     if driver.problem:
-        return f"{driver.problem}. Restart the machine after an update of the driver, or install the driver again."
+        mended = "Restart the machine after an update of the driver, or install the driver again. In a container: docker run --gpus all"
+        return f"{driver.problem.rstrip('.')}. {mended}"
     if driver.version and int(driver.version.partition(".")[0]) < LEAST_DRIVER:
         return f"the driver {driver.version} is too old; CUDA 12 needs {LEAST_DRIVER} or later. Update the NVIDIA driver."
     if driver.cards and max(card.capability for card in driver.cards) < LEAST_CAPABILITY:
@@ -131,7 +137,7 @@ def _reason(driver, build, environment, system, missing) -> str:
         return f"CUDA_VISIBLE_DEVICES={hidden} may name none of them. Try: unset CUDA_VISIBLE_DEVICES"
     return (
         "the reason is not known. To print TensorFlow's own messages: "
-        f"TF_CPP_MIN_LOG_LEVEL=0 {Path(sys.executable).name} -c \"import tensorflow as tf; tf.config.list_physical_devices('GPU')\""
+        f"TF_CPP_MIN_LOG_LEVEL=0 {shlex.quote(sys.executable)} -c \"import tensorflow as tf; tf.config.list_physical_devices('GPU')\""
     )
 
 

@@ -217,6 +217,10 @@ class TrainingSettings:
         """Whether statistics of the whole minibatch enter a step: it is not accumulated, and devices share it evenly."""
         return False
 
+    def least_part(self, minibatch: int) -> int:
+        """Images of a minibatch that must be computed at once."""
+        return minibatch if self.needs_whole_minibatch else min(max(self.group_size, 1), minibatch)
+
     def check_networks(self) -> None:
         """Refuses combinations of the model's settings that cannot work.
 

@@ -1,5 +1,9 @@
 """What `auto` chooses on which devices, and why TensorFlow does not see a GPU, for machines that are simulated."""
 
+import platform
+import shlex
+import sys
+
 import pytest
 
 from stylegan_tf import devices, nvidia
@@ -47,6 +51,7 @@ def test_where_xla_is_used(xla, capabilities, is_deterministic, chosen):
     assert devices.resolve_xla(RunSettings(xla=xla, is_deterministic=is_deterministic), capabilities) == chosen
 
 
+PIP = f"{shlex.quote(sys.executable)} -m pip"  # of the environment in use, active or not
 CUDA, CPU_BUILD = {"is_cuda_build": True}, {"is_cuda_build": False}
 CARD = nvidia.Card("NVIDIA L4", (8, 9), 24.0, 1.0)
 SEEN = nvidia.Driver("580.65.06", (CARD,))
@@ -59,9 +64,11 @@ SEEN = nvidia.Driver("580.65.06", (CARD,))
         ({"environment": {"CUDA_VISIBLE_DEVICES": "-1"}}, "CUDA_VISIBLE_DEVICES=-1 hides all GPUs"),
         ({"environment": {"CUDA_VISIBLE_DEVICES": "3"}}, "CUDA_VISIBLE_DEVICES=3 may name none of them"),
         ({"system": "Windows", "build": CPU_BUILD}, "Use Ubuntu in WSL 2"),
-        ({"build": CPU_BUILD}, "built for CPUs only. Try: pip uninstall -y tensorflow tensorflow-cpu tensorflow-intel && pip install"),
+        ({"build": CPU_BUILD}, f"built for CPUs only. Try: {PIP} uninstall -y tensorflow tensorflow-cpu tensorflow-intel && {PIP} install"),
         ({"driver": nvidia.Driver("470.256.02", (CARD,))}, "the driver 470.256.02 is too old; CUDA 12 needs 525 or later"),
-        ({"driver": nvidia.Driver("580.1", (), "Failed to initialize NVML")}, "Failed to initialize NVML. Restart the machine"),
+        ({"driver": nvidia.Driver("580.1", (), "Failed to initialize NVML.")}, "Failed to initialize NVML. Restart the machine"),
+        ({"driver": nvidia.Driver("580.1", (), "the program nvidia-smi is missing")}, "is missing. Restart the machine"),
+        ({"driver": nvidia.Driver("580.1", (), "the program nvidia-smi is missing")}, "In a container: docker run --gpus all"),
         ({"driver": nvidia.Driver("580.1", (nvidia.Card("Tesla M40", (5, 2), 12.0, 0.0),))}, "compute capability 6.0 and later"),
         ({"missing": lambda: ["libcudnn.so.9"]}, f"libraries of CUDA 12 are missing (libcudnn.so.9). Try: {devices.INSTALL}"),
         ({}, "the reason is not known. To print TensorFlow's own messages: TF_CPP_MIN_LOG_LEVEL=0"),
@@ -74,6 +81,12 @@ def test_why_a_gpu_is_not_seen(case, reason):
     assert reason in told
 
 
+def test_no_command_where_tensorflow_is_built_for_cpus_only(monkeypatch):
+    """Installing it again would change nothing on ARM."""
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    assert devices.unseen_gpu(SEEN, CPU_BUILD, environment={}, system="Linux").endswith("(GPUs need x86-64).")
+
+
 def test_a_machine_without_a_driver_is_told_nothing():
     assert devices.unseen_gpu(None, CUDA) is None
 
@@ -81,7 +94,8 @@ def test_a_machine_without_a_driver_is_told_nothing():
 def test_cards_that_xla_has_no_code_for_are_named():
     new = nvidia.Card("NVIDIA GeForce RTX 5090", RTX_50, 34.2, 0.5)
     (note,) = devices.notes([new, new, CARD])
-    assert "no code for NVIDIA GeForce RTX 5090 (compute capability 12.0; tensorflow #111958)" in note
+    assert "no code for NVIDIA GeForce RTX 5090 (compute capability 12.0; tensorflow #111958): run.xla=auto is off." in note
+    assert "the driver compiles them at the first start, which can take half an hour" in note
 
 
 def test_cards_that_are_not_in_use_are_not_remarked_on(monkeypatch):

@@ -8,12 +8,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+HAS_DRIVER = Path("/proc/driver/nvidia/version").exists()
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 @pytest.mark.parametrize(
     ("options", "has_driver", "extras"),
-    [(["GPU=1"], False, "[video,gpu]"), (["GPU=0"], True, "[video]"), ([], True, "[video,gpu]")],
+    [
+        (["GPU=1"], False, "[video,gpu]"),
+        (["GPU=0"], True, "[video]"),
+        ([], True, "[video,gpu]"),
+        pytest.param([], False, "[video]", marks=pytest.mark.skipif(HAS_DRIVER, reason="this machine has a driver")),
+    ],
 )
 def test_libraries_of_cuda(options, has_driver, extras, tmp_path):
     program = tmp_path / "nvidia-smi"

@@ -64,7 +64,7 @@ def describe(settings: TrainingSettings, dataset: Dataset, devices: Devices, out
         f"parameters        G {counts['G']:,}  D {counts['D']:,}",
         f"on disk           {4 * all_weights / 1e6:.0f} MB per snapshot, {4 * (all_weights + moments) / 1e6:.0f} MB per state",
     ]
-    peak_gb, fitting = 0.0, []
+    peak_gb, fitting = 0.0, {}
     total_kimg = settings.schedule.total_kimg
     parts = forecast.phases(schedule, 0.0, total_kimg)
     for size in dict.fromkeys(part.resolution for part in parts):
@@ -75,7 +75,7 @@ def describe(settings: TrainingSettings, dataset: Dataset, devices: Devices, out
         memory_gb = memory_bytes(settings, size, part_size, counts, devices.policy) / 1e9
         peak_gb = max(peak_gb, memory_gb)
         if devices.memory_gb is not None and memory_gb > devices.memory_gb:
-            fitting.append(f"{size}={largest_part(settings, size, part_size, counts, devices)}")
+            fitting[size] = largest_part(settings, size, part_size, min(settings.least_part(minibatch), part_size), counts, devices)
         lines.append(
             f"{f'{size}x{size}':<17} {kimg:g} kimg, minibatch {minibatch} ({part_size} at once on a device), "
             f"about {memory_gb:.1f} GB per device, about {format_sec(sec)}"
@@ -84,9 +84,13 @@ def describe(settings: TrainingSettings, dataset: Dataset, devices: Devices, out
     total_sec += len(parts) * forecast.TRACE_SEC + forecast.count_ticks(schedule, 0.0, total_kimg) * forecast.TICK_SEC
     lines.append(f"time              {format_sec(total_sec / spread)} to {format_sec(total_sec * spread)}, {basis}")
     lines.append(f"memory            about {peak_gb:.1f} GB per device, within a factor of 2")
-    if fitting:
-        advice = ", ".join(f"--set schedule.max_minibatch_per_device_by_resolution.{entry}" for entry in fitting)
+    if any(fitting.values()):
+        advice = ", ".join(f"--set schedule.max_minibatch_per_device_by_resolution.{size}={part}" for size, part in fitting.items() if part)
         lines.append(f"A GPU has only {devices.memory_gb:.1f} GB. Same results with less memory: {advice}")
+    if too_large := ", ".join(f"{size}x{size}" for size, part in fitting.items() if not part):
+        shorter = "--set run.precision=mixed_bfloat16, " if devices.policy == "float32" else ""
+        advice = f"Try {shorter}narrower networks, or a lower --set data.resolution."
+        lines.append(f"A GPU of {devices.memory_gb:.1f} GB is too small for {too_large}. {advice}")
     if total_sec > LONG_SEC:
         lines.append(
             "This takes more than a day. Shorter: --total-kimg, a lower --set data.resolution, narrower networks (--preset leaves64 "
@@ -95,11 +99,11 @@ def describe(settings: TrainingSettings, dataset: Dataset, devices: Devices, out
     return [*lines, *devices.notes]
 
 
-def largest_part(settings: TrainingSettings, resolution: int, part: int, counts: dict[str, int], devices: Devices) -> int:
-    """Half of `part`, or a quarter, and so on: what fits into the memory of a GPU; at least one image."""
-    while part > 1 and memory_bytes(settings, resolution, part, counts, devices.policy) / 1e9 > devices.memory_gb:
+def largest_part(settings: TrainingSettings, resolution: int, part: int, least: int, counts: dict[str, int], devices: Devices) -> int:
+    """Half of `part`, or a quarter, and so on: what fits into the memory of a GPU; 0 if less than `least` images would."""
+    while part >= least and memory_bytes(settings, resolution, part, counts, devices.policy) / 1e9 > devices.memory_gb:
         part //= 2
-    return part
+    return part if part >= least else 0
 
 
 def expected_cost(settings: TrainingSettings, devices: Devices, outdir: str | Path) -> Cost:

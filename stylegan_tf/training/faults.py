@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from stylegan_tf import nvidia
+from stylegan_tf import out_of_memory
 from stylegan_tf.data.feed.pipeline import pipeline_fault
 from stylegan_tf.errors import UserError
 from stylegan_tf.training.run_dir import RunDir
@@ -81,12 +81,15 @@ def diverged_message(error: DivergedError, nimg: int, on_nan: str) -> str:
     )
 
 
-def explained(error: Exception, stage: Stage, *, num_devices: int, least_part: int, run_dir: RunDir, data_path: str) -> Exception:
+def explained(
+    error: Exception, stage: Stage, *, num_devices: int, least_part: int, policy: str, run_dir: RunDir, data_path: str
+) -> Exception:
     """A UserError for a fault that a user can correct; `error` itself for any other.
 
     Args:
         stage: of the schedule, when it occurred.
         least_part: samples of a minibatch that one device must compute together.
+        policy: Keras dtype policy of the networks.
     """
     resume = run_dir.how_to_resume
     if reason := _disk_fault(error):
@@ -94,25 +97,24 @@ def explained(error: Exception, stage: Stage, *, num_devices: int, least_part: i
             f"Cannot write to {run_dir.path}: {reason}. Older files are intact; the last training state is valid. "
             f"Free some space (run.keep_snapshots limits the number of snapshots), then resume: {resume}"
         )
-    if isinstance(error, tf.errors.ResourceExhaustedError | MemoryError):
-        return UserError(f"{_out_of_memory(stage, num_devices, least_part)} The last training state is valid. Resume with: {resume}")
+    if out_of_memory.is_out_of_memory(error):
+        message = _out_of_memory(out_of_memory.holders(error), stage, num_devices, least_part, policy)
+        return UserError(f"{message} The last training state is valid. Resume with: {resume}")
     if isinstance(error, tf.errors.OpError) and _is_of_data(error):
         found = pipeline_fault(error.message, data_path)
         return UserError(f"{found} The last training state is valid; when the dataset is restored, resume: {resume}")
     return error
 
 
-def _out_of_memory(stage: Stage, num_devices: int, least_part: int) -> str:
-    """What was computed at once, who else holds memory of a GPU, and the settings that need less."""
+def _out_of_memory(holders: str, stage: Stage, num_devices: int, least_part: int, policy: str) -> str:
+    """What was computed at once, what holds memory, and the settings that need less."""
     part = min(stage.max_minibatch_per_device or stage.minibatch, -(-stage.minibatch // num_devices))
     setting = f"schedule.max_minibatch_per_device_by_resolution.{stage.resolution}"
-    halved = f"--set {setting}={part // 2} (half the memory for activations, same results: gradients are accumulated), "
-    others = nvidia.other_programs()
-    held = f"Other programs hold memory of the GPU: {', '.join(others)}. " if others else ""
+    halved = f"--set {setting}={part // 2} (half the memory for activations, same results: gradients are accumulated), or "
     return (
         f"Out of memory at {stage.resolution}x{stage.resolution} (lod {stage.lod:.2f}), {part} images at once on a device, "
-        f"minibatch {stage.minibatch}. {held}Try {halved if part // 2 >= least_part else ''}smaller networks, "
-        "or run.precision=mixed_bfloat16."
+        f"minibatch {stage.minibatch}. {holders}Try {halved if part // 2 >= least_part else ''}smaller networks"
+        f"{', or run.precision=mixed_bfloat16' if policy == 'float32' else ''}."
     )
 
 
@@ -129,4 +131,5 @@ def _is_of_data(error: tf.errors.OpError) -> bool:
     """Whether TensorFlow raised the error while it fetched a batch."""
     text = str(error)
     is_named = any(word in text for word in ("UserError: ", "IteratorGetNext", "PyFunc"))
-    return is_named or isinstance(error, tf.errors.DataLossError | tf.errors.NotFoundError)
+    is_of_cudnn = "No algorithm worked" in text
+    return is_named or (isinstance(error, tf.errors.DataLossError | tf.errors.NotFoundError) and not is_of_cudnn)

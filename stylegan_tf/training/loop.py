@@ -49,10 +49,10 @@ def train(run: Run, run_dir: RunDir, outputs: Outputs, is_resumed: bool = False,
         except Exception as error:
             stop.wait_for_end(error)
             data_path = run.networks.dataset["path"]
-            settings = run.settings
-            least_part = run.stage.minibatch if settings.needs_whole_minibatch else max(settings.group_size, 1)
-            options = {"num_devices": run.devices.num_devices, "least_part": least_part, "run_dir": run_dir, "data_path": data_path}
-            explained = faults.explained(error, run.stage, **options)
+            explained = faults.explained(
+                error, run.stage, num_devices=run.devices.num_devices, least_part=run.settings.least_part(run.stage.minibatch),
+                policy=run.devices.policy, run_dir=run_dir, data_path=data_path,
+            )  # fmt: skip
             if explained is error:
                 raise
             raise explained from error

@@ -64,19 +64,30 @@ def test_what_does_not_fit_into_the_gpu_is_halved_until_it_fits():
     need = [estimate.memory_bytes(Settings("x"), 64, part, counts, "float32") / 1e9 for part in (32, 8)]
     devices = SimpleNamespace(policy="float32", memory_gb=need[1] + 0.01)
     assert need[0] > devices.memory_gb
-    assert estimate.largest_part(Settings("x"), 64, 32, counts, devices) == 8
+    assert estimate.largest_part(Settings("x"), 64, 32, 4, counts, devices) == 8
+    assert estimate.largest_part(Settings("x"), 64, 32, 16, counts, devices) == 0
     devices.memory_gb = 0.1
-    assert estimate.largest_part(Settings("x"), 64, 32, counts, devices) == 1
+    assert estimate.largest_part(Settings("x"), 64, 32, 1, counts, devices) == 0
 
 
-def test_a_dry_run_for_a_gpu_names_the_parts_that_fit(monkeypatch, tmp_path):
+TOO_SMALL = "Try --set run.precision=mixed_bfloat16, narrower networks, or a lower --set data.resolution."
+
+
+@pytest.mark.parametrize(
+    ("memory_gb", "advice"),
+    [
+        (8.0, "A GPU has only 8.0 GB. Same results with less memory: --set schedule.max_minibatch_per_device_by_resolution.64=16"),
+        (3.0, "A GPU has only 3.0 GB. Same results with less memory: --set schedule.max_minibatch_per_device_by_resolution.64=4"),
+        (2.2, f"A GPU of 2.2 GB is too small for 64x64. {TOO_SMALL}"),  # the group of the minibatch standard deviation
+    ],
+)
+def test_a_dry_run_for_a_gpu_names_the_parts_that_fit(monkeypatch, tmp_path, memory_gb, advice):
     monkeypatch.setattr(estimate, "measured_flops", lambda *_: 1e12)
     devices = SimpleNamespace(
-        policy="float32", xla="off", has_gpus=False, num_devices=1, description="1 x GPU", memory_gb=0.9, notes=["Note."]
+        policy="float32", xla="off", has_gpus=False, num_devices=1, description="1 x GPU", memory_gb=memory_gb, notes=["Note."]
     )
     settings = Settings("x", data=DataSettings(resolution=64), schedule=ScheduleSettings(start_resolution=64, minibatch_base=32))
     dataset = SimpleNamespace(label_size=0, channels=3, path="p", num_images=1, resolution=64)
-    text = "\n".join(estimate.describe(settings, dataset, devices, tmp_path))
-    assert "A GPU has only 0.9 GB" in text
-    assert "--set schedule.max_minibatch_per_device_by_resolution.64=" in text
-    assert text.endswith("Note.")
+    lines = estimate.describe(settings, dataset, devices, tmp_path)
+    assert advice in lines
+    assert lines[-1] == "Note."

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stylegan_tf import snapshot
+from stylegan_tf import nvidia, snapshot
 from stylegan_tf.errors import UserError
 from stylegan_tf.training import faults
 from stylegan_tf.training import run as runs
 from stylegan_tf.training.best import BestValue, SnapshotScores
+from tests.test_out_of_memory import GPU_ERRORS
 from tests.training.conftest import changed
 from tests.training.fake_trainer import FakeTrainer
 
@@ -105,13 +106,30 @@ def test_out_of_memory_says_which_stage_and_what_to_lower(tiny_settings, start_r
         start_run(full_size(tiny_settings, D={"mbstd_group_size": 2}))
 
 
-def test_out_of_memory_names_other_programs_and_no_part_that_cannot_be_smaller(monkeypatch):
-    monkeypatch.setattr(faults.nvidia, "other_programs", lambda: ["blender (pid 77) 21.0 GB"])
+@pytest.mark.parametrize(("kind", "text"), GPU_ERRORS)
+def test_out_of_memory_names_other_programs_and_no_part_that_cannot_be_smaller(kind, text, monkeypatch):
+    monkeypatch.setattr(nvidia, "other_programs", lambda: ["blender (pid 77) 21.0 GB"])
     stage = SimpleNamespace(resolution=64, lod=0.0, minibatch=32, max_minibatch_per_device=4)
-    halved = faults._out_of_memory(stage, 1, 1)
-    assert "Other programs hold memory of the GPU: blender (pid 77) 21.0 GB." in halved
-    assert "by_resolution.64=2 (half the memory" in halved
-    assert "by_resolution" not in faults._out_of_memory(stage, 1, 4)  # the group of the minibatch standard deviation
+    run_dir = SimpleNamespace(how_to_resume="python train.py --resume 3")
+
+    def message(least_part, policy):
+        options = {"num_devices": 1, "run_dir": run_dir, "data_path": "leaves"}
+        return str(faults.explained(kind(None, None, text), stage, least_part=least_part, policy=policy, **options))
+
+    assert message(1, "float32") == (
+        "Out of memory at 64x64 (lod 0.00), 4 images at once on a device, minibatch 32. "
+        "Other programs hold memory of the GPU: blender (pid 77) 21.0 GB. "
+        "Try --set schedule.max_minibatch_per_device_by_resolution.64=2 (half the memory for activations, same results: gradients are "
+        "accumulated), or smaller networks, or run.precision=mixed_bfloat16. "
+        "The last training state is valid. Resume with: python train.py --resume 3"
+    )
+    assert "GB. Try smaller networks. The last" in message(4, "mixed_bfloat16")  # the group of the minibatch standard deviation
+
+
+def test_a_convolution_without_an_algorithm_is_not_reported_as_missing_data():
+    error = tf.errors.NotFoundError(None, None, "No algorithm worked!  Error messages:\n  CUDNN_STATUS_NOT_SUPPORTED [Op:Conv2D]")
+    run_dir = SimpleNamespace(how_to_resume="")
+    assert faults.explained(error, None, num_devices=1, least_part=1, policy="float32", run_dir=run_dir, data_path="leaves") is error
 
 
 def test_tensorboards_full_disk_is_not_reported_as_memory(tiny_settings, start_run, fake_steps):

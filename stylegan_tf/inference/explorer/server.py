@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
 from urllib.parse import urlsplit
 
+from stylegan_tf import out_of_memory
 from stylegan_tf.errors import UserError
 from stylegan_tf.inference.explorer.api import Answer, Api
 from stylegan_tf.inference.explorer.worker import Superseded
@@ -137,7 +138,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Requests of the page: /api/NAME with a JSON object."""
         try:
-            answer = self._answer()
+            with out_of_memory.explained("Try generate.py explore --device cpu."):
+                answer = self._answer()
         except _Refused as refused:
             self._send_error(refused.status, str(refused))
         except UserError as error:
