@@ -3,6 +3,7 @@
 import errno
 import math
 import os
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -92,6 +93,11 @@ def explained(
         policy: Keras dtype policy of the networks.
     """
     resume = run_dir.how_to_resume
+    if folder := _cache_fault(error):
+        return UserError(
+            f"The cache of compiled steps in {folder} is damaged or cannot be written: {error.message.splitlines()[0][:200]}. "
+            f"Delete the folder, or unset TF_XLA_FLAGS. Then resume: {resume}"
+        )
     if reason := _disk_fault(error):
         return UserError(
             f"Cannot write to {run_dir.path}: {reason}. Older files are intact; the last training state is valid. "
@@ -100,7 +106,7 @@ def explained(
     if out_of_memory.is_out_of_memory(error):
         message = _out_of_memory(out_of_memory.holders(error), stage, num_devices, least_part, policy)
         return UserError(f"{message} The last training state is valid. Resume with: {resume}")
-    if isinstance(error, tf.errors.OpError) and _is_of_data(error):
+    if isinstance(error, tf.errors.OpError) and _is_of_data(error, data_path):
         found = pipeline_fault(error.message, data_path)
         return UserError(f"{found} The last training state is valid; when the dataset is restored, resume: {resume}")
     return error
@@ -127,9 +133,16 @@ def _disk_fault(error: Exception) -> str | None:
     return None
 
 
-def _is_of_data(error: tf.errors.OpError) -> bool:
+def _cache_fault(error: Exception) -> str | None:
+    """TensorFlow's folder of compiled steps if an entry in it is damaged, or if it cannot be written; None for another error."""
+    found = re.search(r"--tf_xla_persistent_cache_directory=(\S+)", os.environ.get("TF_XLA_FLAGS", ""))
+    if not found or not isinstance(error, tf.errors.OpError):
+        return None
+    return found[1] if found[1] in error.message or re.search("read less bytes|serializ", error.message, re.IGNORECASE) else None
+
+
+def _is_of_data(error: tf.errors.OpError, data_path: str) -> bool:
     """Whether TensorFlow raised the error while it fetched a batch."""
     text = str(error)
     is_named = any(word in text for word in ("UserError: ", "IteratorGetNext", "PyFunc"))
-    is_of_cudnn = "No algorithm worked" in text
-    return is_named or (isinstance(error, tf.errors.DataLossError | tf.errors.NotFoundError) and not is_of_cudnn)
+    return is_named or isinstance(error, tf.errors.DataLossError) or (isinstance(error, tf.errors.NotFoundError) and data_path in text)

@@ -126,6 +126,29 @@ def test_out_of_memory_names_other_programs_and_no_part_that_cannot_be_smaller(k
     assert "GB. Try smaller networks. The last" in message(4, "mixed_bfloat16")  # the group of the minibatch standard deviation
 
 
+@pytest.mark.parametrize(
+    ("kind", "text"),  # of TensorFlow 2.21 on a CPU, with an entry that was cut off, emptied, changed, and folders that cannot be written
+    [
+        (tf.errors.OutOfRangeError, "Read less bytes than requested [Op:__inference_f_39]"),
+        (tf.errors.InvalidArgumentError, "Serialized cache key does not match. [Op:__inference_f_39]"),
+        (tf.errors.InternalError, "Failed to parse serialized CpuAotCompilationResult. [Op:__inference_f_39]"),
+        (tf.errors.FailedPreconditionError, "/cache/xla is not a directory [Op:__inference_f_39]"),
+        (tf.errors.NotFoundError, "/cache/xla; No such file or directory [Op:__inference_f_39]"),
+        (tf.errors.ResourceExhaustedError, "/cache/xla/xla_compile_cache__1; No space left on device"),
+    ],
+)
+def test_a_cache_of_compiled_steps_that_cannot_be_used_is_named(kind, text, monkeypatch):
+    error, options = kind(None, None, text), {"num_devices": 1, "least_part": 1, "policy": "float32", "data_path": "leaves"}
+    run_dir = SimpleNamespace(how_to_resume="python train.py --resume 3", path="results/3")
+    monkeypatch.delenv("TF_XLA_FLAGS", raising=False)
+    assert "cache" not in str(faults.explained(error, None, run_dir=run_dir, **options)).replace(text, "")
+    monkeypatch.setenv("TF_XLA_FLAGS", "--tf_xla_persistent_cache_directory=/cache/xla --tf_xla_cpu_global_jit")
+    assert str(faults.explained(error, None, run_dir=run_dir, **options)) == (
+        f"The cache of compiled steps in /cache/xla is damaged or cannot be written: {text}. "
+        "Delete the folder, or unset TF_XLA_FLAGS. Then resume: python train.py --resume 3"
+    )
+
+
 def test_a_convolution_without_an_algorithm_is_not_reported_as_missing_data():
     error = tf.errors.NotFoundError(None, None, "No algorithm worked!  Error messages:\n  CUDNN_STATUS_NOT_SUPPORTED [Op:Conv2D]")
     run_dir = SimpleNamespace(how_to_resume="")
