@@ -7,6 +7,7 @@ if __name__ == "__main__":  # before the imports that take time
 
 import argparse
 import dataclasses
+import functools
 import json
 import os
 import sys
@@ -135,7 +136,7 @@ def prepare_data(options: argparse.Namespace, settings: TrainingSettings | None)
     if settings:
         largest = config.PHOTOGRAPH_RESOLUTION.get(options.preset, MAX_RESOLUTION)
     else:
-        largest = config.GPU_RESOLUTION if count_gpus() else config.CPU_RESOLUTION
+        largest = config.GPU_RESOLUTION if count_gpus(options.gpus) else config.CPU_RESOLUTION
     options.data = str(photographs.dataset_of(options.data, max_resolution=largest, resolution=requested))
 
 
@@ -155,12 +156,20 @@ def _number_of_gpus(text: str) -> int:
         raise argparse.ArgumentTypeError(f"must be a number of GPUs, 0 for the CPU. Received: {text!r}.{hints.get(name, '')}") from None
 
 
-def count_gpus() -> int:
-    """Number of visible GPUs."""
+@functools.cache
+def count_gpus(requested: int | None) -> int:
+    """Number of GPUs of the run. If TensorFlow does not find any, prints why: the dataset and the settings depend on the number."""
+    if requested is not None:
+        return requested
     command_line.import_tensorflow()
     import tensorflow as tf
 
-    return len(tf.config.list_physical_devices("GPU"))
+    from stylegan_tf import devices, nvidia
+
+    num_gpus = len(tf.config.list_physical_devices("GPU"))
+    if not num_gpus and (reason := devices.unseen_gpu(nvidia.read_driver(), tf.sysconfig.get_build_info())):
+        say(f"{reason} Dataset and settings are chosen for the CPU.")
+    return num_gpus
 
 
 def chosen_settings(options: argparse.Namespace) -> TrainingSettings:
@@ -168,9 +177,8 @@ def chosen_settings(options: argparse.Namespace) -> TrainingSettings:
     from stylegan_tf import data
 
     dataset = data.open_dataset(options.data)
-    num_gpus = count_gpus() if options.gpus is None else options.gpus
     settings, reasons = config.automatic(
-        dataset.resolution, dataset.num_images, num_gpus=num_gpus, wanted_resolution=requested_resolution(options)
+        dataset.resolution, dataset.num_images, num_gpus=count_gpus(options.gpus), wanted_resolution=requested_resolution(options)
     )
     if options.total_kimg is not None:
         reasons["length"] = f"{options.total_kimg:g} kimg, as requested"

@@ -190,7 +190,7 @@ class Metric(abc.ABC):
         if num_images is None and number is None and available is not None:
             num_images, is_full = available, cls.has_full
         elif num_images is None:
-            num_images = _count(number) if number else cls.default_images
+            num_images = int(number.replace("k", "000")) if number else cls.default_images
         if not cls.min_images <= num_images <= MAX_IMAGES:
             raise UserError(f"A score needs {cls.min_images} to {MAX_IMAGES:,} images. Received: {num_images}")
         return cls(num_images, is_full, **cls.parameters(number, num_images, **parts))
@@ -222,10 +222,6 @@ class Metric(abc.ABC):
             f"    {'; '.join(values)}; needs {needs or 'generated images only'}; "
             f"{cls.least()}, {cls.default_images:,} by default; cost: {cls.cost()}"
         )
-
-
-def _count(text: str) -> int:
-    return int(text[:-1]) * 1000 if text.endswith("k") else int(text)
 
 
 def short_count(number: int) -> str:

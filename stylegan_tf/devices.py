@@ -169,7 +169,7 @@ def describe() -> list[str]:
         ("TensorFlow", f"{tf.__version__}, {cuda}"),
         ("kernels for", ", ".join(map(str, build.get("cuda_compute_capabilities", ()))) or "CPUs"),
         ("driver", driver.version or driver.problem if driver else "no NVIDIA driver found"),
-        *((f"GPU {number}", _of_card(card)) for number, card in enumerate(driver.cards if driver else ())),
+        *((f"GPU {number}", str(card)) for number, card in enumerate(driver.cards if driver else ())),
         ("CUDA libraries", f"missing: {', '.join(missing)}" if missing else "all found" if driver else "not needed"),
         ("TensorFlow uses", f"{len(capabilities)} GPU{'' if len(capabilities) == 1 else 's'}" if capabilities else "the CPU"),
         ("run.precision", f"auto is {resolve_precision('auto', capabilities)}"),
@@ -184,11 +184,6 @@ def _main(arguments: Sequence[str]) -> None:
     description = "Prints which GPUs TensorFlow uses, and why not if it uses none."
     Parser(prog="python -m stylegan_tf.devices", description=description).parse_args(arguments)
     say(*describe())
-
-
-def _of_card(card: nvidia.Card) -> str:
-    major, minor = card.capability
-    return f"{card.name}, compute capability {major}.{minor}, {card.memory_gb:.1f} GB, of which {card.used_gb:.1f} GB are in use"
 
 
 def _can_load(name: str) -> bool:

@@ -23,6 +23,10 @@ class Card:
     memory_gb: float  # memory_gb, used_gb: all of its memory, and what all programs hold of it, 1e9 bytes
     used_gb: float
 
+    def __str__(self) -> str:
+        major, minor = self.capability
+        return f"{self.name}, compute capability {major}.{minor}, {self.memory_gb:.1f} GB, of which {self.used_gb:.1f} GB are in use"
+
 
 @dataclass(frozen=True)
 class Driver:

@@ -5,9 +5,13 @@ import zipfile
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 import config
+import train
+from stylegan_tf import nvidia
+from stylegan_tf.data.intake import photographs as intake_of_photographs
 from stylegan_tf.data.intake.photographs import are_photographs
 from tests.test_train import TINY, run  # noqa: F401  a fixture
 from tests.training.conftest import tiny_dataset  # noqa: F401  a fixture
@@ -44,6 +48,21 @@ def test_photographs_become_a_dataset_once(run, photographs, tmp_path, capsys): 
     Image.new("RGB", (9, 9)).save(photographs / "a" / "new.png")
     code, printed, _ = run("--data", str(photographs), *SMALL, capsys=capsys)
     assert (code, "13 images. Building a dataset in datasets/my_photos-2" in printed) == (0, True)
+
+
+@pytest.mark.skipif(bool(tf.config.list_physical_devices("GPU")), reason="for machines without a GPU that TensorFlow sees")
+def test_a_gpu_that_is_not_seen_is_named_before_the_dataset_is_built(photographs, monkeypatch, capsys):
+    """The dataset would be built again for the GPU; with --gpus 0 it is meant for the CPU."""
+    monkeypatch.setattr(nvidia, "read_driver", lambda: nvidia.Driver("470.1", (nvidia.Card("NVIDIA L4", (8, 9), 24.0, 1.0),)))
+    sides = []
+    monkeypatch.setattr(intake_of_photographs, "dataset_of", lambda path, **options: sides.append(options["max_resolution"]) or "built")
+    for options in ([], ["--gpus", "0"], ["--gpus", "1"]):
+        train.count_gpus.cache_clear()
+        train.prepare_data(train.parser().parse_args(["--data", str(photographs), *options]), None)
+        printed = capsys.readouterr().out
+        assert printed.startswith("This machine has NVIDIA L4, but TensorFlow finds no GPU: ") == (options == [])
+    assert sides == [config.CPU_RESOLUTION, config.CPU_RESOLUTION, config.GPU_RESOLUTION]
+    train.count_gpus.cache_clear()
 
 
 def test_an_archive_of_photographs(run, photographs, tmp_path, capsys):  # noqa: F811

@@ -14,11 +14,6 @@ BATCH_SIZE = 24  # images generated at once
 MIN_SHOWN_SIDE = 64  # pixels: smaller images are enlarged in the grids, because their details are too small to be seen on a screen
 
 
-def shown_side(resolution: int) -> int:
-    """Side of a picture in the grids, a multiple of the resolution."""
-    return max(resolution, MIN_SHOWN_SIDE)
-
-
 class PictureGrids:
     """Grids of latents that depend on the seed alone, and so are the same for the whole run.
 
@@ -64,7 +59,7 @@ class PictureGrids:
         return self._grid(pictures, self.columns)
 
     def _grid(self, pictures: np.ndarray, columns: int) -> np.ndarray:
-        return images.make_grid(images.upscale(pictures, shown_side(self.resolution) // pictures.shape[1]), columns)
+        return images.make_grid(images.upscale(pictures, max(self.resolution, MIN_SHOWN_SIDE) // pictures.shape[1]), columns)
 
     def diversity(self, pictures: np.ndarray, read_images: Callable[[np.ndarray, int], np.ndarray]) -> float:
         """Diversity of fakes: the mean standard deviation of their pixels, divided by that of as many reals at the same resolution.

@@ -39,7 +39,8 @@ class Encoder:
 
     def __init__(self, *, resolution: int, channels: int, encoding: str, quality: int):
         self.resolution, self.channels, self.encoding, self.quality = resolution, channels, encoding, quality
-        self.resolutions = _level_sides(resolution)
+        sides = (resolution >> level for level in range(resolution.bit_length()))
+        self.resolutions = [side for side in sides if side >= MIN_RESOLUTION]
 
     @property
     def image_bytes(self) -> int:
@@ -108,11 +109,6 @@ def halve(images: np.ndarray) -> np.ndarray:
         np.add(rows[:, :, 0::2, channel], rows[:, :, 1::2, channel], out=means[..., channel], dtype=np.float32)
     means *= np.float32(0.25)
     return means
-
-
-def _level_sides(resolution: int) -> list[int]:
-    """Sides of all levels, largest first."""
-    return [resolution >> level for level in range(resolution.bit_length()) if resolution >> level >= MIN_RESOLUTION]
 
 
 _BUFFER_BYTES = 1 << 20  # of one resolution: fewer system calls, each of which has to wait for the threads that encode

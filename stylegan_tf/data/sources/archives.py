@@ -232,7 +232,7 @@ def is_tar(path: Path) -> bool:
 def _opened(path: Path) -> BinaryIO:
     """The tar as a file with random access, decompressed if necessary."""
     file = open(path, "rb")  # noqa: SIM115 - closed by the source
-    if not _is_compressed(file.read(6)):
+    if not file.read(6).startswith((_GZIP, _BZIP2, _XZ)):
         file.seek(0)
         return file
     file.close()
@@ -254,11 +254,6 @@ def _opened(path: Path) -> BinaryIO:
         raise
     inflated.seek(0)
     return inflated
-
-
-def _is_compressed(first_bytes: bytes) -> bool:
-    """True if a file starts as gzip, bzip2 or xz do."""
-    return first_bytes.startswith((_GZIP, _BZIP2, _XZ))
 
 
 def _unpacked(path: Path) -> Iterator[bytes]:
