@@ -85,7 +85,7 @@ def describe(settings: TrainingSettings, dataset: Dataset, devices: Devices, out
     lines.append(f"time              {format_sec(total_sec / spread)} to {format_sec(total_sec * spread)}, {basis}")
     lines.append(f"memory            about {peak_gb:.1f} GB per device, within a factor of 2")
     if any(fitting.values()):
-        advice = ", ".join(f"--set schedule.max_minibatch_per_device_by_resolution.{size}={part}" for size, part in fitting.items() if part)
+        advice = " ".join(f"--set schedule.max_minibatch_per_device_by_resolution.{size}={part}" for size, part in fitting.items() if part)
         lines.append(f"A GPU has only {devices.memory_gb:.1f} GB. Same results with less memory: {advice}")
     if too_large := ", ".join(f"{size}x{size}" for size, part in fitting.items() if not part):
         shorter = "--set run.precision=mixed_bfloat16, " if devices.policy == "float32" else ""
