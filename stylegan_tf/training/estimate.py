@@ -88,7 +88,7 @@ def describe(settings: TrainingSettings, dataset: Dataset, devices: Devices, out
         advice = " ".join(f"--set schedule.max_minibatch_per_device_by_resolution.{size}={part}" for size, part in fitting.items() if part)
         lines.append(f"A GPU has only {devices.memory_gb:.1f} GB. Same results with less memory: {advice}")
     if too_large := ", ".join(f"{size}x{size}" for size, part in fitting.items() if not part):
-        shorter = "--set run.precision=mixed_bfloat16, " if devices.policy == "float32" else ""
+        shorter = "--set run.precision=mixed_float16, " if devices.policy == "float32" else ""
         advice = f"Try {shorter}narrower networks, or a lower --set data.resolution."
         lines.append(f"A GPU of {devices.memory_gb:.1f} GB is too small for {too_large}. {advice}")
     if total_sec > LONG_SEC:

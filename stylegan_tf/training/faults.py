@@ -83,14 +83,14 @@ def diverged_message(error: DivergedError, nimg: int, on_nan: str) -> str:
 
 
 def explained(
-    error: Exception, stage: Stage, *, num_devices: int, least_part: int, policy: str, run_dir: RunDir, data_path: str
+    error: Exception, stage: Stage, *, num_devices: int, least_part: int, is_float32: bool, run_dir: RunDir, data_path: str
 ) -> Exception:
     """A UserError for a fault that a user can correct; `error` itself for any other.
 
     Args:
         stage: of the schedule, when it occurred.
         least_part: samples of a minibatch that one device must compute together.
-        policy: Keras dtype policy of the networks.
+        is_float32: whether a GPU computes in float32; float16 would halve the memory for activations.
     """
     resume = run_dir.how_to_resume
     if folder := _cache_fault(error):
@@ -104,7 +104,7 @@ def explained(
             f"Free some space (run.keep_snapshots limits the number of snapshots), then resume: {resume}"
         )
     if out_of_memory.is_out_of_memory(error):
-        message = _out_of_memory(out_of_memory.holders(error), stage, num_devices, least_part, policy)
+        message = _out_of_memory(out_of_memory.holders(error), stage, num_devices, least_part, is_float32)
         return UserError(f"{message} The last training state is valid. Resume with: {resume}")
     if isinstance(error, tf.errors.OpError) and _is_of_data(error, data_path):
         found = pipeline_fault(error.message, data_path)
@@ -112,7 +112,7 @@ def explained(
     return error
 
 
-def _out_of_memory(holders: str, stage: Stage, num_devices: int, least_part: int, policy: str) -> str:
+def _out_of_memory(holders: str, stage: Stage, num_devices: int, least_part: int, is_float32: bool) -> str:
     """What was computed at once, what holds memory, and the settings that need less."""
     part = min(stage.max_minibatch_per_device or stage.minibatch, -(-stage.minibatch // num_devices))
     setting = f"schedule.max_minibatch_per_device_by_resolution.{stage.resolution}"
@@ -120,7 +120,7 @@ def _out_of_memory(holders: str, stage: Stage, num_devices: int, least_part: int
     return (
         f"Out of memory at {stage.resolution}x{stage.resolution} (lod {stage.lod:.2f}), {part} images at once on a device, "
         f"minibatch {stage.minibatch}. {holders}Try {halved if part // 2 >= least_part else ''}smaller networks"
-        f"{', or run.precision=mixed_bfloat16' if policy == 'float32' else ''}."
+        f"{', or --set run.precision=mixed_float16' if is_float32 else ''}."
     )
 
 

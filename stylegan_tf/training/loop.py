@@ -51,7 +51,7 @@ def train(run: Run, run_dir: RunDir, outputs: Outputs, is_resumed: bool = False,
             data_path = run.networks.dataset["path"]
             explained = faults.explained(
                 error, run.stage, num_devices=run.devices.num_devices, least_part=run.settings.least_part(run.stage.minibatch),
-                policy=run.devices.policy, run_dir=run_dir, data_path=data_path,
+                is_float32=run.devices.has_gpus and run.devices.policy == "float32", run_dir=run_dir, data_path=data_path,
             )  # fmt: skip
             if explained is error:
                 raise

@@ -70,7 +70,7 @@ def test_what_does_not_fit_into_the_gpu_is_halved_until_it_fits():
     assert estimate.largest_part(Settings("x"), 64, 32, 1, counts, devices) == 0
 
 
-TOO_SMALL = "Try --set run.precision=mixed_bfloat16, narrower networks, or a lower --set data.resolution."
+TOO_SMALL = "Try --set run.precision=mixed_float16, narrower networks, or a lower --set data.resolution."
 
 
 @pytest.mark.parametrize(

@@ -112,18 +112,18 @@ def test_out_of_memory_names_other_programs_and_no_part_that_cannot_be_smaller(k
     stage = SimpleNamespace(resolution=64, lod=0.0, minibatch=32, max_minibatch_per_device=4)
     run_dir = SimpleNamespace(how_to_resume="python train.py --resume 3")
 
-    def message(least_part, policy):
+    def message(least_part, is_float32):
         options = {"num_devices": 1, "run_dir": run_dir, "data_path": "leaves"}
-        return str(faults.explained(kind(None, None, text), stage, least_part=least_part, policy=policy, **options))
+        return str(faults.explained(kind(None, None, text), stage, least_part=least_part, is_float32=is_float32, **options))
 
-    assert message(1, "float32") == (
+    assert message(1, True) == (
         "Out of memory at 64x64 (lod 0.00), 4 images at once on a device, minibatch 32. "
         "Other programs hold memory of the GPU: blender (pid 77) 21.0 GB. "
         "Try --set schedule.max_minibatch_per_device_by_resolution.64=2 (half the memory for activations, same results: gradients are "
-        "accumulated), or smaller networks, or run.precision=mixed_bfloat16. "
+        "accumulated), or smaller networks, or --set run.precision=mixed_float16. "
         "The last training state is valid. Resume with: python train.py --resume 3"
     )
-    assert "GB. Try smaller networks. The last" in message(4, "mixed_bfloat16")  # the group of the minibatch standard deviation
+    assert "GB. Try smaller networks. The last" in message(4, False)  # the group of the minibatch standard deviation
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_out_of_memory_names_other_programs_and_no_part_that_cannot_be_smaller(k
     ],
 )
 def test_a_cache_of_compiled_steps_that_cannot_be_used_is_named(kind, text, monkeypatch):
-    error, options = kind(None, None, text), {"num_devices": 1, "least_part": 1, "policy": "float32", "data_path": "leaves"}
+    error, options = kind(None, None, text), {"num_devices": 1, "least_part": 1, "is_float32": False, "data_path": "leaves"}
     run_dir = SimpleNamespace(how_to_resume="python train.py --resume 3", path="results/3")
     monkeypatch.delenv("TF_XLA_FLAGS", raising=False)
     assert "cache" not in str(faults.explained(error, None, run_dir=run_dir, **options)).replace(text, "")
@@ -152,7 +152,7 @@ def test_a_cache_of_compiled_steps_that_cannot_be_used_is_named(kind, text, monk
 def test_a_convolution_without_an_algorithm_is_not_reported_as_missing_data():
     error = tf.errors.NotFoundError(None, None, "No algorithm worked!  Error messages:\n  CUDNN_STATUS_NOT_SUPPORTED [Op:Conv2D]")
     run_dir = SimpleNamespace(how_to_resume="")
-    assert faults.explained(error, None, num_devices=1, least_part=1, policy="float32", run_dir=run_dir, data_path="leaves") is error
+    assert faults.explained(error, None, num_devices=1, least_part=1, is_float32=False, run_dir=run_dir, data_path="leaves") is error
 
 
 def test_tensorboards_full_disk_is_not_reported_as_memory(tiny_settings, start_run, fake_steps):
