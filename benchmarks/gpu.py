@@ -6,7 +6,7 @@
 It needs a TensorFlow that finds the GPU (docs/gpus.md), and for the features of FID the metric network (docs/metrics.md; without a
 network connection, STYLEGAN_TF_INCEPTION). Every benchmark is a program of its own; what it prints is in OUT/NAME.txt, all JSON lines
 are in OUT/results.jsonl. Benchmarks that are done there are not repeated: a second call goes on where the time of the first ended. Prints
-a table in Markdown at the end. docs/performance.md says what is predicted.
+a table in Markdown at the end. docs/experiments.md contains the predictions.
 """
 
 import argparse
