@@ -5,9 +5,7 @@ import functools
 import hashlib
 import json
 import queue
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 import numpy as np
@@ -22,6 +20,7 @@ from metrics.options import Options
 from stylegan_tf.images import to_uint8_tensor
 from stylegan_tf.models.base import Generator
 from stylegan_tf.models.weights import assign_weights, weight_arrays
+from stylegan_tf.parallel import parallel_map
 
 # Streams of random numbers that must not repeat each other.
 _LATENTS, _LABELS, _NOISE = 1, 2, 3
@@ -197,10 +196,6 @@ def _copy(G: Generator, device: str) -> Generator:
 
 def run_in_order(workers: list[Worker], task: Callable[[Worker, _Item], _Found], items: Iterable[_Item]) -> Iterator[_Found]:
     """Yields task(worker, item) for all items in their order; as many run at once as there are workers."""
-    if len(workers) == 1:
-        for item in items:
-            yield task(workers[0], item)
-        return
     idle: queue.Queue[Worker] = queue.Queue()
     for worker in workers:
         idle.put(worker)
@@ -212,14 +207,7 @@ def run_in_order(workers: list[Worker], task: Callable[[Worker, _Item], _Found],
         finally:
             idle.put(worker)
 
-    with ThreadPoolExecutor(len(workers)) as pool:
-        pending: deque[Future[_Found]] = deque()
-        for item in items:
-            pending.append(pool.submit(run, item))
-            if len(pending) > 2 * len(workers):  # finished results are in memory: keep few
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
+    yield from parallel_map(run, items, len(workers), at_once=1)
 
 
 def network_digest(G: Generator, lod: float) -> str:
