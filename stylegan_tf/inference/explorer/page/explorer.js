@@ -95,7 +95,7 @@ function pane(image, caption, slot) {
     image.classList.toggle("smooth", about.resolution >= 256);
     await image.decode().catch(() => {});
     const whole = performance.now() - start;
-    caption.textContent = `${labels[number]} · ${milliseconds.toFixed(0)} ms a picture, ${(1000 / whole).toFixed(0)} pictures/s`;
+    caption.textContent = `${labels[number]} · ${milliseconds.toFixed(0)} ms a picture, ${(1000 / whole).toFixed(whole > 100 ? 1 : 0)} pictures/s`;
     image.dataset.milliseconds = milliseconds;
     image.dataset.count = Number(image.dataset.count || 0) + 1;
     if (slot === "first") shown = blob;
