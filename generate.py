@@ -77,7 +77,8 @@ def main(argv: Sequence[str]) -> None:
         run = partial(run, prepare_measures=prepare_measures)
     outdir = getattr(options, "outdir", None)
     is_new = outdir is not None and not os.path.exists(outdir)
-    fewer = f"--batch {options.batch // 2} (half as many images at once, same images), or " if options.batch > 1 else ""
+    batch = getattr(options, "batch", 1)  # `explore` computes one image at a time
+    fewer = f"--batch {batch // 2} (half as many images at once, same images), or " if batch > 1 else ""
     try:
         with out_of_memory.explained(f"Try {fewer}--device cpu."):
             run(options, say)
