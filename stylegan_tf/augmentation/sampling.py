@@ -1,4 +1,4 @@
-"""Random numbers of an augmentation: one row for each sample from a seed and the position of the sample in the global minibatch."""
+"""Random numbers of an augmentation: one row for each sample, from a seed and the position of the sample in the global minibatch."""
 
 from collections.abc import Mapping, Sequence
 
