@@ -102,6 +102,12 @@ def test_generate_names_the_option_that_halves_it(held, monkeypatch, capsys, tmp
     assert not os.path.exists(outdir)
 
 
+def test_the_explorer_has_no_batch(held, monkeypatch, capsys):  # it did not start: the advice read --batch
+    monkeypatch.setitem(generate.COMMANDS, "explore", (*generate.COMMANDS["explore"][:2], fail))
+    assert command_line.run(generate.main, ["explore", "--network", "x.pkl"]) == 2
+    assert capsys.readouterr().err == f"error: {held}Try --device cpu.\n"
+
+
 def test_metrics_name_the_option_that_halves_it(held, monkeypatch):
     bench = SimpleNamespace(resolution=256)
     monkeypatch.setattr(metrics.bench, "Bench", lambda *_: bench)
