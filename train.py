@@ -128,10 +128,16 @@ def prepare_data(options: argparse.Namespace, settings: TrainingSettings | None)
         raise MissingFileError(f"--data {options.data} does not exist. Expected a dataset, or photographs: a folder, zip or tar.")
     if options.data is None or not photographs.are_photographs(options.data):
         return
+    # Before the work of a build: what would be refused after it.
     if settings is not None:
         from stylegan_tf.training import settings_check
 
-        settings_check.check(settings)  # before the work of a build
+        settings_check.check(settings)
+    if options.gpus:
+        command_line.import_tensorflow()
+        from stylegan_tf.training import devices
+
+        devices.find_gpus(options.gpus)
     requested = settings.data.resolution if settings else requested_resolution(options)
     if settings:
         largest = config.PHOTOGRAPH_RESOLUTION.get(options.preset, MAX_RESOLUTION)
@@ -149,7 +155,9 @@ def requested_resolution(options: argparse.Namespace) -> int | None:
 def _number_of_gpus(text: str) -> int:
     """The value of --gpus. Names such as "all" or "cpu" are refused with what to type instead."""
     try:
-        return int(text)
+        if (number := int(text)) < 0:
+            raise ValueError
+        return number
     except ValueError:
         name = text.lower().partition(":")[0]
         hints = {"cpu": " Did you mean 0?", "none": " Did you mean 0?", "all": " Omit --gpus to use all GPUs.", "auto": " Omit --gpus."}

@@ -13,6 +13,8 @@ import train
 from stylegan_tf import nvidia
 from stylegan_tf.data.intake import photographs as intake_of_photographs
 from stylegan_tf.data.intake.photographs import are_photographs
+from stylegan_tf.errors import UserError
+from stylegan_tf.training import devices
 from tests.test_train import TINY, run  # noqa: F401  a fixture
 from tests.training.conftest import tiny_dataset  # noqa: F401  a fixture
 
@@ -56,12 +58,18 @@ def test_a_gpu_that_is_not_seen_is_named_before_the_dataset_is_built(photographs
     monkeypatch.setattr(nvidia, "read_driver", lambda: nvidia.Driver("470.1", (nvidia.Card("NVIDIA L4", (8, 9), 24.0, 1.0),)))
     sides = []
     monkeypatch.setattr(intake_of_photographs, "dataset_of", lambda path, **options: sides.append(options["max_resolution"]) or "built")
-    for options in ([], ["--gpus", "0"], ["--gpus", "1"]):
+    for options in ([], ["--gpus", "0"]):
         train.count_gpus.cache_clear()
         train.prepare_data(train.parser().parse_args(["--data", str(photographs), *options]), None)
         printed = capsys.readouterr().out
         assert printed.startswith("This machine has NVIDIA L4, but TensorFlow finds no GPU: ") == (options == [])
-    assert sides == [config.CPU_RESOLUTION, config.CPU_RESOLUTION, config.GPU_RESOLUTION]
+    one = train.parser().parse_args(["--data", str(photographs), "--gpus", "1"])
+    with pytest.raises(UserError, match="--gpus 1 is more than the number of visible GPUs"):
+        train.prepare_data(one, None)
+    assert sides == [config.CPU_RESOLUTION, config.CPU_RESOLUTION]
+    monkeypatch.setattr(devices, "find_gpus", lambda number: ["GPU:0"])
+    train.prepare_data(one, None)
+    assert sides[2:] == [config.GPU_RESOLUTION]
     train.count_gpus.cache_clear()
 
 

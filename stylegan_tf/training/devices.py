@@ -109,14 +109,23 @@ def peak_gpu_memory_gb() -> float:
     return peak
 
 
-def _visible_gpus(num_gpus: int | None) -> list[tf.config.PhysicalDevice]:
-    """Makes the GPUs to use visible, with memory that grows as needed."""
+def find_gpus(num_gpus: int | None) -> list[tf.config.PhysicalDevice]:
+    """All GPUs that TensorFlow finds, or the first `num_gpus` of them.
+
+    Raises:
+        UserError: there are fewer.
+    """
     gpus = tf.config.list_physical_devices("GPU")
     if num_gpus is not None and num_gpus > len(gpus) and not _logical_cpus(num_gpus):
         have = f"there are {len(gpus)}" if gpus else "there is none. Omit --gpus to train on the CPU"
         reason = None if gpus else devices.unseen_gpu(nvidia.read_driver(), tf.sysconfig.get_build_info())
         raise UserError(f"--gpus {num_gpus} is more than the number of visible GPUs: {have}.{f' {reason}' if reason else ''}")
-    gpus = gpus[: len(gpus) if num_gpus is None else num_gpus]
+    return gpus[:num_gpus]
+
+
+def _visible_gpus(num_gpus: int | None) -> list[tf.config.PhysicalDevice]:
+    """Makes the GPUs to use visible, with memory that grows as needed."""
+    gpus = find_gpus(num_gpus)
     with contextlib.suppress(RuntimeError):  # a process that has used its GPUs before, such as a notebook, keeps their settings
         tf.config.set_visible_devices(gpus, "GPU")
         for gpu in gpus:
