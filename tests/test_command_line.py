@@ -65,14 +65,15 @@ def test_tensorflow_is_imported_without_a_word_and_looks_for_devices():
 
 
 @pytest.mark.parametrize(("of_the_user", "expected"), [(None, "true"), ("false", "false")])
-def test_programs_that_score_or_draw_leave_gpu_memory_to_others_unless_the_user_chose(of_the_user, expected):
-    """TensorFlow reads the variable when it is imported; without it, a score beside a training run finds no memory left."""
-    environment = {name: value for name, value in os.environ.items() if name != "TF_FORCE_GPU_ALLOW_GROWTH"}
+def test_programs_that_score_or_draw_leave_gpu_memory_to_others_unless_the_user_chose(of_the_user, expected, monkeypatch):
+    """Without it, a score beside a training run finds no memory left. TensorFlow reads it when it is imported."""
+    at_import = []
+    monkeypatch.setattr(command_line, "import_keras", lambda: at_import.append(os.environ.get("TF_FORCE_GPU_ALLOW_GROWTH")))
+    monkeypatch.delenv("TF_FORCE_GPU_ALLOW_GROWTH", raising=False)
     if of_the_user is not None:
-        environment["TF_FORCE_GPU_ALLOW_GROWTH"] = of_the_user
-    script = "import os; from stylegan_tf import command_line as c; c.import_tensorflow(); print(os.environ['TF_FORCE_GPU_ALLOW_GROWTH'])"
-    result = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
-    assert result.stdout.strip() == expected
+        monkeypatch.setenv("TF_FORCE_GPU_ALLOW_GROWTH", of_the_user)
+    command_line.import_tensorflow()
+    assert at_import == [expected]
 
 
 @pytest.mark.parametrize(
