@@ -113,7 +113,7 @@ class ScheduleSettings:
     D_lrate: NotNegative = 0.001  # learning rate of D
     D_lrate_by_resolution: dict[Resolution, NotNegative] = field(default_factory=dict)
     lrate_rampup_kimg: NotNegative = 0.0  # both learning rates rise linearly from 0 over this many kimg
-    lrate_end: PositiveShare = 1.0  # both learning rates fall exponentially to this share at total_kimg; 1: constant rates
+    lrate_end_share: PositiveShare = 1.0  # both learning rates fall exponentially to this share at total_kimg; 1: constant rates
     lrate_decay: Share = 1.0  # both learning rates are multiplied by this after every lrate_decay_kimg; 1: constant rates
     lrate_decay_kimg: Positive = 50.0  # kimg between two such multiplications
     tick_kimg: Positive = 160.0  # kimg between two tick lines

@@ -47,7 +47,7 @@ class TrainingSchedule:
         lod = self.lod(kimg)
         resolution = self.resolution >> int(lod)
         ramp = min(kimg / s.lrate_rampup_kimg, 1.0) if s.lrate_rampup_kimg > 0 else 1.0
-        ramp *= s.lrate_end ** min(kimg / s.total_kimg, 1.0)
+        ramp *= s.lrate_end_share ** min(kimg / s.total_kimg, 1.0)
         ramp *= s.lrate_decay ** (kimg // s.lrate_decay_kimg)
         minibatch, limit = self.minibatch_at(resolution)
         return Stage(

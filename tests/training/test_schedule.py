@@ -130,5 +130,5 @@ def test_any_minibatch_fits_without_groups_of_minibatch_statistics():  # it was 
 
 @pytest.mark.parametrize(("nimg", "share"), [(0, 1.0), (15_000, 0.01**0.5), (30_000, 0.01), (31_000, 0.01)])
 def test_learning_rates_fall_to_their_share_at_the_end_of_the_run(nimg, share):
-    stage = TrainingSchedule(ScheduleSettings(total_kimg=30, G_lrate=0.01, D_lrate=0.02, lrate_end=0.01), 32).at(nimg)
+    stage = TrainingSchedule(ScheduleSettings(total_kimg=30, G_lrate=0.01, D_lrate=0.02, lrate_end_share=0.01), 32).at(nimg)
     assert (stage.G_lrate, stage.D_lrate) == pytest.approx((0.01 * share, 0.02 * share))
