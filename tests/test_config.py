@@ -38,7 +38,7 @@ def dataset(resolution=64, label_size=3, channels=3):
 @pytest.mark.parametrize("name", config.PRESETS)
 def test_every_preset_passes_its_own_check(name, tmp_path, monkeypatch):
     settings = config.preset(name)
-    resolution = settings.data.resolution or {"demo": 32, "leaves64": 64}.get(name, 1024)
+    resolution = settings.data.resolution or config.PHOTOGRAPH_RESOLUTION.get(name, 1024)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "classifiers").mkdir()
     weights = {name: np.zeros(shape, np.float32) for name, shape in lenet_file.SHAPES.items()}

@@ -120,6 +120,7 @@ def test_bad_photographs_are_one_message(run, photographs, tmp_path, capsys, arg
     [
         (1024, 500, 0, 64, "stylegan", "none"),
         (64, 20_000, 0, 64, "stylegan", "none"),
+        (32, 900, 0, 32, "stylegan", "none"),
         (16, 20_000, 0, 16, "stylegan", "none"),
         (1024, 500, 1, 256, "stylegan2", "ada"),
         (128, 100_000, 8, 128, "stylegan2", "ada"),

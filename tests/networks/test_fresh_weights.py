@@ -30,6 +30,7 @@ LEAF_SPECIES = 8  # label size of the drawn leaves
 PRESETS = {
     "demo": (32, (294060, 279976)),
     "leaves64": (64, (317279, 286545)),
+    "photos32": (32, (306092, 279521)),
     "stylegan": (1024, TRAINED[1024]),
     "stylegan-4gpu": (1024, TRAINED[1024]),
     "stylegan-2gpu": (1024, TRAINED[1024]),
