@@ -93,7 +93,7 @@ def may_import(module, target):
     return floor_of(target) < floor_of(module) or (floor_of(target) == floor_of(module) and len(entries) <= 1)
 
 
-def test_imports_run_to_a_lower_floor_or_stay_within_a_room():
+def test_imports_lead_to_a_lower_floor_or_stay_within_a_folder():
     wrong = [
         f"{module} ({floor_of(module)}) -> {target} ({floor_of(target)})"
         for module, targets in imports().items()
@@ -111,7 +111,7 @@ def test_no_cycle_of_imports():
             pytest.fail(f"cycle: {' -> '.join([*path[path.index(module) :], module])}")
         if module not in done:
             path.append(module)
-            for target in sorted(imports()[module] - {LIBRARY}):  # its __init__ looks `load` up when it is asked for
+            for target in sorted(imports()[module] - {LIBRARY}):  # its __init__ imports `load` only when it is used
                 visit(target)
             done.add(path.pop())
 
@@ -119,14 +119,14 @@ def test_no_cycle_of_imports():
         visit(module)
 
 
-def test_the_library_never_looks_upstairs():
+def test_the_library_does_not_import_programs_or_metrics():
     for module, path in sources().items():
         if module.split(".")[0] == LIBRARY:
             names = imported_names(ast.parse(path.read_text(encoding="utf-8")), module, path.name == "__init__.py")
             assert {name.split(".")[0] for name in names} & OUTSIDE_LIBRARY == set(), module
 
 
-def test_no_module_is_a_box_of_odds_and_ends():
+def test_no_module_has_a_name_without_a_subject():
     assert [module for module in sources() if module.split(".")[-1] in ("utils", "util", "misc", "helpers", "common")] == []
 
 
@@ -135,7 +135,7 @@ def test_the_first_line_of_a_file_says_what_belongs_in_it():
 
 
 @pytest.mark.parametrize("module", [LIBRARY, "config"])
-def test_import_does_not_wait_for_tensorflow(module):  # it takes seconds; so does everything built on it
+def test_import_does_not_wait_for_tensorflow(module):  # it takes seconds
     code = f"import sys, {module}; sys.exit('loaded TensorFlow' if 'tensorflow' in sys.modules else 0)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

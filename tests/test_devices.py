@@ -87,7 +87,7 @@ def test_no_command_where_tensorflow_is_built_for_cpus_only(monkeypatch):
     assert devices.unseen_gpu(SEEN, CPU_BUILD, environment={}, system="Linux").endswith("(GPUs need x86-64).")
 
 
-def test_a_machine_without_a_driver_is_told_nothing():
+def test_a_machine_without_a_driver_gets_no_message():
     assert devices.unseen_gpu(None, CUDA) is None
 
 

@@ -26,7 +26,7 @@ def verdicts(run, total_kimg, num_images=4000, lower_is_better=True):
     return words
 
 
-def test_a_healthy_run_is_not_judged_before_there_is_evidence():
+def test_a_healthy_run_gets_no_verdict_before_there_is_evidence():
     # The demo: growing to kimg 20, at full resolution to 30. Its early ticks have G's loss rising and signs of 0.95.
     assert verdicts("demo", total_kimg=30) == ["too early to tell"] * 13 + ["improving", "finished"]
 
