@@ -24,7 +24,7 @@ from stylegan_tf.settings import (
 
 RESULTS_DIR = "results"  # run folders are made here
 CPU_RESOLUTION, GPU_RESOLUTION = 64, 256  # largest resolution that is chosen for photographs: larger ones need days
-PHOTOGRAPH_RESOLUTION = {"demo": 32, "photos32": 32, "leaves64": 64}  # the same for presets whose networks are for one resolution
+PHOTOGRAPH_RESOLUTION = {"demo": 32, "leaves64": 64}  # the same for presets whose networks are for one resolution
 FEW_IMAGES = 5000  # with fewer, the score of a run on a GPU is best long before 25,000 kimg
 
 # The paper's tables. The first one is for 8 GPUs: presets keep it as the global minibatch on any number of devices.
@@ -130,7 +130,7 @@ def leaves64() -> TrainingSettings:
 
 
 def photos32() -> TrainingSettings:
-    """32x32 photographs on one CPU: the networks of `leaves64`, without growth and with a weak gradient penalty, 15 minutes on 2 cores."""
+    """32x32 photographs on one CPU: the networks of `leaves64`, without growth, with a weak gradient penalty, half an hour at most."""
     # FID of 900 corridors after 80 kimg: 127; with growth and gamma 0.5, 153 (docs/small_datasets.md).
     settings = leaves64()
     return replace(
