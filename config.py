@@ -260,8 +260,8 @@ def automatic(
         reasons["model"] = "stylegan2: larger networks than a CPU can train"
         reasons["augmentation"] = "ada: its strength is adapted to the overfitting of D"
     else:
-        settings = photos32() if side <= 32 else leaves64()
-        total_kimg = settings.schedule.total_kimg
+        settings = demo() if side <= 32 else leaves64()
+        total_kimg = max(60, settings.schedule.total_kimg)
         reasons["model"] = "stylegan with at most 64 feature maps, small enough for a CPU"
         # 300 leaves, 500 times each: FID 92 without, 135 with DiffAugment (docs/small_datasets.md).
         reasons["augmentation"] = "none: runs of this length were better without it, even with 300 images"
